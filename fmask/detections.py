@@ -1,0 +1,30 @@
+"""What the network found in one photo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Instances found in one photo, in that photo's pixels, best score first.
+
+    N instances in a photo of H x W pixels.
+    """
+
+    boxes: np.ndarray
+    """(N, 4) float32: y1, x1, y2, x2 with exclusive ends."""
+    class_ids: np.ndarray
+    """(N,) int64 in 1..K; 0, the background, never appears."""
+    scores: np.ndarray
+    """(N,) float32 in [0, 1], descending."""
+    masks: np.ndarray
+    """(N, H, W) bool."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def at_least(self, min_confidence: float) -> "Detections":
+        """Keep the instances whose score is `min_confidence` or more."""
+        keep = self.scores >= min_confidence
+        return Detections(self.boxes[keep], self.class_ids[keep], self.scores[keep], self.masks[keep])

@@ -1,0 +1,1 @@
+"""Scores and the figures that show them."""
