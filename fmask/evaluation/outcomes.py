@@ -1,0 +1,205 @@
+"""The published study's counting: which annotated objects were found, found wrongly or missed.
+
+Every annotated object counts once. A detection *claims* the object that holds most of its mask, provided that this is
+at least half of the detection's mask; a detection that claims nothing is *spurious*. An object is
+
+- *found* when exactly one detection claims it, with the right class and a mask IoU of at least 0.5,
+- *found wrongly* when it is claimed in any other way: twice, with the wrong class, or with too small an IoU,
+- *missed* when nothing claims it.
+
+Regions marked "ignore" count neither way: they are not objects, and a detection with at least half of its mask on them
+that claims no object is dropped. The counts read as the study's 2 x 2 table: found objects are its true positives,
+those found wrongly its false positives, missed ones its false negatives, and true negatives do not exist.
+
+Shape letters: N detections and G annotated regions in a photo of H x W pixels, K classes.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix
+
+from fmask.data.via import CLASS_NAMES, Photo
+from fmask.detections import Detections
+
+BACKGROUND = 0
+MIN_IOU = 0.5
+"""Mask IoU from which a claim of the right class is a find."""
+MIN_SHARE = 0.5
+"""Share of a detection's mask that must lie on an object to claim it, or on an ignored region to be dropped."""
+
+
+class Outcome(StrEnum):
+    """What became of one annotated object."""
+
+    FOUND = "found"
+    FOUND_WRONGLY = "found wrongly"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True)
+class ObjectRecord:
+    """One annotated object and the detections that claim it."""
+
+    photo: str
+    region: int
+    """Position of the region in the photo's VIA entry, from 0."""
+    class_id: int
+    outcome: Outcome
+    claims: tuple[int, ...]
+    """Positions of the claiming detections in the photo's `Detections`, best first: by mask IoU, then by score."""
+    claimed_class_ids: tuple[int, ...]
+    """The classes those detections give the object, in the same order."""
+    iou: float
+    """Mask IoU of the best claim, in [0, 1]; 0 where nothing claims the object."""
+
+
+@dataclass(frozen=True)
+class SpuriousRecord:
+    """One detection that claims no object and does not lie on an ignored region."""
+
+    photo: str
+    detection: int
+    class_id: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A proportion with its 95 % Wilson score interval (Wilson 1927); all three are NaN when there were no trials."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, successes: int, trials: int) -> "Rate":
+        """`successes` out of `trials`, both counts of at least 0."""
+        if trials == 0:
+            return cls(float("nan"), float("nan"), float("nan"))
+        interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+        return cls(successes / trials, float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of every annotated object of some photos, and the detections that are about none of them."""
+
+    objects: tuple[ObjectRecord, ...]
+    spurious: tuple[SpuriousRecord, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """Number of objects with this outcome."""
+        return Counter(record.outcome for record in self.objects)[outcome]
+
+    @property
+    def accuracy(self) -> Rate:
+        """Found objects among all annotated objects."""
+        return Rate.of(self.count(Outcome.FOUND), len(self.objects))
+
+    @property
+    def precision(self) -> Rate:
+        """Found objects among the claimed ones. As in the published study, spurious detections play no part."""
+        found = self.count(Outcome.FOUND)
+        return Rate.of(found, found + self.count(Outcome.FOUND_WRONGLY))
+
+    @property
+    def recall(self) -> Rate:
+        """Found objects among those found or missed, leaving out those found wrongly: TP / (TP + FN) of the table."""
+        found = self.count(Outcome.FOUND)
+        return Rate.of(found, found + self.count(Outcome.MISSED))
+
+    def table(self) -> np.ndarray:
+        """The study's 2 x 2 table [[TP, FN], [FP, TN]]: rows actual, columns predicted, positive first; int64."""
+        found, wrong, missed = (self.count(outcome) for outcome in Outcome)
+        return np.array([[found, missed], [wrong, 0]])
+
+    def class_matrix(self) -> np.ndarray:
+        """Confusion matrix (1 + K, 1 + K) int64: rows annotated, columns detected, background first.
+
+        An object fills the cell of its best claim, however small that claim's IoU, or the background column when it
+        was missed. Its further claims count like spurious detections, in the background row.
+        """
+        annotated, detected = [], []
+        for record in self.objects:
+            best, *further = record.claimed_class_ids or (BACKGROUND,)
+            annotated += [record.class_id] + [BACKGROUND] * len(further)
+            detected += [best, *further]
+        annotated += [BACKGROUND] * len(self.spurious)
+        detected += [record.class_id for record in self.spurious]
+        size = 1 + len(CLASS_NAMES)
+        if not annotated:  # scikit-learn refuses to count nothing
+            return np.zeros((size, size), dtype=np.int64)
+        return confusion_matrix(annotated, detected, labels=range(size))
+
+
+def count_outcomes(photos: Sequence[Photo], detections: Sequence[Detections]) -> Outcomes:
+    """Count what the detections make of each photo's annotated objects.
+
+    `detections[i]` belongs to `photos[i]`, has masks of that photo's (height, width), and holds only what is confident
+    enough to be shown. Raises `ValueError` when the two do not fit together.
+    """
+    objects: list[ObjectRecord] = []
+    spurious: list[SpuriousRecord] = []
+    for photo, found in zip(photos, detections, strict=True):
+        photo_objects, photo_spurious = _photo_outcomes(photo, found)
+        objects += photo_objects
+        spurious += photo_spurious
+    return Outcomes(tuple(objects), tuple(spurious))
+
+
+def _photo_outcomes(photo: Photo, found: Detections) -> tuple[list[ObjectRecord], list[SpuriousRecord]]:
+    if found.masks.shape[1:] != (photo.height, photo.width):
+        raise ValueError(
+            f"the detections of {photo.name} have masks of {found.masks.shape[1:]} pixels (height, width), "
+            f"the photo has {(photo.height, photo.width)}"
+        )
+    masks, class_ids = photo.masks(), photo.class_ids()
+    ignored = class_ids < 0
+    regions = [region for region in photo.regions if not region.ignore]
+    areas = np.count_nonzero(found.masks, axis=(1, 2))
+    shares, ious = _overlaps(found.masks, masks[~ignored])
+    on_ignored = np.count_nonzero(found.masks & masks[ignored].any(axis=0), axis=(1, 2)) / np.maximum(areas, 1)
+
+    claimed = np.full(len(found), -1)
+    if regions:
+        most = shares.argmax(axis=1)
+        claimed = np.where(shares[np.arange(len(found)), most] >= MIN_SHARE, most, -1)
+
+    objects = []
+    for position, region in enumerate(regions):
+        claims = sorted(np.flatnonzero(claimed == position), key=lambda n: (-ious[n, position], n))
+        classes = tuple(int(found.class_ids[n]) for n in claims)
+        iou = float(ious[claims[0], position]) if claims else 0.0
+        outcome = _outcome(region.class_id, classes, iou)
+        objects.append(
+            ObjectRecord(photo.name, region.index, region.class_id, outcome, tuple(map(int, claims)), classes, iou)
+        )
+    spurious = [
+        SpuriousRecord(photo.name, int(n), int(found.class_ids[n]), float(found.scores[n]))
+        for n in np.flatnonzero((claimed < 0) & (on_ignored < MIN_SHARE))
+    ]
+    return objects, spurious
+
+
+def _outcome(class_id: int, claimed_classes: tuple[int, ...], iou: float) -> Outcome:
+    if not claimed_classes:
+        return Outcome.MISSED
+    return Outcome.FOUND if claimed_classes == (class_id,) and iou >= MIN_IOU else Outcome.FOUND_WRONGLY
+
+
+def _overlaps(detected: np.ndarray, annotated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each detection's mask on each object, and their IoU: (N, G) each, in [0, 1]; an empty mask has 0.
+
+    detected: (N, H, W) bool; annotated: (G, H, W) bool.
+    """
+    areas = np.count_nonzero(detected, axis=(1, 2))
+    shared = np.zeros((len(detected), len(annotated)))
+    for g, mask in enumerate(annotated):  # one object at a time: (N, G, H, W) would not fit in memory
+        shared[:, g] = np.count_nonzero(detected & mask, axis=(1, 2))
+    union = areas[:, None] + np.count_nonzero(annotated, axis=(1, 2)) - shared
+    return shared / np.maximum(areas, 1)[:, None], shared / np.maximum(union, 1)
