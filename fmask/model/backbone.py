@@ -1,0 +1,66 @@
+"""ResNet (He 2015) as the bottom-up pathway. Layer names are those of matterport's weight files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keras import KerasTensor, layers
+
+BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Which normalisation follows a convolution.
+
+    kind "frozen" keeps the moving statistics as loaded and trains scale and shift alone; "batch" is ordinary batch
+    normalisation, whose statistics follow faster than Keras' default, since a run here is some thousand steps.
+    """
+
+    kind: str
+
+    def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
+        if self.kind == "frozen":
+            return layers.BatchNormalization(name=name, epsilon=1e-3)(x, training=False)
+        return layers.BatchNormalization(name=name, epsilon=1e-3, momentum=0.95)(x)
+
+    @property
+    def initializer(self) -> str:
+        """Glorot as in the reference where weights are loaded; He where training starts from random weights."""
+        return "glorot_uniform" if self.kind == "frozen" else "he_normal"
+
+
+def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
+    """Feature maps C2..C5 (strides 4, 8, 16, 32) of an image (B, H, W, 3)."""
+
+    def conv_norm(x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same") -> KerasTensor:
+        conv = layers.Conv2D(
+            filters, kernel, stride, padding, name=f"res{tail}", kernel_initializer=norm.initializer
+        )
+        return norm(conv(x), f"bn{tail}")
+
+    def basic(x: KerasTensor, filters: int, stride: int, block: str, project: bool) -> KerasTensor:
+        y = layers.ReLU()(conv_norm(x, filters, 3, stride, f"{block}_branch2a"))
+        y = conv_norm(y, filters, 3, 1, f"{block}_branch2b")
+        shortcut = conv_norm(x, filters, 1, stride, f"{block}_branch1", "valid") if project and stride > 1 else x
+        return layers.ReLU(name=f"res{block}_out")(layers.Add()([y, shortcut]))
+
+    def bottleneck(x: KerasTensor, filters: int, stride: int, block: str, project: bool) -> KerasTensor:
+        # The stride sits on the first 1 x 1 convolution, as in the original ResNet and in the reference.
+        y = layers.ReLU()(conv_norm(x, filters, 1, stride, f"{block}_branch2a", "valid"))
+        y = layers.ReLU()(conv_norm(y, filters, 3, 1, f"{block}_branch2b"))
+        y = conv_norm(y, 4 * filters, 1, 1, f"{block}_branch2c", "valid")
+        shortcut = conv_norm(x, 4 * filters, 1, stride, f"{block}_branch1", "valid") if project else x
+        return layers.ReLU(name=f"res{block}_out")(layers.Add()([y, shortcut]))
+
+    block_of: Callable[..., KerasTensor] = basic if name == "resnet18" else bottleneck
+    x = layers.ZeroPadding2D(3)(image)
+    x = layers.Conv2D(64, 7, 2, "valid", name="conv1", kernel_initializer=norm.initializer)(x)
+    x = layers.ReLU()(norm(x, "bn_conv1"))
+    x = layers.MaxPooling2D(3, 2, "same")(x)
+    features = []
+    for stage, blocks in enumerate(BLOCKS[name], start=2):
+        for index in range(blocks):
+            stride = 2 if index == 0 and stage > 2 else 1
+            x = block_of(x, 64 * 2 ** (stage - 2), stride, f"{stage}{chr(ord('a') + index)}", project=index == 0)
+        features.append(x)
+    return features

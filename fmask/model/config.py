@@ -1,0 +1,93 @@
+"""What can be chosen about the network. The defaults are those of the published study."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The boxes that proposals start from."""
+
+    scales: tuple[float, ...] = (32, 64, 128, 256, 512)
+    """Side length in pixels on P2..P6."""
+    ratios: tuple[float, ...] = (0.5, 1, 2)
+    """Width over height."""
+    offset: float = 0.0
+    """Centre in the cell: 0 = corner (reference), 0.5 = middle."""
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Which anchors become regions."""
+
+    candidates: int = 6000
+    """Best anchors looked at."""
+    train: int = 2000
+    """Kept in training."""
+    detect: int = 1000
+    """Kept in detection; fewer is far faster."""
+    nms: float = 0.7
+    """Overlap (IoU) above which the weaker of two is dropped."""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """How regions are sampled, pooled and joined to pyramid levels."""
+
+    count: int = 32
+    """Sampled in an image for training the heads."""
+    positive: float = 0.33
+    """Share that may hold an object."""
+    fill: bool = False
+    """Fill up with background whatever the number of positives; False keeps their ratio (reference)."""
+    add_objects: bool = False
+    """Put the annotated boxes among the proposals, so that the heads see positives from the first step."""
+    pooling: str = "crop"
+    """crop: corner-aligned crop-and-resize (reference) | align: ROIAlign, 2 x 2 samples a bin, half-pixel centres."""
+    canonical: float = 224.0
+    """Side in pixels of a region that is pooled from P4."""
+    rounding: str = "round"
+    """Level of a region: round (reference) | floor (FPN paper, eq. 1)."""
+    pool_box: int = 7
+    pool_mask: int = 14
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Channels of the parts after the backbone."""
+
+    fpn: int = 256
+    rpn: int = 512
+    box: int = 1024
+    mask: int = 256
+    mask_convs: int = 4
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What is reported of what is seen."""
+
+    min_confidence: float = 0.9
+    nms: float = 0.3
+    count: int = 100
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A Mask R-CNN: everything that decides its layers and its arithmetic."""
+
+    backbone: str = "resnet50"
+    """resnet18 | resnet50 | resnet101"""
+    size: int = 128
+    """Side of the square network input in pixels, a multiple of 64."""
+    classes: int = 3
+    """Background included."""
+    norm: str = "frozen"
+    """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in backbone
+    and pyramid, none in the heads."""
+    widths: Widths = field(default_factory=Widths)
+    anchors: Anchors = field(default_factory=Anchors)
+    proposals: Proposals = field(default_factory=Proposals)
+    regions: Regions = field(default_factory=Regions)
+    detection: Detection = field(default_factory=Detection)
+    loss_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    """rpn_class, rpn_bbox, mrcnn_class, mrcnn_bbox, mrcnn_mask."""

@@ -1,0 +1,55 @@
+"""The networks behind the pyramid: region proposals, class and box, mask.
+
+R regions in a batch, K classes with background, A anchors.
+"""
+
+import keras
+from keras import KerasTensor, layers
+
+from fmask.model.backbone import Norm
+
+
+def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -> tuple[KerasTensor, KerasTensor]:
+    """Logits (B, A, 2), background first, and deltas (B, A, 4) for all anchors of all levels; one head serves all levels."""
+    shared = layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
+    class_raw = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")
+    bbox_pred = layers.Conv2D(4 * anchors_per_cell, 1, name="rpn_bbox_pred")
+    logits, deltas = [], []
+    for feature in pyramid:
+        hidden = shared(feature)
+        logits.append(layers.Reshape((-1, 2))(class_raw(hidden)))
+        deltas.append(layers.Reshape((-1, 4))(bbox_pred(hidden)))
+    return layers.Concatenate(axis=1)(logits), layers.Concatenate(axis=1)(deltas)
+
+
+def box_head(pool: int, channels: int, width: int, classes: int, norm: Norm) -> keras.Model:
+    """Pooled regions (R, pool, pool, channels) to class logits (R, K) and class-specific deltas (R, K, 4)."""
+    x = pooled = keras.Input((pool, pool, channels))
+    for index, kernel in ((1, pool), (2, 1)):
+        x = layers.Conv2D(width, kernel, name=f"mrcnn_class_conv{index}", kernel_initializer=norm.initializer)(x)
+        x = _head_norm(x, f"mrcnn_class_bn{index}", norm)
+        x = layers.ReLU()(x)
+    x = layers.Reshape((width,))(x)
+    logits = layers.Dense(classes, name="mrcnn_class_logits")(x)
+    deltas = layers.Dense(4 * classes, name="mrcnn_bbox_fc")(x)
+    return keras.Model(pooled, [logits, layers.Reshape((classes, 4))(deltas)], name="box_head")
+
+
+def mask_head(pool: int, channels: int, width: int, convs: int, classes: int, norm: Norm) -> keras.Model:
+    """Pooled regions (R, pool, pool, channels) to mask logits (R, 2 pool, 2 pool, K), before the sigmoid."""
+    x = pooled = keras.Input((pool, pool, channels))
+    for index in range(1, convs + 1):
+        conv = layers.Conv2D(
+            width, 3, padding="same", name=f"mrcnn_mask_conv{index}", kernel_initializer=norm.initializer
+        )
+        x = layers.ReLU()(_head_norm(conv(x), f"mrcnn_mask_bn{index}", norm))
+    x = layers.Conv2DTranspose(
+        width, 2, 2, activation="relu", name="mrcnn_mask_deconv", kernel_initializer=norm.initializer
+    )(x)
+    return keras.Model(pooled, layers.Conv2D(classes, 1, name="mrcnn_mask")(x), name="mask_head")
+
+
+def _head_norm(x: KerasTensor, name: str, norm: Norm) -> KerasTensor:
+    # Batch statistics over regions would mix padding rows and photos that happen to hold many objects, so the heads
+    # go without unless the statistics are frozen.
+    return norm(x, name) if norm.kind == "frozen" else x

@@ -1,0 +1,185 @@
+"""Mask R-CNN (He 2017): an image becomes a pyramid, the pyramid proposes regions, each region gets class, box and mask.
+
+B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive, K classes.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fmask.model import geometry, losses
+from fmask.model.anchors import pyramid_anchors
+from fmask.model.backbone import Norm, resnet
+from fmask.model.config import ModelConfig
+from fmask.model.fpn import feature_pyramid
+from fmask.model.heads import box_head, mask_head, rpn_head
+from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
+from fmask.model.rpn import DELTA_STD, propose, rpn_targets
+
+PIXEL_MEAN = (123.7, 116.8, 103.9)
+LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
+
+
+class MaskRCNN(keras.Model):
+    """The network and its training step, for Keras' own `fit`.
+
+    Called on a dict of `image` (B, S, S, 3), RGB in 0..255; `boxes` (B, G, 4), pixels; `class_ids` (B, G), 1.. objects,
+    0 padding, -1 ignored; `masks` (B, G, M, M), each instance inside its box. Returns the five losses as a dict of
+    scalars. `detect` holds the way from images to detections.
+    """
+
+    def __init__(self, config: ModelConfig, seed: int = 0) -> None:
+        super().__init__(name="mask_rcnn")
+        self.config = config
+        anchors = pyramid_anchors(config.size, config.anchors.scales, config.anchors.ratios, config.anchors.offset)
+        self.anchors = anchors
+        self.normalised_anchors = geometry.normalise(anchors, config.size, config.size)
+        norm, widths, regions = Norm(config.norm), config.widths, config.regions
+
+        image = keras.Input((config.size, config.size, 3), name="image")
+        centred = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre")(image)
+        pyramid = feature_pyramid(resnet(centred, config.backbone, norm), widths.fpn, norm)
+        self.trunk = keras.Model(
+            image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
+        )
+        self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, config.classes, norm)
+        self.mask_head = mask_head(
+            regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, config.classes, norm
+        )
+        self.detect = Detect(self)
+        self.seeds = keras.random.SeedGenerator(seed)
+        self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        config = self.config
+        boxes, class_ids = inputs["boxes"], inputs["class_ids"]
+        scale = np.float32(1 / (config.size - 1))
+        unit_boxes = (boxes - np.array([0, 0, 1, 1], np.float32)) * scale
+        batch = ops.shape(boxes)[0]
+
+        pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=training)
+        match, rpn_target = rpn_targets(self.anchors, boxes, class_ids, self._noise(batch, len(self.anchors)))
+
+        proposals = propose(
+            self.normalised_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train
+        )
+        proposals = ops.stop_gradient(proposals)
+        candidates = proposals.shape[1] + (boxes.shape[1] if config.regions.add_objects else 0)
+        regions, region_ids, valid, matched = sample_regions(
+            proposals, unit_boxes, class_ids, self._noise(batch, candidates), config.regions
+        )
+        slots = positive_slots(config.regions)
+        positives, positive_ids = regions[:, :slots], region_ids[:, :slots]
+
+        logits, deltas = self.classify(pyramid, regions, training)
+        mask_logits = self.segment(pyramid, positives, training)
+        mask_target = mask_targets(positives, unit_boxes, inputs["masks"], matched, mask_logits.shape[2])
+        counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
+        return dict(
+            zip(
+                LOSSES,
+                (
+                    losses.rpn_class_loss(rpn_logits, match),
+                    losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
+                    losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype)),
+                    losses.mrcnn_bbox_loss(
+                        deltas[:, :slots], box_targets(positives, unit_boxes, matched), positive_ids
+                    ),
+                    losses.mrcnn_mask_loss(mask_logits, mask_target, positive_ids),
+                ),
+                strict=True,
+            )
+        )
+
+    def classify(self, pyramid: list, regions: Any, training: bool = False) -> tuple[Any, Any]:
+        """Class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
+        config = self.config
+        pooled = pool_regions(pyramid, regions, config.regions.pool_box, config.size, config.regions)
+        logits, deltas = self.box_head(_merge(pooled), training=training)
+        return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
+
+    def segment(self, pyramid: list, regions: Any, training: bool = False) -> Any:
+        """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4)."""
+        config = self.config
+        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, config.size, config.regions)
+        return _split(self.mask_head(_merge(pooled), training=training), regions.shape[1])
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
+        """The weighted sum of the five losses; each is kept as a metric of its own."""
+        for mean, name in zip(self.loss_means, LOSSES, strict=True):
+            mean.update_state(y_pred[name])
+        return sum(weight * y_pred[name] for weight, name in zip(self.config.loss_weights, LOSSES, strict=True))
+
+    @property
+    def metrics(self) -> list:
+        return [*super().metrics, *(m for m in self.loss_means if m not in super().metrics)]
+
+    def _noise(self, batch: Any, count: int) -> Any:
+        return keras.random.uniform((batch, count), seed=self.seeds)
+
+
+class Detect(keras.Model):
+    """From images (B, S, S, 3) to detections; shares every layer with the `MaskRCNN` it is made from.
+
+    Takes a dict of `image` and `window` (B, 4): the part of the image that is photo and not padding, normalised.
+    Returns a dict of `boxes` (B, D, 4) normalised, `class_ids` (B, D), 0 where there is none, `scores` (B, D), best first,
+    and `masks` (B, D, 28, 28), the probability of the detected class.
+    """
+
+    def __init__(self, network: MaskRCNN) -> None:
+        super().__init__(name="detect")
+        # In a tuple, so that Keras does not count the same layers twice.
+        self._network = (network,)
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        (network,) = self._network
+        config = network.config
+        pyramid, rpn_logits, rpn_deltas = network.trunk(inputs["image"], training=False)
+        regions = propose(
+            network.normalised_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect
+        )
+        logits, deltas = network.classify(pyramid, regions)
+        boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], config)
+        mask_logits = network.segment(pyramid, boxes)
+        choice = ops.one_hot(class_ids, config.classes, dtype=mask_logits.dtype)
+        own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
+        return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
+
+
+def select(regions: Any, logits: Any, deltas: Any, window: Any, config: ModelConfig) -> tuple[Any, Any, Any]:
+    """Refines regions (B, R, 4) by their best class's deltas and keeps the D best that do not overlap within a class.
+
+    Returns boxes (B, D, 4), class ids (B, D) and scores (B, D); zeros where there are fewer.
+    """
+    probabilities = ops.softmax(logits, axis=-1)
+    class_ids = ops.argmax(probabilities, axis=-1)
+    scores = ops.max(probabilities, axis=-1)
+    own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
+    boxes = geometry.clip(geometry.decode(regions, own * DELTA_STD), window[:, None, :])
+    present = ops.logical_and(class_ids > 0, ops.any(regions != 0, axis=-1))
+    present = ops.logical_and(present, scores >= config.detection.min_confidence)
+    # Boxes of different classes are moved out of each other's reach: one suppression serves all classes.
+    apart = boxes + 2.0 * ops.cast(class_ids, boxes.dtype)[..., None]
+    ranking = ops.where(present, scores, -1.0)
+    keep, valid = geometry.non_max_suppression(apart, ranking, config.detection.count, config.detection.nms)
+    kept = [ops.take_along_axis(values, keep, axis=1) for values in (class_ids, scores)]
+    kept_boxes = ops.take_along_axis(boxes, keep[..., None], axis=1)
+    return (
+        ops.where(valid[..., None], kept_boxes, 0.0),
+        ops.where(valid, ops.cast(kept[0], "int32"), 0),
+        ops.where(valid, kept[1], 0.0),
+    )
+
+
+def _merge(x: Any) -> Any:
+    """(B, R, ...) to (B R, ...)."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _split(x: Any, regions: int) -> Any:
+    """(B R, ...) to (B, R, ...)."""
+    return ops.reshape(x, (-1, regions, *x.shape[1:]))
