@@ -1,0 +1,150 @@
+"""The figures that show a run's numbers: matrices and curves.
+
+All return matplotlib figures made without pyplot, whose global state is not safe in threads; `figure.savefig` writes
+them. Mask and hat keep their colour in every figure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from fmask.data.via import CLASS_NAMES
+from fmask.evaluation.coco import AveragePrecision
+from fmask.evaluation.outcomes import Outcomes, Rate
+
+CLASS_COLOURS = ("#0072B2", "#E69F00")
+"""One for each of `CLASS_NAMES`; told apart by the colour-blind (Okabe & Ito 2008)."""
+ACCENT_COLOUR = "#D55E00"
+
+
+def confusion_matrix(outcomes: Outcomes) -> Figure:
+    """The study's 2 x 2 table, with its rates and their 95 % intervals, beside the matrix of classes."""
+    figure = Figure(figsize=(9.5, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _matrix(
+        left,
+        outcomes.table(),
+        labels=["positive", "negative"],
+        words=[["found", "missed"], ["found wrongly", "not defined"]],
+    )
+    left.set(xlabel="predicted", ylabel="actual", title="Objects, counted as in the study")
+    classes = len(CLASS_NAMES)
+    _matrix(
+        right,
+        outcomes.class_matrix(),
+        labels=["background", *CLASS_NAMES],
+        words=[["not defined", *["extra"] * classes], *[["missed", *[""] * classes]] * classes],
+    )
+    right.set(xlabel="detected", ylabel="annotated", title="Classes")
+    rates = {"accuracy": outcomes.accuracy, "precision": outcomes.precision, "recall": outcomes.recall}
+    text = "     ".join(f"{name} {_rate(rate)}" for name, rate in rates.items())
+    figure.supxlabel(f"{text}     (95 % intervals)", fontsize=10)
+    return figure
+
+
+def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """The total and each single loss over the epochs, training and validation.
+
+    `history` as Keras gives it: values by epoch under `loss` and `..._loss`, validation under the same names with
+    `val_` before them; at least one loss. Other names are left out.
+    """
+    names = [name for name in history if name.endswith("loss") and not name.startswith("val_")]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.7 * rows), layout="constrained")
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, name in zip(places, names, strict=False):
+        training, validation = history[name], history.get(f"val_{name}", [])
+        marker = "o" if len(training) < 30 else None
+        axes.plot(range(1, 1 + len(training)), training, "-", color="black", label="training", marker=marker, ms=3)
+        axes.plot(
+            range(1, 1 + len(validation)),
+            validation,
+            "--",
+            color=ACCENT_COLOUR,
+            label="validation",
+            marker=marker,
+            ms=3,
+        )
+        axes.set_title(name, fontsize=10)
+        _plain(axes)
+        _loss_axis(axes, np.array([*training, *validation], dtype=float))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in places[len(names) :]:
+        axes.set_axis_off()
+    places[0].legend(frameon=False, fontsize=9)
+    figure.supxlabel("epoch", fontsize=10)
+    return figure
+
+
+def pr_curve(scores: AveragePrecision) -> Figure:
+    """Precision over recall of each class's masks at IoU 0.5, as COCO interpolates it."""
+    figure = Figure(figsize=(4.8, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for k, name in enumerate(CLASS_NAMES):
+        if name in scores.precision:
+            axes.step(
+                scores.recall,
+                scores.precision[name],
+                color=CLASS_COLOURS[k],
+                linestyle=("-", "--")[k],  # so that a curve shows under the other
+                linewidth=2,
+                label=f"{name}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
+            )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision", title="Masks at IoU 0.5")
+    _plain(axes)
+    if scores.precision:
+        axes.legend(frameon=False, loc="lower left")
+    return figure
+
+
+def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
+    """Validation mask AP50 in [0, 1] over the CPU time spent until then, one point an epoch, the best one named."""
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    minutes = np.asarray(cpu_seconds, dtype=float) / 60
+    axes.plot(minutes, values, "o-", color="black", markersize=3.5)
+    if np.isfinite(values).any():
+        best = int(np.nanargmax(values))
+        axes.plot(minutes[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT_COLOUR)
+        axes.set_title(
+            f"best {values[best]:.2f} in epoch {best + 1}, after {minutes[best]:.1f} CPU minutes", fontsize=10
+        )
+    axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="validation mask AP50")
+    _plain(axes)
+    return figure
+
+
+def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], words: Sequence[Sequence[str]]) -> None:
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(counts.max(), 1))
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), labels, rotation=90, va="center")
+    axes.tick_params(length=0)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if count > 0.55 * counts.max() else "black"
+        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=17, color=colour)
+        axes.text(column, row + 0.28, words[row][column], ha="center", va="center", fontsize=9, color=colour)
+
+
+def _rate(rate: Rate) -> str:
+    return "undefined" if np.isnan(rate.value) else f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]"
+
+
+def _loss_axis(axes: Axes, values: np.ndarray) -> None:
+    """Logarithmic where the losses span more than a factor of ten, else linear from 0."""
+    finite = values[np.isfinite(values)]
+    if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_ylim(bottom=0)
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)

@@ -1,0 +1,208 @@
+"""Sheets of photos: annotated beside detected, and colour splashes.
+
+Classes keep the colours of the other figures; what became of a detection is told by its line style and in words.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
+from matplotlib.transforms import Bbox
+from PIL import Image
+from skimage.measure import find_contours
+
+from fmask.data.via import CLASS_NAMES, Photo, load_image
+from fmask.detections import Detections
+from fmask.evaluation.figures import CLASS_COLOURS
+from fmask.evaluation.outcomes import Outcome, count_outcomes
+from fmask.splash import splash
+
+PHOTOS_A_SHEET = 12
+
+_PANEL = 2.6  # inches, the longer side of a photo on a sheet
+_PANEL_PIXELS = 520  # larger photos are shrunk to this, or a sheet would hold a dozen of full size
+_FONT = 7.5  # points, of the labels in photos
+_NEUTRAL_COLOUR = "#7A7A7A"
+_SPURIOUS, _IGNORED = "spurious", "ignored"
+_LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
+    Outcome.FOUND: "solid",
+    Outcome.FOUND_WRONGLY: "dashed",
+    Outcome.MISSED: "dotted",
+    _SPURIOUS: "dashdot",
+}
+
+
+def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
+    """Each photo twice: annotated on the left; on the right what was found with at least `min_confidence` in [0, 1].
+
+    Every detection shows class, score and what became of it, every missed object is outlined with dots.
+    `detections[i]` belongs to `photos[i]`. One figure for every `PHOTOS_A_SHEET` photos.
+    """
+    figures = []
+    for shown in _pages(photos, detections, min_confidence):
+        figure, places = _sheet(2 * len(shown), columns=min(6, 2 * len(shown)))
+        for (photo, found), annotated, detected in zip(shown, places[::2], places[1::2], strict=True):
+            image = load_image(photo.path)
+            _show(annotated, image, f"{photo.name}: annotated")
+            _draw(annotated, _annotation_marks(photo), photo)
+            _show(detected, image, "detected")
+            _draw(detected, _detection_marks(photo, found), photo)
+        _add_legend(figure)
+        figures.append(figure)
+    return figures
+
+
+def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
+    """Each photo grey but for what was found with at least `min_confidence`; pages as in `contact_sheet`."""
+    figures = []
+    for shown in _pages(photos, detections, min_confidence):
+        figure, places = _sheet(len(shown), columns=min(4, len(shown)))
+        for (photo, found), axes in zip(shown, places, strict=True):
+            _show(axes, splash(load_image(photo.path), found.masks), photo.name)
+        figures.append(figure)
+    return figures
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """One outlined and labelled thing in a photo."""
+
+    mask: np.ndarray
+    text: str
+    fate: str
+    class_id: int
+
+    @property
+    def colours(self) -> tuple[str, str]:
+        """Of the outline, and of text upon it."""
+        if self.class_id < 1:
+            return _NEUTRAL_COLOUR, "white"
+        return CLASS_COLOURS[self.class_id - 1], ("white", "black")[self.class_id - 1]
+
+
+def _pages(
+    photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float
+) -> Iterator[list[tuple[Photo, Detections]]]:
+    pairs = list(zip(photos, detections, strict=True))
+    for start in range(0, len(pairs), PHOTOS_A_SHEET):
+        yield [(photo, found.at_least(min_confidence)) for photo, found in pairs[start : start + PHOTOS_A_SHEET]]
+
+
+def _annotation_marks(photo: Photo) -> list[_Mark]:
+    return [
+        _Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
+        for region, mask in zip(photo.regions, photo.masks(), strict=True)
+    ]
+
+
+def _detection_marks(photo: Photo, found: Detections) -> list[_Mark]:
+    outcomes = count_outcomes([photo], [found])
+    fates: dict[int, str] = {n: record.outcome for record in outcomes.objects for n in record.claims}
+    fates |= {record.detection: _SPURIOUS for record in outcomes.spurious}
+    marks = []
+    for n, (mask, class_id, score) in enumerate(zip(found.masks, found.class_ids, found.scores, strict=True)):
+        fate = fates.get(n, _IGNORED)
+        marks.append(_Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {fate}", fate, int(class_id)))
+    regions = {region.index: region for region in photo.regions}
+    for record in outcomes.objects:
+        if record.outcome is Outcome.MISSED:
+            mask = regions[record.region].mask(photo.height, photo.width)
+            marks.append(_Mark(mask, f"{CLASS_NAMES[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
+    return marks
+
+
+def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    rows = -(-count // columns)
+    figure = Figure(figsize=((_PANEL + 0.14) * columns, (_PANEL + 0.35) * rows + 0.3))
+    figure.set_layout_engine("constrained", w_pad=0.07, h_pad=0.08)
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in places:
+        axes.set_axis_off()
+        axes.set_anchor("N")  # a row's titles on one line, whatever the photos' shapes
+    return figure, places[:count]
+
+
+def _show(axes: Axes, image: np.ndarray, title: str) -> None:
+    """Put a picture, shrunk to what a sheet can show, on axes in the photo's own pixels."""
+    height, width = image.shape[:2]
+    small = Image.fromarray(image)
+    small.thumbnail((_PANEL_PIXELS, _PANEL_PIXELS))
+    axes.imshow(np.asarray(small), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    axes.set_title(title, fontsize=9)
+
+
+def _draw(axes: Axes, marks: Sequence[_Mark], photo: Photo) -> None:
+    marks = [mark for mark in marks if mark.mask.any()]
+    outlines = [_outline(mark.mask) for mark in marks]
+    objects = [outline.get_extents() for outline in outlines]
+    em = _FONT * max(photo.width, photo.height) / (_PANEL * 72)  # the font's size in photo pixels
+    labels: list[Bbox] = []
+    for mark, outline, around in zip(marks, outlines, objects, strict=True):
+        colour, text_colour = mark.colours
+        if mark.fate != Outcome.MISSED:
+            axes.add_patch(PathPatch(outline, facecolor=colour, edgecolor="none", alpha=0.25))
+        style = _LINE_STYLES.get(mark.fate, "solid")
+        halo = [patheffects.withStroke(linewidth=3.2, foreground="white", alpha=0.8)]
+        axes.add_patch(
+            PathPatch(outline, fill=False, edgecolor=colour, linewidth=1.7, linestyle=style, path_effects=halo)
+        )
+        label = _free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
+        labels.append(label)
+        axes.text(
+            (label.x0 + label.x1) / 2,
+            (label.y0 + label.y1) / 2,
+            mark.text,
+            fontsize=_FONT,
+            color=text_colour,
+            ha="center",
+            va="center",
+            bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+        )
+
+
+def _outline(mask: np.ndarray) -> Outline:
+    """The mask's borders, holes included, as one path in photo pixels."""
+    contours = find_contours(np.pad(mask, 1).astype(np.uint8), 0.5)
+    return Outline.make_compound_path(*(Outline(contour[:, ::-1] - 1, closed=True) for contour in contours))
+
+
+def _free_place(
+    width: float, height: float, around: Bbox, objects: Sequence[Bbox], labels: Sequence[Bbox], photo: Photo
+) -> Bbox:
+    """Where a label beside `around` hides the least of objects and, above all, of other labels; above it if free."""
+
+    def hidden(place: Bbox) -> float:
+        return sum(_overlap(place, box) for box in objects) + 10 * sum(_overlap(place, box) for box in labels)
+
+    middle = ((around.x0 + around.x1 - width) / 2, (around.y0 + around.y1 - height) / 2)
+    columns = (middle[0], around.x0, around.x1 - width, around.x1, around.x0 - width)
+    beside = (around.y0 - height, around.y1, middle[1], around.y0, around.y1 - height)
+    rows = (*beside, around.y0 - 2 * height, around.y1 + height)
+    places = []
+    for y in rows:
+        for x in columns:
+            left = max(0, min(x, photo.width - width))
+            top = max(0, min(y, photo.height - height))
+            places.append(Bbox.from_bounds(left, top, width, height))
+    return min(places, key=hidden)
+
+
+def _overlap(one: Bbox, other: Bbox) -> float:
+    """Area shared by two boxes."""
+    shared = Bbox.intersection(one, other)
+    return 0.0 if shared is None else float(shared.width * shared.height)
+
+
+def _add_legend(figure: Figure) -> None:
+    handles = [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
+    handles.append(Line2D([], [], color=_NEUTRAL_COLOUR, linewidth=6, label="counts neither way"))
+    handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
+    columns = len(handles) if figure.get_figwidth() > 9 else 4
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)

@@ -1,0 +1,93 @@
+"""Sheets of photos tell what became of every detection."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+from scenes import HEIGHT, WIDTH, detections, photo
+
+from fmask.data.via import Photo
+from fmask.evaluation.sheets import PHOTOS_A_SHEET, contact_sheet, splash_sheet
+
+MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
+RED = (200, 30, 30)
+
+
+def saved(scene: Photo, folder: Path, name: str = "red.png") -> Photo:
+    """The scene with a red picture of its size on disk."""
+    Image.new("RGB", (scene.width, scene.height), RED).save(folder / name)
+    return replace(scene, path=folder / name)
+
+
+def texts(axes: Axes) -> set[str]:
+    return {text.get_text() for text in axes.texts}
+
+
+def test_contact_sheet_marks_every_outcome(tmp_path: Path) -> None:
+    scene = saved(photo(MASK, HAT, ("hat", (40, 60, 50, 70)), ("hat", (40, 0, 60, 10)), ignored=(3,)), tmp_path)
+    found = detections(
+        (*MASK, 0.99),
+        ("mask", HAT[1], 0.98),
+        ("hat", (40, 0, 60, 10), 0.97),  # on the ignored hat
+        ("mask", (50, 30, 60, 40), 0.96),  # on nothing
+        ("hat", (40, 60, 50, 70), 0.5),  # not confident enough to be shown
+    )
+    (figure,) = contact_sheet([scene], [found], min_confidence=0.9)
+    annotated, detected = figure.axes
+    assert annotated.get_title() == "red.png: annotated"
+    assert sorted(text.get_text() for text in annotated.texts) == ["hat", "hat", "ignored", "mask"]
+    assert texts(detected) == {
+        "mask 0.99 found",
+        "mask 0.98 found wrongly",
+        "hat 0.97 ignored",
+        "mask 0.96 spurious",
+        "hat missed",
+    }
+
+
+def test_labels_of_detections_on_one_object_do_not_hide_each_other(tmp_path: Path) -> None:
+    found = detections((*MASK, 0.99), (*MASK, 0.98), ("hat", MASK[1], 0.97), (*MASK, 0.96))
+    (figure,) = contact_sheet([saved(photo(MASK), tmp_path)], [found], min_confidence=0.9)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[1].texts]
+    assert len(boxes) == 4
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
+def test_empty_masks_and_photos_without_regions_are_drawn(tmp_path: Path) -> None:
+    (figure,) = contact_sheet([saved(photo(), tmp_path)], [detections(("mask", (5, 5, 5, 5), 0.99))], 0.9)
+    FigureCanvasAgg(figure).draw()
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize("sheet", [contact_sheet, splash_sheet])
+def test_sheets_are_paged(sheet: object, tmp_path: Path) -> None:
+    assert callable(sheet)
+    scenes = [saved(photo(MASK), tmp_path)] * (PHOTOS_A_SHEET + 1)
+    figures = sheet(scenes, [detections()] * len(scenes), 0.9)
+    shown = [[axes for axes in figure.axes if axes.images] for figure in figures]
+    per_photo = 2 if sheet is contact_sheet else 1
+    assert [len(axes) for axes in shown] == [PHOTOS_A_SHEET * per_photo, per_photo]
+    assert sheet([], [], 0.9) == []
+
+
+def test_splash_sheet_colours_what_is_confident(tmp_path: Path) -> None:
+    (figure,) = splash_sheet([saved(photo(MASK, HAT), tmp_path)], [detections((*MASK, 0.95), (*HAT, 0.5))], 0.9)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert shown.shape == (HEIGHT, WIDTH, 3)
+    assert tuple(shown[30, 20]) == RED
+    assert len(set(shown[10, 50].tolist())) == 1
+
+
+def test_large_photos_are_shrunk_and_drawn_in_their_own_pixels(tmp_path: Path) -> None:
+    scene = saved(replace(photo(), width=2000, height=1000), tmp_path)
+    empty = replace(detections(), masks=np.zeros((0, 1000, 2000), dtype=bool))
+    (figure,) = splash_sheet([scene], [empty], 0.9)
+    (image,) = figure.axes[0].images
+    assert max(np.asarray(image.get_array()).shape) < 1000
+    assert image.get_extent() == [-0.5, 1999.5, 999.5, -0.5]
