@@ -8,17 +8,16 @@ Pixels follow the reference implementation's `skimage.draw.polygon`: the point (
 """
 
 import json
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
-import shapely
 import skimage.draw
 from PIL import ExifTags, Image, ImageOps
 
+from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.errors import UserError
 
 CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
@@ -251,7 +250,7 @@ class _Unusable(Exception):  # noqa: N818 - it is a reason, not an error of the 
 
 
 def _read_photo(folder: Path, name: str, entries: list[dict[str, Any]], faults: list[Fault]) -> Photo:
-    if not _stays_inside(folder, name):
+    if not stays_inside(folder, name):
         raise _Unusable("unsafe file name", "leads out of the folder")
     path = folder / name
     if not path.is_file():
@@ -280,7 +279,7 @@ def _read_photo(folder: Path, name: str, entries: list[dict[str, Any]], faults: 
     return Photo(path, width, height, tuple(regions))
 
 
-def _stays_inside(folder: Path, name: str) -> bool:
+def stays_inside(folder: Path, name: str) -> bool:
     """Whether `name` is a relative path that, links followed, ends in `folder`. Windows' separators count as well."""
     parts = PureWindowsPath(name)
     if parts.anchor or ".." in parts.parts or "\0" in name:
@@ -297,9 +296,8 @@ def _check_readable(image: Image.Image) -> None:
 
 def _read_region(name: str, index: int, entry: dict[str, Any], width: int, height: int, faults: list[Fault]) -> Region:
     shape, attributes = entry["shape_attributes"], entry["region_attributes"]
-    outline = _OUTLINES.get(str(shape.get("name")))
-    if outline is None:
-        raise _Unusable("unknown shape", f"{shape.get('name')!r}; known are {', '.join(_OUTLINES)}")
+    if shape.get("name") not in SHAPES:
+        raise _Unusable("unknown shape", f"{shape.get('name')!r}; known are {', '.join(SHAPES)}")
     try:
         polygon = outline(shape)
     except ValueError as error:
@@ -310,8 +308,8 @@ def _read_region(name: str, index: int, entry: dict[str, Any], width: int, heigh
     if overshoot > 0:
         detail = f"reaches {overshoot:.3g} px beyond the last pixel of {width} x {height}"
         faults.append(Fault("outside the photo", name, index, detail))
-        polygon = _clip(polygon, width, height)
-    if not _has_area(polygon, width, height):
+        polygon = clip(polygon, width, height)
+    if not covers_pixel(polygon, width, height):
         raise _Unusable("no area", "covers no pixel of the photo")
     label = _read_label(attributes.get("fmask"))
     if label is None:
@@ -325,64 +323,6 @@ def _read_region(name: str, index: int, entry: dict[str, Any], width: int, heigh
 def _read_label(value: Any) -> str | None:
     label = value.strip().lower() if isinstance(value, str) else None
     return label if label in CLASS_NAMES else None
-
-
-def _clip(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The part of a polygon inside the photo: (m, 2), m = 0 where nothing is."""
-    from matplotlib.path import Path as Outline  # slow to import, and few data sets need it
-    from matplotlib.transforms import Bbox
-
-    clipped = Outline(polygon).clip_to_bbox(Bbox([[0, 0], [width - 1, height - 1]])).vertices
-    return np.asarray(clipped, dtype=np.float64)[:-1]  # it repeats the first point
-
-
-def _has_area(polygon: np.ndarray, width: int, height: int) -> bool:
-    if len(polygon) < 3 or shapely.make_valid(shapely.Polygon(polygon)).area == 0:
-        return False
-    rows, _ = skimage.draw.polygon(polygon[:, 1], polygon[:, 0], (height, width))
-    return len(rows) > 0
-
-
-def _numbers(values: Any) -> np.ndarray:
-    """Check that `values` are plain finite numbers of a sane size."""
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e7:
-            raise ValueError(f"{value!r} is not a coordinate in pixels")
-    return np.array(values, dtype=np.float64)
-
-
-def _points(shape: dict[str, Any]) -> np.ndarray:
-    x, y = shape.get("all_points_x"), shape.get("all_points_y")
-    if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
-        raise ValueError("all_points_x and all_points_y are not two lists of one length")
-    return np.stack([_numbers(x), _numbers(y)], axis=1)
-
-
-def _rect(shape: dict[str, Any]) -> np.ndarray:
-    x, y, width, height = _numbers([shape.get(key) for key in ("x", "y", "width", "height")])
-    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
-
-
-def _circle(shape: dict[str, Any]) -> np.ndarray:
-    return _ellipse({**shape, "rx": shape.get("r"), "ry": shape.get("r"), "theta": 0})
-
-
-def _ellipse(shape: dict[str, Any]) -> np.ndarray:
-    """64 points, within a thousandth of the radius of the curve; `theta` is in radians, clockwise on the screen."""
-    x, y, rx, ry, theta = _numbers([shape.get(key) for key in ("cx", "cy", "rx", "ry")] + [shape.get("theta", 0)])
-    turn = np.linspace(0, math.tau, 64, endpoint=False)
-    along, across = rx * np.cos(turn), ry * np.sin(turn)
-    cos, sin = np.cos(theta), np.sin(theta)
-    return np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
-
-
-_OUTLINES: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {
-    "polygon": _points,
-    "polyline": _points,
-    "rect": _rect,
-    "circle": _circle,
-    "ellipse": _ellipse,
-}
 
 
 def _region_entry(region: Region) -> dict[str, Any]:
