@@ -1,0 +1,29 @@
+"""What MLflow keeps of a run, and what happens to it when MLflow is in trouble. The only room that knows MLflow.
+
+    with tracking.start(config, experiment="report", name="aug=blur") as run:
+        run.log_dataset("train", "photos", root, digest, photos=90, objects={"mask": 60, "hat": 70})
+        run.log_epoch(1, {"loss": 2.31, "val_loss": 2.78})
+        run.log_scores({"accuracy": 0.72, "mask_ap50": 0.61})
+
+Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the working directory with the artifacts in
+`mlruns/` beside it, which is where a plain `mlflow ui` looks. MLflow takes seconds to import, so the functions here
+import it when they are called.
+"""
+
+from fmask.tracking.finished import WEIGHTS_ARTIFACT, RunInfo, download_weights, find_run, find_runs
+from fmask.tracking.provenance import flatten
+from fmask.tracking.run import Run, start
+from fmask.tracking.store import prepare_store, tracking_uri
+
+__all__ = [
+    "WEIGHTS_ARTIFACT",
+    "Run",
+    "RunInfo",
+    "download_weights",
+    "find_run",
+    "find_runs",
+    "flatten",
+    "prepare_store",
+    "start",
+    "tracking_uri",
+]

@@ -1,0 +1,83 @@
+"""What a run is made from, in words: configuration, code, machine, packages. No secrets among them, and no MLflow."""
+
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+MAX_LENGTH = 500
+
+
+def flatten(config: Mapping[str, Any]) -> dict[str, str]:
+    """A nested configuration as MLflow params: dotted keys, short values.
+
+    A group that has a `name` stands under its own key with that name, its other keys beside it:
+    `{"backbone": {"name": "resnet50", "depth": 50}}` gives `backbone=resnet50` and `backbone.depth=50`.
+    Values are as in YAML, lists in one line without blanks; beyond 500 characters they end in an ellipsis.
+    """
+    return {key: shortened(without_secrets(_compact(value))) for key, value in _leaves(config, "")}
+
+
+def code_tags() -> dict[str, str]:
+    """The checkout's commit, under the tag that MLflow shows, and whether files differ from it; empty without git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return {"mlflow.source.git.commit": git("rev-parse", "HEAD"), "git_dirty": str(bool(changed)).lower()}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def machine_tags() -> dict[str, str]:
+    """The command line, the machine, and the versions that results depend on most."""
+    return {
+        "command": without_secrets(shlex.join(sys.argv)),
+        "platform": platform.platform(),
+        "cpus": str(os.cpu_count()),
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
+    }
+
+
+def installed_packages() -> str:
+    """All installed packages, one `name==version` a line."""
+    lines = {f"{package.name}=={package.version}" for package in metadata.distributions()}
+    return "\n".join(sorted(lines, key=str.lower)) + "\n"
+
+
+def shortened(text: str) -> str:
+    """`text`, cut to 500 characters with an ellipsis at the end."""
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+
+
+def without_secrets(text: str) -> str:
+    """Blank out passwords in URLs, and values whose `key=` or `key:` says password, secret, token or api_key."""
+    text = re.sub(r"(://[^:/@\s]*):[^@/\s]+@", r"\1:***@", text)
+    return re.sub(r"(?i)(\b[\w.-]*(?:password|secret|token|api_?key)[\w.-]*(?:=|: ?))[^\s,}]+", r"\1***", text)
+
+
+def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif key == "name" and prefix:
+            yield prefix.rstrip("."), value
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _compact(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
