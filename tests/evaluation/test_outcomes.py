@@ -75,9 +75,9 @@ def test_of_two_overlapping_objects_the_one_that_holds_most_is_claimed() -> None
 
 def test_ignored_regions_count_neither_way() -> None:
     scene = photo(HAT, MASK, (None, (40, 40, 60, 60)), ignored=(0,))
-    found = detections((*MASK, 0.99), ("mask", HAT[1], 0.98), ("hat", (40, 50, 60, 70), 0.97))
+    found = detections((*MASK, 0.99), (*HAT, 0.98), ("hat", (40, 50, 60, 70), 0.97))
     outcomes = count_outcomes([scene], [found])
-    assert [(record.region, record.outcome) for record in outcomes.objects] == [(1, Outcome.FOUND)]
+    assert [(record.region, record.outcome, record.claims) for record in outcomes.objects] == [(1, Outcome.FOUND, (0,))]
     assert outcomes.spurious == ()  # the third lies half on the region without a label
     assert len(count_outcomes([scene], [detections(("hat", (40, 51, 60, 71), 0.97))]).spurious) == 1
 
