@@ -306,7 +306,7 @@ def _read_region(name: str, index: int, entry: dict[str, Any], width: int, heigh
         raise _Unusable("too few points", f"{len(polygon)}, where an area needs 3")
     overshoot = max(-polygon.min(), *(polygon.max(axis=0) - (width - 1, height - 1)))
     if overshoot > 0:
-        detail = f"reaches {overshoot:.3g} px beyond the last pixel of {width} x {height}"
+        detail = f"{overshoot:.3g} px beyond the last of {width} x {height}"
         faults.append(Fault("outside the photo", name, index, detail))
         polygon = clip(polygon, width, height)
     if not covers_pixel(polygon, width, height):

@@ -1,0 +1,60 @@
+"""The `fmask` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmask.errors import UserError
+
+app = typer.Typer(
+    help="Find and segment worn face masks and hats.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+install_app = typer.Typer(help="Fetch photos and weights, once, with their digests checked.", no_args_is_help=True)
+app.add_typer(install_app, name="install")
+
+
+def main() -> None:
+    """Run the command; a `UserError` becomes one line and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"fmask: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/) or the folder of one split.")],
+) -> None:
+    """Tell what a data set holds, what is wrong with it, and which photos are in two splits.
+
+    Exit status: 0 where all is well, 1 where there are faults or leaks.
+    """
+    from rich.console import Console
+
+    from fmask.data.check import check as check_data
+    from fmask.data.check import print_report
+
+    report = check_data(folder)
+    print_report(report, Console())
+    if not report.is_clean:
+        raise typer.Exit(1)
+
+
+@install_app.command("photos")
+def install_photos(
+    to: Annotated[Path, typer.Option(help="Where the photos go.")] = Path("data", "photos"),
+    base_url: Annotated[
+        str | None, typer.Option(help="Where they come from, if not from where they are published.")
+    ] = None,
+) -> None:
+    """Fetch the photos of the published study (about 500 files) and our outlines of its test photos.
+
+    Run it again after an interruption: what is there already is kept.
+    """
+    from fmask.data.photos import BASE_URL, install
+
+    install(to, base_url or BASE_URL)
+    print(f"The photos are in {to}; `fmask check {to}` tells what they hold.")
