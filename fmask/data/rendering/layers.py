@@ -1,0 +1,169 @@
+"""A picture as a stack of painted shapes, so that what is seen of a worn item is known exactly.
+
+The same shapes are painted and intersected: the outline in the annotation and the pixels cannot drift apart.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+
+import cv2
+import numpy as np
+from shapely import Geometry, Polygon, box, get_coordinates, union_all
+
+Colour = tuple[float, float, float]
+Pattern = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Takes photo coordinates x (1, w) and y (h, 1); gives the weight of the ink, in [0, 1], as float32 (h, w)."""
+
+SUPERSAMPLING = 2
+_SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How a shape looks."""
+
+    colour: Colour
+    roundness: float = 0.6
+    """0 is evenly lit; 1 is lit as an ellipsoid that fills the shape's bounding box."""
+    gloss: float = 0.0
+    """Strength of the highlight, in [0, 1]."""
+    grain: float = 0.06
+    """Strength of the cloudy texture, as a share of the colour."""
+    pattern: Pattern | None = None
+    ink: Colour = (0, 0, 0)
+    opacity: float = 1.0
+    softness: float = 0.0
+    """Standard deviation of the blurred edge, photo pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One worn thing, the owner of some layers."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A painted shape. One that lets light through, as shadows and glasses do, hides nothing from the annotation."""
+
+    shape: Geometry
+    paint: Paint
+    item: Item | None = None
+
+    @property
+    def hides(self) -> bool:
+        return self.paint.opacity == 1
+
+
+def visible(layers: list[Layer], item: Item, width: int, height: int) -> Geometry:
+    """The part of `item` that no later layer hides and that lies inside the photo."""
+    seen: list[Geometry] = []
+    cover: list[Geometry] = []
+    for worn, run in groupby(reversed([layer for layer in layers if layer.hides]), lambda layer: layer.item is item):
+        shapes = [layer.shape for layer in run]
+        if worn:
+            seen.append(union_all(shapes).difference(union_all(cover)))
+        else:
+            cover += shapes
+    return union_all(seen).intersection(box(0, 0, width - 1, height - 1))
+
+
+def largest_piece(geometry: Geometry) -> Polygon:
+    """The polygon of largest area in `geometry`; an empty one where there is none."""
+    return max(polygons(geometry), key=lambda piece: piece.area, default=Polygon())
+
+
+def polygons(geometry: Geometry) -> list[Polygon]:
+    """All polygons in `geometry`, lines and points left out."""
+    if isinstance(geometry, Polygon):
+        return [] if geometry.is_empty else [geometry]
+    return [piece for part in getattr(geometry, "geoms", ()) for piece in polygons(part)]
+
+
+def paint(background: np.ndarray, layers: Iterable[Layer], light: np.ndarray) -> np.ndarray:
+    """Paint `layers` in order over `background`.
+
+    Args:
+        background: (H, W, 3) float32.
+        light: (3,) unit vector towards the light; x right, y down, z to the camera.
+
+    Returns:
+        (H, W, 3) float32, anti-aliased by painting at `SUPERSAMPLING` times the size.
+    """
+    height, width = background.shape[:2]
+    # One plane a colour: NumPy is several times faster on them than on a last axis of 3.
+    planes = cv2.split(cv2.resize(background, (width * SUPERSAMPLING, height * SUPERSAMPLING)))
+    for layer in layers:
+        if not layer.shape.is_empty:
+            _paint_layer(planes, layer, light.tolist())
+    return cv2.resize(cv2.merge(planes), (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _paint_layer(planes: Sequence[np.ndarray], layer: Layer, light: list[float]) -> None:
+    look = layer.paint
+    height, width = planes[0].shape
+    margin = 3 * look.softness * SUPERSAMPLING
+    x0, y0, x1, y1 = _to_canvas(np.array(layer.shape.bounds)).tolist()
+    left, top = max(int(x0 - margin), 0), max(int(y0 - margin), 0)
+    right, bottom = min(int(x1 + margin) + 2, width), min(int(y1 + margin) + 2, height)
+    if left >= right or top >= bottom:
+        return
+    x = np.arange(left, right, dtype=np.float32)[None]
+    y = np.arange(top, bottom, dtype=np.float32)[:, None]
+    shade = 1 + look.grain * _clouds()[top:bottom, left:right]
+    # Lit as if the shape were an ellipsoid that fills its bounding box.
+    across, down = (x - (x0 + x1) / 2) * (2 / (x1 - x0 + 1)), (y - (y0 + y1) / 2) * (2 / (y1 - y0 + 1))
+    if look.roundness:
+        shade *= _lambert(across, down, light, look.roundness)
+    highlight = _highlight(across, down, light, look.gloss) if look.gloss else 0.0
+    alpha = _coverage(layer.shape, left, top, shade.shape) * look.opacity
+    if look.softness:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), look.softness * SUPERSAMPLING)
+    inked = None if look.pattern is None else look.pattern(_to_photo(x), _to_photo(y))
+    for plane, colour, ink in zip(planes, look.colour, look.ink, strict=True):
+        region = plane[top:bottom, left:right]
+        tone = colour if inked is None else colour + inked * (ink - colour)
+        region += alpha * (tone * shade + highlight - region)
+
+
+def _to_canvas(photo: np.ndarray) -> np.ndarray:
+    return (photo + 0.5) * SUPERSAMPLING - 0.5
+
+
+def _to_photo(canvas: np.ndarray) -> np.ndarray:
+    return (canvas + 0.5) / SUPERSAMPLING - 0.5
+
+
+def _coverage(shape: Geometry, left: int, top: int, size: tuple[int, ...]) -> np.ndarray:
+    """(h, w) float32: 1 inside, 1/2 for pixels that the edge touches, of which about half is inside."""
+    coverage = np.zeros(size, np.float32)
+    for piece in polygons(shape):
+        rings = [get_coordinates(ring) for ring in (piece.exterior, *piece.interiors)]
+        corners = [_to_canvas(ring) - (left, top) for ring in rings]
+        scaled = [np.round(corner * 2**_SUBPIXEL_BITS).astype(np.int32) for corner in corners]
+        cv2.fillPoly(coverage, scaled, 1, shift=_SUBPIXEL_BITS)
+        cv2.polylines(coverage, scaled, True, 0.5, shift=_SUBPIXEL_BITS)
+    return coverage
+
+
+def _lambert(x: np.ndarray, y: np.ndarray, light: list[float], roundness: float) -> np.ndarray:
+    z = np.sqrt(np.maximum(1 - x * x - y * y, 0))
+    diffuse = np.maximum(x * light[0] + y * light[1] + z * light[2], 0)
+    return 1 - roundness * 0.62 * (1 - diffuse)
+
+
+def _highlight(x: np.ndarray, y: np.ndarray, light: list[float], gloss: float) -> np.ndarray:
+    distance = (x - 0.6 * light[0]) ** 2 + (y - 0.6 * light[1]) ** 2
+    return 170 * gloss * np.exp(-distance * 14)
+
+
+@cache
+def _clouds() -> np.ndarray:
+    """(2048, 2048) float32 of roughly unit deviation: blobs of a few pixels over blobs of many."""
+    rng = np.random.default_rng(0)
+    coarse = cv2.resize(rng.standard_normal((64, 64), np.float32), (2048, 2048), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(rng.standard_normal((512, 512), np.float32), (2048, 2048), interpolation=cv2.INTER_LINEAR)
+    return 0.8 * coarse + 0.3 * fine
