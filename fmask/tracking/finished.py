@@ -28,6 +28,8 @@ class RunInfo:
     tags: dict[str, str]
     datasets: dict[str, str]
     """Split (train, val, test) to `name@digest`."""
+    artifacts: str
+    """URI of the artifacts' folder."""
 
 
 def find_run(reference: str) -> RunInfo:
@@ -79,9 +81,7 @@ def download_weights(reference: str) -> Path:
     run = find_run(reference)
     mlflow = import_mlflow()
     try:
-        return Path(
-            mlflow.artifacts.download_artifacts(f"runs:/{run.id}/{WEIGHTS_ARTIFACT}", tracking_uri=tracking_uri())
-        )
+        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
     except Exception as error:
         raise UserError(f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}.") from error
 
@@ -125,4 +125,5 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),
         datasets=datasets,
+        artifacts=run.info.artifact_uri,
     )

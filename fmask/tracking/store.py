@@ -114,8 +114,8 @@ def refusals_as_user_errors() -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """An exception in one line."""
-    first_line = next(iter(str(error).splitlines()), "")
-    return without_secrets(f"{type(error).__name__}: {first_line[:300]}")
+    first_line = next(iter(str(error).splitlines()), "")[:300]
+    return without_secrets(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""Runs are found again, and their weights."""
+
+from pathlib import Path
+
+import pytest
+
+from fmask import tracking
+from fmask.errors import UserError
+
+
+def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
+    with tracking.start({"steps": 50}, "first") as older:
+        pass
+    with tracking.start({"steps": 60}, "second", name="newer") as newer:
+        newer.log_dataset("test", "photos", store, "ab" * 32, photos=9, objects={})
+        newer.log_scores({"accuracy": 0.5})
+    with pytest.raises(ValueError, match="broken"), tracking.start({}, "second"):
+        raise ValueError("broken")
+    assert tracking.find_run(older.id).params == {"steps": "50"}
+    found = tracking.find_run(f"runs:/{newer.id}")
+    assert (found.name, found.experiment, found.status) == ("newer", "second", "FINISHED")
+    assert found.metrics == {"accuracy": 0.5}
+    assert found.datasets == {"test": "photos@" + "ab" * 8}
+    assert tracking.find_run("latest") == found
+
+
+def test_an_experiments_runs_come_newest_first(store: Path) -> None:
+    for steps in (1, 2, 3):
+        with tracking.start({"steps": steps}, "report"):
+            pass
+    assert [run.params["steps"] for run in tracking.find_runs("report")] == ["3", "2", "1"]
+    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; there are: Default, report"):
+        tracking.find_runs("reprot")
+
+
+def test_weights_are_the_file_in_the_local_store(store: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "best.weights.h5"
+    weights.write_bytes(b"weights")
+    with tracking.start({}, "report") as run:
+        run.log_file(weights, "weights")
+    found = tracking.download_weights(f"runs:/{run.id}")
+    assert found.read_bytes() == b"weights"
+    assert found.is_relative_to(store)
+
+
+def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="no finished run yet"):
+        tracking.find_run("latest")
+    with pytest.raises(UserError, match="holds no run 'abc'"):
+        tracking.find_run("runs:/abc")
+    with tracking.start({}, "report") as run:
+        pass
+    with pytest.raises(UserError, match=r"FINISHED\) has no weights/best.weights.h5"):
+        tracking.download_weights(run.id)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"mlflow.db does not exist"):
+        tracking.find_run("latest")
+    assert not (tmp_path / "mlflow.db").exists()

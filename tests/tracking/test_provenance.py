@@ -1,0 +1,51 @@
+"""Configurations and machines, in words without secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from fmask.tracking import provenance
+from fmask.tracking.provenance import flatten, without_secrets
+
+
+def test_groups_collapse_to_their_name() -> None:
+    config = {"aug": {"name": "fliplr_clahe", "ops": {"fliplr": 0.5}}, "name": "run", "empty": {}}
+    assert flatten(config) == {"aug": "fliplr_clahe", "aug.ops.fliplr": "0.5", "name": "run", "empty": "{}"}
+
+
+def test_values_are_short_and_as_in_yaml() -> None:
+    config = {"on": True, "none": None, "lr": 1e-05, "scales": [8, 16], "parts": [{"lr": 0.1}], "path": Path("a/b")}
+    assert flatten(config) == {
+        "on": "true",
+        "none": "null",
+        "lr": "1e-05",
+        "scales": "[8,16]",
+        "parts": '[{"lr":0.1}]',
+        "path": '"a/b"',
+    }
+    long = flatten({"ops": "x" * 501})["ops"]
+    assert len(long) == 500
+    assert long.endswith("…")
+    assert flatten({"ops": "x" * 500})["ops"] == "x" * 500
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("storage=postgresql://me:hunter2@db/x steps=5", "storage=postgresql://me:***@db/x steps=5"),
+        ("hub.api_key=abc steps=5", "hub.api_key=*** steps=5"),
+        ("password: hunter2\nsteps: 5", "password: ***\nsteps: 5"),
+        ("http://127.0.0.1:5000/#/a@b", "http://127.0.0.1:5000/#/a@b"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+    ],
+)
+def test_secrets_are_blanked(text: str, expected: str) -> None:
+    assert without_secrets(text) == expected
+
+
+def test_outside_a_checkout_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    assert provenance.code_tags() == {}
+    monkeypatch.setenv("PATH", "")
+    assert provenance.code_tags() == {}

@@ -1,0 +1,217 @@
+"""A run as MLflow's own client reads it back from SQLite, and as it is kept when MLflow refuses."""
+
+import json
+import logging
+import math
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+
+from fmask import tracking
+from fmask.errors import UserError
+
+CONFIG = {
+    "steps": 50,
+    "backbone": {"name": "resnet50", "depth": 50},
+    "data": {"name": "photos"},
+    "storage": "postgresql://me:hunter2@db/studies",
+}
+
+
+def client() -> MlflowClient:
+    return MlflowClient(tracking.tracking_uri())
+
+
+def artifacts(run_id: str) -> Path:
+    return Path(client().download_artifacts(run_id, ""))
+
+
+def test_a_run_keeps_what_it_is_made_from(store: Path) -> None:
+    with tracking.start(CONFIG, "report", name="first", tags={"study": "aug"}) as run:
+        pass
+    kept = client().get_run(run.id)
+    assert kept.info.status == "FINISHED"
+    assert kept.info.run_name == "first"
+    assert kept.data.params == {
+        "steps": "50",
+        "backbone": "resnet50",
+        "backbone.depth": "50",
+        "data": "photos",
+        "storage": "postgresql://me:***@db/studies",
+    }
+    assert kept.data.tags["study"] == "aug"
+    assert kept.data.tags["data"] == "photos"
+    assert {"command", "platform", "cpus", "python", "tensorflow", "keras", "numpy"} <= kept.data.tags.keys()
+    config = (artifacts(run.id) / "config.yaml").read_text()
+    assert "depth: 50" in config
+    assert "hunter2" not in config
+    assert "mlflow==" in (artifacts(run.id) / "environment.txt").read_text()
+    assert run.uri.endswith(f"/#/experiments/{kept.info.experiment_id}/runs/{run.id}")
+
+
+def test_artifacts_lie_beside_the_store_by_experiment(store: Path) -> None:
+    with tracking.start({}, "aug/hats") as run:
+        pass
+    assert artifacts(run.id) == store / "mlruns" / "aug_hats" / run.id / "artifacts"
+
+
+def test_metrics_keep_their_epochs(store: Path) -> None:
+    with tracking.start({}, "report") as run:
+        for epoch in (1, 2):
+            run.log_epoch(epoch, {"loss": 2 / epoch, "lr": 0.001})
+    history = client().get_metric_history(run.id, "loss")
+    assert [(point.step, point.value) for point in history] == [(1, 2.0), (2, 1.0)]
+
+
+def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
+    with tracking.start({}, "report") as run:
+        run.log_scores({"accuracy": 0.5, "precision": None, "recall": math.nan})
+        run.log_scores({"accuracy": 0.25}, prefix="val")
+    assert client().get_run(run.id).data.metrics == {"accuracy": 0.5, "val/accuracy": 0.25}
+
+
+def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "best.weights.h5"
+    weights.write_bytes(b"weights")
+    with tracking.start({}, "report") as run:
+        run.log_json({"größe": [1, 2]}, "scores/test.json")
+        run.log_text("hello", "notes.txt")
+        run.log_figure(Figure(), "figures/confusion_matrix.png")
+        run.log_file(weights, "weights")
+    there = artifacts(run.id)
+    assert json.loads((there / "scores/test.json").read_text()) == {"größe": [1, 2]}
+    assert (there / "notes.txt").read_text() == "hello"
+    assert (there / "figures/confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert (there / tracking.WEIGHTS_ARTIFACT).read_bytes() == b"weights"
+
+
+def test_datasets_are_inputs_with_context_and_digest(store: Path) -> None:
+    with tracking.start({}, "report") as run:
+        run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={"mask": 60, "hat": 70})
+        run.log_dataset("test", "photos", store, "cd" * 32, photos=9, objects={"mask": 9, "hat": 9})
+    inputs = {used.tags[0].value: used.dataset for used in client().get_run(run.id).inputs.dataset_inputs}
+    assert inputs.keys() == {"train", "test"}
+    assert (inputs["train"].name, inputs["train"].digest) == ("photos", "ab" * 8)
+    assert json.loads(inputs["train"].profile) == {
+        "photos": 90,
+        "objects": {"mask": 60, "hat": 70},
+        "sha256": "ab" * 32,
+    }
+
+
+def test_the_machine_is_watched_during_the_run(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    with tracking.start({}, "report") as run:
+        for _ in range(100):
+            if client().get_metric_history(run.id, "system/cpu_utilization_percentage"):
+                break
+            signal.sigtimedwait([], 0.1)
+        else:
+            pytest.fail("no system metrics within 10 seconds")
+
+
+def test_a_failing_run_says_why_and_passes_the_error_on(store: Path) -> None:
+    with pytest.raises(ValueError, match="bad anchor"), tracking.start({}, "report") as run:
+        raise ValueError("bad anchor\nsecond line")
+    kept = client().get_run(run.id)
+    assert kept.info.status == "FAILED"
+    assert kept.data.tags["failure"] == "ValueError: bad anchor"
+    assert "Traceback" in (artifacts(run.id) / "failure.txt").read_text()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_killed(store: Path, end: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report") as run:
+        signal.raise_signal(end)
+    assert client().get_run(run.id).info.status == "KILLED"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_environment_is_as_before_afterwards(store: Path) -> None:
+    with tracking.start({}, "report"):
+        pass
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_refused_metrics_are_sent_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=store) as run:
+        with monkeypatch.context() as outage:
+            outage.setattr(MlflowClient, "log_batch", refuse)
+            run.log_epoch(1, {"loss": 2.0})
+            run.log_epoch(2, {"loss": 1.0})
+        run.log_epoch(3, {"loss": 0.5})
+    history = client().get_metric_history(run.id, "loss")
+    assert sorted((point.step, point.value) for point in history) == [(1, 2.0), (2, 1.0), (3, 0.5)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"MLflow at sqlite:///{store}/mlflow.db refuses results (OSError: disk full): "
+        "the run goes on and sends them again later."
+    ]
+    assert not (store / "unsent").exists()
+
+
+def test_what_is_refused_to_the_end_is_written_down(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    outputs = store / "outputs"
+    with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=outputs) as run:
+        for call in ("log_batch", "log_inputs", "log_text", "log_figure", "log_artifact", "set_tag", "set_terminated"):
+            monkeypatch.setattr(MlflowClient, call, refuse)
+        run.log_epoch(1, {"loss": 2.0})
+        run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={})
+        run.log_json({"accuracy": 0.5}, "scores/test.json")
+        run.log_figure(Figure(), "figures/curve.png")
+        run.log_file(store / "best.weights.h5", "weights")
+        run.tag("best_epoch", "1")
+    records = [json.loads(line) for line in (outputs / "unsent/records.jsonl").read_text().splitlines()]
+    assert all(record["run"] == run.id for record in records)
+    assert records[0]["metrics"] == {"loss": 2.0}
+    assert records[1]["sha256"] == "ab" * 32
+    assert records[2]["file"] == str(store / "best.weights.h5")
+    assert records[3]["tag"] == "best_epoch"
+    assert records[4]["status"] == "FINISHED"
+    assert json.loads((outputs / "unsent/scores/test.json").read_text()) == {"accuracy": 0.5}
+    assert (outputs / "unsent/figures/curve.png").exists()
+    assert len(caplog.records) == 2
+
+
+def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
+    with tracking.start({}, "report", output_dir=store) as run:
+        with sqlite3.connect("mlflow.db") as database:
+            database.execute("ALTER TABLE metrics RENAME TO gone")
+        run.log_epoch(1, {"loss": 2.0})
+    assert json.loads((store / "unsent/records.jsonl").read_text())["metrics"] == {"loss": 2.0}
+    assert client().search_experiments()
+
+
+def test_a_store_that_cannot_be_used_is_one_sentence(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (store / "notes.txt").write_text("not a database " * 100)
+    for uri in ("nonsense://here", f"sqlite:///{store}/notes.txt", "sqlite:////proc/none/mlflow.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(UserError, match=r"cannot be used .*MLFLOW_TRACKING_URI") as caught, tracking.start({}, "x"):
+            pass
+        assert "\n" not in str(caught.value)
+
+
+def test_a_deleted_experiment_is_named(store: Path) -> None:
+    with tracking.start({}, "report"):
+        pass
+    client().delete_experiment(client().get_experiment_by_name("report").experiment_id)
+    with pytest.raises(UserError, match="'report' was deleted"), tracking.start({}, "report"):
+        pass
+
+
+def test_mlflow_prints_nothing(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with tracking.start({}, "report") as run:
+        run.log_text("a", "a.txt")
+    assert capfd.readouterr() == ("", "")
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError("disk full")

@@ -1,0 +1,70 @@
+"""The store is made once, whoever comes first."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from fmask import tracking
+
+
+def test_the_default_is_a_file_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert tracking.tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_the_environment_says_where_runs_go(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "shared" / "runs.db"
+    elsewhere.parent.mkdir()
+    (store / "mlflow.db").rename(elsewhere)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
+    with tracking.start({}, "report") as run:
+        run.log_text("a", "a.txt")
+    assert not (store / "mlflow.db").exists()
+    assert MlflowClient(f"sqlite:///{elsewhere}").get_run(run.id).info.status == "FINISHED"
+    assert (tmp_path / "shared/mlruns/report" / run.id / "artifacts/a.txt").exists()
+    assert os.environ["MLFLOW_TRACKING_URI"] == f"sqlite:///{elsewhere}"
+
+
+def test_four_first_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["mlflow.store.tracking.sqlalchemy_store"])
+    jobs = [processes.Process(target=log_five_epochs, args=(tmp_path,)) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [job.exitcode for job in jobs] == [0] * 4
+    runs = tracking.find_runs("report")
+    assert [(run.status, run.metrics["loss"]) for run in runs] == [("FINISHED", 4.0)] * 4
+
+
+def log_five_epochs(folder: Path) -> None:
+    os.chdir(folder)
+    with tracking.start({}, "report", output_dir=folder) as run:
+        for epoch in range(5):
+            run.log_epoch(epoch, {"loss": epoch})
+
+
+def test_an_unfinished_store_is_begun_anew_in_silence(
+    empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    (tmp_path / "mlflow.db.new").write_bytes(empty_store.read_bytes()[:5000])
+    tracking.prepare_store()
+    assert capfd.readouterr() == ("", "")
+    assert [each.name for each in MlflowClient(tracking.tracking_uri()).search_experiments()] == ["Default"]
+    assert not (tmp_path / "mlflow.db.new").exists()
+
+
+def test_importing_does_not_import_mlflow() -> None:
+    program = "import sys, fmask.tracking; print('mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
