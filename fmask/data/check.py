@@ -1,6 +1,6 @@
 """What a data set holds, what is wrong with it, and whether photos of one split turn up in another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from fmask.data.outlines import area
 from fmask.data.photos import SPLITS, read_dataset
-from fmask.data.via import CLASS_NAMES, FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split, load_image, read_split
+from fmask.data.via import CLASS_NAMES, FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split, open_image, read_split
 from fmask.errors import UserError
 
 HASH_SIDE = 16
@@ -103,17 +103,17 @@ def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
     photos, hashes, faults = [], [], list(split.faults)
     for photo in split.photos:
         try:
-            hashes.append(_hashes(load_image(photo.path)))
+            hashes.append(_hashes(open_image(photo.path)))
             photos.append(photo)
         except UserError as error:
             faults.append(Fault("unreadable photo", _listed_name(split, photo), None, str(error.__cause__ or error)))
     return Split(split.name, split.folder, tuple(photos), tuple(faults)), hashes
 
 
-def _hashes(image: np.ndarray) -> np.ndarray:
+def _hashes(image: Image.Image) -> np.ndarray:
     """The perceptual hash of a picture and of its mirror image: bool (2, 256)."""
     side = 4 * HASH_SIDE  # what phash scales to first; doing so here does it once for both
-    small = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.LANCZOS)
+    small = image.convert("L").resize((side, side), Image.Resampling.LANCZOS)
     both = (imagehash.phash(picture, HASH_SIDE) for picture in (small, ImageOps.mirror(small)))
     return np.stack([each.hash.ravel() for each in both])
 
@@ -140,7 +140,7 @@ def _listed_name(split: Split, photo: Photo) -> str:
 
 
 def _summary(splits: tuple[Split, ...]) -> Table:
-    caption = "Sizes in pixels: sides of photos, square roots of the areas of objects"
+    caption = "px: sides of photos, root areas of objects"
     table = Table("split", "", box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     for heading in ("count", "least", "median", "most"):
         table.add_column(heading, justify="right")
@@ -155,7 +155,7 @@ def _summary(splits: tuple[Split, ...]) -> Table:
     return table
 
 
-def _spread(values: list[float]) -> list[str]:
+def _spread(values: Sequence[float]) -> list[str]:
     return [f"{value:.0f}" for value in np.percentile(values, (0, 50, 100))] if values else []
 
 

@@ -124,6 +124,8 @@ def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
     pooch.get_logger().setLevel(logging.WARNING)
     registry = {file.path: f"sha256:{file.sha256}" for file in files}
     source = pooch.create(destination, base_url.rstrip("/") + "/", registry=registry, retry_if_failed=1)
+    for folder in {(destination / file.path).parent for file in files}:
+        folder.mkdir(parents=True, exist_ok=True)  # pooch would too, but its threads trip over each other
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as progress, ThreadPoolExecutor(max_workers=8) as pool:
         task = progress.add_task("Photos", total=sum(file.bytes for file in files))

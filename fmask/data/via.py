@@ -185,7 +185,12 @@ def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
 
 
 def load_image(path: Path) -> np.ndarray:
-    """A photo's pixels: uint8 RGB (H, W, 3), EXIF rotation applied.
+    """A photo's pixels: uint8 RGB (H, W, 3), as `open_image` has them, with its errors."""
+    return np.array(open_image(path))
+
+
+def open_image(path: Path) -> Image.Image:
+    """A photo, decoded in full: 8-bit RGB, EXIF rotation applied.
 
     Grey, CMYK, palette and 16-bit pictures are converted; transparency is dropped, as the reference does.
 
@@ -195,11 +200,12 @@ def load_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             _check_readable(image)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
-                grey = (np.clip(np.asarray(upright), 0, 65535) >> 8).astype(np.uint8)
-                return np.repeat(grey[..., np.newaxis], 3, axis=2)
-            return np.array(upright.convert("RGB"))
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
+                scaled = (np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)
+                return Image.fromarray(scaled).convert("RGB")
+            return image if image.mode == "RGB" else image.convert("RGB")
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
         raise UserError(f"{path} is not a readable photo: {error}.") from error
 
