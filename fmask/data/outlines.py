@@ -61,7 +61,7 @@ def _numbers(values: list[Any]) -> np.ndarray:
     """Float64, once every value is a plain finite number of a sane size."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e7:
-            raise ValueError(f"{value!r} is not a coordinate in pixels")
+            raise ValueError(f"{value!r} stands where a number of pixels belongs")
     return np.array(values, dtype=np.float64)
 
 

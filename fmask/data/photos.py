@@ -109,7 +109,8 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     for path in edited:
         if path.exists():
             raise UserError(f"{path} is not the published file; move it away first, for installing would replace it.")
-    _fetch(missing, destination, base_url)
+    if missing:
+        _fetch(missing, destination, base_url)
     if not ours.exists():
         ours.parent.mkdir(parents=True, exist_ok=True)
         draft = ours.with_suffix(".partial")
@@ -141,7 +142,10 @@ def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
             expected = f"{file.bytes} bytes with SHA-256 {file.sha256}"
             raise UserError(f"{source.get_url(file.path)} is not the published file; expected {expected}.") from error
         except OSError as error:  # of the network or the disk
-            raise UserError(f"{file.path} could not be installed from {base_url}: {error}.") from error
+            cause: BaseException = error
+            while cause.__context__:  # the first of the chain says it in a few words: no such host, connection refused
+                cause = cause.__context__
+            raise UserError(f"{file.path} could not be installed from {base_url}: {cause}.") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
