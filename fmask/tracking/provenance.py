@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-MAX_LENGTH = 500
-
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
     """A nested configuration as MLflow params: dotted keys, short values.
@@ -56,9 +54,9 @@ def installed_packages() -> str:
     return "\n".join(sorted(lines, key=str.lower)) + "\n"
 
 
-def shortened(text: str) -> str:
-    """`text`, cut to 500 characters with an ellipsis at the end."""
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+def shortened(text: str, length: int = 500) -> str:
+    """`text`, cut to `length` characters with an ellipsis at the end."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def without_secrets(text: str) -> str:

@@ -91,7 +91,8 @@ class Run:
 
         self.id: str = info.run_id
         server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
-        self.uri = f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
+        page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
+        self.uri = f"{server}/{page}?workflowType=machine_learning"  # the pages for language models otherwise
         """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
         self._client = MlflowClient(uri)
         self._store = provenance.without_secrets(uri)

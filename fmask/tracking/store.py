@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fmask.errors import UserError
-from fmask.tracking.provenance import without_secrets
+from fmask.tracking.provenance import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
@@ -97,6 +97,7 @@ def import_mlflow() -> Any:
     import mlflow
 
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # where somebody imported it before us
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each of its retries
     return mlflow
 
 
@@ -114,7 +115,7 @@ def refusals_as_user_errors() -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """An exception in one line."""
-    first_line = next(iter(str(error).splitlines()), "")[:300]
+    first_line = shortened(next(iter(str(error).splitlines()), ""), 250).rstrip(".")
     return without_secrets(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
 
 

@@ -51,7 +51,7 @@ def test_a_run_keeps_what_it_is_made_from(store: Path) -> None:
     assert "depth: 50" in config
     assert "hunter2" not in config
     assert "mlflow==" in (artifacts(run.id) / "environment.txt").read_text()
-    assert run.uri.endswith(f"/#/experiments/{kept.info.experiment_id}/runs/{run.id}")
+    assert f"/#/experiments/{kept.info.experiment_id}/runs/{run.id}?" in run.uri
 
 
 def test_artifacts_lie_beside_the_store_by_experiment(store: Path) -> None:
