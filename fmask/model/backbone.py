@@ -1,32 +1,12 @@
 """ResNet (He 2015) as the bottom-up pathway. Layer names are those of matterport's weight files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from keras import KerasTensor, layers
 
+from fmask.model.norm import Norm
+
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
-
-
-@dataclass(frozen=True)
-class Norm:
-    """Which normalisation follows a convolution.
-
-    kind "frozen" keeps the moving statistics as loaded and trains scale and shift alone; "batch" is ordinary batch
-    normalisation, whose statistics follow faster than Keras' default, since a run here is some thousand steps.
-    """
-
-    kind: str
-
-    def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
-        if self.kind == "frozen":
-            return layers.BatchNormalization(name=name, epsilon=1e-3)(x, training=False)
-        return layers.BatchNormalization(name=name, epsilon=1e-3, momentum=0.95)(x)
-
-    @property
-    def initializer(self) -> str:
-        """Glorot as in the reference where weights are loaded; He where training starts from random weights."""
-        return "glorot_uniform" if self.kind == "frozen" else "he_normal"
 
 
 def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:

@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass
 class Anchors:
     """The boxes that proposals start from."""
 
-    scales: tuple[float, ...] = (32, 64, 128, 256, 512)
+    scales: list[float] = field(default_factory=lambda: [32.0, 64.0, 128.0, 256.0, 512.0])
     """Side length in pixels on P2..P6."""
-    ratios: tuple[float, ...] = (0.5, 1, 2)
+    ratios: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0])
     """Width over height."""
     offset: float = 0.0
     """Centre in the cell: 0 = corner (reference), 0.5 = middle."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Proposals:
     """Which anchors become regions."""
 
@@ -29,7 +29,7 @@ class Proposals:
     """Overlap (IoU) above which the weaker of two is dropped."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Regions:
     """How regions are sampled, pooled and joined to pyramid levels."""
 
@@ -51,7 +51,7 @@ class Regions:
     pool_mask: int = 14
 
 
-@dataclass(frozen=True)
+@dataclass
 class Widths:
     """Channels of the parts after the backbone."""
 
@@ -62,25 +62,22 @@ class Widths:
     mask_convs: int = 4
 
 
-@dataclass(frozen=True)
+@dataclass
 class Detection:
     """What is reported of what is seen."""
 
-    min_confidence: float = 0.9
+    floor: float = 0.05
+    """Detections scored lower are never reported. Average precision looks at all others."""
     nms: float = 0.3
+    """Overlap (IoU) above which the weaker of two detections of a class is dropped."""
     count: int = 100
+    """Most detections in an image."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ModelConfig:
-    """A Mask R-CNN: everything that decides its layers and its arithmetic."""
+    """Everything that decides a Mask R-CNN's layers and arithmetic, but for its backbone."""
 
-    backbone: str = "resnet50"
-    """resnet18 | resnet50 | resnet101"""
-    size: int = 128
-    """Side of the square network input in pixels, a multiple of 64."""
-    classes: int = 3
-    """Background included."""
     norm: str = "frozen"
     """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in backbone
     and pyramid, none in the heads."""
@@ -89,5 +86,14 @@ class ModelConfig:
     proposals: Proposals = field(default_factory=Proposals)
     regions: Regions = field(default_factory=Regions)
     detection: Detection = field(default_factory=Detection)
-    loss_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    """rpn_class, rpn_bbox, mrcnn_class, mrcnn_bbox, mrcnn_mask."""
+
+
+CLASSES = 3
+"""K: background, mask, hat."""
+
+CHOICES = {
+    "norm": ("frozen", "batch"),
+    "regions.pooling": ("crop", "align"),
+    "regions.rounding": ("round", "floor"),
+}
+"""Settings that are words, and the words they take."""

@@ -2,7 +2,7 @@
 
 from keras import KerasTensor, layers
 
-from fmask.model.backbone import Norm
+from fmask.model.norm import Norm
 
 
 def feature_pyramid(features: list[KerasTensor], channels: int, norm: Norm) -> list[KerasTensor]:

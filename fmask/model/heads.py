@@ -6,7 +6,7 @@ R regions in a batch, K classes with background, A anchors.
 import keras
 from keras import KerasTensor, layers
 
-from fmask.model.backbone import Norm
+from fmask.model.norm import Norm
 
 
 def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -> tuple[KerasTensor, KerasTensor]:

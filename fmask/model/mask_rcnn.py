@@ -11,10 +11,11 @@ from keras import ops
 
 from fmask.model import geometry, losses
 from fmask.model.anchors import pyramid_anchors
-from fmask.model.backbone import Norm, resnet
-from fmask.model.config import ModelConfig
+from fmask.model.backbone import resnet
+from fmask.model.config import CLASSES, ModelConfig
 from fmask.model.fpn import feature_pyramid
 from fmask.model.heads import box_head, mask_head, rpn_head
+from fmask.model.norm import Norm
 from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
 
@@ -27,28 +28,24 @@ class MaskRCNN(keras.Model):
 
     Called on a dict of `image` (B, S, S, 3), RGB in 0..255; `boxes` (B, G, 4), pixels; `class_ids` (B, G), 1.. objects,
     0 padding, -1 ignored; `masks` (B, G, M, M), each instance inside its box. Returns the five losses as a dict of
-    scalars. `detect` holds the way from images to detections.
+    scalars; `Detect` is the way from images to detections.
     """
 
-    def __init__(self, config: ModelConfig, seed: int = 0) -> None:
+    def __init__(self, backbone: str, config: ModelConfig, seed: int = 0) -> None:
         super().__init__(name="mask_rcnn")
-        self.config = config
-        anchors = pyramid_anchors(config.size, config.anchors.scales, config.anchors.ratios, config.anchors.offset)
-        self.anchors = anchors
-        self.normalised_anchors = geometry.normalise(anchors, config.size, config.size)
+        self.backbone, self.config = backbone, config
         norm, widths, regions = Norm(config.norm), config.widths, config.regions
 
-        image = keras.Input((config.size, config.size, 3), name="image")
+        image = keras.Input((None, None, 3), name="image")
         centred = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre")(image)
-        pyramid = feature_pyramid(resnet(centred, config.backbone, norm), widths.fpn, norm)
+        pyramid = feature_pyramid(resnet(centred, backbone, norm), widths.fpn, norm)
         self.trunk = keras.Model(
             image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
         )
-        self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, config.classes, norm)
+        self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, CLASSES, norm)
         self.mask_head = mask_head(
-            regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, config.classes, norm
+            regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm
         )
-        self.detect = Detect(self)
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
         self.built = True
@@ -56,16 +53,16 @@ class MaskRCNN(keras.Model):
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
         config = self.config
         boxes, class_ids = inputs["boxes"], inputs["class_ids"]
-        scale = np.float32(1 / (config.size - 1))
-        unit_boxes = (boxes - np.array([0, 0, 1, 1], np.float32)) * scale
+        size = inputs["image"].shape[1]
+        anchors = self.anchors(size)
+        unit_boxes = (boxes - np.array([0, 0, 1, 1], np.float32)) * np.float32(1 / (size - 1))
         batch = ops.shape(boxes)[0]
 
         pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=training)
-        match, rpn_target = rpn_targets(self.anchors, boxes, class_ids, self._noise(batch, len(self.anchors)))
+        match, rpn_target = rpn_targets(anchors, boxes, class_ids, self._noise(batch, len(anchors)))
 
-        proposals = propose(
-            self.normalised_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train
-        )
+        unit_anchors = geometry.normalise(anchors, size, size)
+        proposals = propose(unit_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train)
         proposals = ops.stop_gradient(proposals)
         candidates = proposals.shape[1] + (boxes.shape[1] if config.regions.add_objects else 0)
         regions, region_ids, valid, matched = sample_regions(
@@ -74,8 +71,8 @@ class MaskRCNN(keras.Model):
         slots = positive_slots(config.regions)
         positives, positive_ids = regions[:, :slots], region_ids[:, :slots]
 
-        logits, deltas = self.classify(pyramid, regions, training)
-        mask_logits = self.segment(pyramid, positives, training)
+        logits, deltas = self.classify(pyramid, regions, size, training)
+        mask_logits = self.segment(pyramid, positives, size, training)
         mask_target = mask_targets(positives, unit_boxes, inputs["masks"], matched, mask_logits.shape[2])
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
         return dict(
@@ -94,28 +91,29 @@ class MaskRCNN(keras.Model):
             )
         )
 
-    def classify(self, pyramid: list, regions: Any, training: bool = False) -> tuple[Any, Any]:
+    def anchors(self, size: int) -> np.ndarray:
+        """(A, 4) anchors in pixels for images of side `size`."""
+        chosen = self.config.anchors
+        return pyramid_anchors(size, chosen.scales, chosen.ratios, chosen.offset)
+
+    def classify(self, pyramid: list, regions: Any, size: int, training: bool = False) -> tuple[Any, Any]:
         """Class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
         config = self.config
-        pooled = pool_regions(pyramid, regions, config.regions.pool_box, config.size, config.regions)
+        pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions)
         logits, deltas = self.box_head(_merge(pooled), training=training)
         return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
 
-    def segment(self, pyramid: list, regions: Any, training: bool = False) -> Any:
+    def segment(self, pyramid: list, regions: Any, size: int, training: bool = False) -> Any:
         """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4)."""
         config = self.config
-        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, config.size, config.regions)
+        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions)
         return _split(self.mask_head(_merge(pooled), training=training), regions.shape[1])
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
-        """The weighted sum of the five losses; each is kept as a metric of its own."""
+        """The sum of the five losses; each is kept as a metric of its own."""
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(y_pred[name])
-        return sum(weight * y_pred[name] for weight, name in zip(self.config.loss_weights, LOSSES, strict=True))
-
-    @property
-    def metrics(self) -> list:
-        return [*super().metrics, *(m for m in self.loss_means if m not in super().metrics)]
+        return sum(y_pred[name] for name in LOSSES)
 
     def _noise(self, batch: Any, count: int) -> Any:
         return keras.random.uniform((batch, count), seed=self.seeds)
@@ -131,21 +129,19 @@ class Detect(keras.Model):
 
     def __init__(self, network: MaskRCNN) -> None:
         super().__init__(name="detect")
-        # In a tuple, so that Keras does not count the same layers twice.
-        self._network = (network,)
+        self.network = network
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        (network,) = self._network
-        config = network.config
+        network, config = self.network, self.network.config
         pyramid, rpn_logits, rpn_deltas = network.trunk(inputs["image"], training=False)
-        regions = propose(
-            network.normalised_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect
-        )
-        logits, deltas = network.classify(pyramid, regions)
+        size = inputs["image"].shape[1]
+        anchors = geometry.normalise(network.anchors(size), size, size)
+        regions = propose(anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect)
+        logits, deltas = network.classify(pyramid, regions, size)
         boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], config)
-        mask_logits = network.segment(pyramid, boxes)
-        choice = ops.one_hot(class_ids, config.classes, dtype=mask_logits.dtype)
+        mask_logits = network.segment(pyramid, boxes, size)
+        choice = ops.one_hot(class_ids, CLASSES, dtype=mask_logits.dtype)
         own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
         return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
 
@@ -161,7 +157,7 @@ def select(regions: Any, logits: Any, deltas: Any, window: Any, config: ModelCon
     own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
     boxes = geometry.clip(geometry.decode(regions, own * DELTA_STD), window[:, None, :])
     present = ops.logical_and(class_ids > 0, ops.any(regions != 0, axis=-1))
-    present = ops.logical_and(present, scores >= config.detection.min_confidence)
+    present = ops.logical_and(present, scores >= config.detection.floor)
     # Boxes of different classes are moved out of each other's reach: one suppression serves all classes.
     apart = boxes + 2.0 * ops.cast(class_ids, boxes.dtype)[..., None]
     ranking = ops.where(present, scores, -1.0)

@@ -1,0 +1,155 @@
+"""From photos to what the network's `fit` eats: fixed-size images with boxes, class ids and masks.
+
+B samples in a batch, S the network's input side, G instance slots, M the side of a mask inside its box.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import skimage.draw
+
+from fmask.data import augment
+from fmask.data.jitter import Jitter, recolour, view
+from fmask.data.via import Photo, load_image
+
+MASK_SIDE = 56
+"""M: instances are kept as masks of this side inside their boxes (the reference's mini masks)."""
+MIN_SIDE = 2.0
+"""Instances that jitter leaves with less than this many pixels of height or width are ignored."""
+MIN_VISIBLE = 0.3
+"""Instances that jitter leaves with less than this share of their box in view are ignored."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photo in memory, decoded once and made no larger than training needs."""
+
+    image: np.ndarray
+    """uint8 (H, W, 3), RGB."""
+    polygons: list[np.ndarray]
+    """Each (n, 2): x, y in the image's pixels."""
+    class_ids: np.ndarray
+    """(len(polygons),): 1..K, or -1 for an instance to ignore."""
+
+
+def load_samples(photos: Sequence[Photo], side: int) -> list[Sample]:
+    """Decodes photos and shrinks those whose longer side exceeds `side` pixels."""
+    return [_load(photo, side) for photo in photos]
+
+
+def _load(photo: Photo, side: int) -> Sample:
+    image = load_image(photo.path)
+    scale = min(1.0, side / max(image.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    factor = np.array([width / photo.width, height / photo.height])
+    polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
+    return Sample(image, polygons, photo.class_ids())
+
+
+class Batches(keras.utils.PyDataset):
+    """`steps` batches an epoch of randomly ordered, augmented samples; each photo comes once before any comes again.
+
+    What a batch holds depends on the seed and the batch's number since the start of training alone, so that a run can
+    be repeated, or resumed at any epoch, without replaying what went before.
+    """
+
+    def __init__(
+        self,
+        samples: list[Sample],
+        *,
+        size: int,
+        fit: int,
+        batch: int,
+        steps: int,
+        slots: int,
+        seed: int,
+        jitter: Jitter | None = None,
+        augmenter: Any = None,
+        shuffle: bool = True,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.samples, self.size, self.fit, self.batch, self.steps = samples, size, fit, batch, steps
+        self.slots, self.seed = slots, seed
+        self.jitter, self.augmenter, self.shuffle, self.epoch = jitter or Jitter(), augmenter, shuffle, first_epoch
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        first = (self.epoch * self.steps + index) * self.batch if self.shuffle else index * self.batch
+        return (stack([self.draw(first + position) for position in range(self.batch)], self.slots),)
+
+    def draw(self, number: int) -> dict[str, np.ndarray]:
+        """The sample that is the `number`-th since the start of training."""
+        passed, position = divmod(number, len(self.samples))
+        if self.shuffle:
+            position = np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position]
+        rng = np.random.default_rng([self.seed, 2, number])
+        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng)
+
+
+def make(
+    sample: Sample, size: int, fit: int, jitter: Jitter, augmenter: Any, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M)."""
+    objects = [polygon for polygon, class_id in zip(sample.polygons, sample.class_ids, strict=True) if class_id > 0]
+    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
+    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
+    image = cv2.warpAffine(
+        sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    polygons = [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+    if augmenter is not None:
+        image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
+    image = recolour(jitter, image, rng)
+    boxes = extents(polygons)
+    seen = np.clip(boxes, 0, size)
+    sides = seen[:, 2:] - seen[:, :2]
+    visible = sides.prod(axis=1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
+    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), sample.class_ids, -1)
+    masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
+    present = np.flatnonzero(sides.min(axis=1, initial=size) > 0)
+    return {
+        "image": image.astype(np.float32),
+        "boxes": seen[present],
+        "class_ids": class_ids[present].astype(np.int32),
+        "masks": np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
+    }
+
+
+def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.ndarray:
+    """The part of `polygon` (n, 2) inside `box` (4,), drawn on a grid of `side` x `side`: bool."""
+    y1, x1, y2, x2 = box.astype(np.float64)
+    rows = (polygon[:, 1] + 0.5 - y1) / max(y2 - y1, 1e-6) * side - 0.5
+    columns = (polygon[:, 0] + 0.5 - x1) / max(x2 - x1, 1e-6) * side - 0.5
+    mask = np.zeros((side, side), bool)
+    mask[skimage.draw.polygon(rows, columns, mask.shape)] = True
+    return mask
+
+
+def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
+    """The boxes (n, 4) around polygons whose points are pixel centres: y1, x1, y2, x2 with exclusive ends."""
+    boxes = [np.r_[polygon.min(axis=0), polygon.max(axis=0)][[1, 0, 3, 2]] + 0.5 for polygon in polygons]
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def stack(samples: list[dict[str, np.ndarray]], slots: int) -> dict[str, np.ndarray]:
+    """Samples as one batch: image (B, S, S, 3), boxes (B, G, 4), class_ids (B, G), masks (B, G, M, M), zero-padded."""
+    batch = {"image": np.stack([sample["image"] for sample in samples])}
+    for key in ("boxes", "class_ids", "masks"):
+        rows = [sample[key][:slots] for sample in samples]
+        padded = np.zeros((len(rows), slots, *rows[0].shape[1:]), rows[0].dtype)
+        for target, row in zip(padded, rows, strict=True):
+            target[: len(row)] = row
+        batch[key] = padded
+    return batch

@@ -1,0 +1,43 @@
+"""Which photos a run is on, found or drawn."""
+
+from pathlib import Path
+
+from fmask.config import Data
+from fmask.data.photos import SPLITS, Dataset, photos_root, read_dataset
+from fmask.errors import UserError
+
+
+def open_dataset(data: Data) -> Dataset:
+    """The data set of a run; draws the rendered one on first use.
+
+    Raises:
+        UserError: it is not installed, or a split is missing or empty.
+    """
+    root = Path(data.root) if data.root else _usual_root(data.name)
+    dataset = read_dataset(root, data.name)
+    for split in SPLITS:
+        if split not in dataset.splits or not dataset.splits[split].photos:
+            raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
+    return dataset
+
+
+def _usual_root(name: str) -> Path:
+    if name == "rendered":
+        from fmask.data.rendered import ensure_rendered
+
+        return ensure_rendered(Path("data"))
+    root = photos_root()
+    if root is None:
+        raise UserError(
+            "data=photos: the photos are not installed; run `fmask install photos`, set FMASK_PHOTOS to their folder, "
+            "or choose data=rendered."
+        )
+    return root
+
+
+def describe(dataset: Dataset) -> str:
+    """One line for the terminal: what it is, where it is, how much there is and what was wrong with it."""
+    counts = ", ".join(f"{len(split.photos)} {name}" for name, split in dataset.splits.items())
+    faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
+    told = f"; {len(faults)} faults in it, listed by `fmask check {dataset.root}`" if faults else ""
+    return f"data={dataset.name} ({dataset.root}): {counts} photos{told}"

@@ -1,0 +1,182 @@
+"""One run, from configuration to scores."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from fmask import tracking
+from fmask.callbacks import EpochLog, Progress
+from fmask.config import Config
+from fmask.data import augment
+from fmask.data.photos import Dataset, digest
+from fmask.data.samples import Batches, load_samples
+from fmask.data.via import CLASS_NAMES, Photo, load_image
+from fmask.datasets import describe, open_dataset
+from fmask.detections import Detections
+from fmask.evaluation import figures, sheets
+from fmask.evaluation.evaluate import Scores, evaluate
+from fmask.model.config import ModelConfig
+from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.optimizers import build_optimizer
+
+THRESHOLDS = (0.5, 0.9)
+"""Confidences that every run is scored at, beside its own `min_confidence`."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is left of a run."""
+
+    run_id: str
+    scores: dict[str, Scores]
+    """By split: val and test."""
+
+
+def train(config: Config, output_dir: Path, console: Console | None = None) -> Result:
+    """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
+
+    Raises:
+        UserError: the data or the tracking store cannot be used.
+    """
+    console = console or Console()
+    dataset = open_dataset(config.data)
+    console.print(describe(dataset), highlight=False)
+    keras.utils.set_random_seed(config.seed)
+    keras.config.disable_traceback_filtering()
+
+    with tracking.start(asdict(config), config.study, _name(config), output_dir=output_dir) as run:
+        console.print(f"run {run.id}: open it with `mlflow ui`, then {run.uri}", highlight=False)
+        _log_data(run, dataset)
+        network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+        detector = Detector(network, config.fit, config.smooth)
+        history = fit(network, detector, config, dataset, run, output_dir, console)
+
+        network.save_weights(output_dir / "last.weights.h5")
+        detector.save(output_dir / "detector.h5")
+        scores = {}
+        for split in ("val", "test"):
+            photos = dataset.splits[split].photos
+            scores[split] = score(detector, photos, split, config.min_confidence, run)
+        run.log_scores(scores["test"].metrics())
+        run.log_figure(figures.loss_curves(history), "figures/losses.png")
+        for name in ("last", "best"):
+            if (file := output_dir / f"{name}.weights.h5").exists():
+                run.log_file(file, "weights")
+        run.log_model(output_dir / "detector.h5")
+        console.print(summary(scores))
+    return Result(run.id, scores)
+
+
+def fit(
+    network: MaskRCNN, detector: Detector, config: Config, dataset: Dataset, run: Any, output_dir: Path, console: Console
+) -> dict[str, list[float]]:
+    """Trains by Keras' `fit`; returns its history: each loss by epoch, validation losses with `val_` before the name."""
+    splits = {name: dataset.splits[name].photos for name in ("train", "val")}
+    slots = max(len(photo.regions) for photos in splits.values() for photo in photos)
+    # Zoomed views keep detail that a photo shrunk to fit would have lost.
+    keep = round(config.fit * (1 + config.jitter.scale))
+    common = {"fit": config.fit, "batch": config.batch, "slots": slots, "seed": config.seed}
+    batches = Batches(
+        load_samples(splits["train"], keep),
+        size=config.size,
+        steps=config.steps,
+        jitter=config.jitter,
+        augmenter=augment.build(config.aug.augmenters),
+        **common,
+    )
+    one_pass = -(-len(splits["val"]) // config.batch)
+    checks = Batches(
+        load_samples(splits["val"], config.fit),
+        size=config.fit,
+        steps=min(config.val_steps, one_pass),
+        shuffle=False,
+        **common,
+    )
+    network.compile(optimizer=build_optimizer(config), jit_compile=False)
+    log = EpochLog(run, detector, splits["val"], config, output_dir / "best.weights.h5")
+    console.print(_forecast(network, batches, config), highlight=False)
+    history = network.fit(
+        batches,
+        epochs=config.epochs,
+        validation_data=checks if config.val_steps else None,
+        callbacks=[log, Progress(config.epochs, config.steps, console)],
+        verbose=0,
+    )
+    run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
+    return history.history
+
+
+def score(detector: Detector, photos: tuple[Photo, ...], split: str, min_confidence: float, run: Any) -> Scores:
+    """Detects in all photos of a split, logs scores and figures, and returns the scores at `min_confidence`."""
+    found = detector.detect_all([load_image(photo.path) for photo in photos])
+    scores = evaluate(photos, found, min_confidence)
+    run.log_scores(scores.metrics(), prefix=split)
+    run.log_json(scores.to_json(), f"scores/{split}.json")
+    for threshold in THRESHOLDS:
+        at = evaluate(photos, found, threshold)
+        run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
+    run.log_figure(figures.confusion_matrix(scores.outcomes), f"figures/{split}_confusion_matrix.png")
+    run.log_figure(figures.pr_curve(scores.average_precision), f"figures/{split}_precision_recall.png")
+    _log_sheets(run, photos, found, split, min_confidence)
+    return scores
+
+
+def _log_sheets(
+    run: Any, photos: tuple[Photo, ...], found: list[Detections], split: str, min_confidence: float
+) -> None:
+    for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
+        if split == "test":
+            for page, figure in enumerate(draw(photos, found, min_confidence), start=1):
+                run.log_figure(figure, f"figures/{split}_{kind}_{page}.png")
+
+
+def model_config(config: Config) -> ModelConfig:
+    """The part of a run's configuration that decides the network."""
+    return ModelConfig(config.norm, config.widths, config.anchors, config.proposals, config.regions, config.detection)
+
+
+def summary(scores: dict[str, Scores]) -> Any:
+    """The run's scores as a table for the terminal."""
+    from rich.table import Table
+
+    table = Table(title="objects found, and COCO average precision")
+    columns = ("split", "found", "wrongly", "missed", "spurious", "accuracy", "95 %", "precision", "mask AP50", "box AP50")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split, of_split in scores.items():
+        metrics = of_split.metrics()
+        counts = [f"{metrics[name]:.0f}" for name in ("found", "found_wrongly", "missed", "spurious")]
+        interval = f"{metrics['accuracy_low']:.2f}-{metrics['accuracy_high']:.2f}"
+        rates = [f"{metrics.get(name, float('nan')):.3f}" for name in ("precision", "mask_ap50", "box_ap50")]
+        table.add_row(
+            f"{split} at {of_split.min_confidence:g}", *counts, f"{metrics['accuracy']:.3f}", interval, *rates
+        )
+    return table
+
+
+def _name(config: Config) -> str:
+    return f"{config.data.name} {config.backbone.name} aug={config.aug.name} steps={config.steps} seed={config.seed}"
+
+
+def _log_data(run: Any, dataset: Dataset) -> None:
+    for name, split in dataset.splits.items():
+        ids = np.concatenate([photo.class_ids() for photo in split.photos])
+        objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
+        run.log_dataset(name, dataset.name, dataset.root, digest(split), len(split.photos), objects)
+
+
+def _forecast(network: MaskRCNN, batches: Batches, config: Config) -> str:
+    """How long training will take, from the time that the losses of one batch take now."""
+    (batch,) = batches[0]
+    network.test_on_batch(batch)  # traces the graph
+    started = time.perf_counter()
+    network.test_on_batch(batch)
+    seconds = 3.2 * (time.perf_counter() - started) * config.steps * config.epochs
+    minutes = max(1, round(seconds / 60))
+    return f"{config.epochs} epochs of {config.steps} steps of {config.batch} photos: about {minutes} min on this machine"

@@ -1,0 +1,31 @@
+"""Train once: python train.py aug=fliplr_clahe steps=50"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from fmask.config import check_overrides, register, validate
+from fmask.errors import UserError
+
+CONF = Path(__file__).parent / "conf"
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def run(config: DictConfig) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    checked = validate(config)
+    from fmask.training import train
+
+    train(checked, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    try:
+        register()
+        check_overrides(CONF, "train", [word for word in sys.argv[1:] if not word.startswith("-")])
+        run()
+    except UserError as error:
+        sys.exit(f"train.py: {error}")
