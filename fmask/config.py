@@ -72,9 +72,9 @@ class Config(ModelConfig):
     lr: float = MISSING
     seed: int = 1
     size: int = MISSING
-    """Side in pixels of the square that is trained on, a multiple of 64."""
+    """Side in pixels of the square that is trained on, a multiple of 32."""
     fit: int = MISSING
-    """Longer side of a photo in pixels, in training before jitter and in detection; a multiple of 64. Where it exceeds
+    """Longer side of a photo in pixels, in training before jitter and in detection; a multiple of 32. Where it exceeds
     `size`, training sees crops."""
     smooth: bool = True
     """Shrink photos with averaging; false samples them bilinearly as the reference does."""
@@ -82,6 +82,8 @@ class Config(ModelConfig):
     """Detections scored lower are not counted in the confusion matrix."""
     score_every: int = 5
     """Epochs between scorings of the validation photos, which also choose the best weights."""
+    threads: int = 0
+    """Processor threads for the network; 0 takes all there are."""
     optim: Optim = field(default_factory=Optim)
     jitter: Jitter = field(default_factory=Jitter)
     study: str = "fmask"
@@ -99,6 +101,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "fit": (64, 2048),
     "min_confidence": (0, 1),
     "score_every": (1, 1e5),
+    "threads": (0, 1024),
     "optim.weight_decay": (0, 1),
     "optim.clip": (1e-6, 1e6),
     "optim.warmup": (0, 1e6),
@@ -106,6 +109,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.flip": (0, 1),
     "jitter.scale": (0, 4),
     "jitter.rotate": (0, 180),
+    "jitter.focus": (0, 1),
     "jitter.colour": (0, 1),
     "widths.fpn": (8, 1024),
     "widths.rpn": (8, 2048),
@@ -197,9 +201,9 @@ def validate(config: Any) -> Config:
         if value not in words:
             raise UserError(f"{key}={value}: allowed is {' or '.join(words)}.")
     for key in ("size", "fit"):
-        if config[key] % 64:
-            near = max(64, round(config[key] / 64) * 64)
-            raise UserError(f"{key}={config[key]}: the side must be a multiple of 64, such as {near}.")
+        if config[key] % 32:
+            near = max(64, round(config[key] / 32) * 32)
+            raise UserError(f"{key}={config[key]}: the side must be a multiple of 32, such as {near}.")
     if len(config.anchors.scales) != 5 or min(config.anchors.scales) <= 0:
         raise UserError(f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6.")
     if not config.anchors.ratios or min(config.anchors.ratios) <= 0:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import fmask.model  # noqa: F401, I001 - before Keras: keeps TensorFlow's loading quiet
 import keras
 import numpy as np
 from rich.console import Console
@@ -48,7 +49,7 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False)
     keras.utils.set_random_seed(config.seed)
-    keras.config.disable_traceback_filtering()
+    use_threads(config.threads)
 
     with tracking.start(asdict(config), config.study, _name(config), output_dir=output_dir) as run:
         console.print(f"run {run.id}: open it with `mlflow ui`, then {run.uri}", highlight=False)
@@ -71,6 +72,15 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
         run.log_model(output_dir / "detector.h5")
         console.print(summary(scores))
     return Result(run.id, scores)
+
+
+def use_threads(count: int) -> None:
+    """Lets the network use `count` processor threads, 0 for all; only before it has computed anything."""
+    if count and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def fit(
@@ -100,7 +110,7 @@ def fit(
     )
     network.compile(optimizer=build_optimizer(config), jit_compile=False)
     log = EpochLog(run, detector, splits["val"], config, output_dir / "best.weights.h5")
-    console.print(_forecast(network, batches, config), highlight=False)
+    console.print(_forecast(network, checks, config), highlight=False)
     history = network.fit(
         batches,
         epochs=config.epochs,
@@ -123,17 +133,16 @@ def score(detector: Detector, photos: tuple[Photo, ...], split: str, min_confide
         run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
     run.log_figure(figures.confusion_matrix(scores.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(scores.average_precision), f"figures/{split}_precision_recall.png")
-    _log_sheets(run, photos, found, split, min_confidence)
+    if split == "test":
+        _log_sheets(run, photos, found, min_confidence)
     return scores
 
 
-def _log_sheets(
-    run: Any, photos: tuple[Photo, ...], found: list[Detections], split: str, min_confidence: float
-) -> None:
+def _log_sheets(run: Any, photos: tuple[Photo, ...], found: list[Detections], min_confidence: float) -> None:
     for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-        if split == "test":
-            for page, figure in enumerate(draw(photos, found, min_confidence), start=1):
-                run.log_figure(figure, f"figures/{split}_{kind}_{page}.png")
+        shown = slice(sheets.PHOTOS_A_SHEET)
+        (figure,) = draw(photos[shown], found[shown], min_confidence)
+        run.log_figure(figure, f"figures/test_{kind}.png")
 
 
 def model_config(config: Config) -> ModelConfig:
@@ -171,12 +180,17 @@ def _log_data(run: Any, dataset: Dataset) -> None:
         run.log_dataset(name, dataset.name, dataset.root, digest(split), len(split.photos), objects)
 
 
-def _forecast(network: MaskRCNN, batches: Batches, config: Config) -> str:
-    """How long training will take, from the time that the losses of one batch take now."""
-    (batch,) = batches[0]
+def _forecast(network: MaskRCNN, checks: Batches, config: Config) -> str:
+    """How long training will take, from the time that one validation batch takes now."""
+    (batch,) = checks[0]
     network.test_on_batch(batch)  # traces the graph
     started = time.perf_counter()
     network.test_on_batch(batch)
-    seconds = 3.2 * (time.perf_counter() - started) * config.steps * config.epochs
-    minutes = max(1, round(seconds / 60))
-    return f"{config.epochs} epochs of {config.steps} steps of {config.batch} photos: about {minutes} min on this machine"
+    check = time.perf_counter() - started
+    # A training step is about three times the forward pass, gradients of inputs and of weights being one each.
+    step = 3.2 * check * (config.size / config.fit) ** 2
+    seconds = config.epochs * (config.steps * step + len(checks) * check)
+    return (
+        f"{config.epochs} epochs of {config.steps} steps of {config.batch} photos: "
+        f"about {max(1, round(seconds / 60))} min on this machine"
+    )

@@ -16,6 +16,8 @@ class Jitter:
     """Zoom by up to this factor more or less: 0.5 is from 1/1.5 to 1.5, evenly in its logarithm."""
     rotate: float = 0.0
     """Degrees, either way."""
+    focus: float = 1.0
+    """Probability that a crop is one that shows an object; the others fall anywhere."""
     colour: float = 0.0
     """Share by which brightness, contrast and saturation change, either way."""
 
@@ -26,7 +28,7 @@ def view(
     """A random view of a photo of `shape` (H, W): the (2, 3) map from its pixels (x, y) to those of a square of `size`.
 
     The photo's longer side is `fit` pixels but for the zoom. Where that is more than `size` the view is a crop, and one
-    that shows one of the photo's `boxes` (n, 4: y1, x1, y2, x2), drawn at random, if it has any.
+    that shows one of the photo's `boxes` (n, 4: y1, x1, y2, x2), drawn at random, if it has any and chance (`focus`) has it.
     """
     height, width = shape
     scale = np.exp(rng.uniform(-1, 1) * np.log1p(jitter.scale)) * fit / max(height, width)
@@ -40,7 +42,7 @@ def view(
         return np.column_stack([linear, size / 2 - 0.5 - middle])
     # The photo's corner lies between these; the first pair shows all of a small photo, or only photo of a large one.
     low, high = np.sort([np.zeros(2), size - 2 * extent], axis=0)
-    if len(boxes):
+    if len(boxes) and rng.uniform() < jitter.focus:
         y1, x1, y2, x2 = boxes[rng.integers(len(boxes))]
         corners = np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]) @ linear.T - (middle - extent)
         first, last = corners.min(axis=0), corners.max(axis=0)
