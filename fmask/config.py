@@ -1,4 +1,4 @@
-"""What can be chosen on the command line: the schema that `conf/` fills in, and the checks that come before any work."""
+"""What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
 
 import difflib
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Optim:
     decay: str = "constant"
     """constant | cosine, to a hundredth at the end"""
     ema: float = 0.0
-    """Momentum of the weights' running mean, which is what the trained network keeps; 0 keeps the weights themselves."""
+    """Momentum of the weights' running mean, which is what the trained network keeps; 0 keeps the last weights."""
 
 
 @dataclass
@@ -136,9 +136,7 @@ _CHOICES = CHOICES | {"optim.name": ("sgd", "adamw"), "optim.decay": ("constant"
 def register() -> None:
     """Makes the schema and the defaults that depend on what is installed known to Hydra. Call before composing."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver(
-        "installed_data", lambda: "photos" if photos_root() else "rendered", replace=True
-    )
+    OmegaConf.register_new_resolver("installed_data", lambda: "photos" if photos_root() else "rendered", replace=True)
 
 
 def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
@@ -153,7 +151,11 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    groups = {folder.name: sorted(file.stem for file in folder.glob("**/*.yaml")) for folder in conf.iterdir() if folder.is_dir()}
+    groups = {
+        folder.name: sorted(file.stem for file in folder.glob("**/*.yaml"))
+        for folder in conf.iterdir()
+        if folder.is_dir()
+    }
     keys = _keys(OmegaConf.structured(Config))
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
@@ -177,8 +179,8 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
             validate(compose(name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        key = getattr(error, "full_key", None)
-        raise UserError(f"{f'{key}: ' if key else ''}{_first_line(error)}") from error
+        full_key = getattr(error, "full_key", None)
+        raise UserError(f"{f'{full_key}: ' if full_key else ''}{_first_line(error)}") from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -205,9 +207,13 @@ def validate(config: Any) -> Config:
             near = max(64, round(config[key] / 32) * 32)
             raise UserError(f"{key}={config[key]}: the side must be a multiple of 32, such as {near}.")
     if len(config.anchors.scales) != 5 or min(config.anchors.scales) <= 0:
-        raise UserError(f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6.")
+        raise UserError(
+            f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6."
+        )
     if not config.anchors.ratios or min(config.anchors.ratios) <= 0:
-        raise UserError(f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed.")
+        raise UserError(
+            f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed."
+        )
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     from fmask.data import augment

@@ -10,8 +10,8 @@ from fmask.config import Config
 def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     """The optimizer of `config.optim`.
 
-    Gradients are cut by their global norm, all variables together. Keras' `clipnorm` cuts each variable by itself, which
-    changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.
+    Gradients are cut by their global norm, all variables together. Keras' `clipnorm` cuts each variable by itself,
+    which changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.
     """
     optim = config.optim
     common = {"global_clipnorm": optim.clip, "use_ema": optim.ema > 0, "ema_momentum": optim.ema or 0.99}
@@ -40,8 +40,8 @@ def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRate
 class FusedAdamW(keras.optimizers.AdamW):
     """AdamW (Loshchilov 2019) whose moments and weights change in one pass over memory, by TensorFlow's own kernel.
 
-    With some 10 million weights and small images Keras' several passes take a tenth of a training step; this takes half.
-    Other backends, whose compilers fuse by themselves, use Keras' formulas.
+    With some 10 million weights and small images Keras' several passes take a tenth of a training step; this takes
+    half of that. Other backends, whose compilers fuse by themselves, use Keras' formulas.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

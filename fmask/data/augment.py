@@ -28,7 +28,9 @@ def build(spec: Sequence[Any]) -> Any:
     return iaa.Sequential([_one(iaa, item) for item in spec]) if spec else None
 
 
-def apply(augmenter: Any, image: np.ndarray, polygons: list[np.ndarray], seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def apply(
+    augmenter: Any, image: np.ndarray, polygons: list[np.ndarray], seed: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Augments an image, uint8 (H, W, 3), with its outlines, each (n, 2) of x, y in pixels; `seed` decides the draw."""
     # imgaug's augmenters carry their random state, so that each call gets its own copy to seed.
     drawn = copy.deepcopy(augmenter)
@@ -45,11 +47,15 @@ def apply(augmenter: Any, image: np.ndarray, polygons: list[np.ndarray], seed: i
 
 def _one(iaa: Any, item: Any) -> Any:
     if not isinstance(item, dict) or len(item) != 1:
-        raise UserError(f"aug: an augmenter is one imgaug name with its arguments, such as 'Fliplr: {{p: 0.5}}'; found {item!r}.")
+        raise UserError(
+            f"aug: an augmenter is one imgaug name with its arguments, such as 'Fliplr: {{p: 0.5}}'; found {item!r}."
+        )
     ((name, arguments),) = item.items()
     kind = getattr(iaa, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, iaa.Augmenter)):
-        raise UserError(f"aug: imgaug has no augmenter called {name!r}; see imgaug's overview of augmenters for the names.")
+        raise UserError(
+            f"aug: imgaug has no augmenter called {name!r}; see imgaug's overview of augmenters for the names."
+        )
     try:
         return kind(**{key: _argument(iaa, value) for key, value in (arguments or {}).items()})
     except UserError:
@@ -80,6 +86,6 @@ def _imgaug() -> Any:
         if name not in np.__dict__:
             setattr(np, name, kind)
     import imgaug
-    import imgaug.augmenters  # noqa: F401 - makes it an attribute
+    import imgaug.augmenters
 
     return imgaug

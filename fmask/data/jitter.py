@@ -28,13 +28,16 @@ def view(
     """A random view of a photo of `shape` (H, W): the (2, 3) map from its pixels (x, y) to those of a square of `size`.
 
     The photo's longer side is `fit` pixels but for the zoom. Where that is more than `size` the view is a crop, and one
-    that shows one of the photo's `boxes` (n, 4: y1, x1, y2, x2), drawn at random, if it has any and chance (`focus`) has it.
+    that shows one of the photo's `boxes` (n, 4: y1, x1, y2, x2), drawn at random, if it has any and chance (`focus`)
+    has it.
     """
     height, width = shape
     scale = np.exp(rng.uniform(-1, 1) * np.log1p(jitter.scale)) * fit / max(height, width)
     angle = np.deg2rad(rng.uniform(-1, 1) * jitter.rotate)
     mirror = -1.0 if rng.uniform() < jitter.flip else 1.0
-    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+    linear = (
+        scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+    )
     # Pixel centres are whole numbers, so that the middle of n pixels is (n - 1) / 2.
     middle = linear @ (np.array([width, height]) / 2 - 0.5)
     extent = scale * np.array([width, height]) / 2

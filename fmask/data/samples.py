@@ -105,9 +105,7 @@ def make(
     objects = [polygon for polygon, class_id in zip(sample.polygons, sample.class_ids, strict=True) if class_id > 0]
     matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
     shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
-    image = cv2.warpAffine(
-        sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     polygons = [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back what TensorFlow's C++ parts write to standard error while they load, before any log level is heeded."""
+    """Holds back what TensorFlow's C++ parts write to standard error while they load, deaf to any log level."""
     kept = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)

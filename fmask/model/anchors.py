@@ -17,7 +17,7 @@ def pyramid_anchors(
         size: side of the image in pixels, a multiple of 32.
         scales: one side length in pixels for each level (the side of the square anchor).
         ratios: widths over heights; the area of an anchor is its scale squared whatever the ratio.
-        offset: where in its cell an anchor's centre lies: 0 on the cell's corner, as in the reference implementation, or 0.5.
+        offset: where in its cell an anchor's centre lies: 0 on the cell's corner, as in the reference, or 0.5.
     """
     levels = []
     for scale, stride in zip(scales, strides, strict=True):

@@ -12,10 +12,10 @@ BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4
 def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
     """Feature maps C2..C5 (strides 4, 8, 16, 32) of an image (B, H, W, 3)."""
 
-    def conv_norm(x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same") -> KerasTensor:
-        conv = layers.Conv2D(
-            filters, kernel, stride, padding, name=f"res{tail}", kernel_initializer=norm.initializer
-        )
+    def conv_norm(
+        x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same"
+    ) -> KerasTensor:
+        conv = layers.Conv2D(filters, kernel, stride, padding, name=f"res{tail}", kernel_initializer=norm.initializer)
         return norm(conv(x), f"bn{tail}")
 
     def basic(x: KerasTensor, filters: int, stride: int, block: str, project: bool) -> KerasTensor:

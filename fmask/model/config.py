@@ -79,8 +79,8 @@ class ModelConfig:
     """Everything that decides a Mask R-CNN's layers and arithmetic, but for its backbone."""
 
     norm: str = "frozen"
-    """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in backbone
-    and pyramid, none in the heads."""
+    """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in
+    backbone and pyramid, none in the heads."""
     widths: Widths = field(default_factory=Widths)
     anchors: Anchors = field(default_factory=Anchors)
     proposals: Proposals = field(default_factory=Proposals)

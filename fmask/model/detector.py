@@ -110,8 +110,10 @@ class Detector:
             }
             result = self._detect.predict_on_batch(inputs)
             for index, (image, one) in enumerate(zip(part, molds, strict=True)):
-                row = [np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")]
-                found.append(unmold(*row, one, *image.shape[:2]))
+                boxes, class_ids, scores, masks = (
+                    np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
+                )
+                found.append(unmold(boxes, class_ids, scores, masks, one, *image.shape[:2]))
         return found
 
     def save(self, path: Path) -> None:

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from fmask.model.types import Tensor
+
 EPSILON = 1e-7
 
 
@@ -23,12 +25,12 @@ def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return (boxes * scale + np.array([0, 0, 1, 1])).astype(np.float32)
 
 
-def area(boxes):
+def area(boxes: Tensor) -> Tensor:
     """(..., 4) boxes to (...) areas."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
-def intersection(boxes, others):
+def intersection(boxes: Tensor, others: Tensor) -> Tensor:
     """Areas shared by every box (..., N, 4) with every other (..., M, 4): (..., N, M)."""
     a, b = boxes[..., :, None, :], others[..., None, :, :]
     height = ops.minimum(a[..., 2], b[..., 2]) - ops.maximum(a[..., 0], b[..., 0])
@@ -36,15 +38,15 @@ def intersection(boxes, others):
     return ops.maximum(height, 0) * ops.maximum(width, 0)
 
 
-def iou(boxes, others):
+def iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union of every box (..., N, 4) with every other (..., M, 4): (..., N, M) in [0, 1]."""
     shared = intersection(boxes, others)
     union = area(boxes)[..., :, None] + area(others)[..., None, :] - shared
     return shared / ops.maximum(union, EPSILON)
 
 
-def encode(boxes, targets):
-    """Deltas (dy, dx, log dh, log dw) that move `boxes` (..., 4) onto `targets` (..., 4). R-CNN (Girshick 2014), app. C."""
+def encode(boxes: Tensor, targets: Tensor) -> Tensor:
+    """Deltas (dy, dx, log dh, log dw) from `boxes` (..., 4) to `targets` (..., 4). R-CNN (Girshick 2014), app. C."""
     size = ops.maximum(boxes[..., 2:] - boxes[..., :2], EPSILON)
     target_size = ops.maximum(targets[..., 2:] - targets[..., :2], EPSILON)
     centre = boxes[..., :2] + 0.5 * size
@@ -52,7 +54,7 @@ def encode(boxes, targets):
     return ops.concatenate([(target_centre - centre) / size, ops.log(target_size / size)], axis=-1)
 
 
-def decode(boxes, deltas):
+def decode(boxes: Tensor, deltas: Tensor) -> Tensor:
     """Moves `boxes` (..., 4) by `deltas` (..., 4); the inverse of `encode`."""
     size = boxes[..., 2:] - boxes[..., :2]
     centre = boxes[..., :2] + 0.5 * size + deltas[..., :2] * size
@@ -61,7 +63,7 @@ def decode(boxes, deltas):
     return ops.concatenate([corner, corner + size], axis=-1)
 
 
-def clip(boxes, window=(0.0, 0.0, 1.0, 1.0)):
+def clip(boxes: Tensor, window: Tensor = (0.0, 0.0, 1.0, 1.0)) -> Tensor:
     """Cuts `boxes` (..., 4) to `window`: (4,) or broadcastable to the boxes."""
     window = ops.convert_to_tensor(window, dtype=boxes.dtype)
     low, high = window[..., :2], window[..., 2:]
@@ -69,7 +71,7 @@ def clip(boxes, window=(0.0, 0.0, 1.0, 1.0)):
     return ops.concatenate(corners, axis=-1)
 
 
-def non_max_suppression(boxes, scores, count: int, threshold: float):
+def non_max_suppression(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
     """Greedy suppression: keeps the best `count` boxes of which no two overlap by more than `threshold` IoU.
 
     Args: boxes (B, N, 4); scores (B, N), where a score below 0 marks a box that is not there.
@@ -80,7 +82,7 @@ def non_max_suppression(boxes, scores, count: int, threshold: float):
     return suppress_portable(boxes, scores, count, threshold)
 
 
-def suppress_portable(boxes, scores, count: int, threshold: float):
+def suppress_portable(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
     """`non_max_suppression` in `keras.ops` alone.
 
     A box stays if no better box that stays overlaps it. That sentence has one solution, the greedy one, and applying
@@ -93,7 +95,7 @@ def suppress_portable(boxes, scores, count: int, threshold: float):
     overlaps = ops.logical_and(iou(sorted_boxes, sorted_boxes) > threshold, better)
     present = ranked >= 0
 
-    def settle(keep, _):
+    def settle(keep: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         suppressed = ops.any(ops.logical_and(overlaps, keep[:, :, None]), axis=1)
         return ops.logical_and(present, ops.logical_not(suppressed)), keep
 
@@ -109,11 +111,11 @@ def suppress_portable(boxes, scores, count: int, threshold: float):
     return ops.cast(ops.pad(indices, missing), "int32"), ops.pad(valid, missing)
 
 
-def _suppress_tensorflow(boxes, scores, count: int, threshold: float):
+def _suppress_tensorflow(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
     """`non_max_suppression` by TensorFlow's kernel, which needs no N x N table."""
     import tensorflow as tf
 
-    def one_image(inputs):
+    def one_image(inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         indices, found = tf.raw_ops.NonMaxSuppressionV4(
             boxes=inputs[0],
             scores=inputs[1],

@@ -10,7 +10,7 @@ from fmask.model.norm import Norm
 
 
 def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -> tuple[KerasTensor, KerasTensor]:
-    """Logits (B, A, 2), background first, and deltas (B, A, 4) for all anchors of all levels; one head serves all levels."""
+    """Logits (B, A, 2), background first, and deltas (B, A, 4) for the anchors of all levels, by one head."""
     shared = layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
     class_raw = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")
     bbox_pred = layers.Conv2D(4 * anchors_per_cell, 1, name="rpn_bbox_pred")

@@ -3,8 +3,6 @@
 B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive, K classes.
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -18,6 +16,7 @@ from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
 from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
+from fmask.model.types import Tensor
 
 PIXEL_MEAN = (123.7, 116.8, 103.9)
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
@@ -43,14 +42,12 @@ class MaskRCNN(keras.Model):
             image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
         )
         self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, CLASSES, norm)
-        self.mask_head = mask_head(
-            regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm
-        )
+        self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm)
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
         self.built = True
 
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         config = self.config
         boxes, class_ids = inputs["boxes"], inputs["class_ids"]
         size = inputs["image"].shape[1]
@@ -96,26 +93,35 @@ class MaskRCNN(keras.Model):
         chosen = self.config.anchors
         return pyramid_anchors(size, chosen.scales, chosen.ratios, chosen.offset)
 
-    def classify(self, pyramid: list, regions: Any, size: int, training: bool = False) -> tuple[Any, Any]:
+    def classify(
+        self, pyramid: list[Tensor], regions: Tensor, size: int, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions)
         logits, deltas = self.box_head(_merge(pooled), training=training)
         return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
 
-    def segment(self, pyramid: list, regions: Any, size: int, training: bool = False) -> Any:
+    def segment(self, pyramid: list[Tensor], regions: Tensor, size: int, training: bool = False) -> Tensor:
         """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4)."""
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions)
         return _split(self.mask_head(_merge(pooled), training=training), regions.shape[1])
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         """The sum of the five losses; each is kept as a metric of its own."""
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(y_pred[name])
         return sum(y_pred[name] for name in LOSSES)
 
-    def _noise(self, batch: Any, count: int) -> Any:
+    def _noise(self, batch: Tensor, count: int) -> Tensor:
         return keras.random.uniform((batch, count), seed=self.seeds)
 
 
@@ -123,8 +129,8 @@ class Detect(keras.Model):
     """From images (B, S, S, 3) to detections; shares every layer with the `MaskRCNN` it is made from.
 
     Takes a dict of `image` and `window` (B, 4): the part of the image that is photo and not padding, normalised.
-    Returns a dict of `boxes` (B, D, 4) normalised, `class_ids` (B, D), 0 where there is none, `scores` (B, D), best first,
-    and `masks` (B, D, 28, 28), the probability of the detected class.
+    Returns a dict of `boxes` (B, D, 4) normalised, `class_ids` (B, D), 0 where there is none, `scores` (B, D), best
+    first, and `masks` (B, D, 28, 28), the probability of the detected class.
     """
 
     def __init__(self, network: MaskRCNN) -> None:
@@ -132,7 +138,7 @@ class Detect(keras.Model):
         self.network = network
         self.built = True
 
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         network, config = self.network, self.network.config
         pyramid, rpn_logits, rpn_deltas = network.trunk(inputs["image"], training=False)
         size = inputs["image"].shape[1]
@@ -146,7 +152,9 @@ class Detect(keras.Model):
         return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
 
 
-def select(regions: Any, logits: Any, deltas: Any, window: Any, config: ModelConfig) -> tuple[Any, Any, Any]:
+def select(
+    regions: Tensor, logits: Tensor, deltas: Tensor, window: Tensor, config: ModelConfig
+) -> tuple[Tensor, Tensor, Tensor]:
     """Refines regions (B, R, 4) by their best class's deltas and keeps the D best that do not overlap within a class.
 
     Returns boxes (B, D, 4), class ids (B, D) and scores (B, D); zeros where there are fewer.
@@ -171,11 +179,11 @@ def select(regions: Any, logits: Any, deltas: Any, window: Any, config: ModelCon
     )
 
 
-def _merge(x: Any) -> Any:
+def _merge(x: Tensor) -> Tensor:
     """(B, R, ...) to (B R, ...)."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
-def _split(x: Any, regions: int) -> Any:
+def _split(x: Tensor, regions: int) -> Tensor:
     """(B R, ...) to (B, R, ...)."""
     return ops.reshape(x, (-1, regions, *x.shape[1:]))

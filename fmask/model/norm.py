@@ -1,10 +1,11 @@
 """Normalisation after convolutions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 from keras import KerasTensor, layers
+
+from fmask.model.types import Tensor
 
 EPSILON = 1e-3
 MOMENTUM = 0.95
@@ -33,9 +34,9 @@ class Norm:
 
 
 class BatchNorm(layers.BatchNormalization):
-    """Batch normalisation of (B, H, W, C) by TensorFlow's fused kernel, which takes half the time of Keras' several steps."""
+    """Batch normalisation of (B, H, W, C) by TensorFlow's fused kernel, in half the time of Keras' several steps."""
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if keras.backend.backend() != "tensorflow" or not training or not self.trainable:
             return super().call(inputs, training=training)
         import tensorflow as tf

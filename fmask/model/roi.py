@@ -10,6 +10,7 @@ from keras import ops
 from fmask.model import geometry
 from fmask.model.config import Regions
 from fmask.model.rpn import DELTA_STD, on_ignored
+from fmask.model.types import Tensor
 
 POSITIVE_IOU = 0.5
 
@@ -19,7 +20,9 @@ def positive_slots(config: Regions) -> int:
     return int(config.positive * config.count)
 
 
-def sample_regions(proposals, boxes, class_ids, noise, config: Regions):
+def sample_regions(
+    proposals: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor, config: Regions
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draws the regions that the heads learn from in this step.
 
     Args: proposals (B, N, 4) normalised, zero rows are none; boxes (B, G, 4) normalised; class_ids (B, G): 1.. objects,
@@ -55,13 +58,13 @@ def sample_regions(proposals, boxes, class_ids, noise, config: Regions):
     return regions, ids, valid, matched
 
 
-def box_targets(regions, boxes, matched):
+def box_targets(regions: Tensor, boxes: Tensor, matched: Tensor) -> Tensor:
     """Deltas (B, P, 4), in units of their standard deviations, from positive regions (B, P, 4) to their instances."""
     own = ops.take_along_axis(boxes, matched[..., None], axis=1)
     return geometry.encode(regions, own) / DELTA_STD
 
 
-def mask_targets(regions, boxes, masks, matched, side: int):
+def mask_targets(regions: Tensor, boxes: Tensor, masks: Tensor, matched: Tensor, side: int) -> Tensor:
     """What the mask head should say of positive regions (B, P, 4): (B, P, side, side) of 0 and 1.
 
     `masks` (B, G, M, M) hold each instance inside its own box of `boxes` (B, G, 4).
@@ -77,7 +80,7 @@ def mask_targets(regions, boxes, masks, matched, side: int):
     return ops.round(ops.matmul(ops.matmul(rows, mask), ops.swapaxes(columns, -1, -2)))
 
 
-def pyramid_levels(regions, size: int, config: Regions):
+def pyramid_levels(regions: Tensor, size: int, config: Regions) -> Tensor:
     """The level 2..5 that each normalised region (..., 4) is pooled from (FPN, Lin 2017, eq. 1)."""
     side = ops.sqrt(ops.maximum(geometry.area(regions), 1e-12)) * size / config.canonical
     exponent = ops.log(side) / math.log(2)
@@ -85,7 +88,7 @@ def pyramid_levels(regions, size: int, config: Regions):
     return ops.cast(ops.clip(4 + exponent, 2, 5), "int32")
 
 
-def pool_regions(pyramid, regions, side: int, size: int, config: Regions):
+def pool_regions(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
     """Pools regions (B, R, 4) from P2..P5 to (B, R, side, side, C).
 
     Bilinear sampling along one axis is a product with a matrix of at most a few non-zero entries a row, so pooling a
@@ -98,7 +101,9 @@ def pool_regions(pyramid, regions, side: int, size: int, config: Regions):
         batch, (height, width, channels) = ops.shape(feature)[0], feature.shape[1:]
         here = ops.cast(levels == level, feature.dtype)[..., None, None]
         rows = ops.cast(_sampling(regions[..., 0], regions[..., 2], side, height, size, config.pooling), feature.dtype)
-        columns = ops.cast(_sampling(regions[..., 1], regions[..., 3], side, width, size, config.pooling), feature.dtype)
+        columns = ops.cast(
+            _sampling(regions[..., 1], regions[..., 3], side, width, size, config.pooling), feature.dtype
+        )
         count = regions.shape[1]
         lines = ops.reshape(rows * here, (batch, count * side, height))
         lines = ops.matmul(lines, ops.reshape(feature, (batch, height, width * channels)))
@@ -107,7 +112,7 @@ def pool_regions(pyramid, regions, side: int, size: int, config: Regions):
     return pooled
 
 
-def _sampling(start, end, bins: int, length: int, size: int, pooling: str):
+def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, pooling: str) -> Tensor:
     """Matrices (..., bins, length) that sample `bins` values between normalised `start` and `end` (...)."""
     if pooling == "crop":
         return _bilinear(_corner_points(start, end, bins, length), length)
@@ -121,13 +126,13 @@ def _sampling(start, end, bins: int, length: int, size: int, pooling: str):
     return ops.mean(ops.reshape(matrix, (*ops.shape(matrix)[:-2], bins, 2, length)), axis=-2)
 
 
-def _corner_points(start, end, bins: int, length: int):
+def _corner_points(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     """Sampling positions (..., bins) whose first and last lie on `start` and `end` (...), corners aligned."""
     steps = ops.arange(bins, dtype="float32") / (bins - 1)
     return (start[..., None] + (end - start)[..., None] * steps) * (length - 1)
 
 
-def _bilinear(points, length: int):
+def _bilinear(points: Tensor, length: int) -> Tensor:
     """Interpolation weights (..., bins, length) at `points` (..., bins); rows of points outside are zero."""
     grid = ops.arange(length, dtype="float32")
     inside = ops.logical_and(points >= 0, points <= length - 1)

@@ -8,6 +8,7 @@ from keras import ops
 
 from fmask.model import geometry
 from fmask.model.config import Proposals
+from fmask.model.types import Tensor
 
 DELTA_STD = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 """Deltas are learned in units of these."""
@@ -17,7 +18,7 @@ IGNORED_SHARE = 0.3
 """An anchor or region with this share of its area on an ignored instance is no background."""
 
 
-def rpn_targets(anchors, boxes, class_ids, noise):
+def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Draws the anchors that the proposal network learns from in this step.
 
     Args: anchors (A, 4) and boxes (B, G, 4) in pixels; class_ids (B, G): 1.. objects, 0 padding, -1 ignored;
@@ -43,7 +44,7 @@ def rpn_targets(anchors, boxes, class_ids, noise):
     return match, geometry.encode(anchors[None], own) / DELTA_STD
 
 
-def on_ignored(candidates, boxes, class_ids):
+def on_ignored(candidates: Tensor, boxes: Tensor, class_ids: Tensor) -> Tensor:
     """Which candidates (B or 1, N, 4) lie to a good part on an ignored instance of boxes (B, G, 4): (B, N) bool."""
     share = geometry.intersection(candidates, boxes) / ops.maximum(
         geometry.area(candidates)[..., None], geometry.EPSILON
@@ -51,7 +52,7 @@ def on_ignored(candidates, boxes, class_ids):
     return ops.any(ops.logical_and(share >= IGNORED_SHARE, (class_ids < 0)[:, None, :]), axis=2)
 
 
-def _draw(candidates, noise, most: int, allowed):
+def _draw(candidates: Tensor, noise: Tensor, most: int, allowed: Tensor) -> Tensor:
     """A random choice of `allowed` (B,) <= `most` of the candidates (B, A)."""
     score = ops.where(candidates, noise, -1.0)
     ranked, _ = ops.top_k(score, min(most, score.shape[1]))
@@ -61,7 +62,7 @@ def _draw(candidates, noise, most: int, allowed):
     return ops.logical_and(chosen, (allowed > 0)[:, None])
 
 
-def propose(anchors, logits, deltas, config: Proposals, keep: int):
+def propose(anchors: Tensor, logits: Tensor, deltas: Tensor, config: Proposals, keep: int) -> Tensor:
     """The best regions that do not overlap too much.
 
     Args: anchors (A, 4) normalised; logits (B, A, 2); deltas (B, A, 4); keep: N, the number of regions.
