@@ -22,10 +22,18 @@ def build(spec: Sequence[Any]) -> Any:
     """The imgaug augmenter that applies `spec`, a list of augmenters, one after the other; None for an empty list.
 
     Raises:
-        UserError: an augmenter that imgaug does not have, or arguments that it refuses.
+        UserError: an augmenter that imgaug does not have, arguments that it refuses, or a photo that changes its size.
     """
+    if not spec:
+        return None
     iaa = _imgaug().augmenters
-    return iaa.Sequential([_one(iaa, item) for item in spec]) if spec else None
+    augmenter = iaa.Sequential([_one(iaa, item) for item in spec])
+    shape = augmenter.augment_image(np.zeros((64, 64, 3), np.uint8)).shape
+    if shape != (64, 64, 3):
+        raise UserError(
+            f"aug: {list(spec)} makes {shape[1]} x {shape[0]} pixels of 64 x 64; a photo must keep its size."
+        )
+    return augmenter
 
 
 def apply(
@@ -40,8 +48,9 @@ def apply(
     if not polygons:
         return changed, polygons
     ia = _imgaug()
-    points = [ia.Keypoint(x=x, y=y) for polygon in polygons for x, y in polygon]
-    moved = drawn.augment_keypoints(ia.KeypointsOnImage(points, shape=image.shape)).to_xy_array()
+    # To imgaug whole numbers are the pixels' edges; to outlines they are the pixels' centres.
+    points = [ia.Keypoint(x=x + 0.5, y=y + 0.5) for polygon in polygons for x, y in polygon]
+    moved = drawn.augment_keypoints(ia.KeypointsOnImage(points, shape=image.shape)).to_xy_array() - 0.5
     return changed, np.split(moved, np.cumsum([len(polygon) for polygon in polygons])[:-1])
 
 

@@ -47,7 +47,7 @@ def view(
     low, high = np.sort([np.zeros(2), size - 2 * extent], axis=0)
     if len(boxes) and rng.uniform() < jitter.focus:
         y1, x1, y2, x2 = boxes[rng.integers(len(boxes))]
-        corners = np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]) @ linear.T - (middle - extent)
+        corners = (np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]) - 0.5) @ linear.T - (middle - extent)
         first, last = corners.min(axis=0), corners.max(axis=0)
         fits = last - first <= size
         low = np.where(fits, np.clip(-first, low, high), low)
