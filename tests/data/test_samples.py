@@ -1,0 +1,201 @@
+"""Samples and batches: what they hold follows the photo, the seed and the number, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fmask.data import augment
+from fmask.data.jitter import Jitter
+from fmask.data.samples import MASK_SIDE, Batches, Sample, box_mask, extents, load_samples, make, stack
+from fmask.data.via import Photo, Region
+
+SIZE = 64
+POLYGON = np.array([[30.0, 20], [99, 20], [99, 79], [60, 50], [30, 79]])
+"""x, y of an outline whose pixels are columns 30..99 and rows 20..79."""
+STRONG = Jitter(flip=0.5, scale=0.5, rotate=20, focus=1.0)
+
+
+def sample(*polygons: np.ndarray, class_ids: tuple[int, ...] = (1,), shape: tuple[int, int] = (100, 120)) -> Sample:
+    """A black photo, white where the polygons are."""
+    image = np.zeros((*shape, 3), np.uint8)
+    for polygon in polygons:
+        image[Region("mask", polygon, False, 0).mask(*shape)] = 255
+    return Sample(image, list(polygons), np.array(class_ids))
+
+
+def square(x: float, y: float, side: float) -> np.ndarray:
+    return np.array([[x, y], [x + side, y], [x + side, y + side], [x, y + side]])
+
+
+def batches(count: int = 5, **options: object) -> Batches:
+    """Batches of photos that are told apart by the brightness of their one square."""
+    samples = [sample(square(20, 20, 60)) for _ in range(count)]
+    for number, one in enumerate(samples):
+        one.image[one.image > 0] = 50 + 40 * number
+    settings = {"size": SIZE, "fit": SIZE, "batch": 2, "steps": 5, "slots": 3, "seed": 7} | options
+    return Batches(samples, **settings)  # type: ignore[arg-type]
+
+
+def numbers(dataset: Batches, index: int) -> list[int]:
+    """Which photos a batch of `batches` holds."""
+    return [round((image.max() - 50) / 40) for image in dataset[index][0]["image"]]
+
+
+def pasted(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
+    """A mask (M, M) inside its box, as pixels (size, size): nearest neighbour at pixel centres."""
+    y1, x1, y2, x2 = box
+    centres = np.arange(size) + 0.5
+    rows, columns = ((centres - low) / (high - low) * len(mask) for low, high in ((y1, y2), (x1, x2)))
+    inside = np.logical_and.outer((rows >= 0) & (rows < len(mask)), (columns >= 0) & (columns < len(mask)))
+    rows, columns = (np.clip(values, 0, len(mask) - 1).astype(int) for values in (rows, columns))
+    return inside & (mask[np.ix_(rows, columns)] > 0.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("spec", [[], [{"Fliplr": {"p": 1}}, {"Affine": {"rotate": [-45, 45]}}]])
+def test_boxes_and_masks_follow_the_pixels(seed: int, spec: list[dict]) -> None:
+    rng = np.random.default_rng(seed)
+    made = make(sample(POLYGON), SIZE, SIZE, STRONG, augment.build(spec), rng)
+    white = made["image"][..., 0] > 127
+    rows, columns = np.flatnonzero(white.any(axis=1)), np.flatnonzero(white.any(axis=0))
+    box = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
+    np.testing.assert_allclose(made["boxes"][0], box, atol=0.95)
+    found = pasted(made["masks"][0], made["boxes"][0], SIZE)
+    assert (found & white).sum() / (found | white).sum() > 0.93
+    assert made["class_ids"].tolist() == [1]
+
+
+def test_without_jitter_the_photo_fills_the_frame() -> None:
+    made = make(sample(POLYGON, shape=(120, 120)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    scale = SIZE / 120
+    np.testing.assert_allclose(made["boxes"], [np.array([20.5, 30.5, 79.5, 99.5]) * scale], atol=1e-4)
+    assert made["image"].shape == (SIZE, SIZE, 3)
+    assert made["image"].dtype == np.float32
+
+
+def test_objects_out_of_view_are_left_out_and_hidden_or_tiny_ones_ignored() -> None:
+    # A photo twice the frame, of which the crop shows the square that jitter must focus on: it fills the frame.
+    focus = square(-0.5, -0.5, 64)
+    others = [square(100, 100, 20), square(55, 20, 40), square(40, 40, 20), square(5, 5, 1)]
+    one = Sample(np.zeros((128, 128, 3), np.uint8), [focus, *others], np.array([1, 2, 2, 2, 2]))
+    for seed in range(40):
+        made = make(one, SIZE, 128, Jitter(), None, np.random.default_rng(seed))
+        if len(made["boxes"]) and np.allclose(made["boxes"][0], [0, 0, 64, 64]):
+            break
+    else:
+        pytest.fail("no crop shows the first square")
+    # The second is out of view; a quarter of the third is seen; the fifth is one pixel.
+    assert made["class_ids"].tolist() == [1, -1, 2, -1]
+    assert (made["boxes"] >= 0).all()
+    assert (made["boxes"] <= SIZE).all()
+    assert len(made["masks"]) == 4
+
+
+def test_ignored_objects_stay_ignored() -> None:
+    made = make(sample(POLYGON, class_ids=(-1,)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    assert made["class_ids"].tolist() == [-1]
+
+
+def test_a_photo_without_objects_makes_an_empty_sample() -> None:
+    made = make(sample(class_ids=()), SIZE, SIZE, STRONG, None, np.random.default_rng(0))
+    assert made["boxes"].shape == (0, 4)
+    assert made["masks"].shape == (0, MASK_SIDE, MASK_SIDE)
+    assert made["class_ids"].shape == (0,)
+
+
+def test_extents_are_the_outlines_edges_among_pixels() -> None:
+    np.testing.assert_array_equal(extents([np.array([[2.0, 5], [7, 3], [4, 9]])]), [[3.5, 2.5, 9.5, 7.5]])
+    assert extents([]).shape == (0, 4)
+
+
+def test_a_box_mask_of_a_rectangle_is_full_and_of_a_triangle_half() -> None:
+    rectangle, triangle = square(3, 4, 20), np.array([[0.0, 0], [30, 0], [0, 30]])
+    assert box_mask(rectangle, extents([rectangle])[0]).all()
+    mask = box_mask(triangle, extents([triangle])[0])
+    assert mask[0, 0]
+    assert not mask[-1, -1]
+    assert mask.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_box_mask_shows_only_what_its_box_holds() -> None:
+    mask = box_mask(square(0, 0, 20), np.array([0.5, 0.5, 40.5, 20.5]), side=40)
+    assert mask[:19].all()
+    assert not mask[21:].any()
+
+
+def test_stacking_pads_with_zeros_and_cuts_what_has_no_slot() -> None:
+    samples = [
+        {
+            "image": np.ones((2, 2, 3)),
+            "boxes": np.full((n, 4), 5.0),
+            "class_ids": np.full(n, -1),
+            "masks": np.ones((n, 2, 2)),
+        }
+        for n in (0, 1, 4)
+    ]
+    batch = stack(samples, slots=3)
+    assert {key: value.shape for key, value in batch.items()} == {
+        "image": (3, 2, 2, 3),
+        "boxes": (3, 3, 4),
+        "class_ids": (3, 3),
+        "masks": (3, 3, 2, 2),
+    }
+    assert batch["class_ids"].tolist() == [[0, 0, 0], [-1, 0, 0], [-1, -1, -1]]
+    assert (batch["boxes"][1] == [[5] * 4, [0] * 4, [0] * 4]).all()
+    assert batch["masks"][1].any(axis=(1, 2)).tolist() == [True, False, False]
+
+
+def test_loading_shrinks_large_photos_with_their_outlines(tmp_path: Path) -> None:
+    one = sample(POLYGON, shape=(100, 120))
+    Image.fromarray(one.image).save(tmp_path / "a.png")
+    photo = Photo(tmp_path / "a.png", 120, 100, (Region("hat", POLYGON, False, 0),))
+    (same,), (small,) = load_samples([photo], 120), load_samples([photo], 60)
+    np.testing.assert_array_equal(same.image, one.image)
+    np.testing.assert_array_equal(same.polygons[0], POLYGON)
+    assert small.image.shape == (50, 60, 3)
+    assert small.class_ids.tolist() == [2]
+    np.testing.assert_allclose(extents(small.polygons), extents([POLYGON]) / 2)
+
+
+def test_each_photo_comes_once_a_pass_in_an_order_of_its_own() -> None:
+    dataset = batches(steps=10)
+    drawn = [number for index in range(10) for number in numbers(dataset, index)]
+    passes = [drawn[start : start + 5] for start in range(0, 20, 5)]
+    assert all(sorted(one) == [0, 1, 2, 3, 4] for one in passes)
+    assert len({tuple(one) for one in passes}) > 1
+
+
+def test_batches_depend_on_seed_and_number_alone() -> None:
+    straight, resumed = batches(jitter=STRONG), batches(jitter=STRONG, first_epoch=1)
+    straight.on_epoch_end()
+    for index in (3, 0):  # in any order
+        for key, value in resumed[index][0].items():
+            np.testing.assert_array_equal(straight[index][0][key], value)
+    other = batches(jitter=STRONG, first_epoch=1, seed=8)
+    assert (other[0][0]["image"] != resumed[0][0]["image"]).any()
+
+
+def test_epochs_differ_and_draws_of_one_photo_differ() -> None:
+    dataset = batches(count=1, jitter=STRONG, first_epoch=0)
+    first, second = dataset[0][0]["image"]
+    assert (first != second).any()
+    dataset.on_epoch_end()
+    assert (dataset[0][0]["image"][0] != first).any()
+
+
+def test_augmented_batches_repeat() -> None:
+    spec = [{"Affine": {"rotate": [-45, 45]}}]
+    first, again = (batches(augmenter=augment.build(spec))[1][0] for _ in range(2))
+    np.testing.assert_array_equal(first["image"], again["image"])
+    np.testing.assert_array_equal(first["boxes"], again["boxes"])
+
+
+def test_validation_batches_come_in_file_order_every_epoch() -> None:
+    dataset = batches(shuffle=False, steps=3)
+    for _ in range(2):
+        assert [numbers(dataset, index) for index in range(len(dataset))] == [[0, 1], [2, 3], [4, 0]]
+        dataset.on_epoch_end()
+    expected = make(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
+    np.testing.assert_array_equal(dataset[1][0]["image"][0], expected["image"])
