@@ -1,0 +1,151 @@
+"""Boxes: overlap, deltas and clipping by hand, and both ways of suppression against a plain greedy loop."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from fmask.model import geometry
+
+SUPPRESSIONS = {"kernel": geometry.non_max_suppression, "portable": geometry.suppress_portable}
+
+
+def box(*values: float) -> np.ndarray:
+    return np.array([values], np.float32)
+
+
+def random_boxes(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Boxes (..., 4) inside [0, 1] with some height and width."""
+    corner, side = rng.uniform(0, 0.7, (*shape, 2)), rng.uniform(0.01, 0.3, (*shape, 2))
+    return np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ((0, 0, 10, 10), 1.0),
+        ((0, 5, 10, 15), 50 / 150),
+        ((5, 5, 15, 15), 25 / 175),
+        ((2, 3, 4, 8), 10 / 100),
+        ((0, 10, 10, 20), 0.0),  # touching
+        ((30, 30, 40, 40), 0.0),
+        ((5, 5, 5, 5), 0.0),  # of no area
+    ],
+)
+def test_iou_by_hand(other: tuple[float, ...], expected: float) -> None:
+    assert float(geometry.iou(box(0, 0, 10, 10), box(*other))[0, 0]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_iou_is_of_every_box_with_every_other() -> None:
+    rng = np.random.default_rng(0)
+    boxes, others = random_boxes(rng, 2, 5), random_boxes(rng, 2, 3)
+    table = ops.convert_to_numpy(geometry.iou(boxes, others))
+    assert table.shape == (2, 5, 3)
+    single = ops.convert_to_numpy(geometry.iou(boxes[1, 4:], others[1, 2:]))
+    assert table[1, 4, 2] == pytest.approx(single[0, 0])
+
+
+def test_two_boxes_without_area_do_not_divide_by_zero() -> None:
+    assert float(geometry.iou(box(0, 0, 0, 0), box(0, 0, 0, 0))[0, 0]) == 0
+
+
+def test_encode_by_hand() -> None:
+    # From centre (5, 10), 10 high and 20 wide, to centre (7, 5), 20 high and 10 wide.
+    deltas = geometry.encode(box(0, 0, 10, 20), box(-3, 0, 17, 10))
+    np.testing.assert_allclose(deltas, [[0.2, -0.25, np.log(2), -np.log(2)]], rtol=1e-6)
+
+
+def test_decode_by_hand() -> None:
+    moved = geometry.decode(box(0, 0, 10, 20), box(0.2, -0.25, np.log(2), -np.log(2)))
+    np.testing.assert_allclose(moved, [[-3, 0, 17, 10]], atol=1e-5)
+
+
+def test_decode_undoes_encode() -> None:
+    rng = np.random.default_rng(1)
+    boxes, targets = random_boxes(rng, 50), random_boxes(rng, 50)
+    np.testing.assert_allclose(geometry.decode(boxes, geometry.encode(boxes, targets)), targets, atol=1e-5)
+
+
+def test_encoding_empty_slots_stays_finite() -> None:
+    assert np.isfinite(geometry.encode(box(0, 0, 0, 0), box(0, 0, 0, 0))).all()
+
+
+def test_clip_to_the_image_and_to_a_window() -> None:
+    outside = np.array([[-1, 0.2, 0.5, 2], [1.5, 1.5, 2, 2]], np.float32)
+    np.testing.assert_allclose(geometry.clip(outside), [[0, 0.2, 0.5, 1], [1, 1, 1, 1]])
+    windows = np.array([[[0.1, 0.3, 0.4, 0.9]]], np.float32)
+    np.testing.assert_allclose(geometry.clip(outside[None], windows)[0, 0], [0.1, 0.3, 0.4, 0.9])
+
+
+def test_normalised_first_and_last_pixels_are_zero_and_one() -> None:
+    np.testing.assert_array_equal(geometry.normalise(box(0, 0, 48, 64), 48, 64), [[0, 0, 1, 1]])
+    np.testing.assert_allclose(geometry.normalise(box(10, 20, 30, 40), 101, 201), [[0.1, 0.1, 0.29, 0.195]], rtol=1e-6)
+
+
+def test_denormalise_undoes_normalise() -> None:
+    boxes = random_boxes(np.random.default_rng(2), 3, 7) * 100
+    back = geometry.denormalise(geometry.normalise(boxes, 57, 91), 57, 91)
+    np.testing.assert_allclose(back, boxes, atol=1e-4)
+    assert back.dtype == np.float32
+
+
+def greedy(boxes: np.ndarray, scores: np.ndarray, count: int, threshold: float) -> list[int]:
+    """Suppression of one image's boxes as the textbook has it; of equal scores the earlier box comes first."""
+    overlaps = ops.convert_to_numpy(geometry.iou(boxes, boxes))
+    kept: list[int] = []
+    for index in np.argsort(-scores, kind="stable"):
+        if scores[index] >= 0 and len(kept) < count and (overlaps[index, kept] <= threshold).all():
+            kept.append(int(index))
+    return kept
+
+
+@pytest.mark.parametrize("suppress", SUPPRESSIONS.values(), ids=SUPPRESSIONS)
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7])
+def test_suppression_is_greedy(suppress, threshold: float) -> None:
+    rng = np.random.default_rng(3)
+    boxes, scores = random_boxes(rng, 4, 60), rng.uniform(-0.2, 1, (4, 60)).astype(np.float32)
+    indices, valid = (ops.convert_to_numpy(values) for values in suppress(boxes, scores, 20, threshold))
+    assert indices.shape == valid.shape == (4, 20)
+    for image in range(4):
+        assert indices[image][valid[image]].tolist() == greedy(boxes[image], scores[image], 20, threshold)
+        assert (indices[image][~valid[image]] == 0).all()
+    assert valid.all(axis=1).any() or threshold == 0.1  # the count is reached
+
+
+def test_kernel_and_portable_suppression_agree_on_many_boxes() -> None:
+    rng = np.random.default_rng(4)
+    boxes, scores = random_boxes(rng, 3, 400), rng.uniform(-0.5, 1, (3, 400)).astype(np.float32)
+    for kernel, portable in zip(
+        *(suppress(boxes, scores, 100, 0.4) for suppress in SUPPRESSIONS.values()), strict=True
+    ):
+        np.testing.assert_array_equal(kernel, portable)
+
+
+@pytest.mark.parametrize("suppress", SUPPRESSIONS.values(), ids=SUPPRESSIONS)
+class TestSuppression:
+    def test_of_equal_boxes_with_equal_scores_keeps_one(self, suppress) -> None:
+        indices, valid = suppress(np.tile(box(0, 0, 1, 1), (1, 5, 1)), np.full((1, 5), 0.5, np.float32), 5, 0.5)
+        assert ops.convert_to_numpy(valid).tolist() == [[True, False, False, False, False]]
+        assert ops.convert_to_numpy(indices).tolist() == [[0, 0, 0, 0, 0]]
+
+    def test_of_apart_boxes_with_equal_scores_keeps_all_in_order(self, suppress) -> None:
+        boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6], [0.8, 0, 0.9, 0.1]]], np.float32)
+        indices, valid = suppress(boxes, np.full((1, 3), 0.5, np.float32), 3, 0.5)
+        assert ops.convert_to_numpy(indices).tolist() == [[0, 1, 2]]
+        assert ops.convert_to_numpy(valid).all()
+
+    def test_of_nothing_is_nothing(self, suppress) -> None:
+        indices, valid = suppress(np.zeros((2, 4, 4), np.float32), np.full((2, 4), -1, np.float32), 3, 0.5)
+        assert not ops.convert_to_numpy(valid).any()
+        assert not ops.convert_to_numpy(indices).any()
+
+    def test_pads_when_more_are_asked_for_than_there_are(self, suppress) -> None:
+        boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6]]], np.float32)
+        indices, valid = suppress(boxes, np.array([[0.2, 0.9]], np.float32), 5, 0.5)
+        assert ops.convert_to_numpy(indices).tolist() == [[1, 0, 0, 0, 0]]
+        assert ops.convert_to_numpy(valid).tolist() == [[True, True, False, False, False]]
+
+    def test_a_suppressed_box_suppresses_none(self, suppress) -> None:
+        # Each overlaps the next by more than a third, the first and the third by nothing.
+        boxes = np.array([[[0, 0, 1, 0.4], [0, 0.2, 1, 0.6], [0, 0.4, 1, 0.8]]], np.float32)
+        indices, valid = suppress(boxes, np.array([[0.9, 0.8, 0.7]], np.float32), 3, 0.3)
+        assert ops.convert_to_numpy(indices)[ops.convert_to_numpy(valid)].tolist() == [0, 2]
