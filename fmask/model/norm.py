@@ -24,13 +24,24 @@ class Norm:
 
     def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
         if self.kind == "frozen":
-            return layers.BatchNormalization(name=name, epsilon=EPSILON)(x, training=False)
+            return FrozenNorm(name=name, epsilon=EPSILON)(x)
         return BatchNorm(name=name, epsilon=EPSILON, momentum=MOMENTUM)(x)
 
     @property
     def initializer(self) -> str:
         """Glorot as in the reference where weights are loaded; He where training starts from random weights."""
         return "glorot_uniform" if self.kind == "frozen" else "he_normal"
+
+
+class FrozenNorm(layers.BatchNormalization):
+    """Batch normalisation by its moving statistics alone, whether it is called in training or not.
+
+    Telling Keras' own layer `training=False` when a model is put together is not enough: what the model is called with
+    wins over it.
+    """
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        return super().call(inputs, training=False)
 
 
 class BatchNorm(layers.BatchNormalization):
