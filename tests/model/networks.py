@@ -1,0 +1,37 @@
+"""Networks small enough to call again and again, and photos for them."""
+
+from typing import Any
+
+import numpy as np
+
+from fmask.model.config import Anchors, Detection, ModelConfig, Proposals, Regions, Widths
+from fmask.model.mask_rcnn import MaskRCNN
+
+SIZE = 64
+
+
+def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
+    """A narrow network in the manner of training from random weights; `settings` replace parts of its configuration."""
+    parts = {
+        "widths": Widths(fpn=8, rpn=8, box=16, mask=8, mask_convs=1),
+        "anchors": Anchors(scales=[8, 16, 32, 64, 128], offset=0.5),
+        "proposals": Proposals(candidates=64, train=32, detect=16),
+        "regions": Regions(count=8, positive=0.5, fill=True, add_objects=True, pooling="align", canonical=32),
+        "detection": Detection(count=6),
+    }
+    return MaskRCNN("resnet18", ModelConfig(norm=norm, **(parts | settings)), seed=1)
+
+
+def batch(objects: bool = True) -> dict[str, np.ndarray]:
+    """Two photos of noise, the first with two objects and one to ignore, if any."""
+    rng = np.random.default_rng(0)
+    boxes, class_ids = np.zeros((2, 4, 4), np.float32), np.zeros((2, 4), np.int32)
+    if objects:
+        boxes[0, :3] = [[5, 5, 30, 30], [30, 20, 60, 50], [0, 40, 15, 60]]
+        class_ids[0, :3] = [1, 2, -1]
+    return {
+        "image": rng.uniform(0, 255, (2, SIZE, SIZE, 3)).astype(np.float32),
+        "boxes": boxes,
+        "class_ids": class_ids,
+        "masks": rng.integers(0, 2, (2, 4, 56, 56)).astype(np.float32),
+    }

@@ -1,0 +1,171 @@
+"""The network as a whole: its weights, its losses and gradients, and what it detects."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from networks import SIZE, batch, tiny
+
+from fmask.model import geometry
+from fmask.model.config import Detection, ModelConfig, Proposals, Regions
+from fmask.model.mask_rcnn import LOSSES, Detect, MaskRCNN, select
+from fmask.model.rpn import DELTA_STD
+
+
+@pytest.fixture(scope="module")
+def network() -> MaskRCNN:
+    return tiny()
+
+
+@pytest.fixture(scope="module")
+def reference() -> MaskRCNN:
+    """The published study's network."""
+    return MaskRCNN("resnet50", ModelConfig())
+
+
+def test_the_reference_has_as_many_weights_as_matterports(reference: MaskRCNN) -> None:
+    assert len(reference.weights) == 384
+    assert sum(int(np.prod(weight.shape)) for weight in reference.weights) == 44_668_324
+
+
+def test_the_reference_has_matterports_names_and_shapes(reference: MaskRCNN) -> None:
+    folder = os.environ.get("FMASK_PARITY")
+    if not folder or not Path(folder, "layout_resnet50.json").is_file():
+        pytest.skip("the reference's layout is not here: set FMASK_PARITY to the folder with layout_resnet50.json")
+    layout = json.loads(Path(folder, "layout_resnet50.json").read_text())
+    expected = {tuple(name.removesuffix(":0").split("/")[-2:]): shape for _, name, shape in layout["weights"]}
+    found = {tuple(weight.path.split("/")[-2:]): list(weight.shape) for weight in reference.weights}
+    assert found == expected
+
+
+@pytest.mark.parametrize("objects", [True, False])
+def test_losses_are_finite_and_there_is_nothing_to_box_without_objects(network: MaskRCNN, objects: bool) -> None:
+    values = {name: float(loss) for name, loss in network(batch(objects), training=True).items()}
+    assert tuple(values) == LOSSES
+    assert np.isfinite(list(values.values())).all()
+    assert min(values["rpn_class_loss"], values["mrcnn_class_loss"]) > 0
+    assert all((values[name] > 0) == objects for name in ("rpn_bbox_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"))
+
+
+def test_all_weights_learn(network: MaskRCNN) -> None:
+    with tf.GradientTape() as tape:
+        total = sum(network(batch(), training=True).values())
+    variables = network.trainable_variables
+    gradients = tape.gradient(total, [variable.value for variable in variables])
+    idle = [
+        variable.path
+        for variable, gradient in zip(variables, gradients, strict=True)
+        if gradient is None or not np.isfinite(gradient).all() or not np.any(gradient)
+    ]
+    assert len(variables) > 100
+    assert not idle
+
+
+def test_heads_teach_the_proposals_nothing(network: MaskRCNN) -> None:
+    predictor = network.trunk.get_layer("rpn_bbox_pred").kernel
+    with tf.GradientTape(persistent=True) as tape:
+        losses = network(batch(), training=True)
+    for name in LOSSES:
+        gradient = tape.gradient(losses[name], predictor.value)
+        assert (gradient is not None and bool(np.any(gradient))) == (name == "rpn_bbox_loss"), name
+
+
+@pytest.mark.parametrize(("norm", "moves"), [("frozen", False), ("batch", True)])
+def test_training_moves_statistics_only_where_they_are_not_frozen(norm: str, moves: bool) -> None:
+    network = tiny(norm)
+    statistics = [weight for weight in network.weights if "moving" in weight.path]
+    before = [weight.numpy() for weight in statistics]
+    network(batch(), training=True)
+    moved = [not np.array_equal(weight, old) for weight, old in zip(statistics, before, strict=True)]
+    assert len(moved) > 30
+    assert all(moved) if moves else not any(moved)
+
+
+def test_ignored_objects_are_no_positives(network: MaskRCNN) -> None:
+    inputs = batch()
+    inputs["class_ids"] = -np.abs(inputs["class_ids"])
+    values = network(inputs, training=True)
+    assert float(values["mrcnn_mask_loss"]) == float(values["rpn_bbox_loss"]) == 0
+
+
+def test_the_reference_configuration_runs() -> None:
+    network = tiny("frozen", regions=Regions(), proposals=Proposals(candidates=200, train=50))
+    assert np.isfinite([float(loss) for loss in network(batch(), training=True).values()]).all()
+
+
+def test_detections_have_fixed_shapes_and_come_best_first(network: MaskRCNN) -> None:
+    window = geometry.normalise(np.array([[0, 0, SIZE, SIZE], [10, 0, 50, SIZE]]), SIZE, SIZE)
+    found = {
+        key: ops.convert_to_numpy(value)
+        for key, value in Detect(network)({"image": batch()["image"], "window": window}).items()
+    }
+    shapes = {key: value.shape for key, value in found.items()}
+    assert shapes == {"boxes": (2, 6, 4), "class_ids": (2, 6), "scores": (2, 6), "masks": (2, 6, 28, 28)}
+    assert (np.diff(found["scores"], axis=1) <= 0).all()
+    assert (found["class_ids"] > 0).any()
+    assert (found["class_ids"] <= 2).all()
+    assert ((found["masks"] >= 0) & (found["masks"] <= 1)).all()
+    seen = found["boxes"][1][found["class_ids"][1] > 0]
+    assert (seen >= window[1, [0, 1, 0, 1]] - 1e-6).all()
+    assert (seen <= window[1, [2, 3, 2, 3]] + 1e-6).all()
+
+
+# Selection by hand: regions apart and on top of each other, of which each is sure of one class.
+
+REGIONS = np.array(
+    [
+        [0.1, 0.1, 0.3, 0.3],  # a mask
+        [0.1, 0.1, 0.3, 0.29],  # the same mask, less sure
+        [0.1, 0.1, 0.3, 0.28],  # a hat in the same place
+        [0.5, 0.5, 0.7, 0.7],  # background
+        [0.8, 0.8, 0.9, 0.9],  # a hat
+        [0, 0, 0, 0],  # padding, which must not be seen whatever it is said to be
+    ],
+    np.float32,
+)
+CLASSES_SAID = [1, 1, 2, 0, 2, 1]
+SCORES = [0.9, 0.8, 0.7, 0.99, 0.6, 0.95]
+
+
+def selected(
+    deltas: np.ndarray | None = None, window: tuple[float, ...] = (0, 0, 1, 1), **settings: float
+) -> list[np.ndarray]:
+    probabilities = np.array([[(1 - score) / 2] * 3 for score in SCORES])
+    probabilities[range(6), CLASSES_SAID] = SCORES
+    deltas = np.zeros((6, 3, 4), np.float32) if deltas is None else deltas
+    config = ModelConfig(detection=Detection(**({"count": 4} | settings)))  # type: ignore[arg-type]
+    inputs = (np.log(probabilities).astype(np.float32), deltas, np.array(window, np.float32))
+    return [ops.convert_to_numpy(part)[0] for part in select(REGIONS[None], *(one[None] for one in inputs), config)]
+
+
+def test_selection_suppresses_within_a_class_alone() -> None:
+    boxes, class_ids, scores = selected()
+    assert class_ids.tolist() == [1, 2, 2, 0]
+    np.testing.assert_allclose(scores, [0.9, 0.7, 0.6, 0], rtol=1e-5)
+    np.testing.assert_allclose(boxes, [REGIONS[0], REGIONS[2], REGIONS[4], [0] * 4], atol=1e-6)
+
+
+def test_selection_reports_nothing_below_the_floor() -> None:
+    assert selected(floor=0.65)[1].tolist() == [1, 2, 0, 0]
+    assert selected(floor=0.95)[1].tolist() == [0, 0, 0, 0]
+
+
+def test_selection_keeps_the_best() -> None:
+    assert selected(count=1)[1].tolist() == [1]
+
+
+def test_selection_allows_the_overlap_that_is_asked_for() -> None:
+    assert selected(nms=0.99)[1].tolist() == [1, 1, 2, 2]
+
+
+def test_selection_moves_boxes_by_their_own_class_and_cuts_them_to_the_window() -> None:
+    deltas = np.zeros((6, 3, 4), np.float32)
+    deltas[4, 2, :2] = np.array([0.5, 0.5]) / DELTA_STD[:2]  # by half of 0.1
+    deltas[4, 1] = 9
+    boxes, _, _ = selected(deltas, window=(0.2, 0, 0.92, 1))
+    np.testing.assert_allclose(boxes[0], [0.2, 0.1, 0.3, 0.3], atol=1e-6)
+    np.testing.assert_allclose(boxes[2], [0.85, 0.85, 0.92, 0.95], atol=1e-6)
