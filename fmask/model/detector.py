@@ -57,7 +57,8 @@ def unmold(
     """
     size = mold.image.shape[0]
     window = geometry.normalise(mold.window, size, size)
-    relative = (boxes - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2)
+    extent = np.maximum(window[2:] - window[:2], geometry.EPSILON)  # 0 where a very wide photo is one pixel high
+    relative = (boxes - np.tile(window[:2], 2)) / np.tile(extent, 2)
     pixels = np.rint(geometry.denormalise(relative, height, width)).astype(np.int64)
     sides = pixels[:, 2:] - pixels[:, :2]
     kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
