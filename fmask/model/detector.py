@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
 import numpy as np
+import skimage.transform
 from omegaconf import OmegaConf
 
 from fmask.detections import Detections
@@ -40,11 +42,15 @@ def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:
     height, width = image.shape[:2]
     scale = size / max(height, width)
     new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    method = cv2.INTER_AREA if smooth and scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(image.astype(np.float32), (new_width, new_height), interpolation=method)
-    top, left = (size - new_height) // 2, (size - new_width) // 2
+    if smooth:
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        resized = cv2.resize(image.astype(np.float32), (new_width, new_height), interpolation=method)
+    else:  # by the reference's own function: another's rounding would be cut to other whole values
+        options: dict[str, Any] = {"order": 1, "mode": "constant", "anti_aliasing": False, "preserve_range": True}
+        resized = np.floor(skimage.transform.resize(image, (new_height, new_width), **options))
     square = np.zeros((size, size, 3), np.float32)
-    square[top : top + new_height, left : left + new_width] = resized if smooth else np.floor(resized)
+    top, left = (size - new_height) // 2, (size - new_width) // 2
+    square[top : top + new_height, left : left + new_width] = resized
     return Mold(square, np.array([top, left, top + new_height, left + new_width], np.float32))
 
 

@@ -13,6 +13,9 @@ from fmask.model.rpn import DELTA_STD, on_ignored
 from fmask.model.types import Tensor
 
 POSITIVE_IOU = 0.5
+TOLERANCE = 1e-4
+"""Cells by which a sampling point may lie outside a feature map: rounding must not blank the edge of a region that ends
+where the image ends."""
 
 
 def positive_slots(config: Regions) -> int:
@@ -135,6 +138,6 @@ def _corner_points(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor
 def _bilinear(points: Tensor, length: int) -> Tensor:
     """Interpolation weights (..., bins, length) at `points` (..., bins); rows of points outside are zero."""
     grid = ops.arange(length, dtype="float32")
-    inside = ops.logical_and(points >= 0, points <= length - 1)
+    inside = ops.logical_and(points > -TOLERANCE, points < length - 1 + TOLERANCE)
     weights = ops.maximum(1 - ops.abs(points[..., None] - grid), 0)
     return ops.where(inside[..., None], weights, 0.0)
