@@ -47,6 +47,8 @@ class Regions:
     """Side in pixels of a region that is pooled from P4."""
     rounding: str = "round"
     """Level of a region: round (reference) | floor (FPN paper, eq. 1)."""
+    leak: bool = False
+    """Let mrcnn_bbox_loss pull at the proposals that its targets are measured from, as the reference does."""
     pool_box: int = 7
     pool_mask: int = 14
 

@@ -60,12 +60,15 @@ class MaskRCNN(keras.Model):
 
         unit_anchors = geometry.normalise(anchors, size, size)
         proposals = propose(unit_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train)
-        proposals = ops.stop_gradient(proposals)
+        if not config.regions.leak:
+            proposals = ops.stop_gradient(proposals)
         candidates = proposals.shape[1] + (boxes.shape[1] if config.regions.add_objects else 0)
         regions, region_ids, valid, matched = sample_regions(
             proposals, unit_boxes, class_ids, self._noise(batch, candidates), config.regions
         )
         slots = positive_slots(config.regions)
+        box_target = box_targets(regions[:, :slots], unit_boxes, matched)
+        regions = ops.stop_gradient(regions)
         positives, positive_ids = regions[:, :slots], region_ids[:, :slots]
 
         logits, deltas = self.classify(pyramid, regions, size, training)
@@ -79,9 +82,7 @@ class MaskRCNN(keras.Model):
                     losses.rpn_class_loss(rpn_logits, match),
                     losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
                     losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype)),
-                    losses.mrcnn_bbox_loss(
-                        deltas[:, :slots], box_targets(positives, unit_boxes, matched), positive_ids
-                    ),
+                    losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, positive_ids),
                     losses.mrcnn_mask_loss(mask_logits, mask_target, positive_ids),
                 ),
                 strict=True,
