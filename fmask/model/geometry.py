@@ -11,6 +11,8 @@ from keras import ops
 from fmask.model.types import Tensor
 
 EPSILON = 1e-7
+LARGEST_GROWTH = 62.5
+"""No delta makes a box higher or wider than this many times: an untrained network would ask for infinitely much."""
 
 
 def normalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -55,10 +57,10 @@ def encode(boxes: Tensor, targets: Tensor) -> Tensor:
 
 
 def decode(boxes: Tensor, deltas: Tensor) -> Tensor:
-    """Moves `boxes` (..., 4) by `deltas` (..., 4); the inverse of `encode`."""
+    """Moves `boxes` (..., 4) by `deltas` (..., 4); the inverse of `encode` up to `LARGEST_GROWTH`."""
     size = boxes[..., 2:] - boxes[..., :2]
     centre = boxes[..., :2] + 0.5 * size + deltas[..., :2] * size
-    size = size * ops.exp(deltas[..., 2:])
+    size = size * ops.exp(ops.minimum(deltas[..., 2:], np.float32(np.log(LARGEST_GROWTH))))
     corner = centre - 0.5 * size
     return ops.concatenate([corner, corner + size], axis=-1)
 

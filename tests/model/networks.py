@@ -6,6 +6,7 @@ import numpy as np
 
 from fmask.model.config import Anchors, Detection, ModelConfig, Proposals, Regions, Widths
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.norm import BatchNorm
 
 SIZE = 64
 
@@ -20,6 +21,16 @@ def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
         "detection": Detection(count=6),
     }
     return MaskRCNN("resnet18", ModelConfig(norm=norm, **(parts | settings)), seed=1)
+
+
+def settled() -> MaskRCNN:
+    """A tiny network whose statistics are those of `batch`, so that its random weights say nothing extreme."""
+    network = tiny()
+    for layer in network.trunk.layers:
+        if isinstance(layer, BatchNorm):
+            layer.momentum = 0.0
+    network.trunk(batch()["image"], training=True)
+    return network
 
 
 def batch(objects: bool = True) -> dict[str, np.ndarray]:

@@ -65,6 +65,11 @@ def test_decode_undoes_encode() -> None:
     np.testing.assert_allclose(geometry.decode(boxes, geometry.encode(boxes, targets)), targets, atol=1e-5)
 
 
+def test_absurd_deltas_give_large_but_finite_boxes() -> None:
+    moved = ops.convert_to_numpy(geometry.decode(box(4, 4, 6, 6), box(0, 0, 1e4, -1e4)))
+    np.testing.assert_allclose(moved, [[5 - 62.5, 5, 5 + 62.5, 5]], rtol=1e-5)
+
+
 def test_encoding_empty_slots_stays_finite() -> None:
     assert np.isfinite(geometry.encode(box(0, 0, 0, 0), box(0, 0, 0, 0))).all()
 
