@@ -23,9 +23,9 @@ def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
     return MaskRCNN("resnet18", ModelConfig(norm=norm, **(parts | settings)), seed=1)
 
 
-def settled() -> MaskRCNN:
-    """A tiny network whose statistics are those of `batch`, so that its random weights say nothing extreme."""
-    network = tiny()
+def settled(**settings: Any) -> MaskRCNN:
+    """A `tiny` network whose statistics are those of `batch`, so that its random weights say nothing extreme."""
+    network = tiny(**settings)
     for layer in network.trunk.layers:
         if isinstance(layer, BatchNorm):
             layer.momentum = 0.0

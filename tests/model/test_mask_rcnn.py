@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from networks import SIZE, batch, tiny
+from networks import SIZE, batch, settled, tiny
 
 from fmask.model import geometry
 from fmask.model.config import Detection, ModelConfig, Proposals, Regions
 from fmask.model.mask_rcnn import LOSSES, Detect, MaskRCNN, select
-from fmask.model.rpn import DELTA_STD
+from fmask.model.rpn import DELTA_STD, propose
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +65,25 @@ def test_all_weights_learn(network: MaskRCNN) -> None:
     assert not idle
 
 
-def test_heads_teach_the_proposals_nothing(network: MaskRCNN) -> None:
+@pytest.mark.parametrize("leak", [False, True])
+def test_heads_teach_the_proposals_nothing_unless_they_are_let(leak: bool) -> None:
+    network = settled(regions=Regions(count=8, positive=0.5, fill=True, leak=leak))
+    inputs = batch()
+    _, logits, deltas = network.trunk(inputs["image"])
+    anchors = geometry.normalise(network.anchors(SIZE), SIZE, SIZE)
+    found = propose(anchors, logits, deltas, network.config.proposals, 2)
+    # What the network proposes is what is there, so that proposals become positive regions.
+    inputs["boxes"][0, :2] = geometry.denormalise(ops.convert_to_numpy(found)[0] * 0.99, SIZE, SIZE)
     predictor = network.trunk.get_layer("rpn_bbox_pred").kernel
     with tf.GradientTape(persistent=True) as tape:
-        losses = network(batch(), training=True)
-    for name in LOSSES:
-        gradient = tape.gradient(losses[name], predictor.value)
-        assert (gradient is not None and bool(np.any(gradient))) == (name == "rpn_bbox_loss"), name
+        losses = network(inputs, training=True)
+    assert float(losses["mrcnn_bbox_loss"]) > 0
+    reached = {
+        name
+        for name in LOSSES
+        if (gradient := tape.gradient(losses[name], predictor.value)) is not None and np.any(gradient)
+    }
+    assert reached == {"rpn_bbox_loss"} | ({"mrcnn_bbox_loss"} if leak else set())
 
 
 @pytest.mark.parametrize(("norm", "moves"), [("frozen", False), ("batch", True)])
