@@ -214,6 +214,11 @@ def validate(config: Any) -> Config:
         raise UserError(
             f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed."
         )
+    regions = config.regions
+    if int(regions.positive * regions.count) < 1:
+        raise UserError(f"regions.positive={regions.positive}: this share of regions.count={regions.count} is not one.")
+    if config.proposals.train < regions.count:
+        raise UserError(f"proposals.train={config.proposals.train}: needed are at least regions.count={regions.count}.")
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     from fmask.data import augment
