@@ -9,7 +9,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from fmask.data.jitter import Jitter
-from fmask.data.photos import photos_root
+from fmask.data.photos import SPLITS, photos_root
 from fmask.errors import UserError
 from fmask.model.config import CHOICES, ModelConfig
 
@@ -28,6 +28,8 @@ class Data:
     name: str = MISSING
     root: str | None = None
     """Folder with train/, val/ and test/; null: where this data set is kept."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Photos in each split; for those that are drawn."""
 
 
 @dataclass
@@ -206,6 +208,10 @@ def validate(config: Any) -> Config:
         if config[key] % 32:
             near = max(64, round(config[key] / 32) * 32)
             raise UserError(f"{key}={config[key]}: the side must be a multiple of 32, such as {near}.")
+    if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
+        raise UserError(
+            f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
+        )
     if len(config.anchors.scales) != 5 or min(config.anchors.scales) <= 0:
         raise UserError(
             f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6."

@@ -13,7 +13,7 @@ def open_dataset(data: Data) -> Dataset:
     Raises:
         UserError: it is not installed, or a split is missing or empty.
     """
-    root = Path(data.root) if data.root else _usual_root(data.name)
+    root = Path(data.root) if data.root else _usual_root(data)
     dataset = read_dataset(root, data.name)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
@@ -21,11 +21,11 @@ def open_dataset(data: Data) -> Dataset:
     return dataset
 
 
-def _usual_root(name: str) -> Path:
-    if name == "rendered":
+def _usual_root(data: Data) -> Path:
+    if data.name == "rendered":
         from fmask.data.rendered import ensure_rendered
 
-        return ensure_rendered(Path("data"))
+        return ensure_rendered(Path("data"), counts=data.counts)
     root = photos_root()
     if root is None:
         raise UserError(

@@ -1,15 +1,16 @@
 """One run, from configuration to scores."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import fmask.model  # noqa: F401, I001 - before Keras: keeps TensorFlow's loading quiet
 import keras
 import numpy as np
 from rich.console import Console
 
+import fmask.model  # noqa: F401 - before Keras: keeps TensorFlow's loading quiet
 from fmask import tracking
 from fmask.callbacks import EpochLog, Progress
 from fmask.config import Config
@@ -47,12 +48,12 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
     """
     console = console or Console()
     dataset = open_dataset(config.data)
-    console.print(describe(dataset), highlight=False)
+    console.print(describe(dataset), highlight=False, soft_wrap=True)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
     with tracking.start(asdict(config), config.study, _name(config), output_dir=output_dir) as run:
-        console.print(f"run {run.id}: open it with `mlflow ui`, then {run.uri}", highlight=False)
+        console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         _log_data(run, dataset)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
         detector = Detector(network, config.fit, config.smooth)
@@ -84,31 +85,37 @@ def use_threads(count: int) -> None:
 
 
 def fit(
-    network: MaskRCNN, detector: Detector, config: Config, dataset: Dataset, run: Any, output_dir: Path, console: Console
+    network: MaskRCNN,
+    detector: Detector,
+    config: Config,
+    dataset: Dataset,
+    run: Any,
+    output_dir: Path,
+    console: Console,
 ) -> dict[str, list[float]]:
-    """Trains by Keras' `fit`; returns its history: each loss by epoch, validation losses with `val_` before the name."""
+    """Trains by Keras' `fit`; returns its history: each loss by epoch, `val_` before the name of a validation loss."""
     splits = {name: dataset.splits[name].photos for name in ("train", "val")}
     slots = max(len(photo.regions) for photos in splits.values() for photo in photos)
     # Zoomed views keep detail that a photo shrunk to fit would have lost.
     keep = round(config.fit * (1 + config.jitter.scale))
-    common = {"fit": config.fit, "batch": config.batch, "slots": slots, "seed": config.seed}
-    batches = Batches(
+    one_pass = -(-len(splits["val"]) // config.batch)
+    of_any = partial(Batches, fit=config.fit, batch=config.batch, slots=slots, seed=config.seed)
+    batches = of_any(
         load_samples(splits["train"], keep),
         size=config.size,
         steps=config.steps,
         jitter=config.jitter,
         augmenter=augment.build(config.aug.augmenters),
-        **common,
     )
-    one_pass = -(-len(splits["val"]) // config.batch)
-    checks = Batches(
+    checks = of_any(
         load_samples(splits["val"], config.fit),
         size=config.fit,
-        steps=min(config.val_steps, one_pass),
+        steps=min(max(config.val_steps, 1), one_pass),
         shuffle=False,
-        **common,
     )
     network.compile(optimizer=build_optimizer(config), jit_compile=False)
+    # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
+    network.optimizer.build(network.trainable_variables)
     log = EpochLog(run, detector, splits["val"], config, output_dir / "best.weights.h5")
     console.print(_forecast(network, checks, config), highlight=False)
     history = network.fit(
@@ -116,6 +123,7 @@ def fit(
         epochs=config.epochs,
         validation_data=checks if config.val_steps else None,
         callbacks=[log, Progress(config.epochs, config.steps, console)],
+        shuffle=False,  # the batches come in random order already, one that depends on the seed alone
         verbose=0,
     )
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
@@ -147,7 +155,7 @@ def _log_sheets(run: Any, photos: tuple[Photo, ...], found: list[Detections], mi
 
 def model_config(config: Config) -> ModelConfig:
     """The part of a run's configuration that decides the network."""
-    return ModelConfig(config.norm, config.widths, config.anchors, config.proposals, config.regions, config.detection)
+    return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 
 def summary(scores: dict[str, Scores]) -> Any:
@@ -155,7 +163,18 @@ def summary(scores: dict[str, Scores]) -> Any:
     from rich.table import Table
 
     table = Table(title="objects found, and COCO average precision")
-    columns = ("split", "found", "wrongly", "missed", "spurious", "accuracy", "95 %", "precision", "mask AP50", "box AP50")
+    columns = (
+        "split",
+        "found",
+        "wrongly",
+        "missed",
+        "spurious",
+        "accuracy",
+        "95 %",
+        "precision",
+        "mask AP50",
+        "box AP50",
+    )
     for column in columns:
         table.add_column(column, justify="left" if column == "split" else "right")
     for split, of_split in scores.items():

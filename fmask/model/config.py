@@ -77,6 +77,21 @@ class Detection:
 
 
 @dataclass
+class LossWeights:
+    """What each loss counts for in their sum.
+
+    The reference weighs all five alike. Its box losses are means over the few positives, in units of small standard
+    deviations, and so outweigh the classification by far where training starts from random weights.
+    """
+
+    rpn_class: float = 1.0
+    rpn_bbox: float = 1.0
+    mrcnn_class: float = 1.0
+    mrcnn_bbox: float = 1.0
+    mrcnn_mask: float = 1.0
+
+
+@dataclass
 class ModelConfig:
     """Everything that decides a Mask R-CNN's layers and arithmetic, but for its backbone."""
 
@@ -88,6 +103,7 @@ class ModelConfig:
     proposals: Proposals = field(default_factory=Proposals)
     regions: Regions = field(default_factory=Regions)
     detection: Detection = field(default_factory=Detection)
+    loss: LossWeights = field(default_factory=LossWeights)
 
 
 CLASSES = 3

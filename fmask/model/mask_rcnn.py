@@ -117,10 +117,11 @@ class MaskRCNN(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """The sum of the five losses; each is kept as a metric of its own."""
+        """The weighted sum of the five losses; each is kept as a metric of its own."""
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(y_pred[name])
-        return sum(y_pred[name] for name in LOSSES)
+        weights = self.config.loss
+        return sum(getattr(weights, name.removesuffix("_loss")) * y_pred[name] for name in LOSSES)
 
     def _noise(self, batch: Tensor, count: int) -> Tensor:
         return keras.random.uniform((batch, count), seed=self.seeds)

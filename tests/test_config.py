@@ -1,0 +1,106 @@
+"""The configuration: what the presets compose to, and what is refused before any work."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from fmask.config import Config, check_overrides, register, validate
+from fmask.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+    register()
+
+
+def composed(*overrides: str) -> Config:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validate(compose("train", list(overrides)))
+
+
+def test_command_of_the_readme() -> None:
+    config = composed("aug=fliplr_clahe", "steps=50", "seed=3")
+    assert config.aug.name == "fliplr_clahe"
+    assert [next(iter(one)) for one in config.aug.augmenters] == ["Fliplr", "CLAHE"]
+    assert (config.steps, config.seed) == (50, 3)
+
+
+def test_photos_are_the_default_where_they_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert composed().data.name == "rendered"
+    monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path))
+    assert composed().data.name == "photos"
+    assert composed("data=rendered").data.name == "rendered"
+
+
+def test_report_recipe_is_the_study() -> None:
+    config = composed("recipe=report", "backbone=resnet50", "data=photos")
+    assert (config.epochs, config.batch, config.lr, config.size, config.fit) == (30, 1, 0.001, 128, 128)
+    assert (config.optim.name, config.optim.clip, config.min_confidence) == ("sgd", 5.0, 0.9)
+    assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 1000, 1024)
+    assert list(config.anchors.scales) == [32, 64, 128, 256, 512]
+    assert config.jitter.scale == config.jitter.flip == config.jitter.colour == config.jitter.rotate == 0
+
+
+@pytest.mark.parametrize("aug", sorted(file.stem for file in (CONF / "aug").glob("*.yaml")))
+@pytest.mark.parametrize("recipe", ["report", "scratch"])
+def test_every_choice_composes(recipe: str, aug: str) -> None:
+    config = composed(f"recipe={recipe}", f"aug={aug}")
+    assert (config.recipe.name, config.aug.name) == (recipe, aug)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("stpes=50", "did you mean steps"),
+        ("aug=sharpe", "aug is one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
+        ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
+        ("steps=many", "steps"),
+        ("steps=0", "steps=0: allowed is 1 to"),
+        ("size=100", "multiple of 32, such as 96"),
+        ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
+        ("optim.name=lion", "allowed is sgd or adamw"),
+        ("optim.momentum=0.9", "optim.momentum"),
+        ("anchors.scales=[8,16]", "five positive sides"),
+        ("regions.pooling=max", "regions.pooling=max: allowed is crop or align"),
+        ("regions.positive=0.01", "regions.positive=0.01: this share"),
+        ("proposals.train=3", "proposals.train=3: needed are at least regions.count"),
+        ("aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
+        ("lr=[1", "cannot be read as overrides"),
+    ],
+)
+def test_wrong_overrides_are_refused_by_name(override: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides(CONF, "train", [override])
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_right_overrides_and_sweeps_pass() -> None:
+    check_overrides(CONF, "train", ["aug=blur", "steps=7", "experiment=smoke", "hydra.run.dir=x"])
+    check_overrides(CONF, "train", ["aug=none,sharpen,blur", "lr=0.1,0.2"])
+
+
+def test_command_line_refuses_before_tensorflow_loads() -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "stpes=50"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert "steps" in done.stderr
+    assert "Traceback" not in done.stderr
+    probe = (
+        "import sys; sys.argv = ['train.py', 'stpes=50']\n"
+        "import runpy\n"
+        "try: runpy.run_path('train.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras', 'mlflow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,115 @@
+"""A whole run on a few rendered photos, and the same numbers twice."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+
+from fmask import tracking
+from fmask.config import Config, register, validate
+from fmask.data.rendered import render_dataset
+from fmask.data.via import load_image
+from fmask.datasets import open_dataset
+from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import LOSSES, MaskRCNN
+from fmask.training import fit, model_config, train
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "rendered"
+    render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=96)
+    return root
+
+
+def smoke(root: Path, *overrides: str) -> Config:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validate(compose("train", ["experiment=smoke", f"data.root={root}", *overrides]))
+
+
+class Unlogged:
+    """Stands in for a tracked run; keeps the epochs."""
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self.epochs.append(dict(metrics))
+
+    def log_figure(self, figure: Any, path: str) -> None:
+        pass
+
+
+def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
+    config = smoke(root, "val_steps=0", "score_every=9", "epochs=2", *overrides)
+    keras.utils.set_random_seed(config.seed)
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    run = Unlogged()
+    fit(
+        network, Detector(network, config.fit, config.smooth), config, open_dataset(config.data), run, folder, Console()
+    )
+    return [{name: epoch[name] for name in ("loss", *LOSSES)} for epoch in run.epochs]
+
+
+def test_same_seed_same_losses_to_the_last_digit(rendered: Path, tmp_path: Path) -> None:
+    first = losses(rendered, tmp_path, "aug=fliplr_clahe")
+    assert losses(rendered, tmp_path, "aug=fliplr_clahe") == first
+    assert len(first) == 2
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in first)
+
+
+def test_a_run_leaves_everything_in_mlflow(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    output = tmp_path / "output"
+    output.mkdir()
+    result = train(smoke(rendered, "aug=blur"), output)
+
+    said = capsys.readouterr().out
+    assert said.startswith("data=rendered")
+    assert "2 epochs of 2 steps of 2 photos: about" in said
+
+    run = tracking.find_run(result.run_id)
+    assert run.status == "FINISHED"
+    expected = {"aug": "blur", "backbone": "resnet18", "data": "rendered", "steps": "2", "seed": "1"}
+    assert {key: run.params[key] for key in expected} == expected
+    logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
+    assert logged <= set(run.metrics)
+    assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "test/mask_ap50"} <= set(run.metrics)
+    assert set(run.datasets) == {"train", "val", "test"}
+    artifacts = {
+        "config.yaml", "environment.txt", "weights/last.weights.h5", "weights/best.weights.h5",
+        "scores/test.json", "scores/test_at_0.9.json", "scores/val.json",
+        "figures/losses.png", "figures/val_mask_ap50.png", "figures/test_confusion_matrix.png",
+        "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
+    }  # fmt: skip
+    folder = Path(run.artifacts.removeprefix("file://"))
+    assert {name for name in artifacts if not (folder / name).is_file()} == set()
+
+    photo = open_dataset(smoke(rendered).data).splits["test"].photos[0]
+    loaded = Detector.load(output / "detector.h5").detect(load_image(photo.path))
+    assert len(loaded) <= 4
+
+
+def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the loss is not a number")
+
+    monkeypatch.setattr("fmask.training.fit", broken)
+    with pytest.raises(RuntimeError):
+        train(smoke(rendered), tmp_path)
+    (run,) = tracking.find_runs("fmask")
+    assert run.status == "FAILED"
+    assert run.tags["failure"] == "RuntimeError: the loss is not a number"
