@@ -13,9 +13,6 @@ from fmask.model.rpn import DELTA_STD, on_ignored
 from fmask.model.types import Tensor
 
 POSITIVE_IOU = 0.5
-TOLERANCE = 1e-4
-"""Cells by which a sampling point may lie outside a feature map: rounding must not blank the edge of a region that ends
-where the image ends."""
 
 
 def positive_slots(config: Regions) -> int:
@@ -131,6 +128,8 @@ def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, poo
 
 def _corner_points(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     """Sampling positions (..., bins) whose first and last lie on `start` and `end` (...), corners aligned."""
+    # In this order no rounding puts the last point of a region that ends at 1 outside the map. The reference's order
+    # sometimes does, and pools zeros there.
     steps = ops.arange(bins, dtype="float32") / (bins - 1)
     return (start[..., None] + (end - start)[..., None] * steps) * (length - 1)
 
@@ -138,6 +137,6 @@ def _corner_points(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor
 def _bilinear(points: Tensor, length: int) -> Tensor:
     """Interpolation weights (..., bins, length) at `points` (..., bins); rows of points outside are zero."""
     grid = ops.arange(length, dtype="float32")
-    inside = ops.logical_and(points > -TOLERANCE, points < length - 1 + TOLERANCE)
+    inside = ops.logical_and(points >= 0, points <= length - 1)
     weights = ops.maximum(1 - ops.abs(points[..., None] - grid), 0)
     return ops.where(inside[..., None], weights, 0.0)

@@ -73,7 +73,7 @@ def test_crop_pooling_is_crop_and_resize() -> None:
 
 
 def test_a_region_that_ends_at_the_border_is_pooled_whole() -> None:
-    """Rounding puts its last sampling points a little outside for some of these regions."""
+    """In the reference rounding puts the last sampling points of some of these regions outside."""
     start = np.random.default_rng(3).uniform(0, 0.9, (2, 200, 2))
     regions = np.concatenate([start, np.ones_like(start)], axis=-1).astype(np.float32)
     ones = [np.ones((2, SIZE // stride, SIZE // stride, 1), np.float32) for stride in (4, 8, 16, 32, 64)]
