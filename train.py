@@ -17,6 +17,7 @@ def run(config: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     checked = validate(config)
+    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training import train
 
     train(checked, Path(HydraConfig.get().runtime.output_dir))

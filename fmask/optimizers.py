@@ -14,10 +14,16 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     which changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.
     """
     optim = config.optim
-    common = {"global_clipnorm": optim.clip, "use_ema": optim.ema > 0, "ema_momentum": optim.ema or 0.99}
+    common = {
+        "weight_decay": optim.weight_decay or None,
+        "global_clipnorm": optim.clip,
+        "use_ema": optim.ema > 0,
+        "ema_momentum": optim.ema or 0.99,
+    }
     if optim.name == "sgd":
-        return keras.optimizers.SGD(_schedule(config), momentum=0.9, **common)
-    optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
+        optimizer = keras.optimizers.SGD(_schedule(config), momentum=0.9, **common)
+    else:
+        optimizer = FusedAdamW(_schedule(config), **common)
     # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -4,13 +4,12 @@ import time
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
-import fmask.model  # noqa: F401 - before Keras: keeps TensorFlow's loading quiet
 from fmask import tracking
 from fmask.callbacks import EpochLog, Progress
 from fmask.config import Config
@@ -36,8 +35,8 @@ class Result:
     """What is left of a run."""
 
     run_id: str
-    scores: dict[str, Scores]
-    """By split: val and test."""
+    scores: dict[str, dict[float, Scores]]
+    """By split, val and test, and by the confidence from which detections count."""
 
 
 def train(config: Config, output_dir: Path, console: Console | None = None) -> Result:
@@ -65,7 +64,7 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
         for split in ("val", "test"):
             photos = dataset.splits[split].photos
             scores[split] = score(detector, photos, split, config.min_confidence, run)
-        run.log_scores(scores["test"].metrics())
+        run.log_scores(scores["test"][config.min_confidence].metrics())
         run.log_figure(figures.loss_curves(history), "figures/losses.png")
         for name in ("last", "best"):
             if (file := output_dir / f"{name}.weights.h5").exists():
@@ -89,7 +88,7 @@ def fit(
     detector: Detector,
     config: Config,
     dataset: Dataset,
-    run: Any,
+    run: tracking.Run,
     output_dir: Path,
     console: Console,
 ) -> dict[str, list[float]]:
@@ -130,23 +129,24 @@ def fit(
     return history.history
 
 
-def score(detector: Detector, photos: tuple[Photo, ...], split: str, min_confidence: float, run: Any) -> Scores:
-    """Detects in all photos of a split, logs scores and figures, and returns the scores at `min_confidence`."""
+def score(
+    detector: Detector, photos: tuple[Photo, ...], split: str, min_confidence: float, run: tracking.Run
+) -> dict[float, Scores]:
+    """Detects in all photos of a split, logs scores and figures; returns the scores by confidence."""
     found = detector.detect_all([load_image(photo.path) for photo in photos])
-    scores = evaluate(photos, found, min_confidence)
-    run.log_scores(scores.metrics(), prefix=split)
-    run.log_json(scores.to_json(), f"scores/{split}.json")
-    for threshold in THRESHOLDS:
-        at = evaluate(photos, found, threshold)
+    scores = {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
+    for threshold, at in scores.items():
         run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
-    run.log_figure(figures.confusion_matrix(scores.outcomes), f"figures/{split}_confusion_matrix.png")
-    run.log_figure(figures.pr_curve(scores.average_precision), f"figures/{split}_precision_recall.png")
+    chosen = scores[min_confidence]
+    run.log_scores(chosen.metrics(), prefix=split)
+    run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
+    run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
     if split == "test":
         _log_sheets(run, photos, found, min_confidence)
     return scores
 
 
-def _log_sheets(run: Any, photos: tuple[Photo, ...], found: list[Detections], min_confidence: float) -> None:
+def _log_sheets(run: tracking.Run, photos: tuple[Photo, ...], found: list[Detections], min_confidence: float) -> None:
     for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
         shown = slice(sheets.PHOTOS_A_SHEET)
         (figure,) = draw(photos[shown], found[shown], min_confidence)
@@ -158,33 +158,22 @@ def model_config(config: Config) -> ModelConfig:
     return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 
-def summary(scores: dict[str, Scores]) -> Any:
-    """The run's scores as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(title="objects found, and COCO average precision")
-    columns = (
-        "split",
-        "found",
-        "wrongly",
-        "missed",
-        "spurious",
-        "accuracy",
-        "95 %",
-        "precision",
-        "mask AP50",
-        "box AP50",
-    )
-    for column in columns:
-        table.add_column(column, justify="left" if column == "split" else "right")
-    for split, of_split in scores.items():
-        metrics = of_split.metrics()
-        counts = [f"{metrics[name]:.0f}" for name in ("found", "found_wrongly", "missed", "spurious")]
-        interval = f"{metrics['accuracy_low']:.2f}-{metrics['accuracy_high']:.2f}"
-        rates = [f"{metrics.get(name, float('nan')):.3f}" for name in ("precision", "mask_ap50", "box_ap50")]
-        table.add_row(
-            f"{split} at {of_split.min_confidence:g}", *counts, f"{metrics['accuracy']:.3f}", interval, *rates
-        )
+def summary(scores: dict[str, dict[float, Scores]]) -> Table:
+    """The run's scores as a table for the terminal: a column for each split and confidence."""
+    table = Table("", title="What became of the annotated objects, and average precision")
+    columns = []
+    for split, by_confidence in scores.items():
+        for confidence, at in by_confidence.items():
+            table.add_column(f"{split} at {confidence:g}", justify="right")
+            columns.append(at.metrics())
+    for name in ("found", "found_wrongly", "missed", "spurious"):
+        table.add_row(name.replace("_", " "), *(f"{column[name]:.0f}" for column in columns))
+    for name in ("accuracy", "precision"):
+        table.add_row(name, *(f"{column[name]:.3f}" if name in column else "-" for column in columns))
+        ends = [(column.get(f"{name}_low"), column.get(f"{name}_high")) for column in columns]
+        table.add_row("  95 %", *(f"{low:.2f} to {high:.2f}" if low is not None else "-" for low, high in ends))
+    for name in ("mask_ap50", "box_ap50", "mask_ap"):
+        table.add_row(name.replace("_ap", " AP"), *(f"{column[name]:.3f}" for column in columns))
     return table
 
 
@@ -192,7 +181,7 @@ def _name(config: Config) -> str:
     return f"{config.data.name} {config.backbone.name} aug={config.aug.name} steps={config.steps} seed={config.seed}"
 
 
-def _log_data(run: Any, dataset: Dataset) -> None:
+def _log_data(run: tracking.Run, dataset: Dataset) -> None:
     for name, split in dataset.splits.items():
         ids = np.concatenate([photo.class_ids() for photo in split.photos])
         objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}

@@ -88,7 +88,7 @@ def test_a_run_leaves_everything_in_mlflow(
     assert set(run.datasets) == {"train", "val", "test"}
     artifacts = {
         "config.yaml", "environment.txt", "weights/last.weights.h5", "weights/best.weights.h5",
-        "scores/test.json", "scores/test_at_0.9.json", "scores/val.json",
+        "scores/test_at_0.5.json", "scores/test_at_0.9.json", "scores/val_at_0.5.json",
         "figures/losses.png", "figures/val_mask_ap50.png", "figures/test_confusion_matrix.png",
         "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
     }  # fmt: skip

@@ -16,7 +16,6 @@ import numpy as np
 import skimage.transform
 from omegaconf import OmegaConf
 
-import fmask.backend  # noqa: F401 - before Keras
 from fmask.detections import Detections
 from fmask.errors import UserError
 from fmask.model import geometry
