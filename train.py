@@ -16,11 +16,13 @@ CONF = Path(__file__).parent / "conf"
 def run(config: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
 
-    checked = validate(config)
     import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training import train
 
-    train(checked, Path(HydraConfig.get().runtime.output_dir))
+    try:
+        train(validate(config), Path(HydraConfig.get().runtime.output_dir))
+    except UserError as error:
+        sys.exit(f"train.py: {error}")  # here, for Hydra would show a traceback
 
 
 if __name__ == "__main__":

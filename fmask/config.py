@@ -181,8 +181,9 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
             validate(compose(name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        full_key = getattr(error, "full_key", None)
-        raise UserError(f"{f'{full_key}: ' if full_key else ''}{_first_line(error)}") from error
+        cause = error.__cause__ or error  # Hydra says which override, OmegaConf beneath it what is wrong
+        told = "" if cause is error else f" ({_first_line(error)})"
+        raise UserError(f"{_first_line(cause)}{told}.") from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -244,5 +245,5 @@ def _keys(node: Any, prefix: str = "") -> list[str]:
     return keys
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")

@@ -62,7 +62,10 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("stpes=50", "did you mean steps"),
         ("aug=sharpe", "aug is one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
         ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
-        ("steps=many", "steps"),
+        (
+            "steps=many",
+            "Value 'many' of type 'str' could not be converted to Integer (Error merging override steps=many)",
+        ),
         ("steps=0", "steps=0: allowed is 1 to"),
         ("size=100", "multiple of 32, such as 96"),
         ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
