@@ -15,15 +15,15 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     """
     optim = config.optim
     common = {
-        "weight_decay": optim.weight_decay or None,
         "global_clipnorm": optim.clip,
         "use_ema": optim.ema > 0,
         "ema_momentum": optim.ema or 0.99,
     }
     if optim.name == "sgd":
-        optimizer = keras.optimizers.SGD(_schedule(config), momentum=0.9, **common)
+        decay = optim.weight_decay or None
+        optimizer = keras.optimizers.SGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
     else:
-        optimizer = FusedAdamW(_schedule(config), **common)
+        optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
     # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
