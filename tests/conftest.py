@@ -1,9 +1,12 @@
 """What all tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from fmask import tracking
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,24 @@ def photos_root() -> Path:
     if not root or not Path(root, "train").is_dir():
         pytest.skip("the study's photographs are not here: set FMASK_PHOTOS to the folder with train/, val/ and test/")
     return Path(root).resolve()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without runs: making its tables takes seconds, copying them does not."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+        tracking.prepare_store()
+    return file
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default store, in a working directory of the test's own (with a blank in its name)."""
+    folder = tmp_path / "working directory"
+    folder.mkdir()
+    shutil.copy(empty_store, folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(folder)
+    return folder

@@ -10,7 +10,7 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
-from fmask.tracking.finished import WEIGHTS_ARTIFACT, RunInfo, download_weights, find_run, find_runs
+from fmask.tracking.finished import WEIGHTS_ARTIFACT, RunInfo, download_weights, find_run, find_runs, read_json
 from fmask.tracking.provenance import flatten
 from fmask.tracking.run import Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
@@ -24,6 +24,7 @@ __all__ = [
     "find_runs",
     "flatten",
     "prepare_store",
+    "read_json",
     "start",
     "tracking_uri",
 ]

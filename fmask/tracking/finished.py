@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fmask.errors import UserError
@@ -84,6 +84,19 @@ def download_weights(reference: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
     except Exception as error:
         raise UserError(f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}.") from error
+
+
+def read_json(run: RunInfo, path: str) -> Any | None:
+    """What a run logged as the JSON file `path`; None where it logged none.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
+    client = _client()
+    mlflow = import_mlflow()
+    with refusals_as_user_errors():
+        logged = {file.path for file in client.list_artifacts(run.id, str(PurePosixPath(path).parent))}
+        return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if path in logged else None
 
 
 def _client() -> Any:
