@@ -1,0 +1,29 @@
+"""A study: the runs of one MLflow experiment, or of a CSV file, as one table with honest error bars.
+
+study = studies.collect("fmask")            # or studies.read_runs(Path("runs.csv"))
+table = studies.tabulate(study, confidence=0.9)
+studies.show(table, console)
+"""
+
+from fmask.studies.figure import draw, save
+from fmask.studies.output import as_csv, as_markdown, as_rich, show
+from fmask.studies.runs import Study, StudyRun, collect, read_runs, write_runs, write_text
+from fmask.studies.table import Row, StudyTable, tabulate
+
+__all__ = [
+    "Row",
+    "Study",
+    "StudyRun",
+    "StudyTable",
+    "as_csv",
+    "as_markdown",
+    "as_rich",
+    "collect",
+    "draw",
+    "read_runs",
+    "save",
+    "show",
+    "tabulate",
+    "write_runs",
+    "write_text",
+]

@@ -1,0 +1,71 @@
+"""A study as one picture: accuracy by row, with its interval, beside what was published."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from fmask.errors import UserError
+from fmask.evaluation.figures import ACCENT_COLOUR
+from fmask.evaluation.outcomes import Rate
+from fmask.studies.output import label
+from fmask.studies.table import StudyTable
+
+ROW_HEIGHT = 0.45  # inches
+
+
+def draw(table: StudyTable) -> Figure:
+    """Accuracy with its 95 % interval, a line a row, the first on top; diamonds are the published study's.
+
+    The counts stand on the right, in bold where the row differs from the baseline (adjusted p below 0.05).
+    """
+    labels = [f"{row.number}: {label(table, row)}" for row in table.rows]
+    has_published = any(row.published for row in table.rows)
+    width = 5.6 + 0.075 * max(map(len, labels))
+    figure = Figure(figsize=(width, 1.3 + ROW_HEIGHT * len(labels)), layout="constrained")
+    axes = figure.subplots()
+    baseline = table.rows[table.baseline - 1].accuracy.value
+    axes.axvline(
+        baseline, color="0.75", linewidth=1, zorder=0, label=f"row {table.baseline}" if len(labels) > 1 else ""
+    )
+    for place, row in enumerate(table.rows):
+        own = place - 0.22 * has_published
+        axes.plot([row.accuracy.low, row.accuracy.high], [own, own], "-", color="black", linewidth=1.6)
+        axes.plot(row.accuracy.value, own, "o", color="black", markersize=6.5, label="this study" if not place else "")
+        for nth, published in enumerate(row.published):
+            interval = Rate.of(published.found, published.objects)
+            beside = place + 0.08 + 0.2 * nth
+            axes.plot([interval.low, interval.high], [beside, beside], "-", color=ACCENT_COLOUR, linewidth=0.8)
+            axes.plot(published.accuracy, beside, "D", color=ACCENT_COLOUR, markersize=4.5)
+        differs = row.comparison is not None and row.comparison.verdict != "undecided"
+        text = f"{row.found} of {row.found + row.wrong + row.missed}"
+        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9,
+                  fontweight="bold" if differs else "normal")  # fmt: skip
+    if has_published:
+        axes.plot([], [], "D-", color=ACCENT_COLOUR, markersize=4.5, linewidth=0.8, label="published, each training")
+    if has_published or len(labels) > 1:
+        axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlim=(0, 1), ylim=(len(labels) - 0.5, -0.5), xlabel="accuracy: found / all test objects, 95 % interval")
+    axes.grid(axis="x", alpha=0.25)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Write a figure, in the format that the file's ending says, whole or not at all.
+
+    Raises:
+        UserError: Matplotlib does not know the ending, or the file cannot be written.
+    """
+    known = figure.canvas.get_supported_filetypes()
+    kind = file.suffix.removeprefix(".").lower()
+    if kind not in known:
+        raise UserError(f"{file}: a figure's name ends in one of .{', .'.join(sorted(known))}.")
+    draft = file.with_name(f"{file.name}.part")
+    try:
+        figure.savefig(draft, format=kind, dpi=150)
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UserError(f"{file} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,38 @@
+"""Runs that nobody trained."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from fmask.evaluation.outcomes import Outcome
+from fmask.studies import Study, StudyRun
+from fmask.studies.runs import Scored
+
+LETTERS = {"f": Outcome.FOUND, "w": Outcome.FOUND_WRONGLY, "m": Outcome.MISSED}
+PHOTOS = {"train": "photos@" + "aa" * 8, "val": "photos@" + "bb" * 8, "test": "photos@" + "cc" * 8}
+
+
+def run(number: int, fate: str, status: str = "FINISHED", **params: Any) -> StudyRun:
+    """A run whose n-th object became what the n-th letter of `fate` says, at both confidences."""
+    scored = Scored({(f"{n // 2}.jpg", n % 2): LETTERS[letter] for n, letter in enumerate(fate)}, spurious=number)
+    return StudyRun(
+        id=f"run{number}",
+        name=f"name {number}",
+        started=datetime(2026, 1, 1) + timedelta(minutes=number),
+        status=status,
+        params={"seed": "1", **{key.replace("__", "."): str(value) for key, value in params.items()}},
+        data=PHOTOS,
+        val_mask_ap50=0.5 + number / 10,
+        cpu_seconds=100.0 * number,
+        scores={0.5: scored, 0.9: scored} if status == "FINISHED" else {},
+    )
+
+
+def study(runs: Sequence[StudyRun]) -> Study:
+    return Study("report", tuple(runs))
+
+
+def scores_json(fate: str, spurious: int) -> dict[str, Any]:
+    """What a run logs as `scores/test_at_0.9.json`, as far as a study reads it."""
+    objects = [{"photo": f"{n // 2}.jpg", "region": n % 2, "outcome": LETTERS[each]} for n, each in enumerate(fate)]
+    return {"objects": objects, "spurious": [{"photo": "0.jpg"}] * spurious}

@@ -1,0 +1,89 @@
+"""Runs come from MLflow, go into a CSV file and come back the same."""
+
+from pathlib import Path
+
+import pytest
+from fabricated import run, scores_json, study
+
+from fmask import tracking
+from fmask.errors import UserError
+from fmask.studies import as_csv, as_markdown, collect, read_runs, tabulate, write_runs
+
+
+def train_nothing(aug: str, seed: int, fate: str, **more: str) -> None:
+    config = {
+        "aug": {"name": aug, "augmenters": [aug, {"p": 0.5}]},
+        "data": {"name": "photos", "root": "/somewhere"},
+        "weights": None,
+        "seed": seed,
+        "threads": seed,
+        "study": "report",
+    }
+    with tracking.start(config, "report", name=f"{aug}, {seed}", **more) as made:
+        made.log_dataset("test", "photos", Path("/somewhere"), "ab" * 32, photos=9, objects={})
+        made.log_epoch(1, {"cpu_seconds": 100 / 3})
+        made.log_scores({"mask_ap50": 0.1 + 0.2}, prefix="val")
+        made.log_json(scores_json(fate, spurious=seed), "scores/test_at_0.9.json")
+        made.log_json(scores_json("f" * len(fate), spurious=10), "scores/test_at_0.5.json")
+
+
+def test_a_study_is_the_same_from_mlflow_and_from_its_file(store: Path) -> None:
+    for aug, seed, fate in (("none", 1, "ffwm"), ("none", 2, "fffm"), ("blur", 1, "fmmm")):
+        train_nothing(aug, seed, fate)
+    with pytest.raises(ValueError, match="broken"), tracking.start({"aug": {"name": "blur"}}, "report"):
+        raise ValueError("broken")
+    collected = collect("report")
+    table = tabulate(collected)
+    assert [(row.settings, row.runs, row.found, row.spurious) for row in table.rows] == [
+        (("none",), 2, 5, 3),
+        (("blur",), 1, 1, 1),
+    ]
+    assert (table.columns, table.data, table.left_out) == (("aug",), "photos@" + "ab" * 8, {"failed": 1})
+    assert (table.rows[0].val_mask_ap50, table.rows[0].cpu_seconds) == (0.1 + 0.2, 100 / 3)
+    assert [row.found for row in tabulate(collected, confidence=0.5).rows] == [8, 4]
+
+    write_runs(collected, store / "runs.csv")
+    kept = read_runs(store / "runs.csv")
+    assert kept == collected
+    assert as_csv(tabulate(kept)) == as_csv(table)
+    assert as_markdown(tabulate(kept)) == as_markdown(table)
+    assert "/somewhere" not in (store / "runs.csv").read_text()
+    assert len((store / "runs.csv").read_text().splitlines()) == 1 + 3 * 4 + 1
+
+
+def test_studies_without_runs_are_one_sentence(store: Path) -> None:
+    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; there are: Default"):
+        collect("reprot")
+    with pytest.raises(UserError, match="The study 'Default' has no runs yet"):
+        collect("Default")
+
+
+def test_a_sweep_is_no_run_of_its_study(store: Path) -> None:
+    with tracking.start({}, "report", name="sweep") as sweep:
+        train_nothing("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})  # type: ignore[arg-type]
+    assert [each.name for each in collect("report").runs] == ["none, 1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("found", "lost", r"runs.csv, lines 2 to 3: 'lost' is not a valid Outcome"),
+        ("0.jpg,0", "0.jpg,1", r"lines 2 to 3: run run1 has two lines for the same object"),
+        ("2026-01-01", "yesterday", r"lines 2 to 3: Invalid isoformat string"),
+        (",found\n", "\n", r"run run1 has a line with more or fewer fields than the header"),
+        ("outcome_at_0.9", "outcome", r"no file of a study's runs: it has no lines with outcome_at_0.9"),
+    ],
+)
+def test_a_spoilt_file_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+    file = tmp_path / "runs.csv"
+    write_runs(study([run(1, "ff"), run(2, "fm")]), file)
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(UserError, match=message):
+        read_runs(file)
+
+
+def test_no_file_and_no_folder_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none.csv cannot be read as a study's runs"):
+        read_runs(tmp_path / "none.csv")
+    with pytest.raises(UserError, match=r"runs.csv cannot be written: No such file"):
+        write_runs(study([run(1, "ff")]), tmp_path / "none" / "runs.csv")
