@@ -72,6 +72,27 @@ def test_crop_pooling_is_crop_and_resize() -> None:
         np.testing.assert_allclose(pooled[image, region], expected, atol=1e-4)
 
 
+def test_gradients_of_crop_pooling_are_those_of_crop_and_resize() -> None:
+    rng = np.random.default_rng(4)
+    features, regions, config = pyramid(rng), random_regions(rng, 40), Regions(canonical=20.0)
+    weights = rng.normal(size=(80, 7, 7, CHANNELS)).astype(np.float32)
+    level = numpy(pyramid_levels(regions, SIZE, config)).reshape(-1)
+    kept = [tf.constant(feature) for feature in features[:4]]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(kept)
+        ours = tf.reduce_sum(
+            tf.reshape(pool_regions([*kept, features[4]], regions, 7, SIZE, config), (80, 7, 7, -1)) * weights
+        )
+        theirs = 0.0
+        for index, feature in enumerate(kept):
+            here = np.flatnonzero(level == index + 2)
+            crops = tf.image.crop_and_resize(feature, regions.reshape(-1, 4)[here], here // 40, [7, 7])
+            theirs += tf.reduce_sum(crops * weights[here])
+    for found, expected in zip(tape.gradient(ours, kept), tape.gradient(theirs, kept), strict=True):
+        assert np.abs(expected).max() > 0.1
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
 def test_a_region_that_ends_at_the_border_is_pooled_whole() -> None:
     """In the reference rounding puts the last sampling points of some of these regions outside."""
     start = np.random.default_rng(3).uniform(0, 0.9, (2, 200, 2))
