@@ -1,4 +1,4 @@
-"""Loads Keras and TensorFlow quietly. Imported before `keras` by the modules that others start from."""
+"""Loads Keras and what it runs on, quietly. Imported before `keras` by the modules that others start from."""
 
 import os
 from collections.abc import Iterator
@@ -20,4 +20,7 @@ def _quiet() -> Iterator[None]:
 
 
 with _quiet():
-    import keras  # noqa: F401 - the first import is the noisy one
+    import keras  # the first import is the noisy one
+
+JIT = keras.backend.backend() != "tensorflow"
+"""Whether Keras is to compile what it runs: JAX needs it, TensorFlow's kernel for suppression cannot be compiled."""

@@ -39,12 +39,14 @@ def code_tags() -> dict[str, str]:
 
 def machine_tags() -> dict[str, str]:
     """The command line, the machine, and the versions that results depend on most."""
+    backend = os.environ["KERAS_BACKEND"]  # the package's name; fmask sets it where nobody else has
     return {
         "command": without_secrets(shlex.join(sys.argv)),
         "platform": platform.platform(),
         "cpus": str(os.cpu_count()),
         "python": platform.python_version(),
-        **{package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
+        "backend": backend,
+        **{package: metadata.version(package) for package in (backend, "keras", "numpy")},
     }
 
 
