@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fmask import tracking
+from fmask.backend import JIT
 from fmask.callbacks import EpochLog, Progress
 from fmask.config import Config
 from fmask.data import augment
@@ -112,7 +113,7 @@ def fit(
         steps=min(max(config.val_steps, 1), one_pass),
         shuffle=False,
     )
-    network.compile(optimizer=build_optimizer(config), jit_compile=False)
+    network.compile(optimizer=build_optimizer(config), jit_compile=JIT)
     # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
     network.optimizer.build(network.trainable_variables)
     log = EpochLog(run, detector, splits["val"], config, output_dir / "best.weights.h5")

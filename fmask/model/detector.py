@@ -16,6 +16,7 @@ import numpy as np
 import skimage.transform
 from omegaconf import OmegaConf
 
+from fmask.backend import JIT
 from fmask.detections import Detections
 from fmask.errors import UserError
 from fmask.model import geometry
@@ -97,7 +98,7 @@ class Detector:
     def __init__(self, network: MaskRCNN, size: int, smooth: bool) -> None:
         self.network, self.size, self.smooth = network, size, smooth
         self._detect = Detect(network)
-        self._detect.compile(jit_compile=False)
+        self._detect.compile(jit_compile=JIT)
 
     def detect(self, image: np.ndarray) -> Detections:
         """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
