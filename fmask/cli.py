@@ -71,13 +71,13 @@ def table(
     if save_runs:
         studies.write_runs(runs, save_runs)
     made = studies.tabulate(runs, float(confidence), against, data)
-    studies.show(made, Console())
     if markdown:
         studies.write_text(studies.as_markdown(made), markdown)
     if csv:
         studies.write_text(studies.as_csv(made), csv)
     if figure:
         studies.save(studies.draw(made), figure)
+    studies.show(made, Console())
 
 
 @install_app.command("photos")

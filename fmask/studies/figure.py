@@ -23,29 +23,32 @@ def draw(table: StudyTable) -> Figure:
     width = 5.6 + 0.075 * max(map(len, labels))
     figure = Figure(figsize=(width, 1.3 + ROW_HEIGHT * len(labels)), layout="constrained")
     axes = figure.subplots()
+    different = [row.number for row in table.rows if row.comparison and row.comparison.verdict != "undecided"]
     baseline = table.rows[table.baseline - 1].accuracy.value
-    axes.axvline(
-        baseline, color="0.75", linewidth=1, zorder=0, label=f"row {table.baseline}" if len(labels) > 1 else ""
-    )
+    if len(labels) > 1:
+        axes.axvline(baseline, color="0.75", linewidth=1, zorder=0, label=f"row {table.baseline}")
     for place, row in enumerate(table.rows):
         own = place - 0.22 * has_published
         axes.plot([row.accuracy.low, row.accuracy.high], [own, own], "-", color="black", linewidth=1.6)
-        axes.plot(row.accuracy.value, own, "o", color="black", markersize=6.5, label="this study" if not place else "")
+        name = "this study" if not place else ""
+        axes.plot(row.accuracy.value, own, "o", color="black", markersize=6.5, clip_on=False, label=name)
         for nth, published in enumerate(row.published):
             interval = Rate.of(published.found, published.objects)
             beside = place + 0.08 + 0.2 * nth
             axes.plot([interval.low, interval.high], [beside, beside], "-", color=ACCENT_COLOUR, linewidth=0.8)
-            axes.plot(published.accuracy, beside, "D", color=ACCENT_COLOUR, markersize=4.5)
-        differs = row.comparison is not None and row.comparison.verdict != "undecided"
+            axes.plot(published.accuracy, beside, "D", color=ACCENT_COLOUR, markersize=4.5, clip_on=False)
         text = f"{row.found} of {row.found + row.wrong + row.missed}"
-        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9,
-                  fontweight="bold" if differs else "normal")  # fmt: skip
+        weight = "bold" if row.number in different else "normal"
+        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, fontweight=weight)
     if has_published:
         axes.plot([], [], "D-", color=ACCENT_COLOUR, markersize=4.5, linewidth=0.8, label="published, each training")
     if has_published or len(labels) > 1:
         axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    meaning = "accuracy: found / all test objects, 95 % interval"
+    if different:
+        meaning += f"; bold: differs from row {table.baseline}"
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlim=(0, 1), ylim=(len(labels) - 0.5, -0.5), xlabel="accuracy: found / all test objects, 95 % interval")
+    axes.set(xlim=(0, 1), ylim=(len(labels) - 0.5, -0.5), xlabel=meaning)
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

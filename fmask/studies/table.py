@@ -1,37 +1,23 @@
 """From runs to rows: one row a setting, its seeds pooled, compared with a baseline and with what was published."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
 
 from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome, Rate
+from fmask.studies.published import SCHEDULE, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.statistics import holm, paired_test, pooled_rate
 
-PUBLISHED = Path(__file__).with_name("published.csv")
 LEVEL = 0.05
 """Differences with a smaller adjusted p are called better or worse, others undecided."""
 FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch", "lr")
 """What is mostly studied: the first columns, and shown even where they follow the recipe."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A row of the published study: one training, counted once."""
-
-    row: str
-    found: int
-    objects: int
-    accuracy: float
-    precision: float
-    """Both as printed."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +116,7 @@ def tabulate(study: Study, confidence: float = 0.9, baseline: int = 1, data: str
     keys, implied = _differing([group[0].params for group in groups])
     outcomes = [_outcomes(group, objects, confidence) for group in groups]
     comparisons = _compare([each == Outcome.FOUND for each in outcomes], baseline - 1)
-    published = _read_published()
+    published = read_published()
     left_out = Counter(
         run.status.lower() if run.status != "FINISHED" else "finished without test scores"
         for run in chosen
@@ -279,27 +265,6 @@ def _row(
         val_mask_ap50=mean(average_precision) if average_precision else nothing,
         val_mask_ap50_sd=stdev(average_precision) if len(average_precision) > 1 else nothing,
         cpu_seconds=mean(cpu_seconds) if cpu_seconds else nothing,
-        published=tuple(facts for of, facts in published if of.items() <= {"schedule": "one_part", **params}.items()),
+        published=tuple(facts for of, facts in published if of.items() <= {**SCHEDULE, **params}.items()),
         comparison=comparison,
     )
-
-
-def _read_published() -> list[tuple[dict[str, str], Published]]:
-    """Settings and facts of each published training."""
-    with PUBLISHED.open(encoding="utf-8", newline="") as opened:
-        lines = {line["row"]: line for line in csv.DictReader(line for line in opened if not line.startswith("#"))}
-    read = []
-    for line in lines.values():
-        settings = {key: line[key] for key in ("backbone", "steps", "val_steps", "aug")} | {"schedule": "one_part"}
-        if line["part"] == "2":
-            first = lines[line["start_from"]]["aug"]
-            settings |= {"schedule": "two_part", "aug": first, "schedule.parts.two.aug": line["aug"]}
-        facts = Published(
-            row=line["row"],
-            found=int(line["tp"]),
-            objects=sum(int(line[count]) for count in ("tp", "fn", "fp")),
-            accuracy=float(line["accuracy"]),
-            precision=float(line["precision"]),
-        )
-        read.append((settings, facts))
-    return read
