@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from fmask.config import check_overrides, register, validate
@@ -28,7 +29,7 @@ def run(config: DictConfig) -> None:
 if __name__ == "__main__":
     try:
         register()
-        check_overrides(CONF, "train", [word for word in sys.argv[1:] if not word.startswith("-")])
+        check_overrides(CONF, "train", get_args_parser().parse_args().overrides)
         run()
     except UserError as error:
         sys.exit(f"train.py: {error}")

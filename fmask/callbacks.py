@@ -18,40 +18,44 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from fmask.config import Config
 from fmask.data.via import Photo, load_image
 from fmask.evaluation.coco import average_precision
 from fmask.model.detector import Detector
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Logs each epoch, scores the validation photos every few, and keeps the weights of the best.
+    """Logs each epoch, scores the validation photos every few and at the end, and keeps the weights of the best.
 
-    CPU seconds are those of the whole process since it started, but for the time spent on scoring.
+    It may serve one `fit` after another, whose epochs go on counting. CPU seconds are those of the whole process since
+    it started, but for the time spent on scoring.
     """
 
-    def __init__(self, run: Any, detector: Detector, photos: Sequence[Photo], config: Config, best: Path) -> None:
+    def __init__(
+        self, run: Any, detector: Detector, photos: Sequence[Photo], batch: int, every: int, best: Path
+    ) -> None:
         super().__init__()
-        self.run, self.detector, self.photos, self.config, self.best = run, detector, photos, config, best
-        self.images: list[Any] = []
+        self.run, self.detector, self.photos = run, detector, photos
+        self.batch, self.every, self.best = batch, every, best
+        self.images: list[Any] = [load_image(photo.path) for photo in photos]
         self.scoring = 0.0
+        self.trained: float | None = None
         self.cpu_seconds: list[float] = []
         self.mask_ap50: list[float] = []
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.images = [load_image(photo.path) for photo in self.photos]
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.started = time.perf_counter()
+        self.started, self.trained = time.perf_counter(), None
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.trained = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         used = time.process_time() - self.scoring
-        photos = self.config.steps * self.config.batch
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        logs["images_per_second"] = photos / (time.perf_counter() - self.started)
+        seconds = (self.trained or time.perf_counter()) - self.started
+        logs["images_per_second"] = self.params["steps"] * self.batch / seconds
         logs["cpu_seconds"] = used
-        if (epoch + 1) % self.config.score_every == 0 or epoch + 1 == self.config.epochs:
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
             logs |= self._score(used)
         self.run.log_epoch(epoch + 1, logs)
 
@@ -60,18 +64,18 @@ class EpochLog(keras.callbacks.Callback):
         metrics = average_precision(self.photos, self.detector.detect_all(self.images)).metrics
         self.scoring += time.process_time() - before
         if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
-            self.model.save_weights(self.best)
+            self.detector.save(self.best)
         self.cpu_seconds.append(used)
         self.mask_ap50.append(metrics["mask_ap50"])
         return {f"val_{name}": metrics[name] for name in ("mask_ap50", "box_ap50")}
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for the whole training, with the time left; on a terminal that cannot draw, a line an epoch."""
+    """One bar for a part of training, with the time left; on a terminal that cannot draw, a line an epoch."""
 
     def __init__(self, epochs: int, steps: int, console: Console) -> None:
         super().__init__()
-        self.console, self.epochs, self.steps = console, epochs, steps
+        self.console = console
         self.bar = Bar(
             TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
@@ -91,7 +95,7 @@ class Progress(keras.callbacks.Callback):
         )
         self.bar.update(self.task, said=said)
         if self.bar.disable:
-            self.console.print(f"epoch {epoch + 1}/{self.epochs} {said}", highlight=False)
+            self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {said}", highlight=False)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.bar.stop()

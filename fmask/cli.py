@@ -47,6 +47,23 @@ def check(
 
 
 @app.command()
+def anchors(
+    folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/); its training photos are measured.")],
+    fit: Annotated[int, typer.Option(help="Longer side of a photo in pixels, as in training.")] = 192,
+) -> None:
+    """Propose anchor scales and ratios for a data set's objects, by k-means, and say how well they cover them."""
+    from rich.console import Console
+
+    from fmask.data.anchors import fit_anchors, print_anchors
+    from fmask.data.photos import read_dataset
+
+    dataset = read_dataset(folder, folder.name)
+    if "train" not in dataset.splits:
+        raise UserError(f"{folder} has no folder train.")
+    print_anchors(fit_anchors(dataset.splits["train"].photos, fit), Console())
+
+
+@app.command()
 def table(
     study: Annotated[
         str | None, typer.Argument(help="MLflow experiment, by default fmask: the `study` of runs.")
@@ -78,6 +95,27 @@ def table(
     if figure:
         studies.save(studies.draw(made), figure)
     studies.show(made, Console())
+
+
+@install_app.command("coco")
+def install_coco() -> None:
+    """Fetch matterport's Mask R-CNN trained on COCO (258 MB) into data/, for weights=coco.
+
+    Run it again after an interruption: it goes on where it stopped.
+    """
+    from fmask.pretrained import install_coco
+
+    print(f"The COCO weights are in {install_coco()}; weights=coco takes them, and recipe=report is the default now.")
+
+
+@install_app.command("imagenet")
+def install_imagenet(
+    backbone: Annotated[str, typer.Argument(help="resnet50 or resnet101")] = "resnet50",
+) -> None:
+    """Fetch a backbone trained on ImageNet, as keras.applications has it, for weights=imagenet."""
+    from fmask.pretrained import install_imagenet
+
+    print(f"The ImageNet weights are in {install_imagenet(backbone)}; weights=imagenet takes them.")
 
 
 @install_app.command("photos")

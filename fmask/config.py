@@ -1,7 +1,7 @@
 """What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from omegaconf import MISSING, OmegaConf
 from fmask.data.jitter import Jitter
 from fmask.data.photos import SPLITS, photos_root
 from fmask.errors import UserError
-from fmask.model.config import CHOICES, ModelConfig
+from fmask.model.config import CHOICES, LAYERS, ModelConfig
+from fmask.pretrained import coco_file, find_weights
 
 
 @dataclass
@@ -41,6 +42,27 @@ class Aug:
 
 
 @dataclass
+class Part:
+    """A stretch of training. What is null is as at the top."""
+
+    aug: Aug | None = None
+    steps: int | None = None
+    val_steps: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    layers: str | None = None
+
+
+@dataclass
+class Schedule:
+    """Parts of a training, each starting from the weights that the one before it ended with."""
+
+    name: str = MISSING
+    parts: dict[str, Part] = field(default_factory=dict)
+    """In their order, by names of the user's choice; none is one part with everything from the top."""
+
+
+@dataclass
 class Optim:
     """How weights are changed."""
 
@@ -65,6 +87,11 @@ class Config(ModelConfig):
     backbone: Named = field(default_factory=Named)
     aug: Aug = field(default_factory=Aug)
     recipe: Named = field(default_factory=Named)
+    schedule: Schedule = field(default_factory=Schedule)
+    weights: str = "none"
+    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the best weights of a run"""
+    layers: str = "all"
+    """What trains: all | 3+ | 4+ | 5+ | heads; the first stages see edges and colours, the heads masks and hats."""
     steps: int = 50
     """Batches an epoch."""
     val_steps: int = 10
@@ -91,6 +118,12 @@ class Config(ModelConfig):
     study: str = "fmask"
     """The MLflow experiment that the run belongs to."""
 
+    def parts(self) -> dict[str, "Config"]:
+        """What each part of the schedule trains with."""
+        chosen = {name: {key: value for key, value in vars(part).items() if value is not None}
+                  for name, part in self.schedule.parts.items()}  # fmt: skip
+        return {name: replace(self, **own) for name, own in (chosen or {self.schedule.name: {}}).items()}
+
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "steps": (1, 1e6),
@@ -113,6 +146,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.rotate": (0, 180),
     "jitter.focus": (0, 1),
     "jitter.colour": (0, 1),
+    "jitter.hue": (0, 180),
+    "jitter.grey": (0, 1),
+    "jitter.dye": (0, 1),
+    "loss.l2": (0, 1),
     "widths.fpn": (8, 1024),
     "widths.rpn": (8, 2048),
     "widths.box": (8, 4096),
@@ -132,13 +169,25 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "detection.nms": (0, 1),
     "detection.count": (1, 1000),
 }
-_CHOICES = CHOICES | {"optim.name": ("sgd", "adamw"), "optim.decay": ("constant", "cosine")}
+_CHOICES = CHOICES | {
+    "layers": LAYERS,
+    "optim.name": ("sgd", "adamw"),
+    "optim.decay": ("constant", "cosine"),
+}
+
+
+_OPEN = ("data.counts.", "schedule.parts.")
+"""Below these, names are the user's choice."""
 
 
 def register() -> None:
     """Makes the schema and the defaults that depend on what is installed known to Hydra. Call before composing."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("installed_data", lambda: "photos" if photos_root() else "rendered", replace=True)
+    for name, choose in {
+        "installed_data": lambda: "photos" if photos_root() else "rendered",
+        "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
+    }.items():
+        OmegaConf.register_new_resolver(name, choose, replace=True)
 
 
 def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
@@ -170,7 +219,7 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         value = override.value()
         if key in groups and isinstance(value, str) and value not in groups[key]:
             raise UserError(f"{key}={value}: there is no such choice; {key} is one of {', '.join(groups[key])}.")
-        if key not in groups and key not in keys:
+        if key not in groups and key not in keys and not key.startswith(_OPEN):
             near = difflib.get_close_matches(key, [*groups, *keys], n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"allowed are {', '.join([*groups, *keys])}."
             raise UserError(f"{override.input_line}: there is no key {key!r}; {hint}")
@@ -197,14 +246,16 @@ def validate(config: Any) -> Config:
     missing = OmegaConf.missing_keys(config)
     if missing:
         raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should give one.")
-    for key, (low, high) in _LIMITS.items():
-        value = OmegaConf.select(config, key)
-        if not low <= value <= high:
-            raise UserError(f"{key}={value}: allowed is {low:g} to {high:g}.")
-    for key, words in _CHOICES.items():
-        value = OmegaConf.select(config, key)
-        if value not in words:
-            raise UserError(f"{key}={value}: allowed is {' or '.join(words)}.")
+    places = [("", config), *((f"schedule.parts.{name}.", part) for name, part in config.schedule.parts.items())]
+    for prefix, place in places:
+        for key, (low, high) in _LIMITS.items():
+            value = OmegaConf.select(place, key)
+            if value is not None and not low <= value <= high:
+                raise UserError(f"{prefix}{key}={value}: allowed is {low:g} to {high:g}.")
+        for key, words in _CHOICES.items():
+            value = OmegaConf.select(place, key)
+            if value is not None and value not in words:
+                raise UserError(f"{prefix}{key}={value}: allowed is {' or '.join(words)}.")
     for key in ("size", "fit"):
         if config[key] % 32:
             near = max(64, round(config[key] / 32) * 32)
@@ -228,10 +279,12 @@ def validate(config: Any) -> Config:
         raise UserError(f"proposals.train={config.proposals.train}: needed are at least regions.count={regions.count}.")
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
-    from fmask.data import augment
+    find_weights(result.weights, result.backbone.name)
+    for part in result.parts().values():
+        if part.aug.augmenters:
+            from fmask.data import augment
 
-    if result.aug.augmenters:
-        augment.build(result.aug.augmenters)
+            augment.build(part.aug.augmenters)
     return result
 
 

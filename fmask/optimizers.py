@@ -8,7 +8,7 @@ from fmask.config import Config
 
 
 def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """The optimizer of `config.optim`.
+    """The optimizer of `config.optim`, for one part of a schedule.
 
     Gradients are cut by their global norm, all variables together. Keras' `clipnorm` cuts each variable by itself,
     which changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.

@@ -1,6 +1,7 @@
 """One run, from configuration to scores."""
 
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,20 @@ from fmask.callbacks import EpochLog, Progress
 from fmask.config import Config
 from fmask.data import augment
 from fmask.data.photos import Dataset, digest
-from fmask.data.samples import Batches, load_samples
-from fmask.data.via import CLASS_NAMES, Photo, load_image
+from fmask.data.samples import Batches, Sample, load_samples
+from fmask.data.via import CLASS_NAMES, load_image
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
 from fmask.evaluation import figures, sheets
 from fmask.evaluation.evaluate import Scores, evaluate
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
+from fmask.model.imagenet import load_imagenet
+from fmask.model.layers import train_only
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.weights import load as load_weights
 from fmask.optimizers import build_optimizer
+from fmask.pretrained import find_weights
 
 THRESHOLDS = (0.5, 0.9)
 """Confidences that every run is scored at, beside its own `min_confidence`."""
@@ -56,21 +61,21 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         _log_data(run, dataset)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+        _start_from(network, config, run, console)
         detector = Detector(network, config.fit, config.smooth)
         history = fit(network, detector, config, dataset, run, output_dir, console)
 
-        network.save_weights(output_dir / "last.weights.h5")
-        detector.save(output_dir / "detector.h5")
+        detector.save(output_dir / "last.h5")
         scores = {}
         for split in ("val", "test"):
-            photos = dataset.splits[split].photos
-            scores[split] = score(detector, photos, split, config.min_confidence, run)
+            found = detect(detector, dataset, split)
+            scores[split] = score(dataset, split, found, config.min_confidence)
+            _log_scores(run, dataset, split, found, scores[split], config.min_confidence)
         run.log_scores(scores["test"][config.min_confidence].metrics())
         run.log_figure(figures.loss_curves(history), "figures/losses.png")
         for name in ("last", "best"):
-            if (file := output_dir / f"{name}.weights.h5").exists():
-                run.log_file(file, "weights")
-        run.log_model(output_dir / "detector.h5")
+            run.log_file(output_dir / f"{name}.h5", "weights")
+        run.log_model(output_dir / "last.h5")
         console.print(summary(scores))
     return Result(run.id, scores)
 
@@ -93,49 +98,99 @@ def fit(
     output_dir: Path,
     console: Console,
 ) -> dict[str, list[float]]:
-    """Trains by Keras' `fit`; returns its history: each loss by epoch, `val_` before the name of a validation loss."""
-    splits = {name: dataset.splits[name].photos for name in ("train", "val")}
-    slots = max(len(photo.regions) for photos in splits.values() for photo in photos)
+    """Trains the parts of the schedule, one after the other, by Keras' `fit`.
+
+    Returns:
+        Each loss by epoch, over all parts; `val_` before the name of a validation loss.
+    """
+    photos = {name: dataset.splits[name].photos for name in ("train", "val")}
     # Zoomed views keep detail that a photo shrunk to fit would have lost.
     keep = round(config.fit * (1 + config.jitter.scale))
-    one_pass = -(-len(splits["val"]) // config.batch)
-    of_any = partial(Batches, fit=config.fit, batch=config.batch, slots=slots, seed=config.seed)
-    batches = of_any(
-        load_samples(splits["train"], keep),
-        size=config.size,
-        steps=config.steps,
-        jitter=config.jitter,
-        augmenter=augment.build(config.aug.augmenters),
-    )
-    checks = of_any(
-        load_samples(splits["val"], config.fit),
-        size=config.fit,
-        steps=min(max(config.val_steps, 1), one_pass),
-        shuffle=False,
-    )
-    network.compile(optimizer=build_optimizer(config), jit_compile=JIT)
-    # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
-    network.optimizer.build(network.trainable_variables)
-    log = EpochLog(run, detector, splits["val"], config, output_dir / "best.weights.h5")
-    console.print(_forecast(network, checks, config), highlight=False)
-    history = network.fit(
-        batches,
-        epochs=config.epochs,
-        validation_data=checks if config.val_steps else None,
-        callbacks=[log, Progress(config.epochs, config.steps, console)],
-        shuffle=False,  # the batches come in random order already, one that depends on the seed alone
-        verbose=0,
-    )
+    samples = {
+        "train": load_samples(photos["train"], keep, config.smooth),
+        "val": load_samples(photos["val"], config.fit, config.smooth),
+    }
+    log = EpochLog(run, detector, photos["val"], config.batch, config.score_every, output_dir / "best.h5")
+    parts = config.parts()
+    history: dict[str, list[float]] = defaultdict(list)
+    epochs = start = 0
+    for name, part in parts.items():
+        if len(parts) > 1:
+            console.print(f"part {name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}", highlight=False)
+        batches, checks = _batches(part, samples, start)
+        train_only(network, part.layers)
+        network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
+        # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
+        network.optimizer.build(network.trainable_variables)
+        console.print(_forecast(network, checks, part), highlight=False)
+        fitted = network.fit(
+            batches,
+            initial_epoch=epochs,
+            epochs=epochs + part.epochs,
+            validation_data=checks if part.val_steps else None,
+            callbacks=[log, Progress(part.epochs, part.steps, console)],
+            shuffle=False,  # the batches come in random order already, one that depends on the seed alone
+            verbose=0,
+        )
+        epochs, start = epochs + part.epochs, start + part.epochs * part.steps * part.batch
+        for loss, values in fitted.history.items():
+            history[loss] += values
+        if len(parts) > 1:
+            for split in ("val", "test"):
+                at = score(dataset, split, detect(detector, dataset, split), config.min_confidence)
+                run.log_scores(at[config.min_confidence].metrics(), prefix=f"{name}/{split}")
+                run.log_json({f"{key:g}": value.to_json() for key, value in at.items()}, f"scores/{name}/{split}.json")
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
-    return history.history
+    return history
 
 
-def score(
-    detector: Detector, photos: tuple[Photo, ...], split: str, min_confidence: float, run: tracking.Run
-) -> dict[float, Scores]:
-    """Detects in all photos of a split, logs scores and figures; returns the scores by confidence."""
-    found = detector.detect_all([load_image(photo.path) for photo in photos])
-    scores = {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
+def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]:
+    """What the network finds in each photo of a split."""
+    return detector.detect_all([load_image(photo.path) for photo in dataset.splits[split].photos])
+
+
+def score(dataset: Dataset, split: str, found: list[Detections], min_confidence: float) -> dict[float, Scores]:
+    """The scores of a split's detections, by the confidence from which they count."""
+    photos = dataset.splits[split].photos
+    return {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
+
+
+def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:
+    """Gives the network the weights that training starts from, and logs which layers have them."""
+    if config.weights == "none":
+        return
+    file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(config.weights)
+    loaded = (load_imagenet if config.weights == "imagenet" else load_weights)(network, file)
+    console.print(f"weights={config.weights}: {loaded}", highlight=False, soft_wrap=True)
+    run.log_json(asdict(loaded) | {"path": str(file), "weights": config.weights}, "weights/start.json")
+
+
+def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:
+    """Training batches, from sample `start` of the run on, and validation batches."""
+    slots = max(len(sample.polygons) for split in samples.values() for sample in split)
+    of_any = partial(Batches, fit=part.fit, batch=part.batch, slots=slots, seed=part.seed)
+    train = of_any(
+        samples["train"],
+        size=part.size,
+        steps=part.steps,
+        jitter=part.jitter,
+        augmenter=augment.build(part.aug.augmenters),
+        start=start,
+    )
+    one_pass = -(-len(samples["val"]) // part.batch)
+    checks = of_any(samples["val"], size=part.fit, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
+    return train, checks
+
+
+def _log_scores(
+    run: tracking.Run,
+    dataset: Dataset,
+    split: str,
+    found: list[Detections],
+    scores: dict[float, Scores],
+    min_confidence: float,
+) -> None:
+    """Logs a split's scores, and figures at one confidence."""
     for threshold, at in scores.items():
         run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
@@ -143,15 +198,10 @@ def score(
     run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
     if split == "test":
-        _log_sheets(run, photos, found, min_confidence)
-    return scores
-
-
-def _log_sheets(run: tracking.Run, photos: tuple[Photo, ...], found: list[Detections], min_confidence: float) -> None:
-    for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
         shown = slice(sheets.PHOTOS_A_SHEET)
-        (figure,) = draw(photos[shown], found[shown], min_confidence)
-        run.log_figure(figure, f"figures/test_{kind}.png")
+        for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
+            (figure,) = draw(dataset.splits[split].photos[shown], found[shown], min_confidence)
+            run.log_figure(figure, f"figures/test_{kind}.png")
 
 
 def model_config(config: Config) -> ModelConfig:

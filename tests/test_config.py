@@ -41,7 +41,8 @@ def test_photos_are_the_default_where_they_are_installed(monkeypatch: pytest.Mon
 
 
 def test_report_recipe_is_the_study() -> None:
-    config = composed("recipe=report", "backbone=resnet50", "data=photos")
+    config = composed("recipe=report", "weights=none", "data=photos")
+    assert config.backbone.name == "resnet50"
     assert (config.epochs, config.batch, config.lr, config.size, config.fit) == (30, 1, 0.001, 128, 128)
     assert (config.optim.name, config.optim.clip, config.min_confidence) == ("sgd", 5.0, 0.9)
     assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 1000, 1024)
@@ -52,7 +53,7 @@ def test_report_recipe_is_the_study() -> None:
 @pytest.mark.parametrize("aug", sorted(file.stem for file in (CONF / "aug").glob("*.yaml")))
 @pytest.mark.parametrize("recipe", ["report", "scratch"])
 def test_every_choice_composes(recipe: str, aug: str) -> None:
-    config = composed(f"recipe={recipe}", f"aug={aug}")
+    config = composed(f"recipe={recipe}", f"aug={aug}", "weights=none")
     assert (config.recipe.name, config.aug.name) == (recipe, aug)
 
 
@@ -69,6 +70,9 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("steps=0", "steps=0: allowed is 1 to"),
         ("size=100", "multiple of 32, such as 96"),
         ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
+        ("layers=5", "layers=5: allowed is all or 3+ or 4+ or 5+ or heads"),
+        ("weights=nowhere.h5", "weights=nowhere.h5: there is no such file"),
+        ("schedule.parts.two.steps=0", "schedule.parts.two.steps=0: allowed is 1 to"),
         ("optim.name=lion", "allowed is sgd or adamw"),
         ("optim.momentum=0.9", "optim.momentum"),
         ("anchors.scales=[8,16]", "five positive sides"),
@@ -81,12 +85,43 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
 )
 def test_wrong_overrides_are_refused_by_name(override: str, said: str) -> None:
     with pytest.raises(UserError) as refused:
-        check_overrides(CONF, "train", [override])
+        check_overrides(CONF, "train", ["schedule=two_part", override])
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
+def test_a_part_has_its_own_and_the_rest_from_the_top() -> None:
+    own = ["aug@schedule.parts.two.aug=sharpen", "schedule.parts.two.steps=7", "schedule.parts.two.layers=heads"]
+    parts = composed("schedule=two_part", "aug=blur", "lr=0.01", *own).parts()
+    assert list(parts) == ["one", "two"]
+    assert [(part.aug.name, part.steps, part.layers, part.lr) for part in parts.values()] == [
+        ("blur", 50, "all", 0.01),
+        ("sharpen", 7, "heads", 0.01),
+    ]
+
+
+def test_stages_and_a_single_part() -> None:
+    staged = composed("schedule=staged").parts()
+    assert [(name, part.layers) for name, part in staged.items()] == [
+        ("heads", "heads"),
+        ("upper", "4+"),
+        ("all", "all"),
+    ]
+    assert list(composed("aug=blur").parts()) == ["one_part"]
+    assert composed("aug=blur").parts()["one_part"].aug.name == "blur"
+
+
+def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert composed().recipe.name == "scratch"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mask_rcnn_coco.h5").touch()
+    config = composed()
+    assert (config.recipe.name, config.weights, config.backbone.name) == ("report", "coco", "resnet50")
+
+
 def test_right_overrides_and_sweeps_pass() -> None:
+    check_overrides(CONF, "train", ["schedule=two_part", "schedule.parts.two.epochs=3", "data.counts.train=9"])
     check_overrides(CONF, "train", ["aug=blur", "steps=7", "experiment=smoke", "hydra.run.dir=x"])
     check_overrides(CONF, "train", ["aug=none,sharpen,blur", "lr=0.1,0.2"])
 

@@ -14,6 +14,7 @@ from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.data.via import load_image
 from fmask.datasets import open_dataset
+from fmask.model import weights
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.training import fit, model_config, train
@@ -72,11 +73,18 @@ def test_a_run_leaves_everything_in_mlflow(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     output = tmp_path / "output"
     output.mkdir()
-    result = train(smoke(rendered, "aug=blur"), output)
+    start = smoke(rendered)
+    start = MaskRCNN(start.backbone.name, model_config(start), seed=9)
+    weights.export(start, tmp_path / "start.h5")
+    parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
+    result = train(smoke(rendered, "aug=blur", "weights=start.h5", *parts), output)
 
     said = capsys.readouterr().out
     assert said.startswith("data=rendered")
-    assert "2 epochs of 2 steps of 2 photos: about" in said
+    assert "weights=start.h5: start.h5: 70 of 70 layers loaded" in said
+    assert "1 epochs of 2 steps of 2 photos: about" in said
+    assert "part one: aug=blur layers=all" in said
+    assert "part two: aug=none layers=heads lr=1e-05" in said
 
     run = tracking.find_run(result.run_id)
     assert run.status == "FINISHED"
@@ -85,9 +93,12 @@ def test_a_run_leaves_everything_in_mlflow(
     logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
     assert logged <= set(run.metrics)
     assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "test/mask_ap50"} <= set(run.metrics)
+    assert {"one/val/mask_ap50", "one/test/accuracy", "two/test/accuracy"} <= set(run.metrics)
+    assert run.metrics["two/test/missed"] == run.metrics["missed"]
+    assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
     assert set(run.datasets) == {"train", "val", "test"}
     artifacts = {
-        "config.yaml", "environment.txt", "weights/last.weights.h5", "weights/best.weights.h5",
+        "config.yaml", "weights/start.json", "scores/one/test.json", "environment.txt", "weights/last.h5", "weights/best.h5",
         "scores/test_at_0.5.json", "scores/test_at_0.9.json", "scores/val_at_0.5.json",
         "figures/losses.png", "figures/val_mask_ap50.png", "figures/test_confusion_matrix.png",
         "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
@@ -96,8 +107,11 @@ def test_a_run_leaves_everything_in_mlflow(
     assert {name for name in artifacts if not (folder / name).is_file()} == set()
 
     photo = open_dataset(smoke(rendered).data).splits["test"].photos[0]
-    loaded = Detector.load(output / "detector.h5").detect(load_image(photo.path))
-    assert len(loaded) <= 4
+    last = Detector.load(output / "last.h5")
+    assert len(last.detect(load_image(photo.path))) <= 4
+    for name, layer in weights.layers_of(last.network).items():  # the backbone moved in part one, and not in part two
+        moved = np.abs(np.asarray(layer.weights[0]) - np.asarray(weights.layers_of(start)[name].weights[0])).max()
+        assert moved > 1e-5, name
 
 
 def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,14 @@
 """Small random changes of view and colour, which training from random weights needs and the study did not use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+LUMA = (0.299, 0.587, 0.114)
+DYE = (0.4, 1.1)
+"""Range of the factors by which a dye changes the channels."""
 
 
 @dataclass
@@ -19,7 +24,13 @@ class Jitter:
     focus: float = 1.0
     """Probability that a crop is one that shows an object; the others fall anywhere."""
     colour: float = 0.0
-    """Share by which brightness, contrast and saturation change, either way."""
+    """Share by which brightness, contrast and saturation change, either way, and half of it for each channel."""
+    hue: float = 0.0
+    """Degrees by which all colours turn, either way."""
+    grey: float = 0.0
+    """Probability that a photo loses its colours."""
+    dye: float = 0.0
+    """Probability that an object is dyed in any colour. Masks and hats come in all, a training set in few."""
 
 
 def view(
@@ -42,7 +53,8 @@ def view(
     middle = linear @ (np.array([width, height]) / 2 - 0.5)
     extent = scale * np.array([width, height]) / 2
     if not jitter.scale and (2 * extent <= size + 1).all():
-        return np.column_stack([linear, size / 2 - 0.5 - middle])
+        # On whole pixels, as detection places it: no half pixel's blur where the photo has the right size already.
+        return np.column_stack([linear, np.floor(size / 2 - extent) + extent - 0.5 - middle])
     # The photo's corner lies between these; the first pair shows all of a small photo, or only photo of a large one.
     low, high = np.sort([np.zeros(2), size - 2 * extent], axis=0)
     if len(boxes) and rng.uniform() < jitter.focus:
@@ -56,17 +68,33 @@ def view(
     return np.column_stack([linear, corner + extent - 0.5 - middle])
 
 
-def recolour(jitter: Jitter, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Changes brightness, contrast and saturation of a uint8 image (H, W, 3); black padding stays near black."""
-    if not jitter.colour:
+def recolour(jitter: Jitter, image: np.ndarray, objects: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Changes the colours of a uint8 image (H, W, 3) and dyes its `objects`, each the points (n, 2) of an outline.
+
+    Black padding stays black.
+    """
+    if not (jitter.colour or jitter.hue or jitter.grey or jitter.dye):
         return image
-    bright, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * jitter.colour
-    tint = 1 + rng.uniform(-1, 1, 3) * jitter.colour / 4
-    # All four are linear in the three channels: one 3 x 4 matrix, one pass.
-    luma = np.array([0.299, 0.587, 0.114])
-    matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(luma, (3, 1))
-    matrix = np.diag(tint) @ matrix * bright * contrast
+    changed = image.copy()
+    for outline in objects:
+        if rng.uniform() < jitter.dye:
+            inside = np.zeros(image.shape[:2], np.uint8)
+            cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
+            dyed = cv2.transform(changed, np.diag(rng.uniform(*DYE, 3)) @ _turn(rng.uniform(-180, 180)))
+            np.copyto(changed, dyed, where=inside[..., None] == 1)
+    bright, contrast, saturation, *channels = 1 + rng.uniform(-1, 1, 6) * jitter.colour
+    if rng.uniform() < jitter.grey:
+        saturation = 0.0
+    # All are linear in the three channels: one 3 x 4 matrix, one pass.
+    matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
+    matrix = np.diag((1 + np.array(channels)) / 2) @ matrix @ _turn(rng.uniform(-1, 1) * jitter.hue) * bright * contrast
     middle = 128 * (1 - contrast) * bright
-    changed = cv2.transform(image, np.column_stack([matrix, np.full(3, middle)]))
+    changed = cv2.transform(changed, np.column_stack([matrix, np.full(3, middle)]))
     changed[~image.any(axis=-1)] = 0
     return changed
+
+
+def _turn(degrees: float) -> np.ndarray:
+    """The (3, 3) map that turns colours about the grey axis and leaves greys as they are."""
+    rotation, _ = cv2.Rodrigues(np.full(3, np.deg2rad(degrees) / np.sqrt(3)))
+    return rotation

@@ -14,6 +14,7 @@ import skimage.draw
 
 from fmask.data import augment
 from fmask.data.jitter import Jitter, recolour, view
+from fmask.data.resize import resize
 from fmask.data.via import Photo, load_image
 
 MASK_SIDE = 56
@@ -36,17 +37,17 @@ class Sample:
     """(len(polygons),): 1..K, or -1 for an instance to ignore."""
 
 
-def load_samples(photos: Sequence[Photo], side: int) -> list[Sample]:
-    """Decodes photos and shrinks those whose longer side exceeds `side` pixels."""
-    return [_load(photo, side) for photo in photos]
+def load_samples(photos: Sequence[Photo], side: int, smooth: bool = True) -> list[Sample]:
+    """Decodes photos and shrinks those whose longer side exceeds `side` pixels, as `resize` does."""
+    return [_load(photo, side, smooth) for photo in photos]
 
 
-def _load(photo: Photo, side: int) -> Sample:
+def _load(photo: Photo, side: int, smooth: bool) -> Sample:
     image = load_image(photo.path)
     scale = min(1.0, side / max(image.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in image.shape[:2])
     if scale < 1:
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.rint(resize(image, height, width, smooth)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
     return Sample(image, polygons, photo.class_ids())
@@ -55,8 +56,8 @@ def _load(photo: Photo, side: int) -> Sample:
 class Batches(keras.utils.PyDataset):
     """`steps` batches an epoch of randomly ordered, augmented samples; each photo comes once before any comes again.
 
-    What a batch holds depends on the seed and the batch's number since the start of training alone, so that a run can
-    be repeated, or resumed at any epoch, without replaying what went before.
+    What a batch holds depends on the seed and on how many samples came before it since the start of training alone, so
+    that a run can be repeated, or go on from sample `start`, without replaying what went before.
     """
 
     def __init__(
@@ -72,12 +73,13 @@ class Batches(keras.utils.PyDataset):
         jitter: Jitter | None = None,
         augmenter: Any = None,
         shuffle: bool = True,
-        first_epoch: int = 0,
+        start: int = 0,
     ) -> None:
         super().__init__()
         self.samples, self.size, self.fit, self.batch, self.steps = samples, size, fit, batch, steps
         self.slots, self.seed = slots, seed
-        self.jitter, self.augmenter, self.shuffle, self.epoch = jitter or Jitter(), augmenter, shuffle, first_epoch
+        self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
+        self.epoch = 0
 
     def __len__(self) -> int:
         return self.steps
@@ -86,7 +88,9 @@ class Batches(keras.utils.PyDataset):
         self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
-        first = (self.epoch * self.steps + index) * self.batch if self.shuffle else index * self.batch
+        first = index * self.batch
+        if self.shuffle:
+            first += self.start + self.epoch * self.steps * self.batch
         return (stack([self.draw(first + position) for position in range(self.batch)], self.slots),)
 
     def draw(self, number: int) -> dict[str, np.ndarray]:
@@ -109,7 +113,8 @@ def make(
     polygons = [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
-    image = recolour(jitter, image, rng)
+    objects = [polygon for polygon, class_id in zip(polygons, sample.class_ids, strict=True) if class_id > 0]
+    image = recolour(jitter, image, objects, rng)
     boxes = extents(polygons)
     seen = np.clip(boxes, 0, size)
     sides = seen[:, 2:] - seen[:, :2]

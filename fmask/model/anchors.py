@@ -11,7 +11,7 @@ STRIDES = (4, 8, 16, 32, 64)
 def pyramid_anchors(
     size: int, scales: Sequence[float], ratios: Sequence[float], offset: float, strides: Sequence[int] = STRIDES
 ) -> np.ndarray:
-    """Anchors of a square image: (A, 4) float32 pixel boxes in order of level, row, column, ratio.
+    """Anchors of a square image: (A, 4) float64 pixel boxes in order of level, row, column, ratio.
 
     Args:
         size: side of the image in pixels, a multiple of 32.
@@ -28,4 +28,4 @@ def pyramid_anchors(
         y, x = y[..., None], x[..., None]
         boxes = np.stack([y - heights / 2, x - widths / 2, y + heights / 2, x + widths / 2], axis=-1)
         levels.append(boxes.reshape(-1, 4))
-    return np.concatenate(levels).astype(np.float32)
+    return np.concatenate(levels)

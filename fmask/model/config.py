@@ -89,6 +89,8 @@ class LossWeights:
     mrcnn_class: float = 1.0
     mrcnn_bbox: float = 1.0
     mrcnn_mask: float = 1.0
+    l2: float = 1e-4
+    """Of each kernel's and bias's mean square (a mean, not a sum: that is the reference's, and hardly anything)."""
 
 
 @dataclass
@@ -97,7 +99,7 @@ class ModelConfig:
 
     norm: str = "frozen"
     """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in
-    backbone and pyramid, none in the heads."""
+    backbone and pyramid, none in the heads | group: group normalisation there, the same at any batch size."""
     widths: Widths = field(default_factory=Widths)
     anchors: Anchors = field(default_factory=Anchors)
     proposals: Proposals = field(default_factory=Proposals)
@@ -109,8 +111,11 @@ class ModelConfig:
 CLASSES = 3
 """K: background, mask, hat."""
 
+LAYERS = ("all", "3+", "4+", "5+", "heads")
+"""Which layers train: all, those from a stage of the backbone on, or only what comes after the backbone."""
+
 CHOICES = {
-    "norm": ("frozen", "batch"),
+    "norm": ("frozen", "batch", "group"),
     "regions.pooling": ("crop", "align"),
     "regions.rounding": ("round", "floor"),
 }

@@ -4,22 +4,19 @@ S is the side of the network's square input, H x W the photo's size.
 """
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
 import h5py
 import numpy as np
-import skimage.transform
 from omegaconf import OmegaConf
 
 from fmask.backend import JIT
+from fmask.data.resize import resize
 from fmask.detections import Detections
 from fmask.errors import UserError
-from fmask.model import geometry
+from fmask.model import geometry, weights
 from fmask.model.config import ModelConfig
 from fmask.model.mask_rcnn import Detect, MaskRCNN
 
@@ -37,21 +34,14 @@ class Mold:
 def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:
     """Scales a photo, uint8 (H, W, 3), so that its longer side is `size`, and centres it in a square of zeros.
 
-    `smooth` averages pixels that fall together; without it the photo is sampled bilinearly and cut to whole values, as
-    the reference does.
+    `smooth` is that of `fmask.data.resize`.
     """
     height, width = image.shape[:2]
     scale = size / max(height, width)
     new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    if smooth:
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        resized = cv2.resize(image.astype(np.float32), (new_width, new_height), interpolation=method)
-    else:  # by the reference's own function: another's rounding would be cut to other whole values
-        options: dict[str, Any] = {"order": 1, "mode": "constant", "anti_aliasing": False, "preserve_range": True}
-        resized = np.floor(skimage.transform.resize(image, (new_height, new_width), **options))
     square = np.zeros((size, size, 3), np.float32)
     top, left = (size - new_height) // 2, (size - new_width) // 2
-    square[top : top + new_height, left : left + new_width] = resized
+    square[top : top + new_height, left : left + new_width] = resize(image, new_height, new_width, smooth)
     return Mold(square, np.array([top, left, top + new_height, left + new_width], np.float32))
 
 
@@ -125,13 +115,17 @@ class Detector:
         return found
 
     def save(self, path: Path) -> None:
-        """Writes the network and what is needed to build it again to one HDF5 file; no code is in it."""
-        draft = path.with_name(f".{path.stem}.weights.h5")
-        self.network.save_weights(draft)
+        """Writes the network and what is needed to build it again to one HDF5 file; no code is in it.
+
+        It is a file of `fmask.model.weights`, which another network can start from, and matterport's original too
+        where the layers are its.
+
+        Raises:
+            UserError: the file cannot be written; nothing is left behind then.
+        """
         recipe = {"backbone": self.network.backbone, "model": asdict(self.network.config)}
-        with h5py.File(draft, "a") as file:
-            file.attrs["fmask"] = json.dumps(recipe | {"size": self.size, "smooth": self.smooth})
-        draft.replace(path)
+        recipe |= {"size": self.size, "smooth": self.smooth}
+        weights.export(self.network, path, {"fmask": json.dumps(recipe)})
 
     @classmethod
     def load(cls, path: Path) -> "Detector":
@@ -149,8 +143,6 @@ class Detector:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), recipe["model"]))
         assert isinstance(config, ModelConfig)
         network = MaskRCNN(recipe["backbone"], config)
-        with tempfile.TemporaryDirectory() as folder:  # Keras loads weights from names that end in .weights.h5 alone
-            alias = Path(folder, "network.weights.h5")
-            alias.symlink_to(path.resolve())
-            network.load_weights(alias)
+        if missing := weights.load(network, path).random:
+            raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(missing)}.")
         return cls(network, recipe["size"], recipe["smooth"])

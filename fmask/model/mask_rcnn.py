@@ -117,11 +117,15 @@ class MaskRCNN(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """The weighted sum of the five losses; each is kept as a metric of its own."""
+        """The weighted sum of the five losses, each kept as a metric of its own, and of the weights' decay."""
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(y_pred[name])
         weights = self.config.loss
-        return sum(getattr(weights, name.removesuffix("_loss")) * y_pred[name] for name in LOSSES)
+        total = sum(getattr(weights, name.removesuffix("_loss")) * y_pred[name] for name in LOSSES)
+        if weights.l2:
+            decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
+            total += weights.l2 * sum(ops.mean(ops.square(weight)) for weight in decaying)
+        return total
 
     def _noise(self, batch: Tensor, count: int) -> Tensor:
         return keras.random.uniform((batch, count), seed=self.seeds)

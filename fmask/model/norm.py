@@ -1,5 +1,6 @@
 """Normalisation after convolutions."""
 
+import math
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +11,8 @@ from fmask.model.types import Tensor
 EPSILON = 1e-3
 MOMENTUM = 0.95
 """Of the running statistics. They follow faster than Keras' default, since a run here is some thousand steps."""
+GROUPS = 32
+"""Of channels, in group normalisation; fewer where their number is no multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Norm:
     """Which normalisation follows a convolution.
 
     kind "frozen" keeps the moving statistics as loaded and trains scale and shift alone; "batch" is ordinary batch
-    normalisation.
+    normalisation; "group" (Wu 2018) normalises groups of channels of each image by itself, whatever the batch.
     """
 
     kind: str
@@ -25,6 +28,8 @@ class Norm:
     def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
         if self.kind == "frozen":
             return FrozenNorm(name=name, epsilon=EPSILON)(x)
+        if self.kind == "group":
+            return layers.GroupNormalization(math.gcd(GROUPS, x.shape[-1]), name=name, epsilon=EPSILON)(x)
         return BatchNorm(name=name, epsilon=EPSILON, momentum=MOMENTUM)(x)
 
     @property

@@ -3,6 +3,7 @@
 B images, A anchors, G annotated instances of which some are padding, N proposals.
 """
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -25,9 +26,13 @@ def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor
         noise (B, A) uniform in [0, 1), which decides the draw.
     Returns: match (B, A) int32: 1 object, -1 background, 0 neither; deltas (B, A, 4) for the matched anchors.
     """
-    anchors = ops.convert_to_tensor(anchors)
+    # Where several anchors hold all of an object, rounding decides which of them is its best, and the reference rounds
+    # to float64; so do we where the backend has it.
+    exact = "float64" if keras.backend.backend() == "tensorflow" else "float32"
     real = class_ids > 0
-    overlaps = ops.where(real[:, None, :], geometry.iou(anchors[None], boxes), -1.0)
+    overlaps = geometry.iou(ops.cast(anchors, exact)[None], ops.cast(boxes, exact))
+    overlaps = ops.where(real[:, None, :], overlaps, ops.cast(-1.0, exact))
+    anchors = ops.cast(anchors, boxes.dtype)
     best = ops.max(overlaps, axis=2)
     best_of_object = ops.max(overlaps, axis=1, keepdims=True)
     is_best = ops.any(ops.logical_and(overlaps == best_of_object, best_of_object > 0), axis=2)
@@ -35,7 +40,7 @@ def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor
     ignored = on_ignored(anchors[None], boxes, class_ids)
     negative = ops.logical_and(best < NEGATIVE_IOU, ops.logical_not(ops.logical_or(positive, ignored)))
 
-    positive = _draw(positive, noise, SAMPLED_POSITIVE, ops.full_like(best[:, 0], SAMPLED_POSITIVE))
+    positive = _draw(positive, noise, SAMPLED_POSITIVE, ops.full_like(noise[:, 0], SAMPLED_POSITIVE))
     room = SAMPLED - ops.sum(ops.cast(positive, "float32"), axis=1)
     negative = _draw(negative, noise, SAMPLED, room)
     match = ops.cast(positive, "int32") - ops.cast(negative, "int32")

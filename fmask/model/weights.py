@@ -5,7 +5,7 @@ proposal network are together in one group, `rpn_model`.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +77,8 @@ def load(network: MaskRCNN, path: Path) -> Loaded:
     )
 
 
-def export(network: MaskRCNN, path: Path) -> None:
-    """Writes the weights of `network` in matterport's layout.
+def export(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Writes the weights of `network` in matterport's layout, with `notes` as attributes of the file.
 
     Raises:
         UserError: the file cannot be written; nothing is left behind then.
@@ -88,6 +88,7 @@ def export(network: MaskRCNN, path: Path) -> None:
     try:
         with h5py.File(draft, "w") as file:
             _write(network, file)
+            file.attrs.update(notes or {})
         draft.replace(path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {_reason(error)}.") from error

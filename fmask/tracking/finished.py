@@ -9,7 +9,7 @@ from fmask.errors import UserError
 from fmask.tracking.provenance import without_secrets
 from fmask.tracking.store import import_mlflow, prepare_store, refusals_as_user_errors, sqlite_file, tracking_uri
 
-WEIGHTS_ARTIFACT = "weights/best.weights.h5"
+WEIGHTS_ARTIFACT = "weights/best.h5"
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,18 @@ def read_json(run: RunInfo, path: str) -> Any | None:
     with refusals_as_user_errors():
         logged = {file.path for file in client.list_artifacts(run.id, str(PurePosixPath(path).parent))}
         return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if path in logged else None
+
+
+def end_abandoned(parent: str, trial: int) -> None:
+    """End what a process that died without a word left RUNNING: the runs of a trial of the search `parent`."""
+    client = _client()
+    with refusals_as_user_errors():
+        experiment = client.get_run(parent).info.experiment_id
+        running = "attributes.status = 'RUNNING'"
+        mine = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '{trial}'"
+        for run in client.search_runs([experiment], f"{running} and {mine}"):
+            client.set_tag(run.info.run_id, "failure", "its process died")
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _client() -> Any:

@@ -14,6 +14,8 @@ from fmask.data.via import Photo, Region
 SIZE = 64
 POLYGON = np.array([[30.0, 20], [99, 20], [99, 79], [60, 50], [30, 79]])
 """x, y of an outline whose pixels are columns 30..99 and rows 20..79."""
+PASS = 10
+"""Samples in an epoch of `batches`."""
 STRONG = Jitter(flip=0.5, scale=0.5, rotate=20, focus=1.0)
 
 
@@ -168,17 +170,17 @@ def test_each_photo_comes_once_a_pass_in_an_order_of_its_own() -> None:
 
 
 def test_batches_depend_on_seed_and_number_alone() -> None:
-    straight, resumed = batches(jitter=STRONG), batches(jitter=STRONG, first_epoch=1)
+    straight, resumed = batches(jitter=STRONG), batches(jitter=STRONG, start=PASS)
     straight.on_epoch_end()
     for index in (3, 0):  # in any order
         for key, value in resumed[index][0].items():
             np.testing.assert_array_equal(straight[index][0][key], value)
-    other = batches(jitter=STRONG, first_epoch=1, seed=8)
+    other = batches(jitter=STRONG, start=PASS, seed=8)
     assert (other[0][0]["image"] != resumed[0][0]["image"]).any()
 
 
 def test_epochs_differ_and_draws_of_one_photo_differ() -> None:
-    dataset = batches(count=1, jitter=STRONG, first_epoch=0)
+    dataset = batches(count=1, jitter=STRONG)
     first, second = dataset[0][0]["image"]
     assert (first != second).any()
     dataset.on_epoch_end()

@@ -76,7 +76,7 @@ def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
 
 
 def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "best.weights.h5"
+    weights = tmp_path / "best.h5"
     weights.write_bytes(b"weights")
     with tracking.start({}, "report") as run:
         run.log_json({"größe": [1, 2]}, "scores/test.json")
@@ -169,13 +169,13 @@ def test_what_is_refused_to_the_end_is_written_down(
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={})
         run.log_json({"accuracy": 0.5}, "scores/test.json")
         run.log_figure(Figure(), "figures/curve.png")
-        run.log_file(store / "best.weights.h5", "weights")
+        run.log_file(store / "best.h5", "weights")
         run.tag("best_epoch", "1")
     records = [json.loads(line) for line in (outputs / "unsent/records.jsonl").read_text().splitlines()]
     assert all(record["run"] == run.id for record in records)
     assert records[0]["metrics"] == {"loss": 2.0}
     assert records[1]["sha256"] == "ab" * 32
-    assert records[2]["file"] == str(store / "best.weights.h5")
+    assert records[2]["file"] == str(store / "best.h5")
     assert records[3]["tag"] == "best_epoch"
     assert records[4]["status"] == "FINISHED"
     assert json.loads((outputs / "unsent/scores/test.json").read_text()) == {"accuracy": 0.5}

@@ -1,0 +1,22 @@
+"""Photos at another size."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import skimage.transform
+
+
+def resize(image: np.ndarray, height: int, width: int, smooth: bool) -> np.ndarray:
+    """A photo, uint8 (H, W, 3), as float32 (height, width, 3) in 0..255.
+
+    `smooth` averages pixels that fall together; without it the photo is sampled bilinearly and cut to whole values, as
+    the reference does.
+    """
+    if smooth:
+        shrinks = height * width < image.shape[0] * image.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(image.astype(np.float32), (width, height), interpolation=method)
+    # By the reference's own function: another's rounding would be cut to other whole values.
+    options: dict[str, Any] = {"order": 1, "mode": "constant", "anti_aliasing": False, "preserve_range": True}
+    return np.floor(skimage.transform.resize(image, (height, width), **options)).astype(np.float32)
