@@ -10,16 +10,27 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
-from fmask.tracking.finished import WEIGHTS_ARTIFACT, RunInfo, download_weights, find_run, find_runs, read_json
+from fmask.tracking.finished import (
+    WEIGHTS_ARTIFACT,
+    RunInfo,
+    download_weights,
+    end_abandoned,
+    find_run,
+    find_runs,
+    read_json,
+)
 from fmask.tracking.provenance import flatten
-from fmask.tracking.run import Run, start
+from fmask.tracking.run import PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
+    "PARENT_VARIABLE",
+    "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
     "Run",
     "RunInfo",
     "download_weights",
+    "end_abandoned",
     "find_run",
     "find_runs",
     "flatten",

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fmask.errors import Pruned
 from fmask.tracking import provenance
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PARAMS_PER_CALL = 100  # MLflow's limit
+PARENT_VARIABLE = "FMASK_PARENT_RUN"
+"""Environment variable with the id of the sweep's run that a run belongs to."""
+TRIAL_VARIABLE = "FMASK_TRIAL"
+"""Environment variable with the number of the trial, in the sweep's Optuna study, that a run is."""
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +38,13 @@ def start(
     name: str | None = None,
     tags: Mapping[str, str] | None = None,
     output_dir: Path = Path("outputs"),
+    resume: str | None = None,
 ) -> Iterator["Run"]:
     """Open a run, log what it is made from and how busy the machine is, and close it with what became of it.
 
-    The run ends FINISHED; KILLED on Ctrl-C or a termination signal; FAILED on any other exception. What ended it is
-    kept as the tag `failure` and the artifact `failure.txt`, and goes on to the caller.
+    The run ends FINISHED; KILLED on Ctrl-C, on a termination signal, or when it is pruned; FAILED on any other
+    exception. What ended it is kept as the tag `failure` and the artifact `failure.txt`, or as the tag `pruned`, and
+    goes on to the caller. A sweep says in the environment which run its jobs' runs are children of.
 
     Args:
         config: the resolved configuration, nested; logged as params and as `config.yaml`.
@@ -45,6 +52,7 @@ def start(
         name: the run's name; MLflow makes one up without it.
         tags: the caller's tags, beside those for code, data and machine.
         output_dir: folder whose `unsent/` takes what MLflow refuses to the end.
+        resume: id of a run that is there, to go on with instead of opening a new one.
 
     Raises:
         UserError: the store cannot be used.
@@ -58,7 +66,9 @@ def start(
     try:
         with refusals_as_user_errors():
             number = experiment_id(uri, experiment)
-            active = mlflow.start_run(experiment_id=number, run_name=name, nested=True, log_system_metrics=False)
+            active = mlflow.start_run(
+                resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False
+            )
         run = Run(active.info, uri, output_dir)
         monitor = SystemMetricsMonitor(run.id, tracking_uri=uri)  # by hand: MLflow leaves it running if ending fails
         try:
@@ -68,7 +78,7 @@ def start(
                 yield run
         except BaseException as error:
             run._explain(error)
-            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
             raise
         else:
             status = "FINISHED"
@@ -190,17 +200,21 @@ class Run:
 
         params = provenance.flatten(config)
         data = {"data": params["data"]} if "data" in params else {}
-        all_tags = {**provenance.machine_tags(), **provenance.code_tags(), **data, **tags}
+        all_tags = {**provenance.machine_tags(), **provenance.code_tags(), **data, **_sweep_tags(), **tags}
         run_tags = [RunTag(key, value) for key, value in all_tags.items()]
         run_params = [Param(key, value) for key, value in params.items()]
         self._safely(lambda: self._client.log_batch(self.id, tags=run_tags), {"tags": all_tags})
         for first in range(0, len(run_params), PARAMS_PER_CALL):
             batch = run_params[first : first + PARAMS_PER_CALL]
             self._safely(partial(self._client.log_batch, self.id, params=batch), {"params": params})
-        self.log_text(provenance.without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
+        if config:  # a sweep has none of its own
+            self.log_text(provenance.without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
         self.log_text(provenance.installed_packages(), "environment.txt")
 
     def _explain(self, error: BaseException) -> None:
+        if isinstance(error, Pruned):
+            self.tag("pruned", str(error))
+            return
         self.tag("failure", reason(error))
         self.log_text("".join(traceback.format_exception(error)), "failure.txt")
 
@@ -242,6 +256,11 @@ class Run:
             log.warning(
                 "MLflow at %s refused %d items to the end: %s has them.", self._store, len(self._pending), folder
             )
+
+
+def _sweep_tags() -> dict[str, str]:
+    names = {"mlflow.parentRunId": PARENT_VARIABLE, "trial": TRIAL_VARIABLE}
+    return {tag: os.environ[variable] for tag, variable in names.items() if variable in os.environ}
 
 
 Record = dict[str, Any]
