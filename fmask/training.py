@@ -31,6 +31,7 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import load as load_weights
 from fmask.optimizers import build_optimizer
 from fmask.pretrained import find_weights
+from fmask.sweeping import pruning
 
 THRESHOLDS = (0.5, 0.9)
 """Confidences that every run is scored at, beside its own `min_confidence`."""
@@ -128,7 +129,7 @@ def fit(
             initial_epoch=epochs,
             epochs=epochs + part.epochs,
             validation_data=checks if part.val_steps else None,
-            callbacks=[log, Progress(part.epochs, part.steps, console)],
+            callbacks=[log, Progress(part.epochs, part.steps, console), *pruning.callbacks()],
             shuffle=False,  # the batches come in random order already, one that depends on the seed alone
             verbose=0,
         )

@@ -1,0 +1,57 @@
+"""Every job of a sweep is looked at before the first one starts."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from fmask.config import check_overrides
+from fmask.errors import UserError
+from fmask.sweeping import space
+from fmask.sweeping.grid import combinations
+
+_PLUGINS = {
+    "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),
+    "ray_cluster": ("hydra_ray_launcher", "hydra-ray-launcher==1.2.2"),
+}
+
+
+def check(conf: Path, name: str, overrides: list[str]) -> None:
+    """Composes the configuration of each job of a grid, and those at the ends of a search's space.
+
+    Raises:
+        UserError: naming the key, what was given and what is allowed.
+    """
+    for override in overrides:
+        chosen = override.removeprefix("hydra/launcher=")
+        if chosen != override and chosen in _PLUGINS:
+            module, package = _PLUGINS[chosen]
+            if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
+                raise UserError(f"{override} needs a package that is not installed: uv pip install {package}")
+    check_overrides(conf, name, overrides)
+    for job in _jobs(conf, name, overrides):
+        check_overrides(conf, name, job)
+
+
+def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+        of_hydra = [each.input_line or "" for each in parsed if each.is_hydra_override()]
+        own = [each for each in parsed if not each.is_hydra_override()]
+        try:
+            config = compose(name, of_hydra, return_hydra_config=True)
+        except HydraException as error:
+            cause = error.__cause__ or error
+            raise UserError(f"{str(cause).splitlines()[0].rstrip('.')} ({str(error).splitlines()[0]}).") from error
+        settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+        if "space" in settings:
+            return space.probes(*space.split(own, settings["space"], loader))
+        return combinations(own)

@@ -1,0 +1,103 @@
+"""What came out of a sweep as one table: on the terminal, as Markdown, as CSV; and as a figure."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fmask.sweeping.job import JobResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job in the table."""
+
+    number: int
+    varied: Mapping[str, str]
+    """What sets it apart from the others: keys and values of the overrides that the sweep varies."""
+    result: JobResult
+
+
+def cells(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The table's header and lines: number, varied keys, status, those of `metrics` that any job has, errors."""
+    varied = list(dict.fromkeys(key for row in rows for key in row.varied))
+    known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
+    errors = ["error"] if any(row.result.error for row in rows) else []
+    header = ["job", *varied, "status", *known, *errors]
+    lines = [
+        [
+            str(row.number),
+            *(row.varied.get(key, "") for key in varied),
+            row.result.status,
+            *(_number(row.result.metrics.get(name)) for name in known),
+            *(row.result.error for _ in errors),
+        ]
+        for row in rows
+    ]
+    return header, lines
+
+
+def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
+    """The table for the terminal."""
+    header, lines = cells(rows, metrics)
+    table = Table(title=title)
+    for name in header:
+        table.add_column(name, justify="right" if name in metrics or name == "job" else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def as_markdown(rows: Sequence[Row], metrics: Sequence[str]) -> str:
+    """The table as Markdown."""
+    header, lines = cells(rows, metrics)
+    rule = ["---"] * len(header)
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *escaped))
+
+
+def as_csv(rows: Sequence[Row], metrics: Sequence[str]) -> str:
+    """The table as CSV."""
+    text = io.StringIO()
+    header, lines = cells(rows, metrics)
+    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    return text.getvalue()
+
+
+def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
+    """A panel for each of `metrics` that any job has, a bar for each job that has it; None where there is nothing."""
+    from matplotlib.figure import Figure
+
+    known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
+    if not known:
+        return None
+    labels = [f"{row.number}  {' '.join(f'{key}={value}' for key, value in row.varied.items())}" for row in rows]
+    columns = min(4, len(known))
+    lines = -(-len(known) // columns)
+    size = (3 + 2.6 * columns, lines * (1 + 0.3 * len(rows)))
+    figure = Figure(figsize=size, layout="constrained")
+    places = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
+    for axes, name in zip(places, known, strict=False):
+        values = [row.result.metrics.get(name, 0.0) for row in rows]
+        bars = axes.barh(range(len(rows)), values, color="#0072B2")
+        axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
+        axes.set_title(name, fontsize=10)
+        axes.margins(x=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    places[0].set_yticks(range(len(rows)), labels, fontsize=8)
+    places[0].invert_yaxis()
+    for axes in places[len(known) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"

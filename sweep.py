@@ -1,0 +1,33 @@
+"""Train many times: python sweep.py aug=none,sharpen,blur"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from omegaconf import DictConfig
+
+from fmask import sweeping, tracking
+from fmask.config import register, validate
+from fmask.errors import UserError
+
+CONF = Path(__file__).parent / "conf"
+
+
+def job(config: DictConfig) -> Mapping[str, float]:
+    from hydra.core.hydra_config import HydraConfig
+
+    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training import train
+
+    result = train(validate(config), Path(HydraConfig.get().runtime.output_dir))
+    return tracking.find_run(result.run_id).metrics
+
+
+if __name__ == "__main__":
+    try:
+        register()
+        sweeping.check(CONF, "sweep", get_args_parser().parse_args().overrides)
+        sweeping.main(job, CONF, "sweep")
+    except UserError as error:
+        sys.exit(f"sweep.py: {error}")

@@ -1,0 +1,115 @@
+"""Searches that are killed, shared, that fail and that prune."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+from toys import lines
+
+from fmask import tracking
+
+Swept = Callable[..., tuple[int, str]]
+SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.maximize=[value]", "hydra.sweeper.watch=val")
+IN_PROCESS = "hydra/launcher=basic"
+
+
+def load(study: str) -> optuna.Study:
+    return optuna.load_study(study_name=study, storage=JournalStorage(JournalFileBackend("sweeps.journal")))
+
+
+def finished(study: str) -> list[optuna.trial.FrozenTrial]:
+    return load(study).get_trials(states=(TrialState.COMPLETE,))
+
+
+def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess], swept: Swept, store: Path) -> None:
+    command = (*SEARCH, "study=killed", "x=interval(0,10)", "pause=0.5", "hydra.sweeper.trials=6")
+    process = start(*command)
+    while len(lines(store / "began.txt")) < 3:
+        assert process.is_alive()
+        time.sleep(0.05)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    before = {trial.number: trial.params for trial in finished("killed")}
+    assert sorted(before) == [0, 1]
+
+    code, output = swept(*command)
+    assert code == 0, output
+    trials = load("killed").get_trials()
+    assert len(finished("killed")) == 6
+    assert [trial.number for trial in trials if trial.state != TrialState.COMPLETE] == [2]
+    again = next(trial for trial in trials if trial.user_attrs.get("instead_of") == 2)
+    assert again.params == trials[2].params
+    done = lines(store / "done.txt")
+    assert sorted(map(int, done)) == [0, 1, 3, 4, 5, 6]
+    jobs = [path.parent for path in store.glob("multirun/killed/*/*/.hydra")]
+    assert sorted(int(job.name) for job in jobs) == [0, 1, 2, 3, 4, 5, 6]
+    (parent,) = tracking.find_runs("killed")
+    assert parent.status == "FINISHED"
+    table = Path(parent.artifacts.removeprefix("file://"), "table.csv").read_text()
+    assert [line.split(",")[0] for line in table.splitlines()] == ["job", "0", "1", "3", "4", "5", "6"]
+
+
+def test_two_processes_share_a_study(start: Callable[..., BaseProcess], store: Path) -> None:
+    command = (*SEARCH, IN_PROCESS, "study=shared", "x=interval(0,10)", "pause=0.3", "hydra.sweeper.trials=8")
+    processes = [start(*command) for _ in range(2)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    trials = finished("shared")
+    assert len(trials) == 8
+    assert len({trial.user_attrs["worker"]["pid"] for trial in trials}) == 2
+    assert len(lines(store / "done.txt")) == len(set(lines(store / "done.txt"))) == 8
+    assert [run.status for run in tracking.find_runs("shared")] == ["FINISHED"]
+
+
+def test_a_failing_trial_is_told_and_the_rest_goes_on(swept: Swept) -> None:
+    code, output = swept("--config-name=search")
+    trials = load("failing").get_trials()
+    broken = [trial for trial in trials if trial.state == TrialState.FAIL]
+    assert len(trials) == 6
+    assert 0 < len(broken) < 5
+    assert {trial.user_attrs["error"] for trial in broken} == {"ValueError: the job is broken"}
+    assert all(set(trial.params) == {"kind"} for trial in broken)
+    assert code == 1
+    assert f"{len(broken)} of 6 jobs failed:" in output
+    assert f"job {broken[0].number} (kind=broken): ValueError: the job is broken" in output
+    (parent,) = tracking.find_runs("failing")
+    assert parent.status == "FAILED"
+    logged = {path.name for path in Path(parent.artifacts.removeprefix("file://")).rglob("*.*")}
+    expected = {"pareto_front.png", "history_value.png", "importance_cost.png", "comparison.png", "table.md"}
+    assert expected <= logged
+
+
+def test_pruning_saves_epochs_and_loses_nothing(swept: Swept, store: Path) -> None:
+    epochs, best = {}, {}
+    for pruner in ("NopPruner", "MedianPruner"):
+        command = (*SEARCH, IN_PROCESS, f"study={pruner}", "x=range(0,10,0.5)", "kind=epochs")
+        sampler = ("hydra.sweeper.sampler.name=QMCSampler", "hydra.sweeper.sampler.seed=1")
+        code, output = swept(*command, *sampler, f"hydra.sweeper.pruner.name={pruner}", "hydra.sweeper.trials=16")
+        assert code == 0, output
+        epochs[pruner] = len((store / "epochs.txt").read_text())
+        best[pruner] = load(pruner).best_value
+        (store / "epochs.txt").unlink()
+    assert epochs["NopPruner"] == 16 * 20
+    assert epochs["MedianPruner"] < 0.7 * epochs["NopPruner"]
+    assert best["MedianPruner"] >= best["NopPruner"]
+    pruned = load("MedianPruner").get_trials(states=(TrialState.PRUNED,))
+    assert pruned[0].user_attrs["error"].startswith("val -")
+
+
+def test_a_study_takes_no_trials_that_do_not_compare(swept: Swept) -> None:
+    command = (*SEARCH, IN_PROCESS, "study=other", "hydra.sweeper.trials=1")
+    assert swept(*command, "x=interval(0,10)")[0] == 0
+    code, output = swept(*command, "x=interval(0,20)")
+    assert code == 1
+    assert "was begun with space = {'x': 'interval(0,10)'}" in output
+    assert "Traceback" not in output
+    code, output = swept(*command, "x=interval(0,10)", "hydra.sweeper.pruner.name=Median")
+    assert "hydra.sweeper.pruner.name=Median: Optuna has HyperbandPruner, MedianPruner," in output

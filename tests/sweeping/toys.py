@@ -1,0 +1,62 @@
+"""Jobs without a training, and sweeps of them in processes of their own."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from fmask import sweeping, tracking
+
+CONF = Path(__file__).parent
+
+
+def job(config: DictConfig) -> Mapping[str, float]:
+    """Is best at x=3; says in `began.txt` that it runs, and in `epochs.txt` how often it reports."""
+    from fmask.sweeping import trial
+
+    number = os.environ.get(tracking.TRIAL_VARIABLE, "")
+    write("began.txt", f"{number}\n")
+    if config.kind == "broken":
+        raise ValueError("the job is broken")
+    if config.kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(config.pause)
+    if config.kind == "epochs":
+        current = trial.current()
+        assert current is not None
+        for epoch in range(1, 21):
+            write("epochs.txt", ".")
+            current.report(epoch, {"val": -abs(config.x - 3) - 1 / epoch} if epoch % 2 == 0 else {})
+    write("done.txt", f"{number}\n")
+    return {"value": -((config.x - 3) ** 2), "cost": config.x, "threads": config.threads}
+
+
+def tracked_job(config: DictConfig) -> Mapping[str, float]:
+    with tracking.start({"x": config.x}, config.study, f"x={config.x}") as run:
+        for epoch in range(5):
+            run.log_epoch(epoch, {"loss": epoch})
+    return {"value": tracking.find_run(run.id).metrics["loss"]}
+
+
+def write(name: str, text: str) -> None:
+    with Path(name).open("a") as file:
+        file.write(text)
+
+
+def sweep(folder: Path, *overrides: str) -> None:
+    """What a process does that sweeps: its output goes to `output.txt`, its environment is the test's."""
+    os.chdir(folder)
+    output = os.open(f"output{os.getpid()}.txt", os.O_CREAT | os.O_WRONLY)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    sys.argv = ["toys.py", *overrides]
+    sweeping.main(tracked_job if "kind=tracked" in overrides else job, CONF, "toy")
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
