@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from fmask.model.config import Anchors, Detection, ModelConfig, Proposals, Regions, Widths
@@ -20,6 +21,7 @@ def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
         "regions": Regions(count=8, positive=0.5, fill=True, add_objects=True, pooling="align", canonical=32),
         "detection": Detection(count=6),
     }
+    keras.utils.set_random_seed(1)
     return MaskRCNN("resnet18", ModelConfig(norm=norm, **(parts | settings)), seed=1)
 
 

@@ -11,7 +11,7 @@ from keras import ops
 from networks import SIZE, batch, settled, tiny
 
 from fmask.model import geometry
-from fmask.model.config import Detection, ModelConfig, Proposals, Regions
+from fmask.model.config import Detection, LossWeights, ModelConfig, Proposals, Regions
 from fmask.model.mask_rcnn import LOSSES, Detect, MaskRCNN, select
 from fmask.model.rpn import DELTA_STD, propose
 
@@ -181,3 +181,11 @@ def test_selection_moves_boxes_by_their_own_class_and_cuts_them_to_the_window() 
     boxes, _, _ = selected(deltas, window=(0.2, 0, 0.92, 1))
     np.testing.assert_allclose(boxes[0], [0.2, 0.1, 0.3, 0.3], atol=1e-6)
     np.testing.assert_allclose(boxes[2], [0.85, 0.85, 0.92, 0.95], atol=1e-6)
+
+
+def test_the_loss_holds_the_mean_squares_of_kernels_and_biases() -> None:
+    network = tiny(loss=LossWeights(l2=0.5))
+    losses = {name: ops.convert_to_tensor(np.float32(number)) for number, name in enumerate(LOSSES)}
+    decaying = [weight for weight in network.trainable_variables if weight.name in ("kernel", "bias")]
+    expected = sum(range(5)) + 0.5 * sum(float(np.mean(np.square(weight))) for weight in decaying)
+    assert float(network.compute_loss(y_pred=losses)) == pytest.approx(expected, rel=1e-5)

@@ -76,3 +76,15 @@ def test_only_batch_normalisation_moves_its_statistics(kind: str, moves: bool) -
 def test_kernels_start_as_their_normalisation_needs() -> None:
     assert Norm("frozen").initializer == "glorot_uniform"
     assert Norm("batch").initializer == "he_normal"
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(64, 32), (48, 16), (8, 8)])
+def test_group_normalisation_looks_at_one_image_alone(channels: int, groups: int) -> None:
+    inputs = np.random.default_rng(3).normal(2, 3, (2, 4, 4, channels)).astype(np.float32)
+    image = keras.Input((4, 4, channels))
+    model = keras.Model(image, Norm("group")(image, "n"))
+    both, alone = model.predict(inputs, verbose=0), model.predict(inputs[:1], verbose=0)
+    np.testing.assert_allclose(both[:1], alone, atol=1e-5)
+    of_groups = both.reshape(2, 16, groups, channels // groups)
+    np.testing.assert_allclose(of_groups.mean(axis=(1, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(of_groups.std(axis=(1, 3)), 1, atol=1e-2)
