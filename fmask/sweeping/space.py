@@ -106,7 +106,7 @@ def probes(parameters: Sequence[Parameter], fixed: Sequence[str]) -> list[list[s
 
 def _parse(parser: OverridesParser, text: str) -> Override:
     try:
-        return parser.parse_override(text)
+        return parser.parse_overrides([text])[0]  # it alone gives an override what glob needs
     except HydraException as error:
         raise UserError(f"hydra.sweeper.space: {text!r} cannot be read as an override.") from error
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from toys import lines
+from toys import artifacts, lines
 
 from fmask import tracking
 
@@ -52,7 +52,7 @@ def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess],
     assert sorted(int(job.name) for job in jobs) == [0, 1, 2, 3, 4, 5, 6]
     (parent,) = tracking.find_runs("killed")
     assert parent.status == "FINISHED"
-    table = Path(parent.artifacts.removeprefix("file://"), "table.csv").read_text()
+    table = (artifacts(parent) / "table.csv").read_text()
     assert [line.split(",")[0] for line in table.splitlines()] == ["job", "0", "1", "3", "4", "5", "6"]
 
 
@@ -82,7 +82,7 @@ def test_a_failing_trial_is_told_and_the_rest_goes_on(swept: Swept) -> None:
     assert f"job {broken[0].number} (kind=broken): ValueError: the job is broken" in output
     (parent,) = tracking.find_runs("failing")
     assert parent.status == "FAILED"
-    logged = {path.name for path in Path(parent.artifacts.removeprefix("file://")).rglob("*.*")}
+    logged = {path.name for path in artifacts(parent).rglob("*.*")}
     expected = {"pareto_front.png", "history_value.png", "importance_cost.png", "comparison.png", "table.md"}
     assert expected <= logged
 

@@ -6,10 +6,13 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from omegaconf import DictConfig
 
 from fmask import sweeping, tracking
+from fmask.sweeping.launcher import PROCESSES
 
 CONF = Path(__file__).parent
 
@@ -54,9 +57,18 @@ def sweep(folder: Path, *overrides: str) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    PROCESSES.set_forkserver_preload(["toys", "fmask.sweeping.trial", "mlflow.store.tracking.sqlalchemy_store"])
     sys.argv = ["toys.py", *overrides]
     sweeping.main(tracked_job if "kind=tracked" in overrides else job, CONF, "toy")
 
 
+def artifacts(run: tracking.RunInfo) -> Path:
+    return Path(url2pathname(urlsplit(run.artifacts).path))
+
+
 def lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
+
+
+if __name__ == "__main__":
+    sweeping.main(job, CONF, "toy")

@@ -1,0 +1,55 @@
+"""A sweep that cannot work is refused before anything starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmask.config import register
+from fmask.errors import UserError
+from fmask.sweeping import check
+
+ROOT = Path(__file__).parents[2]
+OPTUNA = "hydra/sweeper=optuna"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["aug=none,sharpe"], "aug is one of"),
+        (["stpes=1,2"], "did you mean steps"),
+        (["size=64,96", "lr=1,20"], "lr=20.0: allowed is"),
+        (["lr=interval(0.1,0.2)"], "a grid takes no intervals"),
+        ([OPTUNA, "lr=interval(0.1,20)"], "lr=20.0: allowed is"),
+        ([OPTUNA, "aug=choice(none,sharpe)"], "aug is one of"),
+        ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trails=3"], "trails"),
+        ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trials=many"], "many"),
+        (["hydra/sweeper=optna", "seed=1,2"], "optna"),
+        (["hydra/launcher=slurm", "seed=1,2"], "uv pip install hydra-submitit-launcher"),
+    ],
+)
+def test_a_wrong_sweep_is_refused_in_one_sentence(overrides: list[str], said: str) -> None:
+    register()
+    with pytest.raises(UserError, match=said) as caught:
+        check(ROOT / "conf", "sweep", overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_can_work_is_let_through() -> None:
+    register()
+    check(ROOT / "conf", "sweep", ["aug=glob(*)", "seed=1,2", "experiment=smoke"])
+    check(ROOT / "conf", "sweep", [OPTUNA, "aug=choice(none,blur)", "lr=tag(log,interval(1e-4,1e-2))"])
+
+
+def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
+    program = (
+        "import sys, runpy; sys.argv = ['sweep.py', 'aug=none,sharpe']\n"
+        f"try: runpy.run_path({str(ROOT / 'sweep.py')!r}, run_name='__main__')\n"
+        "finally: print(sorted({'tensorflow', 'keras', 'mlflow', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == "[]\n"
+    assert done.stderr.startswith("sweep.py: aug=sharpe: there is no such choice")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,60 @@
+"""Grids of toy jobs: all of them run, whatever becomes of one, under one parent."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from toys import artifacts, lines
+
+from fmask import tracking
+from fmask.errors import UserError
+from fmask.sweeping.grid import combinations
+from fmask.sweeping.launcher import _processors
+
+Swept = Callable[..., tuple[int, str]]
+
+
+def parsed(*overrides: str) -> list[list[str]]:
+    return combinations(OverridesParser.create().parse_overrides(list(overrides)))
+
+
+def test_combinations_are_the_product_of_lists_and_ranges() -> None:
+    assert parsed("aug=none,blur", "seed=range(1,3)", "lr=0.1") == [
+        ["aug=none", "seed=1", "lr=0.1"],
+        ["aug=none", "seed=2", "lr=0.1"],
+        ["aug=blur", "seed=1", "lr=0.1"],
+        ["aug=blur", "seed=2", "lr=0.1"],
+    ]
+    with pytest.raises(UserError, match="a grid takes no intervals"):
+        parsed("lr=interval(0,1)")
+
+
+def test_a_job_that_fails_or_dies_does_not_stop_the_others(swept: Swept, store: Path) -> None:
+    code, output = swept("kind=broken,killed,plain", "x=3", "study=grid", "hydra.launcher.jobs=2")
+    assert code == 1
+    assert "toys.py: 2 of 3 jobs failed:" in output
+    assert "job 0 (kind=broken): ValueError: the job is broken" in output
+    assert "job 1 (kind=killed): its process was ended by SIGKILL" in output
+    assert len(lines(store / "done.txt")) == 1
+    (parent,) = tracking.find_runs("grid")
+    assert parent.status == "FAILED"
+    assert parent.params == {}
+    logged = artifacts(parent)
+    assert (logged / "overrides.txt").read_text() == "kind=broken,killed,plain\nx=3\nstudy=grid\n"
+    assert (logged / "figures/comparison.png").exists()
+    threads = max(1, _processors() // 2)
+    last = (logged / "table.csv").read_text().splitlines()[-1]
+    assert last == f"2,plain,finished,0,3,{threads},"
+
+
+def test_eight_children_start_at_once_on_a_fresh_store(swept: Swept, store: Path) -> None:
+    (store / "mlflow.db").unlink()
+    code, output = swept("kind=tracked", "x=range(0,8)", "study=fresh", "hydra.launcher.jobs=8")
+    assert code == 0, output
+    *children, parent = tracking.find_runs("fresh")
+    assert parent.tags["sweep"] == "grid"
+    assert {run.tags["mlflow.parentRunId"] for run in children} == {parent.id}
+    assert sorted(float(run.params["x"]) for run in children) == list(range(8))
+    assert [(run.status, run.metrics["loss"]) for run in children] == [("FINISHED", 4.0)] * 8
+    assert all("FMASK_PARENT_RUN" not in run.params for run in children)

@@ -1,0 +1,83 @@
+"""Spaces in Hydra's syntax, and what is refused in them."""
+
+from typing import Any
+from unittest.mock import Mock
+
+import optuna
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from fmask.errors import UserError
+from fmask.sweeping import space
+
+
+def split(overrides: list[str], entries: dict[str, Any] | None = None) -> tuple[list[space.Parameter], list[str]]:
+    loader = Mock()
+    loader.get_group_options.return_value = ["blur", "none", "sharpen"]
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    return space.split(parsed, entries or {}, loader)
+
+
+def distributions(parameters: list[space.Parameter]) -> dict[str, Any]:
+    trial = optuna.create_study().ask()
+    space.suggest(parameters, trial)
+    return trial.distributions
+
+
+def test_hydras_sweeps_become_distributions() -> None:
+    parameters, fixed = split(
+        ["aug=choice(none,blur)", "lr=tag(log,interval(1e-4,1e-2))", "n=range(4,17,4)", "w=int(interval(0,9))",
+         "recipe=glob(*,exclude=none)", "epochs=3", "d=interval(0,1)"]
+    )  # fmt: skip
+    assert fixed == ["epochs=3"]
+    found = distributions(parameters)
+    assert found["aug"].choices == ("none", "blur")
+    assert (found["lr"].low, found["lr"].high, found["lr"].log) == (1e-4, 1e-2, True)
+    assert (found["n"].low, found["n"].high, found["n"].step) == (4, 16, 4)
+    assert isinstance(found["w"], optuna.distributions.IntDistribution)
+    assert found["recipe"].choices == ("blur", "sharpen")
+    assert not found["d"].log
+
+
+def test_a_value_reads_back_as_itself() -> None:
+    trial = optuna.create_study().ask()
+    (parameter,), _ = split(["lr=tag(log,interval(1e-4,1e-2))"])
+    assert float(parameter.suggest(trial)) == trial.params["lr"]
+
+
+def test_a_condition_decides_whether_a_parameter_is_there() -> None:
+    entries = {
+        "optim": "choice(sgd,adamw)",
+        "decay": {"values": "interval(0,1)", "when": "optim=adamw"},
+    }
+    parameters, _ = split([], entries)
+    for optim, keys in (("sgd", {"optim"}), ("adamw", {"optim", "decay"})):
+        study = optuna.create_study()
+        study.enqueue_trial({"optim": optim})
+        assert set(space.suggest(parameters, study.ask())) == keys
+    jobs = space.probes(parameters, ["epochs=3"])
+    assert ["epochs=3", "optim=adamw", "decay=1.0"] in jobs
+    assert ["epochs=3", "optim=sgd"] in jobs
+
+
+def test_the_command_line_takes_the_place_of_yaml() -> None:
+    entries = {"lr": "interval(0,1)", "n": "range(1,3)"}
+    parameters, fixed = split(["lr=0.5", "n=range(1,9)"], entries)
+    assert fixed == ["lr=0.5"]
+    assert [parameter.text for parameter in parameters] == ["range(1,9)"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"lr": "0.1"}, "lr=0.1: a search needs choice"),
+        ({"lr": "tag(log,interval(0,1))"}, "two positive ends"),
+        ({"lr": "interval(1"}, "cannot be read"),
+        ({"lr": {"when": "a=b"}}, "lr needs values"),
+        ({"lr": {"values": "interval(0,1)", "when": "optim=sgd"}}, "must be a parameter above it"),
+        ({"aug": "glob(x*)"}, "no value at all"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(entries: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("(", r"\(")):
+        split([], entries)

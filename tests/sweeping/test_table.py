@@ -1,0 +1,26 @@
+"""The table of a sweep."""
+
+from fmask.sweeping.job import JobResult
+from fmask.sweeping.table import Row, as_csv, as_markdown, comparison
+
+ROWS = [
+    Row(0, {"aug": "none"}, JobResult("finished", {"found": 15.0, "accuracy": 0.83333333})),
+    Row(1, {"aug": "[a|b]"}, JobResult("failed", error="ValueError: no, never")),
+]
+METRICS = ["found", "accuracy", "precision"]
+
+
+def test_a_column_for_what_there_is() -> None:
+    assert as_csv(ROWS, METRICS) == (
+        "job,aug,status,found,accuracy,error\n"
+        "0,none,finished,15,0.8333,\n"
+        '1,[a|b],failed,,,"ValueError: no, never"\n'
+    )  # fmt: skip
+    assert as_markdown(ROWS, METRICS).splitlines()[-1] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
+
+
+def test_the_figure_has_a_panel_for_each_metric() -> None:
+    figure = comparison(ROWS, METRICS)
+    assert figure is not None
+    assert [axes.get_title() for axes in figure.axes] == ["found", "accuracy"]
+    assert comparison(ROWS[1:], METRICS) is None
