@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import DBAPIError
 
 from fmask.errors import UserError
 from fmask.tracking.provenance import without_secrets
@@ -28,15 +30,24 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         if "://" in storage:
-            # Processes that write to an SQLite file wait for each other, by default not long.
-            arguments = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
-            return RDBStorage(storage, engine_kwargs=arguments)
+            return _open_database(storage)
         return JournalStorage(JournalFileBackend(str(folder / storage)))
     except Exception as error:
         raise UserError(
             f"hydra.sweeper.storage={without_secrets(storage)} cannot be used "
             f"({type(error).__name__}: {str(error).splitlines()[0]}): needed is a path or a database URL."
         ) from error
+
+
+def _open_database(url: str) -> BaseStorage:
+    # Processes that write to an SQLite file wait for each other, by default not long.
+    arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    for _ in range(4):
+        # Of processes that start together on a new database, one makes the tables and the others fail, that once.
+        with suppress(DBAPIError):
+            return RDBStorage(url, engine_kwargs=arguments)
+        time.sleep(0.5)
+    return RDBStorage(url, engine_kwargs=arguments)
 
 
 def open_study(settings: Mapping[str, Any], folder: Path, asks: Mapping[str, Any]) -> tuple[Study, bool]:

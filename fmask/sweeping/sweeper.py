@@ -41,6 +41,8 @@ class ParentSweeper(Sweeper):
             self.run(parser.parse_overrides(arguments))
         except UserError as error:
             sys.exit(f"{Path(sys.argv[0]).name}: {error}")  # here, for Hydra would show a traceback
+        except KeyboardInterrupt:
+            sys.exit(f"{Path(sys.argv[0]).name}: interrupted")
 
     def job(self, task: Task) -> Job:
         """What launchers are given for a task."""

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
@@ -48,7 +48,8 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
     header, lines = cells(rows, metrics)
     table = Table(title=title)
     for name in header:
-        table.add_column(name, justify="right" if name in metrics or name == "job" else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in metrics or name == "job" else "left"
+        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=name in ("job", "status"))
     for line in lines:
         table.add_row(*line)
     return table
@@ -88,9 +89,10 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
         bars = axes.barh(range(len(rows)), values, color="#0072B2")
         axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
         axes.set_title(name, fontsize=10)
+        axes.tick_params(labelsize=8)
         axes.margins(x=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    places[0].set_yticks(range(len(rows)), labels, fontsize=8)
+    places[0].set_yticks(range(len(rows)), labels)
     places[0].invert_yaxis()
     for axes in places[len(known) :]:
         axes.set_axis_off()

@@ -69,6 +69,8 @@ def start(
             active = mlflow.start_run(
                 resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False
             )
+            if "failure" in active.data.tags:  # of the time before
+                mlflow.delete_tag("failure")
         run = Run(active.info, uri, output_dir)
         monitor = SystemMetricsMonitor(run.id, tracking_uri=uri)  # by hand: MLflow leaves it running if ending fails
         try:

@@ -8,24 +8,24 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+import pytest
 from optuna.trial import TrialState
 from toys import artifacts, lines
 
 from fmask import tracking
+from fmask.sweeping.study import open_storage
 
 Swept = Callable[..., tuple[int, str]]
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.maximize=[value]", "hydra.sweeper.watch=val")
 IN_PROCESS = "hydra/launcher=basic"
 
 
-def load(study: str) -> optuna.Study:
-    return optuna.load_study(study_name=study, storage=JournalStorage(JournalFileBackend("sweeps.journal")))
+def load(study: str, storage: str = "sweeps.journal") -> optuna.Study:
+    return optuna.load_study(study_name=study, storage=open_storage(storage, Path.cwd()))
 
 
-def finished(study: str) -> list[optuna.trial.FrozenTrial]:
-    return load(study).get_trials(states=(TrialState.COMPLETE,))
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return study.get_trials(states=(TrialState.COMPLETE,))
 
 
 def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess], swept: Swept, store: Path) -> None:
@@ -36,13 +36,13 @@ def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess],
         time.sleep(0.05)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    before = {trial.number: trial.params for trial in finished("killed")}
+    before = {trial.number: trial.params for trial in finished(load("killed"))}
     assert sorted(before) == [0, 1]
 
     code, output = swept(*command)
     assert code == 0, output
     trials = load("killed").get_trials()
-    assert len(finished("killed")) == 6
+    assert len(finished(load("killed"))) == 6
     assert [trial.number for trial in trials if trial.state != TrialState.COMPLETE] == [2]
     again = next(trial for trial in trials if trial.user_attrs.get("instead_of") == 2)
     assert again.params == trials[2].params
@@ -56,13 +56,15 @@ def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess],
     assert [line.split(",")[0] for line in table.splitlines()] == ["job", "0", "1", "3", "4", "5", "6"]
 
 
-def test_two_processes_share_a_study(start: Callable[..., BaseProcess], store: Path) -> None:
-    command = (*SEARCH, IN_PROCESS, "study=shared", "x=interval(0,10)", "pause=0.3", "hydra.sweeper.trials=8")
+@pytest.mark.parametrize("storage", ["sweeps.journal", "sqlite:///studies.db"])
+def test_two_processes_share_a_study(start: Callable[..., BaseProcess], store: Path, storage: str) -> None:
+    where = f"hydra.sweeper.storage='{storage}'"
+    command = (*SEARCH, IN_PROCESS, where, "study=shared", "x=interval(0,10)", "pause=0.3", "hydra.sweeper.trials=8")
     processes = [start(*command) for _ in range(2)]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    trials = finished("shared")
+    trials = finished(load("shared", storage))
     assert len(trials) == 8
     assert len({trial.user_attrs["worker"]["pid"] for trial in trials}) == 2
     assert len(lines(store / "done.txt")) == len(set(lines(store / "done.txt"))) == 8
