@@ -2,11 +2,11 @@
 
 
 class UserError(Exception):
-    """A mistake in what the user gave, meant to be read by a person: one sentence that names the thing, what was found and what is allowed.
+    """A mistake in what the user gave: one sentence that names the thing, what was found and what is allowed.
 
     Command-line entry points print the sentence and exit with status 2; library users may catch it.
     """
 
 
-class Pruned(Exception):
+class Pruned(Exception):  # noqa: N818 - no error
     """A run is stopped early, on purpose: what it shows so far is not worth the time to its end."""
