@@ -5,29 +5,21 @@ is read from the folder FMASK_PARITY. All weights follow from their names (`gold
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import golden
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
+from stages import stages_of
 
 from fmask.model import geometry, mask_rcnn, rpn, weights
 from fmask.model.config import ModelConfig, Regions
 from fmask.model.detector import Detector, mold
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
-
-SIZE = 128
-LAST_BLOCKS = {"resnet50": ("2c", "3d", "4f", "5c"), "resnet101": ("2c", "3d", "4w", "5c")}
-BORDER = 1 - 1e-6
-"""Whether the last line of a region that ends where the image ends is pooled or zero is in the reference decided by
-rounding; here it is always pooled. So regions at the border may differ in what follows from pooling."""
-
-Arrays = Mapping[str, np.ndarray]
 
 
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
@@ -49,39 +41,11 @@ def recorded(name: str) -> Arrays:
         return dict(file)
 
 
-def formula() -> np.ndarray:
-    """The image given by formula, uint8 (200, 150, 3)."""
-    y, x = np.mgrid[:200, :150].astype(np.float64)
-    channels = [
-        127.5 + 80 * np.sin(x / (7 + 3 * c) + c) * np.cos(y / (11 - 2 * c)) + 40 * np.sign(np.sin((x + y) / (17 + c)))
-        for c in range(3)
-    ]
-    return np.rint(np.clip(np.stack(channels, axis=-1), 0, 255)).astype(np.uint8)
-
-
-def assert_near(found: np.ndarray, expected: np.ndarray, name: str) -> None:
-    error = np.abs(found - expected) / np.abs(expected).mean()
-    assert error.max() <= 1e-3, name
-    assert np.median(error) <= 1e-4, name
-
-
-def distances(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """The largest difference between the rows of each pair: (found, expected)."""
-    return np.abs(found[:, None] - expected[None]).max(axis=-1)
-
-
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
     """Detections (D, 6) as the reference lists them: box, class, score."""
     unit_window = ops.convert_to_tensor(geometry.normalise(window, SIZE, SIZE)[None])
     boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
-
-
-def lost(found: np.ndarray, expected: np.ndarray) -> int:
-    """How many of the expected detections are not among those found; there are as many of them."""
-    found, expected = found[found[:, 4] > 0], expected[expected[:, 4] > 0]
-    assert len(found) == len(expected)
-    return int((distances(found, expected).min(axis=0) > 1e-4).sum())
 
 
 def propose(network: MaskRCNN, logits: Any, deltas: Any, keep: int) -> Any:
@@ -90,48 +54,10 @@ def propose(network: MaskRCNN, logits: Any, deltas: Any, keep: int) -> Any:
 
 
 def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
-    with np.load(Path(__file__).with_name("formula_cal.npz")) as file:
-        np.testing.assert_array_equal(formula()[100, 75], file["image_100_75"])
-        own = f"{network.backbone}/"
-        expected = {name.removeprefix(own): file[name] for name in file.files if name.startswith(own)}
-
-    def check(name: str, values: Any, rows: np.ndarray | None = None) -> None:
-        """Compares recorded samples; `rows` (R,) bool chooses the regions, the second axis, that are compared."""
-        array = np.asarray(values)
-        assert array.shape == tuple(expected[f"{name}/shape"])
-        index = expected[f"{name}/index"]
-        chosen = slice(None) if rows is None else rows[np.unravel_index(index, array.shape)[1]]
-        assert_near(array.reshape(-1)[index][chosen], expected[f"{name}/value"][chosen], name)
-
     molded = mold(formula(), SIZE, smooth=False)
-    np.testing.assert_array_equal(molded.window, expected["window"][0])
+    expected = recorded_on_formula(network.backbone)
     assert (molded.image - np.array(PIXEL_MEAN)).mean() == pytest.approx(float(expected["molded_mean"]), rel=1e-9)
-
-    trunk = network.trunk
-    blocks = [trunk.get_layer(f"res{block}_out").output for block in LAST_BLOCKS[network.backbone]]
-    stages = keras.Model(trunk.input, [blocks, *trunk.output])
-    features, pyramid, rpn_logits, rpn_deltas = stages(ops.convert_to_tensor(molded.image[None]))
-    for level, feature in enumerate(features, start=2):
-        check(f"C{level}", feature)
-    for level, feature in enumerate(pyramid, start=2):
-        check(f"P{level}", feature)
-    check("rpn_class", ops.softmax(rpn_logits))
-    check("rpn_bbox", rpn_deltas)
-
-    regions = propose(network, rpn_logits, rpn_deltas, network.config.proposals.detect)
-    assert distances(np.asarray(regions)[0], expected["rpn_rois"]).min(axis=0).max() < 1e-4
-
-    logits, deltas = network.classify(pyramid, regions, SIZE)
-    inside = (np.asarray(regions)[0, :, 2:] < BORDER).all(axis=1)
-    assert inside.mean() > 0.7
-    check("mrcnn_class", ops.softmax(logits), inside)
-    check("mrcnn_bbox", deltas, inside)
-
-    network.config.detection.floor = 0.0
-    found = select(network, regions, logits, deltas, molded.window)
-    assert lost(found, expected["detections"]) <= 5  # those that a region at the border became, or suppressed
-    boxes = ops.convert_to_tensor(expected["detections"][None, :, :4])
-    check("mrcnn_mask", ops.sigmoid(network.segment(pyramid, boxes, SIZE)))
+    assert_stages(stages_of(network), expected)
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)

@@ -1,0 +1,64 @@
+"""On Keras' JAX backend the network computes what it computes on TensorFlow, which need not be installed then."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference import Arrays, assert_near, assert_stages, distances, recorded_on_formula
+from stages import TRAINED, by_rule, losses_of, stages_of
+
+pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed: uv sync installs it")
+
+HERE = Path(__file__).parent
+COMPUTE = """
+import sys
+class NoTensorFlow:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoTensorFlow())
+import fmask.serving, fmask.training, keras, numpy, stages
+numpy.savez(sys.argv[1], backend=keras.backend.backend(), **stages.everything())
+"""
+
+
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
+    path = tmp_path_factory.mktemp("jax") / "outputs.npz"
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of the time is compilation
+        "PYTHONPATH": f"{HERE.parents[1]}:{HERE}",
+    }
+    command = [sys.executable, "-c", COMPUTE, str(path)]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(path) as file:
+        assert file["backend"] == "jax"
+        return dict(file)
+
+
+def test_every_stage_is_the_references(on_jax: Arrays) -> None:
+    assert_stages(on_jax, recorded_on_formula("resnet50"))
+
+
+def test_every_stage_is_tensorflows(on_jax: Arrays) -> None:
+    found = stages_of(by_rule())
+    assert found.keys() < on_jax.keys()
+    for name in found.keys() - {"rpn_rois", "mrcnn_class", "mrcnn_bbox", "detections"}:
+        assert_near(on_jax[name], found[name], name)
+    for name in ("rpn_rois", "detections"):  # as sets: scores that differ in their last digit may change places
+        between = distances(on_jax[name][0], found[name][0])
+        assert max(between.min(axis=0).max(), between.min(axis=1).max()) < 1e-4, name
+
+
+@pytest.mark.parametrize("optimizer", TRAINED)
+def test_training_has_tensorflows_losses(on_jax: Arrays, optimizer: str) -> None:
+    found = losses_of(optimizer)
+    np.testing.assert_allclose(on_jax[optimizer], found, rtol=1e-3, atol=1e-5)
+    assert np.abs(found[1] - found[0]).max() > 1e-2  # the first step has changed the network
