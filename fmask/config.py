@@ -203,7 +203,7 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     groups = {
-        folder.name: sorted(file.stem for file in folder.glob("**/*.yaml"))
+        folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.glob("**/*.yaml"))
         for folder in conf.iterdir()
         if folder.is_dir()
     }

@@ -123,8 +123,12 @@ class Detector:
         Raises:
             UserError: the file cannot be written; nothing is left behind then.
         """
-        recipe = {"backbone": self.network.backbone, "model": asdict(self.network.config)}
-        recipe |= {"size": self.size, "smooth": self.smooth}
+        recipe = {
+            "backbone": self.network.backbone,
+            "model": asdict(self.network.config),
+            "size": self.size,
+            "smooth": self.smooth,
+        }
         weights.export(self.network, path, {"fmask": json.dumps(recipe)})
 
     @classmethod

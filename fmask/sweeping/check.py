@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from fmask.config import check_overrides
 from fmask.errors import UserError
 from fmask.sweeping import space
+from fmask.sweeping.config import register
 from fmask.sweeping.grid import combinations
 
 _PLUGINS = {
@@ -23,6 +24,7 @@ def check(conf: Path, name: str, overrides: list[str]) -> None:
     Raises:
         UserError: naming the key, what was given and what is allowed.
     """
+    register()
     for override in overrides:
         chosen = override.removeprefix("hydra/launcher=")
         if chosen != override and chosen in _PLUGINS:

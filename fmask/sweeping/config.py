@@ -1,10 +1,17 @@
 """Settings of sweepers and launchers, `hydra.sweeper.*` and `hydra.launcher.*`, made known to Hydra."""
 
+import sys
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
+MODULE = "hydra_plugins.fmask"
 METRICS = ["found", "found_wrongly", "missed", "accuracy", "precision", "mask_ap50", "cpu_seconds"]
 
 
@@ -56,7 +63,24 @@ class LocalConf:
 
 
 def register() -> None:
-    """Makes the choices `hydra/sweeper=grid`, `hydra/sweeper=optuna` and `hydra/launcher=local` known to Hydra."""
+    """Makes the choices `hydra/sweeper=grid`, `hydra/sweeper=optuna` and `hydra/launcher=local` known to Hydra.
+
+    Hydra takes plugins only from modules below `hydra_plugins`, by import. Ours is made here, not found in a folder.
+    """
+    from fmask.sweeping.grid import GridSweeper
+    from fmask.sweeping.launcher import LocalLauncher
+    from fmask.sweeping.search import OptunaSweeper
+
+    if MODULE in sys.modules:
+        return
+    name, _, child = MODULE.partition(".")
+    package = import_module(name) if find_spec(name) else module_from_spec(ModuleSpec(name, None, is_package=True))
+    module = ModuleType(MODULE)
+    sys.modules.update({name: package, MODULE: module})
+    setattr(package, child, module)
+    for plugin in (GridSweeper, OptunaSweeper, LocalLauncher):
+        setattr(module, plugin.__name__, plugin)
+        Plugins.instance().register(plugin)
     store = ConfigStore.instance().store
     store(group="hydra/sweeper", name="grid", node=GridConf, provider="fmask")
     store(group="hydra/sweeper", name="optuna", node=SearchConf, provider="fmask")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import hydra
 
+from fmask.sweeping.config import register
 from fmask.sweeping.job import Task
 
 
@@ -15,4 +16,5 @@ def main(task: Task, conf: Path, name: str) -> None:
         conf: folder with the configuration.
         name: the configuration in it that jobs start from.
     """
+    register()
     hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=name)(task)()
