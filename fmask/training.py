@@ -72,6 +72,8 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
             found = detect(detector, dataset, split)
             scores[split] = score(dataset, split, found, config.min_confidence)
             _log_scores(run, dataset, split, found, scores[split], config.min_confidence)
+            if config.schedule.parts:
+                _log_part(run, list(config.schedule.parts)[-1], split, scores[split], config.min_confidence)
         run.log_scores(scores["test"][config.min_confidence].metrics())
         run.log_figure(figures.loss_curves(history), "figures/losses.png")
         for name in ("last", "best"):
@@ -136,11 +138,10 @@ def fit(
         epochs, start = epochs + part.epochs, start + part.epochs * part.steps * part.batch
         for loss, values in fitted.history.items():
             history[loss] += values
-        if len(parts) > 1:
+        if name != list(parts)[-1]:  # the last part's scores are the run's
             for split in ("val", "test"):
                 at = score(dataset, split, detect(detector, dataset, split), config.min_confidence)
-                run.log_scores(at[config.min_confidence].metrics(), prefix=f"{name}/{split}")
-                run.log_json({f"{key:g}": value.to_json() for key, value in at.items()}, f"scores/{name}/{split}.json")
+                _log_part(run, name, split, at, config.min_confidence)
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
     return history
 
@@ -181,6 +182,12 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
     one_pass = -(-len(samples["val"]) // part.batch)
     checks = of_any(samples["val"], size=part.fit, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
     return train, checks
+
+
+def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
+    """Logs what one part of a schedule led to."""
+    run.log_scores(scores[min_confidence].metrics(), prefix=f"{name}/{split}")
+    run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 
 def _log_scores(

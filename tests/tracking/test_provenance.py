@@ -17,7 +17,6 @@ def test_values_are_short_and_as_in_yaml() -> None:
     config = {"on": True, "none": None, "lr": 1e-05, "scales": [8, 16], "parts": [{"lr": 0.1}], "path": Path("a/b")}
     assert flatten(config) == {
         "on": "true",
-        "none": "null",
         "lr": "1e-05",
         "scales": "[8,16]",
         "parts": '[{"lr":0.1}]',
