@@ -98,7 +98,8 @@ def test_a_run_leaves_everything_in_mlflow(
     assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
     assert set(run.datasets) == {"train", "val", "test"}
     artifacts = {
-        "config.yaml", "weights/start.json", "scores/one/test.json", "environment.txt", "weights/last.h5", "weights/best.h5",
+        "config.yaml", "weights/start.json", "scores/one/test.json", "environment.txt",
+        "weights/last.h5", "weights/best.h5",
         "scores/test_at_0.5.json", "scores/test_at_0.9.json", "scores/val_at_0.5.json",
         "figures/losses.png", "figures/val_mask_ap50.png", "figures/test_confusion_matrix.png",
         "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",

@@ -18,7 +18,8 @@ def flatten(config: Mapping[str, Any]) -> dict[str, str]:
 
     A group that has a `name` stands under its own key with that name, its other keys beside it:
     `{"backbone": {"name": "resnet50", "depth": 50}}` gives `backbone=resnet50` and `backbone.depth=50`.
-    What is null is left out. Values are as in YAML, lists in one line without blanks; beyond 500 characters they end in an ellipsis.
+    What is null is left out. Values are as in YAML, lists in one line without blanks; beyond 500 characters they end
+    in an ellipsis.
     """
     return {key: shortened(without_secrets(_compact(value))) for key, value in _leaves(config, "") if value is not None}
 
