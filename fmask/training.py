@@ -74,7 +74,6 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
             _log_scores(run, dataset, split, found, scores[split], config.min_confidence)
             if config.schedule.parts:
                 _log_part(run, list(config.schedule.parts)[-1], split, scores[split], config.min_confidence)
-        run.log_scores(scores["test"][config.min_confidence].metrics())
         run.log_figure(figures.loss_curves(history), "figures/losses.png")
         for name in ("last", "best"):
             run.log_file(output_dir / f"{name}.h5", "weights")
@@ -198,11 +197,11 @@ def _log_scores(
     scores: dict[float, Scores],
     min_confidence: float,
 ) -> None:
-    """Logs a split's scores, and figures at one confidence."""
+    """Logs a split's scores, those of test under plain names, and figures at one confidence."""
     for threshold, at in scores.items():
         run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics(), prefix=split)
+    run.log_scores(chosen.metrics(), prefix=None if split == "test" else split)
     run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
     if split == "test":

@@ -92,7 +92,7 @@ def test_a_run_leaves_everything_in_mlflow(
     assert {key: run.params[key] for key in expected} == expected
     logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
     assert logged <= set(run.metrics)
-    assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "test/mask_ap50"} <= set(run.metrics)
+    assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "val/mask_ap50"} <= set(run.metrics)
     assert {"one/val/mask_ap50", "one/test/accuracy", "two/test/accuracy"} <= set(run.metrics)
     assert run.metrics["two/test/missed"] == run.metrics["missed"]
     assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
