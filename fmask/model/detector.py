@@ -20,6 +20,9 @@ from fmask.model import geometry, weights
 from fmask.model.config import ModelConfig
 from fmask.model.mask_rcnn import Detect, MaskRCNN
 
+REGIONS_AT_ONCE = 1000
+"""In detection; pooled from 256 channels, they and what is made of them take about a gigabyte."""
+
 
 @dataclass(frozen=True)
 class Mold:
@@ -94,8 +97,12 @@ class Detector:
         """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
         return self.detect_all([image], batch=1)[0]
 
-    def detect_all(self, images: Sequence[np.ndarray], batch: int = 8) -> list[Detections]:
-        """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size."""
+    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
+        """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size.
+
+        `batch` photos go through the network together; unless said, as many as memory is made for.
+        """
+        batch = batch or max(1, REGIONS_AT_ONCE // self.network.config.proposals.detect)
         found: list[Detections] = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]

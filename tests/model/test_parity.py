@@ -17,9 +17,12 @@ from reference import SIZE, Arrays, assert_stages, distances, formula, lost, rec
 from stages import stages_of
 
 from fmask.model import geometry, mask_rcnn, rpn, weights
-from fmask.model.config import ModelConfig, Regions
+from fmask.model.anchors import pyramid_anchors
+from fmask.model.config import Anchors, ModelConfig, Regions
 from fmask.model.detector import Detector, mold
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
+
+REFERENCE = Anchors()
 
 
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
@@ -87,6 +90,18 @@ def test_the_final_answer_on_a_photo(network: MaskRCNN) -> None:
     np.testing.assert_allclose(found.scores[order], file["unmold_scores"], atol=1e-5)
     shared, either = found.masks[order] & masks, found.masks[order] | masks
     assert (shared.sum(axis=(1, 2)) >= 0.999 * either.sum(axis=(1, 2))).all()
+
+
+def test_anchors_are_matched_as_recorded() -> None:
+    file = recorded("train_resnet50_cal.npz")
+    anchors = pyramid_anchors(SIZE, REFERENCE.scales, REFERENCE.ratios, REFERENCE.offset)
+    noise = np.random.default_rng(0).uniform(size=(1, len(anchors))).astype(np.float32)
+    boxes, class_ids = file["in/gt_boxes"].astype(np.float32), file["in/gt_class_ids"].astype(np.int32)
+    match, _ = rpn.rpn_targets(anchors, boxes, class_ids, noise)
+    match, expected = ops.convert_to_numpy(match)[0], file["in/rpn_match"][0, :, 0]
+    # Which background anchors are drawn is chance, there as here; how many, and the objects' anchors, is not.
+    np.testing.assert_array_equal(match == 1, expected == 1)
+    assert (match == -1).sum() == (expected == -1).sum()
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
