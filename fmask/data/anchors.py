@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from sklearn.cluster import KMeans
 
-from fmask.data.samples import extents
+from fmask.data.outlines import extents
 from fmask.data.via import Photo
 from fmask.errors import UserError
 

@@ -1,6 +1,7 @@
 """VIA's shapes as polygons: (n, 2) float64, x then y, in pixels, where (x, y) is the centre of column x, row y."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,9 @@ def _ellipse(x: float, y: float, rx: float, ry: float, theta: float) -> np.ndarr
     along, across = rx * np.cos(turn), ry * np.sin(turn)
     cos, sin = math.cos(theta), math.sin(theta)
     return np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
+
+
+def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
+    """The boxes (n, 4) around polygons whose points are pixel centres: y1, x1, y2, x2 with exclusive ends."""
+    boxes = [np.r_[polygon.min(axis=0), polygon.max(axis=0)][[1, 0, 3, 2]] + 0.5 for polygon in polygons]
+    return np.array(boxes, np.float32).reshape(-1, 4)

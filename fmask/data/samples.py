@@ -14,6 +14,7 @@ import skimage.draw
 
 from fmask.data import augment
 from fmask.data.jitter import Jitter, recolour, view
+from fmask.data.outlines import extents
 from fmask.data.resize import resize
 from fmask.data.via import Photo, load_image
 
@@ -138,12 +139,6 @@ def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.
     mask = np.zeros((side, side), bool)
     mask[skimage.draw.polygon(rows, columns, mask.shape)] = True
     return mask
-
-
-def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
-    """The boxes (n, 4) around polygons whose points are pixel centres: y1, x1, y2, x2 with exclusive ends."""
-    boxes = [np.r_[polygon.min(axis=0), polygon.max(axis=0)][[1, 0, 3, 2]] + 0.5 for polygon in polygons]
-    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def stack(samples: list[dict[str, np.ndarray]], slots: int) -> dict[str, np.ndarray]:
