@@ -12,6 +12,7 @@ from fmask.data.jitter import Jitter
 from fmask.data.photos import SPLITS, photos_root
 from fmask.errors import UserError
 from fmask.model.config import CHOICES, LAYERS, ModelConfig
+from fmask.model.precision import fastest
 from fmask.pretrained import coco_file, find_weights
 
 
@@ -186,6 +187,7 @@ def register() -> None:
     for name, choose in {
         "installed_data": lambda: "photos" if photos_root() else "rendered",
         "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
+        "fastest_precision": fastest,
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from fmask.model.precision import POLICIES
+
 
 @dataclass
 class Anchors:
@@ -97,6 +99,8 @@ class LossWeights:
 class ModelConfig:
     """Everything that decides a Mask R-CNN's layers and arithmetic, but for its backbone."""
 
+    precision: str = "fp32"
+    """Of layers: fp32 | bf16, which processors that have it do in half the time. Weights, boxes and losses are fp32."""
     norm: str = "frozen"
     """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in
     backbone and pyramid, none in the heads | group: group normalisation there, the same at any batch size."""
@@ -115,6 +119,7 @@ LAYERS = ("all", "3+", "4+", "5+", "heads")
 """Which layers train: all, those from a stage of the backbone on, or only what comes after the backbone."""
 
 CHOICES = {
+    "precision": tuple(POLICIES),
     "norm": ("frozen", "batch", "group"),
     "regions.pooling": ("crop", "align"),
     "regions.rounding": ("round", "floor"),

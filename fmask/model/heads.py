@@ -13,7 +13,10 @@ from fmask.model.types import Tensor
 
 
 def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -> tuple[KerasTensor, KerasTensor]:
-    """Logits (B, A, 2), background first, and deltas (B, A, 4) for the anchors of all levels, by one head."""
+    """Logits (B, A, 2), background first, and deltas (B, A, 4) for the anchors of all levels, by one head.
+
+    What the three networks here put out is float32 whatever the precision inside: exponentials and boxes need it.
+    """
     shared = layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
     class_raw = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")
     bbox_pred = layers.Conv2D(4 * anchors_per_cell, 1, name="rpn_bbox_pred")
@@ -22,7 +25,7 @@ def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -
         hidden = shared(feature)
         logits.append(layers.Reshape((-1, 2))(class_raw(hidden)))
         deltas.append(layers.Reshape((-1, 4))(bbox_pred(hidden)))
-    return layers.Concatenate(axis=1)(logits), layers.Concatenate(axis=1)(deltas)
+    return tuple(layers.Concatenate(axis=1, dtype="float32")(parts) for parts in (logits, deltas))
 
 
 def box_head(pool: int, channels: int, width: int, classes: int, norm: Norm) -> keras.Model:
@@ -33,9 +36,9 @@ def box_head(pool: int, channels: int, width: int, classes: int, norm: Norm) -> 
         x = _head_norm(x, f"mrcnn_class_bn{index}", norm)
         x = layers.ReLU()(x)
     x = layers.Reshape((width,))(x)
-    logits = layers.Dense(classes, name="mrcnn_class_logits")(x)
-    deltas = layers.Dense(4 * classes, name="mrcnn_bbox_fc")(x)
-    return keras.Model(pooled, [logits, layers.Reshape((classes, 4))(deltas)], name="box_head")
+    logits = layers.Dense(classes, name="mrcnn_class_logits", dtype="float32")(x)
+    deltas = layers.Dense(4 * classes, name="mrcnn_bbox_fc", dtype="float32")(x)
+    return keras.Model(pooled, [logits, layers.Reshape((classes, 4), dtype="float32")(deltas)], name="box_head")
 
 
 class WholeConv2D(layers.Conv2D):
@@ -61,7 +64,8 @@ def mask_head(pool: int, channels: int, width: int, convs: int, classes: int, no
     x = layers.Conv2DTranspose(
         width, 2, 2, activation="relu", name="mrcnn_mask_deconv", kernel_initializer=norm.initializer
     )(x)
-    return keras.Model(pooled, layers.Conv2D(classes, 1, name="mrcnn_mask")(x), name="mask_head")
+    logits = layers.Activation("linear", dtype="float32")(layers.Conv2D(classes, 1, name="mrcnn_mask")(x))
+    return keras.Model(pooled, logits, name="mask_head")
 
 
 def _head_norm(x: KerasTensor, name: str, norm: Norm) -> KerasTensor:

@@ -14,6 +14,7 @@ from fmask.model.config import CLASSES, ModelConfig
 from fmask.model.fpn import feature_pyramid
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
+from fmask.model.precision import layers_in
 from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
 from fmask.model.types import Tensor
@@ -35,14 +36,16 @@ class MaskRCNN(keras.Model):
         self.backbone, self.config = backbone, config
         norm, widths, regions = Norm(config.norm), config.widths, config.regions
 
-        image = keras.Input((None, None, 3), name="image")
-        centred = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre")(image)
-        pyramid = feature_pyramid(resnet(centred, backbone, norm), widths.fpn, norm)
-        self.trunk = keras.Model(
-            image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
-        )
-        self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, CLASSES, norm)
-        self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm)
+        with layers_in(config.precision):
+            image = keras.Input((None, None, 3), name="image")
+            # In float32: a photo's 256 levels are more than bf16 has once a mean is taken from them.
+            centre = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre", dtype="float32")
+            pyramid = feature_pyramid(resnet(centre(image), backbone, norm), widths.fpn, norm)
+            self.trunk = keras.Model(
+                image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
+            )
+            self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, CLASSES, norm)
+            self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm)
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
         self.built = True

@@ -13,6 +13,7 @@ import it when they are called.
 from fmask.tracking.finished import (
     WEIGHTS_ARTIFACT,
     RunInfo,
+    download_model,
     download_weights,
     end_abandoned,
     find_run,
@@ -29,6 +30,7 @@ __all__ = [
     "WEIGHTS_ARTIFACT",
     "Run",
     "RunInfo",
+    "download_model",
     "download_weights",
     "end_abandoned",
     "find_run",

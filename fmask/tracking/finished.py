@@ -7,9 +7,22 @@ from typing import Any
 
 from fmask.errors import UserError
 from fmask.tracking.provenance import without_secrets
-from fmask.tracking.store import import_mlflow, prepare_store, refusals_as_user_errors, sqlite_file, tracking_uri
+from fmask.tracking.store import (
+    import_mlflow,
+    prepare_store,
+    reason,
+    refusals_as_user_errors,
+    sqlite_file,
+    tracking_uri,
+)
 
 WEIGHTS_ARTIFACT = "weights/best.h5"
+
+_RANKED = {
+    "latest": ("", "attributes.start_time DESC"),
+    "best": (" and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
+}
+"""Words for a run: what it must have beside an end, and what it is first by."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,8 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or `latest`: the newest finished one of all experiments.
+    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments: `latest`, the newest, or
+    `best`, the one with the highest `val/mask_ap50`.
 
     Raises:
         UserError: there is no such run, or no store.
@@ -41,15 +55,16 @@ def find_run(reference: str) -> RunInfo:
     run_id = reference.removeprefix("runs:/").strip("/")
     client = _client()
     with refusals_as_user_errors():
-        if run_id != "latest":
+        if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
+        condition, order = _RANKED[run_id]
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        newest = client.search_runs(
-            experiments, "attributes.status = 'FINISHED'", max_results=1, order_by=["attributes.start_time DESC"]
+        first = client.search_runs(
+            experiments, f"attributes.status = 'FINISHED'{condition}", max_results=1, order_by=[order]
         )
-    if not newest:
+    if not first:
         raise UserError(f"{without_secrets(tracking_uri())} holds no finished run yet.")
-    return _as_info(client, newest[0])
+    return _as_info(client, first[0])
 
 
 def find_runs(experiment: str) -> list[RunInfo]:
@@ -84,6 +99,26 @@ def download_weights(reference: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
     except Exception as error:
         raise UserError(f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}.") from error
+
+
+def download_model(reference: str) -> Path:
+    """The network inside an MLflow model, `models:/NAME/VERSION` or `models:/NAME@ALIAS`, as a local file.
+
+    Raises:
+        UserError: there is no such model, or it holds no network of ours.
+    """
+    _client()  # says it where there is no store
+    mlflow = import_mlflow()
+    mlflow.set_tracking_uri(tracking_uri())
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(reference))
+    except Exception as error:
+        store = without_secrets(tracking_uri())
+        raise UserError(f"{store} holds no model {reference!r} ({reason(error)}).") from error
+    networks = sorted((folder / "artifacts").glob("*.h5"))
+    if len(networks) != 1:
+        raise UserError(f"The MLflow model {reference!r} holds {len(networks)} networks; one of fmask's holds one.")
+    return networks[0]
 
 
 def read_json(run: RunInfo, path: str) -> Any | None:

@@ -1,30 +1,12 @@
-"""The `fmask` command."""
+"""Commands about data sets and what is installed: check, anchors, install."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from fmask.cli.app import app, install_app
 from fmask.errors import UserError
-
-app = typer.Typer(
-    help="Find and segment worn face masks and hats.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-install_app = typer.Typer(help="Fetch photos and weights, once, with their digests checked.", no_args_is_help=True)
-app.add_typer(install_app, name="install")
-
-
-def main() -> None:
-    """Run the command; a `UserError` becomes one line and exit status 2."""
-    try:
-        app()
-    except UserError as error:
-        print(f"fmask: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 @app.command()
@@ -61,40 +43,6 @@ def anchors(
     if "train" not in dataset.splits:
         raise UserError(f"{folder} has no folder train.")
     print_anchors(fit_anchors(dataset.splits["train"].photos, fit), Console())
-
-
-@app.command()
-def table(
-    study: Annotated[
-        str | None, typer.Argument(help="MLflow experiment, by default fmask: the `study` of runs.")
-    ] = None,
-    from_file: Annotated[Path | None, typer.Option("--from", help="Take the runs from a file of --save-runs.")] = None,
-    data: Annotated[str | None, typer.Option(help="Only runs on this data: NAME, or NAME@DIGEST.")] = None,
-    confidence: Annotated[Literal["0.5", "0.9"], typer.Option(help="Detections scored lower do not count.")] = "0.9",
-    against: Annotated[int, typer.Option(help="Number of the row that the others are compared with.")] = 1,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table's numbers.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw accuracy by row (.png, .svg, .pdf).")] = None,
-    save_runs: Annotated[Path | None, typer.Option(help="Write each object's fate in each run, for --from.")] = None,
-) -> None:
-    """Put a study's runs in one table: a row a setting, seeds pooled, with intervals and exact tests."""
-    from rich.console import Console
-
-    from fmask import studies
-
-    if study and from_file:
-        raise UserError(f"Give one of the two: MLflow's study {study!r}, or the one in {from_file}.")
-    runs = studies.read_runs(from_file) if from_file else studies.collect(study or "fmask")
-    if save_runs:
-        studies.write_runs(runs, save_runs)
-    made = studies.tabulate(runs, float(confidence), against, data)
-    if markdown:
-        studies.write_text(studies.as_markdown(made), markdown)
-    if csv:
-        studies.write_text(studies.as_csv(made), csv)
-    if figure:
-        studies.save(studies.draw(made), figure)
-    studies.show(made, Console())
 
 
 @install_app.command("coco")

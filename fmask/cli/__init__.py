@@ -1,0 +1,18 @@
+"""The `fmask` command: this file is its entry, the others hold its commands, by what they are about."""
+
+import sys
+
+from fmask.cli import data, studies
+from fmask.cli.app import app
+from fmask.errors import UserError
+
+__all__ = ["app", "data", "main", "studies"]
+
+
+def main() -> None:
+    """Run the command; a `UserError` becomes one line and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"fmask: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""Commands about studies: table."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fmask.cli.app import app
+from fmask.errors import UserError
+
+
+@app.command()
+def table(
+    study: Annotated[
+        str | None, typer.Argument(help="MLflow experiment, by default fmask: the `study` of runs.")
+    ] = None,
+    from_file: Annotated[Path | None, typer.Option("--from", help="Take the runs from a file of --save-runs.")] = None,
+    data: Annotated[str | None, typer.Option(help="Only runs on this data: NAME, or NAME@DIGEST.")] = None,
+    confidence: Annotated[Literal["0.5", "0.9"], typer.Option(help="Detections scored lower do not count.")] = "0.9",
+    against: Annotated[int, typer.Option(help="Number of the row that the others are compared with.")] = 1,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table's numbers.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw accuracy by row (.png, .svg, .pdf).")] = None,
+    save_runs: Annotated[Path | None, typer.Option(help="Write each object's fate in each run, for --from.")] = None,
+) -> None:
+    """Put a study's runs in one table: a row a setting, seeds pooled, with intervals and exact tests."""
+    from rich.console import Console
+
+    from fmask import studies
+
+    if study and from_file:
+        raise UserError(f"Give one of the two: MLflow's study {study!r}, or the one in {from_file}.")
+    runs = studies.read_runs(from_file) if from_file else studies.collect(study or "fmask")
+    if save_runs:
+        studies.write_runs(runs, save_runs)
+    made = studies.tabulate(runs, float(confidence), against, data)
+    if markdown:
+        studies.write_text(studies.as_markdown(made), markdown)
+    if csv:
+        studies.write_text(studies.as_csv(made), csv)
+    if figure:
+        studies.save(studies.draw(made), figure)
+    studies.show(made, Console())

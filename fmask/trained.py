@@ -1,0 +1,46 @@
+"""A trained network, found by the name that a person has for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmask import tracking
+from fmask.errors import UserError
+
+if TYPE_CHECKING:
+    from fmask.model.detector import Detector
+
+KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
+
+
+def find_network(reference: str) -> Path:
+    """The file of a trained network, which `Detector.load` reads.
+
+    Args:
+        reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run, or
+            `best`, the finished run with the highest validation mask AP50; `models:/NAME/VERSION` or
+            `models:/NAME@ALIAS`, a registered model.
+
+    Raises:
+        UserError: there is nothing of that name.
+    """
+    if reference.startswith("models:/"):
+        return tracking.download_model(reference)
+    path = Path(reference)
+    if path.is_file():
+        return path
+    if path.is_dir() or path.suffix or (path.name != reference and not reference.startswith("runs:/")):
+        raise UserError(f"{reference}: there is no such weight file; a model is {KINDS}.")
+    return tracking.download_weights(reference)
+
+
+def load(reference: str) -> "Detector":
+    """The trained network of that name (see `find_network`), ready to be pointed at photos.
+
+    Raises:
+        UserError: there is none, or its file is damaged.
+    """
+    file = find_network(reference)
+    import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+    from fmask.model.detector import Detector
+
+    return Detector.load(file)

@@ -1,0 +1,69 @@
+"""Layers in bf16 give what those in fp32 give, to bf16's digits; everything else stays float32."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from networks import SIZE, batch, settled, tiny
+
+from fmask.config import Config
+from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.precision import fastest
+from fmask.optimizers import build_optimizer
+
+
+def twins() -> tuple[MaskRCNN, MaskRCNN]:
+    """Two networks of the same weights, one for each precision."""
+    exact, quick = settled(), tiny(precision="bf16")
+    quick.set_weights(exact.get_weights())
+    return exact, quick
+
+
+def test_only_what_layers_compute_changes() -> None:
+    _, quick = twins()
+    pyramid, logits, deltas = quick.trunk(batch()["image"])
+    assert {keras.backend.standardize_dtype(level.dtype) for level in pyramid} == {"bfloat16"}
+    assert logits.dtype == deltas.dtype == "float32"
+    assert {weight.dtype for weight in quick.weights if weight.name != "seed_generator_state"} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"  # of what is made afterwards
+
+
+@pytest.mark.parametrize("norm", ["batch", "frozen", "group"])
+def test_losses_agree_to_bf16s_digits(norm: str) -> None:
+    exact, quick = tiny(norm), tiny(norm, precision="bf16")
+    quick.set_weights(exact.get_weights())
+    # The draw of anchors is the same; that of regions follows the proposals' order, which a few digits change.
+    for name in ("rpn_class_loss", "rpn_bbox_loss"):
+        values = [float(network(batch(), training=True)[name]) for network in (exact, quick)]
+        assert values[1] == pytest.approx(values[0], rel=0.05), name
+        assert values[1] != values[0], "nothing was computed in bf16"
+
+
+def test_it_learns_and_its_file_says_how_it_computes(tmp_path: Path) -> None:
+    network = tiny(precision="bf16")
+    config = Config(epochs=1, batch=2, lr=2e-3, size=SIZE, fit=SIZE, min_confidence=0.5)
+    config.optim.name = "adamw"
+    network.compile(optimizer=build_optimizer(config))
+    losses = [network.train_on_batch(batch(), return_dict=True)["loss"] for _ in range(12)]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    Detector(network, SIZE, True).save(tmp_path / "quick.h5")
+    assert Detector.load(tmp_path / "quick.h5").network.config.precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("text", "precision"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16\nbugs\t\t:\n", "bf16"),
+        ("processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile\n", "bf16"),
+        ("processor\t: 0\nflags\t\t: fpu avx2\nbugs\t\t: avx512_bf16\n", "fp32"),
+        ("", "fp32"),
+        (None, "fp32"),
+    ],
+)
+def test_the_processor_says_which_is_fastest(tmp_path: Path, text: str | None, precision: str) -> None:
+    file = tmp_path / "cpuinfo"
+    if text is not None:
+        file.write_text(text)
+    assert fastest(file) == precision
