@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import skimage.draw
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.errors import UserError
@@ -197,17 +197,28 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         UserError: the file is missing, no whole picture, or larger than `MAX_PIXELS`.
     """
+    return decode(path, str(path), MAX_PIXELS)
+
+
+def decode(file: Path | BinaryIO, name: str, most_pixels: int) -> Image.Image:
+    """A photo as `open_image` has it, from a file or its open contents, which errors call `name`.
+
+    Raises:
+        UserError: it is no whole picture, or has more than `most_pixels` pixels.
+    """
     try:
-        with Image.open(path) as image:
-            _check_readable(image)
+        with Image.open(file) as image:
+            _check_readable(image, most_pixels)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
                 scaled = (np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)
                 return Image.fromarray(scaled).convert("RGB")
             return image if image.mode == "RGB" else image.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} is not a readable photo: its contents are of no picture format.") from error
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise UserError(f"{path} is not a readable photo: {error}.") from error
+        raise UserError(f"{name} is not a readable photo: {error}.") from error
 
 
 def _find_export(folder: Path) -> Path:
@@ -293,9 +304,9 @@ def stays_inside(folder: Path, name: str) -> bool:
     return (folder / name).resolve().is_relative_to(folder.resolve())
 
 
-def _check_readable(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 10**6} megapixels")
+def _check_readable(image: Image.Image, most_pixels: int = MAX_PIXELS) -> None:
+    if image.width * image.height > most_pixels:
+        raise ValueError(f"{image.width} x {image.height} pixels, more than {most_pixels // 10**6} megapixels")
     if image.mode in ("F", "LAB", "HSV"):
         raise ValueError(f"pixels of Pillow's mode {image.mode} have no plain conversion to RGB")
 

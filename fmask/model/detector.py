@@ -1,11 +1,8 @@
-"""From a photo of any size to what is in it, and the file that a trained network travels in.
-
-S is the side of the network's square input, H x W the photo's size.
-"""
+"""From photos of any size to what is in them, and the file that a trained network travels in."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -13,76 +10,15 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from fmask.backend import JIT
-from fmask.data.resize import resize
 from fmask.detections import Detections
 from fmask.errors import UserError
-from fmask.model import geometry, weights
+from fmask.model import weights
 from fmask.model.config import ModelConfig
+from fmask.model.frame import mold, normalise, unmold
 from fmask.model.mask_rcnn import Detect, MaskRCNN
 
 REGIONS_AT_ONCE = 1000
 """In detection; pooled from 256 channels, they and what is made of them take about a gigabyte."""
-
-
-@dataclass(frozen=True)
-class Mold:
-    """A photo brought to the network's frame."""
-
-    image: np.ndarray
-    """float32 (S, S, 3), RGB in 0..255, zero where there is no photo."""
-    window: np.ndarray
-    """(4,) pixels y1, x1, y2, x2 of the part that is photo."""
-
-
-def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:
-    """Scales a photo, uint8 (H, W, 3), so that its longer side is `size`, and centres it in a square of zeros.
-
-    `smooth` is that of `fmask.data.resize`.
-    """
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    square = np.zeros((size, size, 3), np.float32)
-    top, left = (size - new_height) // 2, (size - new_width) // 2
-    square[top : top + new_height, left : left + new_width] = resize(image, new_height, new_width, smooth)
-    return Mold(square, np.array([top, left, top + new_height, left + new_width], np.float32))
-
-
-def unmold(
-    boxes: np.ndarray, class_ids: np.ndarray, scores: np.ndarray, masks: np.ndarray, mold: Mold, height: int, width: int
-) -> Detections:
-    """What `Detect` says of one image, in pixels of the photo of `height` x `width` that it was made from.
-
-    Args: boxes (D, 4) normalised, class_ids (D,), scores (D,), masks (D, M, M) in [0, 1]; rows of class 0 are none.
-    """
-    size = mold.image.shape[0]
-    window = geometry.normalise(mold.window, size, size)
-    extent = np.maximum(window[2:] - window[:2], geometry.EPSILON)  # 0 where a very wide photo is one pixel high
-    relative = (boxes - np.tile(window[:2], 2)) / np.tile(extent, 2)
-    pixels = np.rint(geometry.denormalise(relative, height, width)).astype(np.int64)
-    sides = pixels[:, 2:] - pixels[:, :2]
-    kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
-    full = np.zeros((len(kept), height, width), bool)
-    for target, index in zip(full, kept, strict=True):
-        _paste(target, masks[index], pixels[index])
-    return Detections(pixels[kept].astype(np.float32), class_ids[kept].astype(np.int64), scores[kept], full)
-
-
-def _paste(target: np.ndarray, mask: np.ndarray, box: np.ndarray) -> None:
-    """Draws a mask (M, M) of probabilities into its box of `target` (H, W) where it is one half or more."""
-    y1, x1, y2, x2 = (int(value) for value in box)
-    rows, columns = _stretch(y2 - y1, mask.shape[0]), _stretch(x2 - x1, mask.shape[1])
-    pixels = rows @ mask @ columns.T >= 0.5
-    height, width = target.shape
-    top, left = max(0, -y1), max(0, -x1)
-    seen = pixels[top : top + height - max(y1, 0), left : left + width - max(x1, 0)]
-    target[max(y1, 0) : max(y1, 0) + seen.shape[0], max(x1, 0) : max(x1, 0) + seen.shape[1]] = seen
-
-
-def _stretch(length: int, cells: int) -> np.ndarray:
-    """Bilinear interpolation (length, cells) of `cells` values to `length`, half-pixel centres, zero outside."""
-    points = (np.arange(length) + 0.5) * cells / length - 0.5
-    return np.maximum(1 - np.abs(points[:, None] - np.arange(cells)), 0)
 
 
 class Detector:
@@ -111,7 +47,7 @@ class Detector:
             padded = molds + [molds[-1]] * (batch - len(molds))
             inputs = {
                 "image": np.stack([one.image for one in padded]),
-                "window": np.stack([geometry.normalise(one.window, self.size, self.size) for one in padded]),
+                "window": np.stack([normalise(one.window, self.size, self.size) for one in padded]),
             }
             result = self._detect.predict_on_batch(inputs)
             for index, (image, one) in enumerate(zip(part, molds, strict=True)):
