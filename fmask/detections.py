@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
+"""What is looked for; a class id is 1 + the position here, and 0 is the background."""
+
 
 @dataclass(frozen=True)
 class Detections:

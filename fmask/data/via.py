@@ -11,22 +11,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import skimage.draw
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
+from fmask.data import images
+from fmask.data.images import load_image, open_image  # noqa: F401 - with the annotations, as one has them
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
+from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
-
-CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
-"""What is looked for; a class id is 1 + the position here, and 0 is the background."""
 
 ANNOTATIONS = "via_region_data.json"
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: a file of a few kilobytes can unpack to more than the memory holds."""
 
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",
@@ -184,43 +182,6 @@ def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
     return draft.replace(path)
 
 
-def load_image(path: Path) -> np.ndarray:
-    """A photo's pixels: uint8 RGB (H, W, 3), as `open_image` has them, with its errors."""
-    return np.array(open_image(path))
-
-
-def open_image(path: Path) -> Image.Image:
-    """A photo, decoded in full: 8-bit RGB, EXIF rotation applied.
-
-    Grey, CMYK, palette and 16-bit pictures are converted; transparency is dropped, as the reference does.
-
-    Raises:
-        UserError: the file is missing, no whole picture, or larger than `MAX_PIXELS`.
-    """
-    return decode(path, str(path), MAX_PIXELS)
-
-
-def decode(file: Path | BinaryIO, name: str, most_pixels: int) -> Image.Image:
-    """A photo as `open_image` has it, from a file or its open contents, which errors call `name`.
-
-    Raises:
-        UserError: it is no whole picture, or has more than `most_pixels` pixels.
-    """
-    try:
-        with Image.open(file) as image:
-            _check_readable(image, most_pixels)
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
-                scaled = (np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)
-                return Image.fromarray(scaled).convert("RGB")
-            return image if image.mode == "RGB" else image.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise UserError(f"{name} is not a readable photo: its contents are of no picture format.") from error
-    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise UserError(f"{name} is not a readable photo: {error}.") from error
-
-
 def _find_export(folder: Path) -> Path:
     if (folder / ANNOTATIONS).is_file():
         return folder / ANNOTATIONS
@@ -274,7 +235,7 @@ def _read_photo(folder: Path, name: str, entries: list[dict[str, Any]], faults: 
         raise _Unusable("missing photo", "listed, but not in the folder")
     try:
         with Image.open(path) as image:
-            _check_readable(image)
+            images.check_readable(image, images.MAX_PIXELS)
             (width, height), mode = image.size, image.mode
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
@@ -302,13 +263,6 @@ def stays_inside(folder: Path, name: str) -> bool:
     if parts.anchor or ".." in parts.parts or "\0" in name:
         return False
     return (folder / name).resolve().is_relative_to(folder.resolve())
-
-
-def _check_readable(image: Image.Image, most_pixels: int = MAX_PIXELS) -> None:
-    if image.width * image.height > most_pixels:
-        raise ValueError(f"{image.width} x {image.height} pixels, more than {most_pixels // 10**6} megapixels")
-    if image.mode in ("F", "LAB", "HSV"):
-        raise ValueError(f"pixels of Pillow's mode {image.mode} have no plain conversion to RGB")
 
 
 def _read_region(name: str, index: int, entry: dict[str, Any], width: int, height: int, faults: list[Fault]) -> Region:

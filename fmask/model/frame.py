@@ -5,7 +5,9 @@ NumPy alone, so that an exported network needs no Keras. H x W is the photo's si
 of the image are 0 and 1.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,37 @@ def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     """Normalised boxes (..., 4) to float32 pixel boxes with exclusive ends; the inverse of `normalise`."""
     scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
     return (boxes * scale + np.array([0, 0, 1, 1])).astype(np.float32)
+
+
+def in_frames(
+    images: Sequence[np.ndarray],
+    size: int,
+    smooth: bool,
+    batch: int,
+    network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
+) -> list[Detections]:
+    """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size, `batch` of them at a time.
+
+    `network` takes and returns what `fmask.model.mask_rcnn.Detect` does, always of the same shapes, so that it is
+    traced once.
+    """
+    found: list[Detections] = []
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        molds = [mold(image, size, smooth) for image in part]
+        padded = molds + [molds[-1]] * (batch - len(molds))
+        result = network(
+            {
+                "image": np.stack([one.image for one in padded]),
+                "window": np.stack([normalise(one.window, size, size) for one in padded]),
+            }
+        )
+        for index, (image, one) in enumerate(zip(part, molds, strict=True)):
+            boxes, class_ids, scores, masks = (
+                np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
+            )
+            found.append(unmold(boxes, class_ids, scores, masks, one, *image.shape[:2]))
+    return found
 
 
 def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:

@@ -20,6 +20,7 @@ from fmask.tracking.finished import (
     find_runs,
     read_json,
 )
+from fmask.tracking.model import register
 from fmask.tracking.provenance import flatten
 from fmask.tracking.run import PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
@@ -38,6 +39,7 @@ __all__ = [
     "flatten",
     "prepare_store",
     "read_json",
+    "register",
     "start",
     "tracking_uri",
 ]
