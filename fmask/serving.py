@@ -106,10 +106,11 @@ def _decoded(cells: list[Any]) -> list[bytes]:
 def _bytes(cell: Any, name: str) -> bytes:
     if not isinstance(cell, (str, bytes)):
         raise UserError(f"{name} is a {type(cell).__name__}; a photo is the bytes of its file, or base64 text of them.")
+    content = cell.encode() if isinstance(cell, str) else cell
     try:  # MLflow has decoded some formats' base64 text and not others'; no photo's own bytes are such text
-        return base64.b64decode(cell[:0].join(cell.split()), validate=True)  # its lines may be broken
+        return base64.b64decode(b"".join(content.split()), validate=True)  # its lines may be broken
     except ValueError:
-        return cell.encode() if isinstance(cell, str) else cell
+        return content
 
 
 def _code(mask: np.ndarray) -> dict[str, Any]:

@@ -40,14 +40,17 @@ def export(
         raise UserError(f"There is no folder {out.parent} to write {out.name} to.")
     count = _count(batch)
 
+    from rich.console import Console
+
     from fmask.trained import find_network
 
     file = find_network(model)
-    import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
-    from fmask.model.detector import Detector
-    from fmask.model.export import export_onnx
+    with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
+        import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+        from fmask.model.detector import Detector
+        from fmask.model.export import export_onnx
 
-    export_onnx(Detector.load(file), out, count)
+        export_onnx(Detector.load(file), out, count)
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")
 
 

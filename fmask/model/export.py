@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file: images and windows in, detections out, everything between in ONNX's own operations.
+"""A trained network as an ONNX file: images and windows in, detections out, all between in ONNX's own operations.
 
 TensorFlow traces `Detect` and tf2onnx translates the graph, as Keras' own exporter does; that one takes no inputs by
 name and no size but the traced one.

@@ -44,5 +44,5 @@ def read_recipe(path: Path) -> Recipe:
     try:
         with h5py.File(path) as file:
             return Recipe.from_json(file.attrs["fmask"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no detector saved by fmask: {str(error).splitlines()[0]}.") from error
