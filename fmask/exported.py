@@ -31,7 +31,7 @@ class OnnxDetector:
             import onnxruntime
         except ModuleNotFoundError as error:
             raise UserError(
-                f"{path} needs ONNX Runtime, which is not installed: pip install 'fmask[export]' does that."
+                f"{path} needs ONNX Runtime, which is not installed: `uv sync --extra export` does that."
             ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -37,7 +37,7 @@ def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> Non
     try:
         import tf2onnx
     except ModuleNotFoundError as error:
-        raise UserError("tf2onnx, which exports, is not installed: pip install 'fmask[export]' does that.") from error
+        raise UserError("tf2onnx, which exports, is not installed: `uv sync --extra export` does that.") from error
     import tensorflow as tf
 
     size = detector.size

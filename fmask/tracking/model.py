@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fmask.errors import UserError
-from fmask.model.recipe import read_recipe
 from fmask.tracking.closure import PACKAGE, modules_behind, requirements_of
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, refusals_as_user_errors
 
@@ -49,6 +48,8 @@ def register(network: Path, name: str, source: str) -> str:
     Raises:
         UserError: the file is no detector's, the name cannot be one, or MLflow refuses.
     """
+    from fmask.model.recipe import read_recipe
+
     read_recipe(network)
     if not name or set(name) & set("/:"):
         raise UserError(f"A registered model cannot be called {name!r}: any text does that has no / and no : in it.")

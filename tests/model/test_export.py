@@ -126,9 +126,9 @@ def test_what_is_not_installed_is_named(detector: Detector, tmp_path: Path, monk
 
     for module in ("tf2onnx", "onnxruntime"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=r"tf2onnx, which exports, is not installed: pip install 'fmask\[export\]'"):
+    with pytest.raises(UserError, match="tf2onnx, which exports, is not installed: `uv sync --extra export`"):
         export_onnx(detector, tmp_path / "x.onnx")
-    with pytest.raises(UserError, match=r"needs ONNX Runtime, which is not installed: pip install 'fmask\[export\]'"):
+    with pytest.raises(UserError, match="needs ONNX Runtime, which is not installed: `uv sync --extra export`"):
         OnnxDetector(tmp_path / "x.onnx")
 
 
