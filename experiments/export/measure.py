@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
@@ -24,11 +25,12 @@ from fmask.exported import OUTPUTS, OnnxDetector
 from fmask.model.detector import Detector
 from fmask.model.export import export_onnx
 from fmask.model.frame import in_frames, mold, normalise
+from fmask.model.mask_rcnn import Detect as MaskRCNNDetect
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import use_threads
 
 Detect = Callable[[np.ndarray], Detections]
-ROUNDS = 3
+ROUNDS = 2
 CALIBRATION = 60
 QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
 """Pooling is products of matrices too, but with positions in them: those stay as they are."""
@@ -55,9 +57,13 @@ def main(model: Path, photos: Path) -> None:
     export_onnx(trained, file)
     onnx = OnnxDetector(file, threads=1)
     runtimes["ONNX Runtime, fp32"] = onnx.detect, file
-    attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, [load_image(p.path) for p in train[:CALIBRATION]], onnx))
-    attempt(runtimes, "OpenVINO, fp32", lambda: openvino(file, onnx, "f32"))
-    attempt(runtimes, "OpenVINO, bf16", lambda: openvino(file, onnx, "bf16"))
+    calibration = [load_image(photo.path) for photo in train[:CALIBRATION]]
+    attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, calibration, onnx))
+    attempt(runtimes, "TensorFlow SavedModel, fp32", lambda: saved_model(folder / "saved", plain))
+    attempt(runtimes, "LiteRT, fp32", lambda: litert(folder / "network.tflite", plain))
+    attempt(runtimes, "OpenVINO from ONNX, fp32", lambda: openvino(file, plain, "f32"))
+    attempt(runtimes, "OpenVINO from SavedModel, fp32", lambda: openvino(folder / "saved", plain, "f32"))
+    attempt(runtimes, "OpenVINO from SavedModel, bf16", lambda: openvino(folder / "saved", plain, "bf16"))
 
     found: dict[str, list[Detections]] = {name: [] for name in runtimes}
     seconds: dict[str, list[float]] = {name: [] for name in runtimes}
@@ -89,7 +95,9 @@ def main(model: Path, photos: Path) -> None:
 def attempt(runtimes: dict[str, tuple[Detect, Path]], name: str, make: Callable[[], tuple[Detect, Path]]) -> None:
     """Adds a runtime, or says why not."""
     try:
-        runtimes[name] = make()
+        detect, file = make()
+        detect(np.zeros((64, 64, 3), np.uint8))
+        runtimes[name] = detect, file
     except Exception as error:
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
 
@@ -121,12 +129,30 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[
     return OnnxDetector(out, threads=1).detect, out
 
 
-def openvino(file: Path, onnx: OnnxDetector, precision: str) -> tuple[Detect, Path]:
-    """OpenVINO reads the ONNX file; its own file holds the weights in half precision."""
+def saved_model(folder: Path, detector: Detector) -> tuple[Detect, Path]:
+    import tensorflow as tf
+
+    MaskRCNNDetect(detector.network).export(
+        folder, "tf_saved_model", input_signature=signature(detector), verbose=False
+    )
+    serve = tf.saved_model.load(folder).serve
+    return framing(detector, lambda inputs: serve(inputs)), folder
+
+
+def litert(file: Path, detector: Detector) -> tuple[Detect, Path]:
+    import tensorflow as tf
+
+    MaskRCNNDetect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
+    interpreter = tf.lite.Interpreter(str(file), num_threads=1)
+    return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
+
+
+def openvino(model: Path, detector: Detector, precision: str) -> tuple[Detect, Path]:
+    """OpenVINO, which keeps the weights in half precision on disk."""
     import openvino as ov
 
-    read = ov.Core().read_model(file)
-    out = file.with_suffix(".xml")
+    read = ov.convert_model(model)
+    out = model.with_suffix(".xml")
     ov.save_model(read, out)
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
     compiled = ov.Core().compile_model(read, "CPU", settings)
@@ -135,7 +161,17 @@ def openvino(file: Path, onnx: OnnxDetector, precision: str) -> tuple[Detect, Pa
         result = compiled(inputs)
         return {name: result[name] for name in OUTPUTS}
 
-    return lambda image: in_frames([image], onnx.size, onnx.smooth, 1, run)[0], out.with_suffix(".bin")
+    return framing(detector, run), out.with_suffix(".bin")
+
+
+def signature(detector: Detector) -> list[dict[str, keras.InputSpec]]:
+    """What `Detect` takes of one photo, as Keras' exporters want it."""
+    shapes = {"image": (1, detector.size, detector.size, 3), "window": (1, 4)}
+    return [{name: keras.InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
+
+
+def framing(detector: Detector, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Detect:
+    return lambda image: in_frames([image], detector.size, detector.smooth, 1, run)[0]
 
 
 def framed(image: np.ndarray, onnx: OnnxDetector) -> dict[str, np.ndarray]:
@@ -166,8 +202,10 @@ def _pairs(expected: Sequence[Detections], found: Sequence[Detections]) -> Itera
                 yield float(np.abs(theirs.boxes[best] - box).max()), float(ious[best])
 
 
-def size(file: Path) -> float:
-    return file.stat().st_size / 2**20
+def size(path: Path) -> float:
+    """Of a file, or of all files in a folder, in MB."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 2**20
 
 
 if __name__ == "__main__":
