@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
@@ -25,11 +24,10 @@ from fmask.exported import OUTPUTS, OnnxDetector
 from fmask.model.detector import Detector
 from fmask.model.export import export_onnx
 from fmask.model.frame import in_frames, mold, normalise
-from fmask.model.mask_rcnn import Detect as MaskRCNNDetect
-from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.mask_rcnn import Detect, MaskRCNN
 from fmask.training import use_threads
 
-Detect = Callable[[np.ndarray], Detections]
+Find = Callable[[np.ndarray], Detections]
 ROUNDS = 2
 CALIBRATION = 60
 QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
@@ -41,7 +39,7 @@ def main(model: Path, photos: Path) -> None:
     val, train = (read_split(photos / name).photos for name in ("val", "train"))
     images = [load_image(photo.path) for photo in val]
     folder = Path(tempfile.mkdtemp())
-    runtimes: dict[str, tuple[Detect, Path]] = {}
+    runtimes: dict[str, tuple[Find, Path]] = {}
 
     trained = Detector.load(model)
     precision = trained.network.config.precision
@@ -92,7 +90,7 @@ def main(model: Path, photos: Path) -> None:
         )
 
 
-def attempt(runtimes: dict[str, tuple[Detect, Path]], name: str, make: Callable[[], tuple[Detect, Path]]) -> None:
+def attempt(runtimes: dict[str, tuple[Find, Path]], name: str, make: Callable[[], tuple[Find, Path]]) -> None:
     """Adds a runtime, or says why not."""
     try:
         detect, file = make()
@@ -102,7 +100,7 @@ def attempt(runtimes: dict[str, tuple[Detect, Path]], name: str, make: Callable[
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
-def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[Detect, Path]:
+def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[Find, Path]:
     """Post-training quantisation, weights by channel, activations by what the training photos show."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -129,25 +127,23 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[
     return OnnxDetector(out, threads=1).detect, out
 
 
-def saved_model(folder: Path, detector: Detector) -> tuple[Detect, Path]:
+def saved_model(folder: Path, detector: Detector) -> tuple[Find, Path]:
     import tensorflow as tf
 
-    MaskRCNNDetect(detector.network).export(
-        folder, "tf_saved_model", input_signature=signature(detector), verbose=False
-    )
-    serve = tf.saved_model.load(folder).serve
-    return framing(detector, lambda inputs: serve(inputs)), folder
+    Detect(detector.network).export(folder, "tf_saved_model", input_signature=signature(detector), verbose=False)
+    loaded = tf.saved_model.load(folder)
+    return framing(detector, lambda inputs: loaded.serve(inputs)), folder
 
 
-def litert(file: Path, detector: Detector) -> tuple[Detect, Path]:
+def litert(file: Path, detector: Detector) -> tuple[Find, Path]:
     import tensorflow as tf
 
-    MaskRCNNDetect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
+    Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
     interpreter = tf.lite.Interpreter(str(file), num_threads=1)
     return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
 
 
-def openvino(model: Path, detector: Detector, precision: str) -> tuple[Detect, Path]:
+def openvino(model: Path, detector: Detector, precision: str) -> tuple[Find, Path]:
     """OpenVINO, which keeps the weights in half precision on disk."""
     import openvino as ov
 
@@ -164,13 +160,15 @@ def openvino(model: Path, detector: Detector, precision: str) -> tuple[Detect, P
     return framing(detector, run), out.with_suffix(".bin")
 
 
-def signature(detector: Detector) -> list[dict[str, keras.InputSpec]]:
+def signature(detector: Detector) -> list[dict[str, Any]]:
     """What `Detect` takes of one photo, as Keras' exporters want it."""
+    from keras import InputSpec
+
     shapes = {"image": (1, detector.size, detector.size, 3), "window": (1, 4)}
-    return [{name: keras.InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
+    return [{name: InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
 
 
-def framing(detector: Detector, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Detect:
+def framing(detector: Detector, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
     return lambda image: in_frames([image], detector.size, detector.smooth, 1, run)[0]
 
 
