@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
-from fmask.data.via import load_image, read_split
+from fmask.data.via import Photo, load_image, read_split
 from fmask.detections import Detections
 from fmask.evaluation.coco import average_precision
 from fmask.exported import OUTPUTS, OnnxDetector
@@ -28,6 +28,9 @@ from fmask.model.mask_rcnn import Detect, MaskRCNN
 from fmask.training import use_threads
 
 Find = Callable[[np.ndarray], Detections]
+Runtime = tuple[Find, Path]
+"""What finds, and the file or folder it is made of."""
+BASELINE = "Keras, fp32"
 ROUNDS = 2
 CALIBRATION = 60
 QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
@@ -37,70 +40,75 @@ QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
 def main(model: Path, photos: Path) -> None:
     use_threads(1)
     val, train = (read_split(photos / name).photos for name in ("val", "train"))
-    images = [load_image(photo.path) for photo in val]
-    folder = Path(tempfile.mkdtemp())
-    runtimes: dict[str, tuple[Find, Path]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        runtimes = make_runtimes(model, train[:CALIBRATION], Path(folder))
+        found, seconds = take_turns(runtimes, [load_image(photo.path) for photo in val])
+        baseline = np.median(seconds[BASELINE])
+        print("| | CPU ms a photo | times as fast | MB | val mask AP50 | box AP50 | same | box px | mask IoU |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for name, (_, file) in runtimes.items():
+            median = np.median(seconds[name])
+            scores = average_precision(val, found[name]).metrics
+            numbers = f"{median * 1000:.0f} | {baseline / median:.2f} | {size(file):.1f}"
+            precisions = f"{scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f}"
+            print(f"| {name} | {numbers} | {precisions} | {difference(found[BASELINE], found[name])} |")
 
-    trained = Detector.load(model)
+
+def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> dict[str, Runtime]:
+    trained = plain = Detector.load(model)
+    runtimes: dict[str, Runtime] = {}
     precision = trained.network.config.precision
-    runtimes[f"Keras, {precision}"] = trained.detect, model
-    plain = trained
     if precision != "fp32":
+        runtimes[f"Keras, {precision}"] = trained.detect, model
         network = MaskRCNN(trained.network.backbone, replace(trained.network.config, precision="fp32"))
         network.set_weights(trained.network.get_weights())
         plain = Detector(network, trained.size, trained.smooth)
-        runtimes["Keras, fp32"] = plain.detect, model
+    runtimes[BASELINE] = plain.detect, model
 
-    file = folder / "network.onnx"
+    file, saved = folder / "network.onnx", folder / "saved"
     export_onnx(trained, file)
     onnx = OnnxDetector(file, threads=1)
     runtimes["ONNX Runtime, fp32"] = onnx.detect, file
-    calibration = [load_image(photo.path) for photo in train[:CALIBRATION]]
-    attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, calibration, onnx))
-    attempt(runtimes, "TensorFlow SavedModel, fp32", lambda: saved_model(folder / "saved", plain))
+    images = [load_image(photo.path) for photo in calibration]
+    attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, images, onnx))
+    attempt(runtimes, "TensorFlow SavedModel, fp32", lambda: saved_model(saved, plain))
     attempt(runtimes, "LiteRT, fp32", lambda: litert(folder / "network.tflite", plain))
     attempt(runtimes, "OpenVINO from ONNX, fp32", lambda: openvino(file, plain, "f32"))
-    attempt(runtimes, "OpenVINO from SavedModel, fp32", lambda: openvino(folder / "saved", plain, "f32"))
-    attempt(runtimes, "OpenVINO from SavedModel, bf16", lambda: openvino(folder / "saved", plain, "bf16"))
+    attempt(runtimes, "OpenVINO from SavedModel, fp32", lambda: openvino(saved, plain, "f32"))
+    attempt(runtimes, "OpenVINO from SavedModel, bf16", lambda: openvino(saved, plain, "bf16"))
+    return runtimes
 
+
+def take_turns(
+    runtimes: dict[str, Runtime], images: Sequence[np.ndarray]
+) -> tuple[dict[str, list[Detections]], dict[str, list[float]]]:
+    """What each runtime finds in each photo, and the CPU seconds that each of `ROUNDS` times took."""
     found: dict[str, list[Detections]] = {name: [] for name in runtimes}
     seconds: dict[str, list[float]] = {name: [] for name in runtimes}
-    for detect, _ in runtimes.values():
-        detect(images[0])  # traced, allocated
+    for find, _ in runtimes.values():
+        find(images[0])  # traced, allocated
     for turn in range(ROUNDS):
         for image in images:
-            for name, (detect, _) in runtimes.items():
+            for name, (find, _) in runtimes.items():
                 start = time.process_time()
-                result = detect(image)
+                result = find(image)
                 seconds[name].append(time.process_time() - start)
                 if turn == 0:
                     found[name].append(result)
-
-    reference = found["Keras, fp32" if "Keras, fp32" in found else next(iter(found))]
-    slowest = np.median(seconds[next(iter(seconds))])
-    print("| | CPU ms a photo | times as fast | MB | val mask AP50 | box AP50 | same | box px | mask IoU |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for name, (_, weights) in runtimes.items():
-        median = np.median(seconds[name])
-        scores = average_precision(val, found[name]).metrics
-        print(
-            f"| {name} | {median * 1000:.0f} | {slowest / median:.2f} | {size(weights):.1f} "
-            f"| {scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f} | {difference(reference, found[name])} |",
-            flush=True,
-        )
+    return found, seconds
 
 
-def attempt(runtimes: dict[str, tuple[Find, Path]], name: str, make: Callable[[], tuple[Find, Path]]) -> None:
+def attempt(runtimes: dict[str, Runtime], name: str, make: Callable[[], Runtime]) -> None:
     """Adds a runtime, or says why not."""
     try:
-        detect, file = make()
-        detect(np.zeros((64, 64, 3), np.uint8))
-        runtimes[name] = detect, file
+        find, file = make()
+        find(np.zeros((64, 64, 3), np.uint8))
+        runtimes[name] = find, file
     except Exception as error:
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
-def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[Find, Path]:
+def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> Runtime:
     """Post-training quantisation, weights by channel, activations by what the training photos show."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -127,7 +135,7 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[
     return OnnxDetector(out, threads=1).detect, out
 
 
-def saved_model(folder: Path, detector: Detector) -> tuple[Find, Path]:
+def saved_model(folder: Path, detector: Detector) -> Runtime:
     import tensorflow as tf
 
     Detect(detector.network).export(folder, "tf_saved_model", input_signature=signature(detector), verbose=False)
@@ -135,7 +143,7 @@ def saved_model(folder: Path, detector: Detector) -> tuple[Find, Path]:
     return framing(detector, lambda inputs: loaded.serve(inputs)), folder
 
 
-def litert(file: Path, detector: Detector) -> tuple[Find, Path]:
+def litert(file: Path, detector: Detector) -> Runtime:
     import tensorflow as tf
 
     Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
@@ -143,7 +151,7 @@ def litert(file: Path, detector: Detector) -> tuple[Find, Path]:
     return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
 
 
-def openvino(model: Path, detector: Detector, precision: str) -> tuple[Find, Path]:
+def openvino(model: Path, detector: Detector, precision: str) -> Runtime:
     """OpenVINO, which keeps the weights in half precision on disk."""
     import openvino as ov
 
