@@ -150,6 +150,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.hue": (0, 180),
     "jitter.grey": (0, 1),
     "jitter.dye": (0, 1),
+    "jitter.paste": (0, 1),
     "loss.l2": (0, 1),
     "widths.fpn": (8, 1024),
     "widths.rpn": (8, 2048),

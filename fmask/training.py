@@ -168,7 +168,8 @@ def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: C
 
 def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:
     """Training batches, from sample `start` of the run on, and validation batches."""
-    slots = max(len(sample.polygons) for split in samples.values() for sample in split)
+    most = max(len(sample.polygons) for split in samples.values() for sample in split)
+    slots = 2 * most if part.jitter.paste else most
     of_any = partial(Batches, fit=part.fit, batch=part.batch, slots=slots, seed=part.seed)
     train = of_any(
         samples["train"],

@@ -15,6 +15,7 @@ import skimage.draw
 from fmask.data import augment
 from fmask.data.jitter import Jitter, recolour, view
 from fmask.data.outlines import extents
+from fmask.data.paste import paste
 from fmask.data.resize import resize
 from fmask.data.via import Photo, load_image
 
@@ -100,27 +101,41 @@ class Batches(keras.utils.PyDataset):
         if self.shuffle:
             position = np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position]
         rng = np.random.default_rng([self.seed, 2, number])
-        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng)
+        donor = None
+        if self.jitter.paste and rng.uniform() < self.jitter.paste:
+            donor = self.samples[rng.integers(len(self.samples))]
+        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
 
 
 def make(
-    sample: Sample, size: int, fit: int, jitter: Jitter, augmenter: Any, rng: np.random.Generator
+    sample: Sample,
+    size: int,
+    fit: int,
+    jitter: Jitter,
+    augmenter: Any,
+    rng: np.random.Generator,
+    donor: Sample | None = None,
 ) -> dict[str, np.ndarray]:
-    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M)."""
-    objects = [polygon for polygon, class_id in zip(sample.polygons, sample.class_ids, strict=True) if class_id > 0]
-    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
-    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
-    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    polygons = [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M).
+
+    Objects of `donor` that fit in are pasted into it.
+    """
+    image, polygons = _viewed(sample, size, fit, jitter, rng)
+    class_ids = sample.class_ids
+    if donor is not None:
+        source, candidates = _viewed(donor, size, fit, jitter, rng)
+        objects = np.flatnonzero(donor.class_ids > 0)
+        copied = objects[paste(image, polygons, source, [candidates[index] for index in objects])]
+        polygons += [candidates[index] for index in copied]
+        class_ids = np.append(class_ids, donor.class_ids[copied])
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
-    objects = [polygon for polygon, class_id in zip(polygons, sample.class_ids, strict=True) if class_id > 0]
-    image = recolour(jitter, image, objects, rng)
+    image = recolour(jitter, image, _objects(polygons, class_ids), rng)
     boxes = extents(polygons)
     seen = np.clip(boxes, 0, size)
     sides = seen[:, 2:] - seen[:, :2]
     visible = sides.prod(axis=1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
-    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), sample.class_ids, -1)
+    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
     masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
     present = np.flatnonzero(sides.min(axis=1, initial=size) > 0)
     return {
@@ -129,6 +144,22 @@ def make(
         "class_ids": class_ids[present].astype(np.int32),
         "masks": np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
     }
+
+
+def _viewed(
+    sample: Sample, size: int, fit: int, jitter: Jitter, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A random view of a photo, uint8 (S, S, 3), and its outlines there."""
+    objects = _objects(sample.polygons, sample.class_ids)
+    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
+    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
+    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return image, [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+
+
+def _objects(polygons: Sequence[np.ndarray], class_ids: np.ndarray) -> list[np.ndarray]:
+    """The outlines that are not to be ignored."""
+    return [polygon for polygon, class_id in zip(polygons, class_ids, strict=True) if class_id > 0]
 
 
 def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.ndarray:
