@@ -240,6 +240,19 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         GlobalHydra.instance().clear()
 
 
+def resumed_run(overrides: list[str]) -> str | None:
+    """What `resume=` among the overrides names; None where it is not there.
+
+    Raises:
+        UserError: there are others beside it.
+    """
+    named = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
+    if named and len(overrides) > 1:
+        others = " ".join(override for override in overrides if override != f"resume={named[0]}")
+        raise UserError(f"resume={named[0]} goes on with the run's own configuration; leave out {others}.")
+    return named[0] if named else None
+
+
 def validate(config: Any) -> Config:
     """The composed configuration as a `Config`.
 

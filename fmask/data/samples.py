@@ -37,6 +37,8 @@ class Sample:
     """Each (n, 2): x, y in the image's pixels."""
     class_ids: np.ndarray
     """(len(polygons),): 1..K, or -1 for an instance to ignore."""
+    name: str = ""
+    """The photo's file name."""
 
 
 def load_samples(photos: Sequence[Photo], side: int, smooth: bool = True) -> list[Sample]:
@@ -52,7 +54,7 @@ def _load(photo: Photo, side: int, smooth: bool) -> Sample:
         image = np.rint(resize(image, height, width, smooth)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
-    return Sample(image, polygons, photo.class_ids())
+    return Sample(image, polygons, photo.class_ids(), photo.path.name)
 
 
 class Batches(keras.utils.PyDataset):
@@ -90,21 +92,34 @@ class Batches(keras.utils.PyDataset):
         self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
-        first = index * self.batch
-        if self.shuffle:
-            first += self.start + self.epoch * self.steps * self.batch
-        return (stack([self.draw(first + position) for position in range(self.batch)], self.slots),)
+        first = self._first(index)
+        return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
+
+    def names(self, index: int) -> list[str]:
+        """The photos of a batch of this epoch."""
+        first = self._first(index)
+        return [self.samples[self._position(first + number)].name for number in range(self.batch)]
 
     def draw(self, number: int) -> dict[str, np.ndarray]:
         """The sample that is the `number`-th since the start of training."""
-        passed, position = divmod(number, len(self.samples))
-        if self.shuffle:
-            position = np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position]
+        position = self._position(number)
         rng = np.random.default_rng([self.seed, 2, number])
         donor = None
         if self.jitter.paste and rng.uniform() < self.jitter.paste:
             donor = self.samples[rng.integers(len(self.samples))]
         return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
+
+    def _first(self, index: int) -> int:
+        """The number of a batch's first sample."""
+        before = self.start + self.epoch * self.steps * self.batch if self.shuffle else 0
+        return before + index * self.batch
+
+    def _position(self, number: int) -> int:
+        """Which photo is the `number`-th since the start of training."""
+        passed, position = divmod(number, len(self.samples))
+        if self.shuffle:
+            return int(np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position])
+        return position
 
 
 def make(
