@@ -23,7 +23,8 @@ def splash_photo(source: Path, output: Path, detector: "Detector", look: Look, m
     picture = Image.fromarray(look.draw(image, detector.detect(image).at_least(min_confidence)))
     draft = output.with_name(output.name + ".part")
     try:
-        picture.save(draft, format=Image.registered_extensions()[output.suffix.lower()], quality=95)
+        # Full resolution of colour in JPEGs, or it would run over the edges of what has it.
+        picture.save(draft, format=Image.registered_extensions()[output.suffix.lower()], quality=95, subsampling=0)
         draft.replace(output)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror or error}.") from error

@@ -97,7 +97,8 @@ def _upright(container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
     width = height = 0
     time = -step
     for frame in _decoded(container, stream):
-        if frame.pts is None or frame.time_base is None:
+        # An .avi has no times but a rate, and what FFmpeg makes of that is out of order where frames are.
+        if frame.pts is None or frame.time_base is None or container.format.name == "avi":
             time += step
         else:
             time = max(frame.pts * frame.time_base - start, Fraction(0))
