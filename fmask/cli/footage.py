@@ -1,6 +1,7 @@
 """What commands share that make a video of a video or a camera."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from fmask.detections import Detections
     from fmask.model.detector import Detector
-    from fmask.video.reading import Frame
+    from fmask.video.reading import Footage, Frame
 
 INTERRUPTED = 130
 """Exit status, as of a shell's command that Ctrl-C ended."""
@@ -33,27 +34,37 @@ def check_confidence(value: float) -> None:
         raise UserError(f"--min-confidence is {value}; scores are 0 to 1.")
 
 
+def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
+    """A video file, or the camera of that number.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    from fmask.video.camera import open_camera
+    from fmask.video.reading import open_video
+
+    return open_camera(source) if isinstance(source, int) else open_video(source)
+
+
 def redraw_with_bar(
-    source: Path | int,
+    footage: "Footage",
     output: Path,
     detector: "Detector",
     min_confidence: float,
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,
 ) -> None:
-    """`fmask.video.redraw` of a file or a camera's number, with a progress bar, and what came of it told.
+    """`fmask.video.redraw` with a progress bar, for `frames` at most, and what came of it told.
 
     Raises:
-        UserError: the source cannot be read, or the output not written.
+        UserError: the output cannot be written.
         typer.Exit: a file was stopped before its end. A camera is stopped as a matter of course.
     """
     from fmask.cli.bars import counting
-    from fmask.video.camera import open_camera
-    from fmask.video.reading import open_video
     from fmask.video.redraw import redraw
 
-    with open_camera(source) if isinstance(source, int) else open_video(source) as footage, counting("frames") as bars:
-        total = min(frames or footage.count or 0, footage.count or frames or 0) or None
+    with counting("frames") as bars:
+        total = min((count for count in (frames, footage.count) if count), default=None)
         bar = bars.add_task(footage.name, total=total)
         made = redraw(footage, output, detector, min_confidence, draw, lambda: bars.advance(bar), frames)
         if not made.stopped:

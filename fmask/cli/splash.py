@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_confidence, redraw_with_bar
+from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
 from fmask.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,14 +58,15 @@ def splash(
     _splash_photos([target for target in targets if target.is_photo], detector, look, min_confidence)
     for target in targets:
         if not target.is_photo:
-            redraw_with_bar(
-                target.source,
-                target.output,
-                detector,
-                min_confidence,
-                lambda frame, found: look.draw(frame.image, found),
-                frames,
-            )
+            with open_footage(target.source) as footage:
+                redraw_with_bar(
+                    footage,
+                    target.output,
+                    detector,
+                    min_confidence,
+                    lambda frame, found: look.draw(frame.image, found),
+                    frames,
+                )
 
 
 def _splash_photos(targets: "list[Target]", detector: "Detector", look: "Look", min_confidence: float) -> None:

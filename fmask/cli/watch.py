@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.footage import Confidence, Frames, Model, check_confidence, redraw_with_bar
+from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
 from fmask.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def watch(
     detector = trained.load(model)
     watcher = Watcher(needed, hold)
     print(LIMITS)
-    with Record(folder) as record:
+    with open_footage(source) as footage, Record(folder) as record:
 
         def draw(frame: "Frame", found: "Detections") -> "np.ndarray":
             for event in watcher.see(frame, found):
@@ -69,7 +69,7 @@ def watch(
             return mark_heads(frame.image, watcher.in_sight, needed)
 
         try:
-            redraw_with_bar(source, folder / f"marked{ending}", detector, min_confidence, draw, frames)
+            redraw_with_bar(footage, folder / f"marked{ending}", detector, min_confidence, draw, frames)
         finally:
             print(f"{record.file}: {record.events} event{'' if record.events == 1 else 's'}")
 

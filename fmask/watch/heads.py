@@ -63,10 +63,12 @@ def group_heads(found: Detections) -> list[Head]:
 
 
 def _sure(found: Detections) -> Detections:
-    """Without those that lie where a better one does, of whichever class."""
+    """Without those that lie where a better one of the other class does."""
+    boxes, class_ids = found.boxes.tolist(), found.class_ids
     kept: list[int] = []
-    for n, box in enumerate(found.boxes.tolist()):
-        if all(overlap(box, found.boxes[other].tolist()).iou < _SAME_PLACE for other in kept):
+    for n in range(len(found)):
+        rivals = [other for other in kept if class_ids[other] != class_ids[n]]
+        if all(overlap(boxes[n], boxes[other]).iou < _SAME_PLACE for other in rivals):
             kept.append(n)
     return Detections(found.boxes[kept], found.class_ids[kept], found.scores[kept], found.masks[kept])
 
