@@ -23,7 +23,7 @@ class Mark:
     colour: str
     """As Pillow takes it, `#0072B2`."""
     text: str = ""
-    """Written on a ground of `colour` above the box, below it where there is no room; none if empty."""
+    """Written on a ground of `colour` above the box, at its top where there is no room; none if empty."""
     outlined: bool = True
 
 
@@ -47,9 +47,8 @@ def _write(pen: ImageDraw.ImageDraw, mark: Mark, letters: ImageFont.FreeTypeFont
     ascent, descent = letters.getmetrics()
     pad = max(1, ascent // 5)
     wide, high = letters.getlength(mark.text) + 2 * pad, ascent + descent + pad
-    y1, x1, y2, _ = mark.box
-    above = y1 - high
-    y = above if above >= 0 else min(y2, height - high)
+    y1, x1, _, _ = mark.box
+    y = y1 - high if y1 >= high else max(0, min(y1, height - high))
     x = max(0, min(x1, width - wide))
     pen.rectangle((x, y, x + wide - 1, y + high - 1), fill=mark.colour)
     pen.text((x + pad, y + pad / 2), mark.text, fill=_readable_on(mark.colour), font=letters)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from fmask.detections import Detections
     from fmask.video.reading import Frame
 
-LIMITS = "A head with neither mask nor hat is not seen: no event is no proof that everybody wore what is needed."
+LIMITS = (
+    "What the network overlooks counts as missing, and a head with neither mask nor hat is not seen at all: "
+    "look at the thumbnails, and take no event for no proof."
+)
 
 
 @app.command()
@@ -42,8 +45,9 @@ def watch(
     box, thumbnail), thumbnails/, and the marked-up video: green boxes have all
     that is needed, red ones say what is missing, amber ones are not decided yet.
 
-    A head with neither mask nor hat is not seen at all. Heads that cross or are
-    half hidden may be taken for one another.
+    Limits: what the network overlooks counts as missing, and a head with neither
+    mask nor hat is not seen at all. Heads that cross or are half hidden may be
+    taken for one another.
     """
     needed = _parse_need(need)
     check_confidence(min_confidence)
