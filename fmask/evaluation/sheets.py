@@ -22,7 +22,7 @@ from fmask.data.via import CLASS_NAMES, Photo, load_image
 from fmask.detections import Detections
 from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.evaluation.outcomes import Outcome, count_outcomes
-from fmask.splash import splash
+from fmask.splash.colour import splash
 
 PHOTOS_A_SHEET = 12
 
