@@ -2,11 +2,11 @@
 
 import sys
 
-from fmask.cli import data, studies
+from fmask.cli import data, report, studies
 from fmask.cli.app import app
 from fmask.errors import UserError
 
-__all__ = ["app", "data", "main", "studies"]
+__all__ = ["app", "data", "main", "report", "studies"]
 
 
 def main() -> None:
