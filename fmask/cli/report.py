@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import app
+from fmask.errors import UserError
 
 
 @app.command()
@@ -22,8 +23,11 @@ def report(
     The page of a run becomes one of its artifacts too. Its network detects in the test photos again for it.
     """
     from rich.console import Console
+
     from fmask import page, studies, tracking
 
+    if not output.parent.is_dir():
+        raise UserError(f"{output} cannot be written: there is no folder {output.parent}.")
     if _is_run(what):
         run = tracking.find_run(what)
         html = page.of_run(run, Console())

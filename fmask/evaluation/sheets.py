@@ -158,7 +158,7 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
         axes.add_patch(
             PathPatch(outline, fill=False, edgecolor=colour, linewidth=1.7, linestyle=style, path_effects=halo)
         )
-        label = _free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
+        label = free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
         labels.append(label)
         axes.text(
             (label.x0 + label.x1) / 2,
@@ -178,7 +178,7 @@ def _outline(mask: np.ndarray) -> Outline:
     return Outline.make_compound_path(*(Outline(contour[:, ::-1] - 1, closed=True) for contour in contours))
 
 
-def _free_place(
+def free_place(
     width: float, height: float, around: Bbox, objects: Sequence[Bbox], labels: Sequence[Bbox], photo: Photo
 ) -> Bbox:
     """Where a label beside `around` hides the least of objects and, above all, of other labels; above it if free."""

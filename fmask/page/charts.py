@@ -11,6 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from fmask.evaluation.figures import ACCENT_COLOUR
 
+PIXELS_A_POINT = 1.25
+LEAST = 0.6
+"""Of a figure's full width; where there is less room it is scrolled, not shrunk."""
 _UNTHEMED = {"#000000": "currentColor", "#bfbfbf": "var(--line-strong)"}
 """Colours of Matplotlib's SVG that change with the page's."""
 
@@ -23,8 +26,7 @@ def as_svg(figure: Figure, name: str, description: str) -> Markup:
         description: what it shows, for those who do not see it.
     """
     text = io.StringIO()
-    options = {"svg.fonttype": "none", "svg.hashsalt": name, "legend.framealpha": 0.0}
-    with matplotlib.rc_context(options):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -34,9 +36,9 @@ def as_svg(figure: Figure, name: str, description: str) -> Markup:
     svg = _with_own_ids(svg, name)
     size = re.search(r'viewBox="0 0 ([\d.]+)', svg)
     assert size is not None
-    label = Markup('<svg class="chart" role="img" aria-label="{}" style="max-width: {:.0f}px"').format(
-        description, 1.25 * float(size[1])
-    )
+    width = PIXELS_A_POINT * float(size[1])
+    style = f"max-width:{width:.0f}px;min-width:{LEAST * width:.0f}px"
+    label = Markup('<svg class="chart" role="img" aria-label="{}" style="{}"').format(description, style)
     return label + Markup(re.sub(r'^<svg| width="[\d.]+pt"| height="[\d.]+pt"', "", svg, count=3))
 
 
@@ -49,8 +51,8 @@ def ap_by_epoch(history: Mapping[str, Mapping[int, float]]) -> Figure:
     axes = figure.subplots()
     for kind, style, colour in (("mask", "o-", "black"), ("box", "s--", ACCENT_COLOUR)):
         points = history.get(f"val_{kind}_ap50", {})
-        axes.plot(list(points), list(points.values()), style, color=colour, markersize=3.5, label=f"{kind}s")
-    axes.set(ylim=(0, 1.02), xlabel="epoch", ylabel="AP50 on validation photos")
+        axes.plot(list(points), list(points.values()), style, color=colour, markersize=3.5, label=kind)
+    axes.set(ylim=(0, 1.02), xlabel="epoch", ylabel="AP50", title="Validation photos")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)

@@ -17,6 +17,8 @@ SETTINGS = (
 class Facts:
     """Pairs of a word and what there is to say, by what they are about."""
 
+    summary: str
+    """All of it in a line."""
     settings: list[tuple[str, str]]
     origin: list[tuple[str, str]]
     cost: list[tuple[str, str]]
@@ -34,10 +36,12 @@ class Part:
 
 def facts_of(run: tracking.RunInfo) -> Facts:
     """Raises `UserError` where the store cannot be used."""
+    cost = _cost(run)
     return Facts(
+        summary=_summary(run, dict(cost)),
         settings=[(key, run.params[key]) for key in SETTINGS if key in run.params],
         origin=_origin(run),
-        cost=_cost(run),
+        cost=cost,
     )
 
 
@@ -56,6 +60,14 @@ def parts_of(run: tracking.RunInfo) -> list[Part]:
         if metrics:
             parts.append(Part(name, told or "as above", metrics))
     return parts
+
+
+def _summary(run: tracking.RunInfo, cost: dict[str, str]) -> str:
+    words = [f"{key} {run.params[key]}" for key in ("recipe", "schedule") if key in run.params]
+    if {"epochs", "steps", "batch"} <= run.params.keys():
+        words.append("{epochs} epochs of {steps} steps of {batch} photos".format_map(run.params))
+    words += [f"{cost[name]} of processor time" for name in ("processor time",) if name in cost]
+    return ", ".join([*words, f"began {cost['began']}"])
 
 
 def _origin(run: tracking.RunInfo) -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ def of_run(run: tracking.RunInfo, console: Console) -> str:
         chosen=_chosen(run, tested),
         photos=photos,
         fates=FATES,
-        charts=_curves(run) | ({"precision and recall": photos.precision_recall} if photos else {}),
+        charts=_curves(run) + ([photos.precision_recall] if photos and photos.precision_recall else []),
     )
 
 
@@ -87,7 +87,7 @@ def _look(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     again = {each: evaluate(seen.photos, seen.detections, each) for each in logged}
     scores = {each: result.to_json() for each, result in again.items()}
     found = {photo.name: of for photo, of in zip(seen.photos, seen.detections, strict=True)}
-    shown = list(zip(seen.photos, seen.detections, strict=True))[:MOST_PICTURES]
+    shown = sorted(zip(seen.photos, seen.detections, strict=True), key=lambda each: each[0].name)[:MOST_PICTURES]
     curve = figures.pr_curve(next(iter(again.values())).average_precision)
     about = "Precision over recall of masks at an IoU of 0.5, a curve for each class."
     return _Photos(
@@ -114,7 +114,9 @@ def _agreement(logged: Scores, again: Scores) -> str:
     start = "The network of the last epoch was run again for this page, on photos with the digest that the run logged"
     if not changed:
         return f"{start}; every object met the same fate as when it was scored."
-    return f"{start}; {len(changed)} objects met another fate than when it was scored, as other machines round otherwise."
+    return (
+        f"{start}; {len(changed)} objects met another fate than when it was scored, as other machines round otherwise."
+    )
 
 
 def _cut(seen: Seen) -> str:
@@ -122,21 +124,20 @@ def _cut(seen: Seen) -> str:
     return f" Pictures are of the first {MOST_PICTURES} of {len(seen.photos)} photos." if more > 0 else ""
 
 
-def _curves(run: tracking.RunInfo) -> dict[str, Markup | None]:
+def _curves(run: tracking.RunInfo) -> list[Markup]:
     names = [name for name in run.metrics if name.endswith("loss") and "/" not in name]
     scored = ["val_mask_ap50", "val_box_ap50"]
     history = tracking.read_history(run, [*sorted(names, key=_total_first), *scored])
     losses = {name: list(history[name].values()) for name in history if name in names}
-    made: dict[str, Markup | None] = {"losses": None, "average precision": None}
+    curves = []
     if losses:
         about = "Losses by epoch, in training and on validation photos, the total first."
-        made["losses"] = charts.as_svg(figures.loss_curves(losses), "losses", about)
+        curves.append(charts.as_svg(figures.loss_curves(losses), "losses", about))
     if history["val_mask_ap50"]:
         about = "AP50 of masks and boxes on validation photos, by epoch."
-        made["average precision"] = charts.as_svg(charts.ap_by_epoch(history), "ap", about)
-    return made
+        curves.append(charts.as_svg(charts.ap_by_epoch(history), "ap", about))
+    return curves
 
 
 def _total_first(name: str) -> tuple[bool, str]:
     return (name != "loss", name)
-

@@ -18,7 +18,9 @@ def read_history(run: RunInfo, metrics: Iterable[str]) -> dict[str, dict[int, fl
     client = _client()
     with refusals_as_user_errors():
         points = {name: client.get_metric_history(run.id, name) for name in metrics}
-    return {name: {point.step: point.value for point in sorted(of, key=lambda p: p.step)} for name, of in points.items()}
+    return {
+        name: {point.step: point.value for point in sorted(of, key=lambda p: p.step)} for name, of in points.items()
+    }
 
 
 def read_end(run: RunInfo) -> datetime | None:
