@@ -30,7 +30,7 @@ def of_study(table: StudyTable, study: Study) -> str:
         "study.html",
         table=table,
         title=str(words.title),
-        headers=[(header.replace("\n", " "), justify) for header, justify, _ in columns],
+        headers=[(header, justify) for header, justify, _ in columns],
         rows=list(zip(*(cells for *_, cells in columns), strict=True)),
         notes=notes(table),
         figure=as_svg(draw(table), "study", about),
