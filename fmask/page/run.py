@@ -28,7 +28,6 @@ class _Photos:
     """The part of the page that needs the network and the photos."""
 
     pictures: list[Picture]
-    scores: Scores
     items: dict[float, list[Item]]
     precision_recall: Markup | None
     note: str
@@ -83,7 +82,7 @@ def _look(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     except NotSeen as reason:
         items = {each: list_items(scores) for each, scores in logged.items()}
         note = f"{reason} So there are no pictures here, and objects are listed without the scores of their detections."
-        return _Photos([], logged, items, None, note)
+        return _Photos([], items, None, note)
     again = {each: evaluate(seen.photos, seen.detections, each) for each in logged}
     scores = {each: result.to_json() for each, result in again.items()}
     found = {photo.name: of for photo, of in zip(seen.photos, seen.detections, strict=True)}
@@ -92,7 +91,6 @@ def _look(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     about = "Precision over recall of masks at an IoU of 0.5, a curve for each class."
     return _Photos(
         pictures=[draw(photo, of, list(logged)) for photo, of in shown],
-        scores=scores,
         items={each: list_items(of, found) for each, of in scores.items()},
         precision_recall=charts.as_svg(curve, "pr", about),
         note=_agreement(logged, scores) + _cut(seen),
@@ -114,9 +112,8 @@ def _agreement(logged: Scores, again: Scores) -> str:
     start = "The network of the last epoch was run again for this page, on photos with the digest that the run logged"
     if not changed:
         return f"{start}; every object met the same fate as when it was scored."
-    return (
-        f"{start}; {len(changed)} objects met another fate than when it was scored, as other machines round otherwise."
-    )
+    count = f"{len(changed)} object{'s' * (len(changed) > 1)}"
+    return f"{start}; {count} met another fate than when it was scored, as other machines round otherwise."
 
 
 def _cut(seen: Seen) -> str:
