@@ -61,13 +61,15 @@ def _find_split(run: tracking.RunInfo) -> Split:
     name, _, expected = run.datasets["test"].partition("@")
     root = tracking.read_folders(run)["test"]
     installed = photos_root() if name == "photos" else None
-    told = f"There are no photos in {root / 'test'} any more."
+    others = []
     for folder in dict.fromkeys(each / "test" for each in (root, installed) if each):
         if folder.is_dir() and (split := _read(folder)):
             if digest(split).startswith(expected):
                 return split
-            told = f"The photos or annotations in {folder} are others than those that the run was tested on."
-    raise NotSeen(told)
+            others.append(folder)
+    if not others:
+        raise NotSeen(f"There are no photos in {root / 'test'} any more.")
+    raise NotSeen(f"The photos or annotations in {others[0]} are others than those that the run was tested on.")
 
 
 def _read(folder: Path) -> Split | None:

@@ -22,6 +22,8 @@ Pages = Callable[..., Element]
 
 @pytest.fixture
 def show(monkeypatch: pytest.MonkeyPatch) -> Pages:
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+
     def show(run_id: str, detector: object | None = None) -> Element:
         monkeypatch.setattr("fmask.trained.load", lambda _: detector or FakeDetector())
         return parse(page.of_run(tracking.find_run(run_id), Console(quiet=True)))
