@@ -17,6 +17,7 @@ from typing import Any
 from fmask import tracking
 from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome
+from fmask.files import write_text
 
 CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""
@@ -117,21 +118,6 @@ def read_runs(file: Path) -> Study:
         except (ValueError, TypeError) as error:
             raise UserError(f"{file}, lines {numbers[0]} to {numbers[-1]}: {error}.") from error
     return Study(lines[0]["study"], tuple(runs))
-
-
-def write_text(text: str, file: Path) -> None:
-    """Write a whole file or none.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    draft = file.with_name(f"{file.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
