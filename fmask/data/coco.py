@@ -73,7 +73,11 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
     names: dict[Any, str] = {}
     listed = document.get("categories")
     for number, category in enumerate(listed if isinstance(listed, list) else []):
-        if not isinstance(category, dict) or not _is_id(category.get("id")) or not isinstance(category.get("name"), str):
+        if (
+            not isinstance(category, dict)
+            or not _is_id(category.get("id"))
+            or not isinstance(category.get("name"), str)
+        ):
             raise UserError(f"{path}: entry {number} of `categories` has no `id` or no `name`.")
         names[category["id"]] = category["name"]
     if strange := set(categories) - set(names.values()):
@@ -114,7 +118,7 @@ def _outline(segmentation: Any, width: int, height: int) -> np.ndarray:
         elif isinstance(segmentation, list):
             rings = _rings([_points(part) for part in segmentation])
         else:
-            raise ValueError("its `segmentation` is neither polygons nor run lengths")
+            raise Unusable("bad coordinates", "its `segmentation` is neither polygons nor run lengths")
     except ValueError as error:
         raise Unusable("bad coordinates", str(error)) from error
     return join(rings) if rings else np.zeros((0, 2))
@@ -125,7 +129,7 @@ def _points(part: Any) -> np.ndarray:
     if not isinstance(part, list) or len(part) % 2:
         raise ValueError("a polygon of its `segmentation` is no list of as many x as y")
     for value in part:
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not abs(value) < 10**7:
+        if type(value) not in (int, Decimal) or not abs(value) < 10**7:
             raise ValueError(f"{value!r} stands where a number of pixels belongs")
     numbers = [float(EXACTLY.subtract(Decimal(value), HALF)) for value in part]
     return np.array(numbers, dtype=np.float64).reshape(-1, 2)

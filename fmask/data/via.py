@@ -1,9 +1,9 @@
 """Annotated photos, read with every fault told and none repaired in silence, and the files of the VGG Image Annotator.
 
-Read are COCO's files (see `fmask.data.coco`) and VIA's: the JSON exports and project files of VIA 1.x (a photo's regions are a dictionary) and 2.x (a list); see
-https://www.robots.ox.ac.uk/~vgg/software/via/. A region's attribute `fmask` says what it is, `mask` or `hat`; an
-attribute `ignore` of "true" makes it count neither as an object nor as background. A point's (x, y) is the centre of
-column x, row y.
+Read are COCO's files (see `fmask.data.coco`) and VIA's: the JSON exports and project files of VIA 1.x (a photo's
+regions are a dictionary) and 2.x (a list); see https://www.robots.ox.ac.uk/~vgg/software/via/. There a region's
+attribute `fmask` says what it is, `mask` or `hat`; an attribute `ignore` of "true" makes it count neither as an object
+nor as background. A point (x, y) is the centre of column x, row y.
 """
 
 import json
@@ -113,7 +113,7 @@ def name_in(folder: Path, photo: Path) -> str:
     Raises:
         UserError: the photo lies elsewhere.
     """
-    path, folder = photo.resolve(), folder.resolve()
+    path, folder = photo.parent.resolve() / photo.name, folder.resolve()  # a photo that is a link keeps its own name
     if not path.is_relative_to(folder):
         raise UserError(f"{photo} lies outside {folder}; annotations call their photos by paths below their folder.")
     return path.relative_to(folder).as_posix()

@@ -11,6 +11,7 @@ import it when they are called.
 """
 
 from fmask.tracking.finished import (
+    EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
     download_model,
@@ -25,6 +26,7 @@ from fmask.tracking.run import PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
+    "EVALUATIONS",
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
