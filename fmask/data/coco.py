@@ -2,7 +2,8 @@
 
 Pixels' edges lie at whole numbers there, while our points (x, y) are the centre of column x, row y: what is (x, y) here
 is (x + 0.5, y + 0.5) there. The half is added and taken away in decimal, as the file has its numbers, so that a polygon
-comes back the same to the last digit.
+comes back the same to the last digit. Masks differ on the outline alone: a pixel whose centre lies on it is inside for
+us, and for COCO's tools on some sides only.
 
 A crowd (`iscrowd` 1) is a region to ignore; one outline that is a crowd of several classes is a region without a label.
 """
