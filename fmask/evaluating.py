@@ -33,7 +33,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     detector = Detector.load(network)
     objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
     told = [fault for fault in split.faults if not fault.is_note]
-    faults = f"; {len(told)} faults in it, listed by `fmask check {split.folder}`" if told else ""
+    faults = f"; {len(told)} faults in it, which `fmask check` lists" if told else ""
     console.print(f"{split.folder}: {len(split.photos)} photos, {objects} objects{faults}", soft_wrap=True)
     config = {
         "model": model,

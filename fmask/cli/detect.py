@@ -33,8 +33,8 @@ def detect(
 
     csv: a line a detection, its box (y1, x1, y2, x2, ends exclusive) and its mask's area in pixels. coco: images,
     categories and annotations with score and run-length encoded masks. via: polygons with fmask and score, to open in
-    the VIA annotator. The latter two name photos by their paths below the folder that holds them all: put into that
-    folder, the file is annotations that fmask reads.
+    the VIA annotator, which wants one folder's photos at a time. The latter two name photos by their paths below the
+    folder that holds them all: put into that folder, the file is annotations that fmask reads.
 
     Exit status: 1 where a photo could not be read; the others are written all the same, and those are listed.
     """

@@ -32,7 +32,6 @@ def evaluate(
     """
     from rich.console import Console
 
-    import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
     from fmask import evaluating
 
     found = evaluating.open_split(data, split, photos, read_categories(category or []))
