@@ -14,10 +14,11 @@ from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.data.via import load_image
 from fmask.datasets import open_dataset
+from fmask.fitting import fit
 from fmask.model import weights
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
-from fmask.training import fit, model_config, train
+from fmask.training import model_config, train
 
 CONF = Path(__file__).parents[1] / "conf"
 

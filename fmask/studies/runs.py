@@ -7,7 +7,7 @@ spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...`. Nothi
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -118,6 +118,12 @@ def read_runs(file: Path) -> Study:
         except (ValueError, TypeError) as error:
             raise UserError(f"{file}, lines {numbers[0]} to {numbers[-1]}: {error}.") from error
     return Study(lines[0]["study"], tuple(runs))
+
+
+def merge(parts: Sequence[Study]) -> Study:
+    """Runs made in several places as one study, which has the name of the first; a run that comes twice counts once."""
+    runs = {run.id: run for part in parts for run in part.runs}
+    return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:

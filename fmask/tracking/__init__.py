@@ -22,11 +22,12 @@ from fmask.tracking.finished import (
     read_json,
 )
 from fmask.tracking.provenance import flatten
-from fmask.tracking.run import PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
+from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
     "EVALUATIONS",
+    "JOB_VARIABLE",
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",

@@ -70,15 +70,20 @@ def find_run(reference: str) -> RunInfo:
     return _as_info(client, first[0])
 
 
-def find_runs(experiment: str) -> list[RunInfo]:
+def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
     """All runs of an experiment, newest first.
 
     Raises:
-        UserError: there is no such experiment, or no store.
+        UserError: there is no such experiment, or no store; with `missing_ok` that is no runs.
     """
+    file = sqlite_file(tracking_uri())
+    if missing_ok and file and not file.exists():
+        return []
     client = _client()
     with refusals_as_user_errors():
         found = client.get_experiment_by_name(experiment)
+        if found is None and missing_ok:
+            return []
         if found is None:
             known = ", ".join(sorted(each.name for each in client.search_experiments()))
             raise UserError(f"There is no MLflow experiment {experiment!r}; there are: {known}.")
