@@ -22,6 +22,12 @@ from fmask.errors import UserError
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
 SPECK = 0.01
 """Parts of a mask, and holes in it, that are smaller than this share of its largest part are not worth correcting."""
+STRAY = 0.02
+"""How far an outline may stray from its mask, as a share of the mask's size (the root of its area).
+
+Measured on 98 detections in the study's photos: a median of 20 points, 44 at most, and an IoU with the mask of 0.98 in
+the median, 0.96 at least; at 0.005 the median is 72 points, at 0.03 the worst IoU 0.956.
+"""
 
 
 class Export(Protocol):
@@ -110,7 +116,7 @@ class ViaExport:
     """A VIA 2.x export of one polygon a detection, with the attributes `fmask` and `score`.
 
     Several parts of a mask, and holes in it, are joined to one polygon by bridges without width, but for specks
-    (`SPECK`). Outlines stray from the masks by up to a hundredth of their size, to have few enough points to drag.
+    (`SPECK`), and simplified (`STRAY`), to have few enough points to drag.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -120,7 +126,7 @@ class ViaExport:
     def add(self, photo: Path, found: Detections) -> None:
         regions = []
         for label, score, mask in zip(_labels(found), found.scores, found.masks, strict=True):
-            tolerance = 0.01 * np.sqrt(np.count_nonzero(mask))
+            tolerance = STRAY * np.sqrt(np.count_nonzero(mask))
             if outlines := trace(mask, tolerance, SPECK):
                 regions.append(via.region_entry(join(outlines), {"fmask": label, "score": f"{score:.3f}"}))
         self._entries |= via.photo_entry(photo, via.name_in(self._folder, photo), regions)
