@@ -116,6 +116,8 @@ def _outline(segmentation: Any, width: int, height: int) -> np.ndarray:
     try:
         if isinstance(segmentation, dict):
             rings = trace(_decode(segmentation, width, height))
+            if not rings:
+                raise Unusable("no area", "its mask is empty")
         elif isinstance(segmentation, list):
             rings = _rings([_points(part) for part in segmentation])
         else:

@@ -168,7 +168,9 @@ def _read_entries(path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]
     try:
         text = path.read_text(encoding="utf-8-sig")
         document = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
     if coco.is_coco(document):
         return coco.entries(text, path, categories)

@@ -127,7 +127,7 @@ def test_an_outline_along_the_photos_edge_is_no_fault_and_one_beyond_is(tmp_path
         ({"size": [HEIGHT, WIDTH]}, "bad coordinates", "cannot be decoded"),
         ({"size": [HEIGHT, WIDTH], "counts": [10, 20]}, "bad coordinates", "cannot be decoded"),
         ({"size": [HEIGHT, WIDTH], "counts": [-10, 250]}, "bad coordinates", "no whole numbers"),
-        ({"size": [HEIGHT, WIDTH], "counts": [240]}, "too few points", "0, where"),
+        ({"size": [HEIGHT, WIDTH], "counts": [240]}, "no area", "its mask is empty"),
     ],
 )
 def test_an_outline_that_says_nothing_is_a_fault(tmp_path: Path, segmentation: Any, kind: str, detail: str) -> None:
