@@ -10,6 +10,7 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
+from fmask.tracking.details import add_text, download, read_end, read_folders, read_history
 from fmask.tracking.finished import (
     EVALUATIONS,
     WEIGHTS_ARTIFACT,
@@ -33,6 +34,8 @@ __all__ = [
     "WEIGHTS_ARTIFACT",
     "Run",
     "RunInfo",
+    "add_text",
+    "download",
     "download_model",
     "download_weights",
     "end_abandoned",
@@ -40,6 +43,9 @@ __all__ = [
     "find_runs",
     "flatten",
     "prepare_store",
+    "read_end",
+    "read_folders",
+    "read_history",
     "read_json",
     "start",
     "tracking_uri",
