@@ -6,21 +6,19 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import keras
-import numpy as np
 from omegaconf import OmegaConf
 from rich.console import Console
-from rich.table import Table
 
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
 from fmask.config import Config, validate
-from fmask.data.photos import Dataset, digest
-from fmask.data.via import CLASS_NAMES, load_image
+from fmask.data.photos import Dataset
+from fmask.data.via import load_image
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
 from fmask.errors import Pruned, UserError
-from fmask.evaluation import figures, sheets
-from fmask.evaluation.evaluate import Scores, evaluate
+from fmask.evaluation import figures
+from fmask.evaluation.evaluate import Scores
 from fmask.fitting import fit
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
@@ -28,9 +26,7 @@ from fmask.model.imagenet import load_imagenet
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import load as load_weights
 from fmask.pretrained import find_weights
-
-THRESHOLDS = (0.5, 0.9)
-"""Confidences that every run is scored at, beside its own `min_confidence`."""
+from fmask.scoring import log_scores, log_split, score, summary
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,8 @@ def train(
     resumed = standing.run_id if standing else None
     with tracking.start(asdict(config), config.study, _name(config), tags, output_dir, resumed) as run:
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
-        _log_data(run, dataset)
+        for name, split in dataset.splits.items():
+            log_split(run, name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
         if not standing:
             _start_from(network, config, run, console)
@@ -72,7 +69,8 @@ def train(
 
         def score_part(name: str) -> None:
             for split in ("val", "test"):
-                at = score(dataset, split, detect(detector, dataset, split), config.min_confidence)
+                found = detect(detector, dataset, split)
+                at = score(dataset.splits[split].photos, found, config.min_confidence)
                 _log_part(run, name, split, at, config.min_confidence)
 
         with _telling_how_to_go_on(run, output_dir, console):
@@ -80,12 +78,12 @@ def train(
 
         detector.save(output_dir / "last.h5")
         scores = {}
-        for split in ("val", "test"):
-            found = detect(detector, dataset, split)
-            scores[split] = score(dataset, split, found, config.min_confidence)
-            _log_scores(run, dataset, split, found, scores[split], config.min_confidence)
+        for name in ("val", "test"):
+            photos, found = dataset.splits[name].photos, detect(detector, dataset, name)
+            scores[name] = score(photos, found, config.min_confidence)
+            log_scores(run, name, photos, found, scores[name], config.min_confidence, plain=name == "test")
             if config.schedule.parts:
-                _log_part(run, list(config.schedule.parts)[-1], split, scores[split], config.min_confidence)
+                _log_part(run, list(config.schedule.parts)[-1], name, scores[name], config.min_confidence)
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         for name in ("last", "best"):
             run.log_file(output_dir / f"{name}.h5", "weights")
@@ -147,12 +145,6 @@ def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]
     return detector.detect_all([load_image(photo.path) for photo in dataset.splits[split].photos])
 
 
-def score(dataset: Dataset, split: str, found: list[Detections], min_confidence: float) -> dict[float, Scores]:
-    """The scores of a split's detections, by the confidence from which they count."""
-    photos = dataset.splits[split].photos
-    return {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
-
-
 def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:
     """Gives the network the weights that training starts from, and logs which layers have them."""
     if config.weights == "none":
@@ -169,58 +161,10 @@ def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scor
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 
-def _log_scores(
-    run: tracking.Run,
-    dataset: Dataset,
-    split: str,
-    found: list[Detections],
-    scores: dict[float, Scores],
-    min_confidence: float,
-) -> None:
-    """Logs a split's scores, those of test under plain names, and figures at one confidence."""
-    for threshold, at in scores.items():
-        run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
-    chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics(), prefix=None if split == "test" else split)
-    run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
-    run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
-    if split == "test":
-        shown = slice(sheets.PHOTOS_A_SHEET)
-        for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-            (figure,) = draw(dataset.splits[split].photos[shown], found[shown], min_confidence)
-            run.log_figure(figure, f"figures/test_{kind}.png")
-
-
 def model_config(config: Config) -> ModelConfig:
     """The part of a run's configuration that decides the network."""
     return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 
-def summary(scores: dict[str, dict[float, Scores]]) -> Table:
-    """The run's scores as a table for the terminal: a column for each split and confidence."""
-    table = Table("", title="What became of the annotated objects, and average precision")
-    columns = []
-    for split, by_confidence in scores.items():
-        for confidence, at in by_confidence.items():
-            table.add_column(f"{split} at {confidence:g}", justify="right")
-            columns.append(at.metrics())
-    for name in ("found", "found_wrongly", "missed", "spurious"):
-        table.add_row(name.replace("_", " "), *(f"{column[name]:.0f}" for column in columns))
-    for name in ("accuracy", "precision"):
-        table.add_row(name, *(f"{column[name]:.3f}" if name in column else "-" for column in columns))
-        ends = [(column.get(f"{name}_low"), column.get(f"{name}_high")) for column in columns]
-        table.add_row("  95 %", *(f"{low:.2f} to {high:.2f}" if low is not None else "-" for low, high in ends))
-    for name in ("mask_ap50", "box_ap50", "mask_ap"):
-        table.add_row(name.replace("_ap", " AP"), *(f"{column[name]:.3f}" for column in columns))
-    return table
-
-
 def _name(config: Config) -> str:
     return f"{config.data.name} {config.backbone.name} aug={config.aug.name} steps={config.steps} seed={config.seed}"
-
-
-def _log_data(run: tracking.Run, dataset: Dataset) -> None:
-    for name, split in dataset.splits.items():
-        ids = np.concatenate([photo.class_ids() for photo in split.photos])
-        objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
-        run.log_dataset(name, dataset.name, dataset.root, digest(split), len(split.photos), objects)

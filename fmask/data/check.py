@@ -15,9 +15,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fmask.data.annotations import CLASS_NAMES, FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split
 from fmask.data.outlines import area
 from fmask.data.photos import SPLITS, read_dataset
-from fmask.data.via import CLASS_NAMES, FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split, open_image, read_split
+from fmask.data.via import open_image, read_split
 from fmask.errors import UserError
 
 HASH_SIDE = 16

@@ -17,6 +17,7 @@ from typing import Any
 from fmask import tracking
 from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome
+from fmask.files import write_text
 
 CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""
@@ -123,21 +124,6 @@ def merge(parts: Sequence[Study]) -> Study:
     """Runs made in several places as one study, which has the name of the first; a run that comes twice counts once."""
     runs = {run.id: run for part in parts for run in part.runs}
     return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
-
-
-def write_text(text: str, file: Path) -> None:
-    """Write a whole file or none.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    draft = file.with_name(f"{file.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:

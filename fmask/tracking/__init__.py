@@ -12,6 +12,7 @@ import it when they are called.
 
 from fmask.tracking.details import add_text, download, read_end, read_folders, read_history
 from fmask.tracking.finished import (
+    EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
     download_model,
@@ -26,6 +27,7 @@ from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Ru
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
+    "EVALUATIONS",
     "JOB_VARIABLE",
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",

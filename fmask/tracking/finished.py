@@ -17,6 +17,8 @@ from fmask.tracking.store import (
 )
 
 WEIGHTS_ARTIFACT = "weights/best.h5"
+EVALUATIONS = "evaluate"
+"""The experiment of runs that score a model that is there: they train nothing, so none of them is the latest model."""
 
 _RANKED = {
     "latest": ("", "attributes.start_time DESC"),
@@ -46,8 +48,8 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments: `latest`, the newest, or
-    `best`, the one with the highest `val/mask_ap50`.
+    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments but `EVALUATIONS`: `latest`,
+    the newest, or `best`, the one with the highest `val/mask_ap50`.
 
     Raises:
         UserError: there is no such run, or no store.
@@ -58,7 +60,8 @@ def find_run(reference: str) -> RunInfo:
         if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
         condition, order = _RANKED[run_id]
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        known = client.search_experiments()
+        experiments = [experiment.experiment_id for experiment in known if experiment.name != EVALUATIONS]
         first = client.search_runs(
             experiments, f"attributes.status = 'FINISHED'{condition}", max_results=1, order_by=[order]
         )
