@@ -40,13 +40,13 @@ def log_scores(
 ) -> None:
     """Logs a split's scores and figures at one confidence.
 
-    Those of the run's main split are `plain`: the scores have no split before their names, and sheets of photos show
-    what was found.
+    Those of the run's main split are `plain`: all scores, with no split before their names, and sheets of photos that
+    show what was found. Other splits have theirs in files, and the headlines beside.
     """
     for threshold, at in scores.items():
         run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics(), prefix=None if plain else split)
+    run.log_scores(chosen.metrics() if plain else chosen.headline(), prefix=None if plain else split)
     run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
     if plain:

@@ -82,8 +82,6 @@ def train(
             photos, found = dataset.splits[name].photos, detect(detector, dataset, name)
             scores[name] = score(photos, found, config.min_confidence)
             log_scores(run, name, photos, found, scores[name], config.min_confidence, plain=name == "test")
-            if config.schedule.parts:
-                _log_part(run, list(config.schedule.parts)[-1], name, scores[name], config.min_confidence)
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         for name in ("last", "best"):
             run.log_file(output_dir / f"{name}.h5", "weights")
@@ -156,8 +154,8 @@ def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: C
 
 
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
-    """Logs what one part of a schedule led to."""
-    run.log_scores(scores[min_confidence].metrics(), prefix=f"{name}/{split}")
+    """Logs what a part of a schedule led to; what the last one did are the run's own scores."""
+    run.log_scores(scores[min_confidence].headline(), prefix=f"{name}/{split}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 
@@ -167,4 +165,5 @@ def model_config(config: Config) -> ModelConfig:
 
 
 def _name(config: Config) -> str:
-    return f"{config.data.name} {config.backbone.name} aug={config.aug.name} steps={config.steps} seed={config.seed}"
+    aug = ",".join(part.aug.name for part in config.parts().values())
+    return f"{config.data.name} {config.backbone.name} aug={aug} steps={config.steps} seed={config.seed}"

@@ -39,6 +39,8 @@ def smoke(root: Path, *overrides: str) -> Config:
 class Unlogged:
     """Stands in for a tracked run; keeps the epochs."""
 
+    id = "abc"
+
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
 
@@ -95,8 +97,11 @@ def test_a_run_leaves_everything_in_mlflow(
     logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
     assert logged <= set(run.metrics)
     assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "val/mask_ap50"} <= set(run.metrics)
-    assert {"one/val/mask_ap50", "one/test/accuracy", "two/test/accuracy"} <= set(run.metrics)
-    assert run.metrics["two/test/missed"] == run.metrics["missed"]
+    assert {"one/val/mask_ap50", "one/test/accuracy"} <= set(run.metrics)
+    of_parts = [name for name in run.metrics if name.startswith(("val/", "one/", "two/"))]
+    assert len(of_parts) <= 30, "too many to compare runs"
+    assert (run.name, run.tags["output_dir"]) == ("rendered resnet18 aug=blur,none steps=2 seed=1", str(output))
+    assert not (output / "checkpoint.h5").exists()
     assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
     assert set(run.datasets) == {"train", "val", "test"}
     artifacts = {
