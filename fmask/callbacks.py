@@ -20,8 +20,9 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
 from fmask.data.samples import Batches
-from fmask.data.via import Photo, load_image
 from fmask.errors import UserError
 from fmask.evaluation.coco import average_precision
 from fmask.model.detector import Detector

@@ -11,13 +11,12 @@ from fmask import tracking
 from fmask.data.annotations import Split
 from fmask.data.photos import SPLITS
 from fmask.data.via import find_export, read_file
-from fmask.detections import Detections
+from fmask.detections import Detections, Finder
 from fmask.errors import UserError
 from fmask.evaluation.evaluate import Scores
 from fmask.finding import find
-from fmask.model.detector import Detector
 from fmask.scoring import log_scores, log_split, score, summary
-from fmask.trained import find_network
+from fmask.trained import find_network, load
 
 
 def evaluate(model: str, split: Split, min_confidence: float, console: Console) -> dict[float, Scores]:
@@ -30,7 +29,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
         UserError: there is no such model, a photo cannot be decoded, or the tracking store cannot be used.
     """
     network = find_network(model)
-    detector = Detector.load(network)
+    detector = load(str(network))
     objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
     told = [fault for fault in split.faults if not fault.is_note]
     faults = f"; {len(told)} faults in it, which `fmask check` lists" if told else ""
@@ -78,7 +77,7 @@ def open_split(data: Path, name: str | None, photos: Path | None, categories: Ma
     return split
 
 
-def _find(detector: Detector, split: Split) -> list[Detections]:
+def _find(detector: Finder, split: Split) -> list[Detections]:
     """What is found in each of the split's photos."""
     console = Console(stderr=True)
     paths = [photo.path for photo in split.photos]

@@ -14,9 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from fmask.data import coco_writing, via
-from fmask.data.annotations import CLASS_NAMES
 from fmask.data.tracing import join, trace
-from fmask.detections import Detections
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fmask.data.via import load_image
-from fmask.detections import Detections
+from fmask.data.images import load_image
+from fmask.detections import Detections, Finder
 from fmask.errors import UserError
-from fmask.model.detector import Detector
 
 
-def find(detector: Detector, photos: Sequence[Path]) -> Iterator[tuple[Path, Detections | UserError]]:
+def find(detector: Finder, photos: Sequence[Path]) -> Iterator[tuple[Path, Detections | UserError]]:
     """What is found in each photo, in order, or why the photo cannot be read; no more than a batch is in memory."""
     for start in range(0, len(photos), detector.batch):
         read = [_read(photo) for photo in photos[start : start + detector.batch]]

@@ -7,9 +7,9 @@ import numpy as np
 from rich.table import Table
 
 from fmask import tracking
-from fmask.data.annotations import CLASS_NAMES, Photo, Split
+from fmask.data.annotations import Photo, Split
 from fmask.data.photos import digest
-from fmask.detections import Detections
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation import figures, sheets
 from fmask.evaluation.evaluate import Scores, evaluate
 

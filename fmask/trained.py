@@ -7,7 +7,7 @@ from fmask import tracking
 from fmask.errors import UserError
 
 if TYPE_CHECKING:
-    from fmask.model.detector import Detector
+    from fmask.detections import Finder
 
 KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
 
@@ -33,13 +33,19 @@ def find_network(reference: str) -> Path:
     return tracking.download_weights(reference)
 
 
-def load(reference: str) -> "Detector":
+def load(reference: str) -> "Finder":
     """The trained network of that name (see `find_network`), ready to be pointed at photos.
+
+    A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.
 
     Raises:
         UserError: there is none, or its file is damaged.
     """
     file = find_network(reference)
+    if file.suffix == ".onnx":
+        from fmask.exported import OnnxDetector
+
+        return OnnxDetector(file)
     import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
     from fmask.model.detector import Detector
 

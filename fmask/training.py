@@ -12,8 +12,8 @@ from rich.console import Console
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
 from fmask.config import Config, validate
+from fmask.data.images import load_image
 from fmask.data.photos import Dataset
-from fmask.data.via import load_image
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
 from fmask.errors import Pruned, UserError

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.config import Config, register, validate
+from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
-from fmask.data.via import load_image
 from fmask.datasets import open_dataset
 from fmask.fitting import fit
 from fmask.model import weights

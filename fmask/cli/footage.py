@@ -12,8 +12,7 @@ from fmask.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from fmask.detections import Detections
-    from fmask.model.detector import Detector
+    from fmask.detections import Detections, Finder
     from fmask.video.reading import Footage, Frame
 
 INTERRUPTED = 130
@@ -49,7 +48,7 @@ def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
 def redraw_with_bar(
     footage: "Footage",
     output: Path,
-    detector: "Detector",
+    detector: "Finder",
     min_confidence: float,
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,

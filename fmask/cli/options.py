@@ -11,7 +11,7 @@ def read_categories(given: list[str]) -> dict[str, str]:
     Raises:
         UserError: one of them is not of that form, or names no class of ours.
     """
-    from fmask.data.annotations import CLASS_NAMES
+    from fmask.detections import CLASS_NAMES
 
     categories = {}
     for each in given:

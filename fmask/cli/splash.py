@@ -11,7 +11,7 @@ from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_conf
 from fmask.errors import UserError
 
 if TYPE_CHECKING:
-    from fmask.model.detector import Detector
+    from fmask.detections import Finder
     from fmask.splash.look import Look
     from fmask.splash.targets import Target
 
@@ -69,7 +69,7 @@ def splash(
                 )
 
 
-def _splash_photos(targets: "list[Target]", detector: "Detector", look: "Look", min_confidence: float) -> None:
+def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", min_confidence: float) -> None:
     from fmask.cli.bars import counting
     from fmask.splash.photo import splash_photo
     from fmask.video.stopping import stop_on_signal

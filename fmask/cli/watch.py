@@ -79,7 +79,7 @@ def watch(
 
 
 def _parse_need(need: str) -> tuple[str, ...]:
-    from fmask.data.via import CLASS_NAMES
+    from fmask.detections import CLASS_NAMES
 
     given = [item.strip() for item in need.split(",")]
     if unknown := [item for item in given if item not in CLASS_NAMES]:

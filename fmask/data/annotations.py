@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import skimage.draw
 
-CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
-"""What is looked for; a class id is 1 + the position here, and 0 is the background."""
+from fmask.detections import CLASS_NAMES
 
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",

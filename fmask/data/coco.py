@@ -19,8 +19,9 @@ import numpy as np
 import shapely
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.annotations import CLASS_NAMES, PhotoEntry, RegionEntry, Unusable
+from fmask.data.annotations import PhotoEntry, RegionEntry, Unusable
 from fmask.data.tracing import join, trace
+from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
 
 HALF = Decimal("0.5")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.annotations import CLASS_NAMES, Photo, Region
+from fmask.data.annotations import Photo, Region
 from fmask.data.coco import EXACTLY, HALF
+from fmask.detections import CLASS_NAMES
 
 INFO = {"description": "worn face masks and hats"}
 CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLASS_NAMES, start=1)]

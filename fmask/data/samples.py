@@ -13,11 +13,12 @@ import numpy as np
 import skimage.draw
 
 from fmask.data import augment
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
 from fmask.data.jitter import Jitter, recolour, view
 from fmask.data.outlines import extents
 from fmask.data.paste import paste
 from fmask.data.resize import resize
-from fmask.data.via import Photo, load_image
 
 MASK_SIDE = 56
 """M: instances are kept as masks of this side inside their boxes (the reference's mini masks)."""

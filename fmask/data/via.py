@@ -13,17 +13,17 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from fmask.data import coco
-from fmask.data.annotations import CLASS_NAMES, Fault, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
+from fmask.data.annotations import Fault, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
+from fmask.data.images import MAX_PIXELS, check_readable
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
+from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
 
 ANNOTATIONS = "via_region_data.json"
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: a file of a few kilobytes can unpack to more than the memory holds."""
 
 
 def read_split(folder: Path) -> Split:
@@ -137,32 +137,6 @@ def find_export(folder: Path) -> Path:
     return folder / found[0]
 
 
-def load_image(path: Path) -> np.ndarray:
-    """A photo's pixels: uint8 RGB (H, W, 3), as `open_image` has them, with its errors."""
-    return np.array(open_image(path))
-
-
-def open_image(path: Path) -> Image.Image:
-    """A photo, decoded in full: 8-bit RGB, EXIF rotation applied.
-
-    Grey, CMYK, palette and 16-bit pictures are converted; transparency is dropped, as the reference does.
-
-    Raises:
-        UserError: the file is missing, no whole picture, or larger than `MAX_PIXELS`.
-    """
-    try:
-        with Image.open(path) as image:
-            _check_readable(image)
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
-                scaled = (np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)
-                return Image.fromarray(scaled).convert("RGB")
-            return image if image.mode == "RGB" else image.convert("RGB")
-    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise UserError(f"{path} is not a readable photo: {error}.") from error
-
-
 def _read_entries(path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
     """The file's photos, in order."""
     try:
@@ -225,7 +199,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         raise Unusable("missing photo", "listed, but not in the folder")
     try:
         with Image.open(path) as image:
-            _check_readable(image)
+            check_readable(image, MAX_PIXELS)
             (width, height), mode = image.size, image.mode
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
@@ -256,13 +230,6 @@ def stays_inside(folder: Path, name: str) -> bool:
     if parts.anchor or ".." in parts.parts or "\0" in name:
         return False
     return (folder / name).resolve().is_relative_to(folder.resolve())
-
-
-def _check_readable(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 10**6} megapixels")
-    if image.mode in ("F", "LAB", "HSV"):
-        raise ValueError(f"pixels of Pillow's mode {image.mode} have no plain conversion to RGB")
 
 
 def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults: list[Fault]) -> Region:

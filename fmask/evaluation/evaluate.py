@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fmask.data.via import CLASS_NAMES, Photo
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.coco import AveragePrecision, average_precision
 from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
 

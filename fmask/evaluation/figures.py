@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from fmask.data.via import CLASS_NAMES
+from fmask.detections import CLASS_NAMES
 from fmask.evaluation.coco import AveragePrecision
 from fmask.evaluation.outcomes import Outcomes, Rate
 

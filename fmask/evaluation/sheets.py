@@ -18,8 +18,9 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.measure import find_contours
 
-from fmask.data.via import CLASS_NAMES, Photo, load_image
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.splash.colour import splash

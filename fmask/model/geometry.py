@@ -1,7 +1,6 @@
 """Boxes: overlap, regression deltas, clipping, non-maximum suppression.
 
-Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2). Inside the network boxes are *normalised*: y / (H - 1) and
-x / (W - 1) after 1 is taken from y2 and x2, so that the first and the last pixel centre of the image are 0 and 1.
+Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2), normalised as `fmask.model.frame` says.
 """
 
 import keras
@@ -13,18 +12,6 @@ from fmask.model.types import Tensor
 EPSILON = 1e-7
 LARGEST_GROWTH = 62.5
 """No delta makes a box higher or wider than this many times: an untrained network would ask for infinitely much."""
-
-
-def normalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixel boxes (..., 4) with exclusive ends to normalised float32 boxes."""
-    scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
-    return ((boxes - np.array([0, 0, 1, 1])) / scale).astype(np.float32)
-
-
-def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Normalised boxes (..., 4) to float32 pixel boxes with exclusive ends; the inverse of `normalise`."""
-    scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
-    return (boxes * scale + np.array([0, 0, 1, 1])).astype(np.float32)
 
 
 def area(boxes: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from fmask.model.anchors import pyramid_anchors
 from fmask.model.backbone import resnet
 from fmask.model.config import CLASSES, ModelConfig
 from fmask.model.fpn import feature_pyramid
+from fmask.model.frame import normalise
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
 from fmask.model.precision import layers_in
@@ -61,7 +62,7 @@ class MaskRCNN(keras.Model):
         pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=training)
         match, rpn_target = rpn_targets(anchors, boxes, class_ids, self._noise(batch, len(anchors)))
 
-        unit_anchors = geometry.normalise(anchors, size, size)
+        unit_anchors = normalise(anchors, size, size)
         proposals = propose(unit_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train)
         if not config.regions.leak:
             proposals = ops.stop_gradient(proposals)
@@ -151,7 +152,7 @@ class Detect(keras.Model):
         network, config = self.network, self.network.config
         pyramid, rpn_logits, rpn_deltas = network.trunk(inputs["image"], training=False)
         size = inputs["image"].shape[1]
-        anchors = geometry.normalise(network.anchors(size), size, size)
+        anchors = normalise(network.anchors(size), size, size)
         regions = propose(anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect)
         logits, deltas = network.classify(pyramid, regions, size)
         boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], config)
@@ -169,8 +170,8 @@ def select(
     Returns boxes (B, D, 4), class ids (B, D) and scores (B, D); zeros where there are fewer.
     """
     probabilities = ops.softmax(logits, axis=-1)
-    class_ids = ops.argmax(probabilities, axis=-1)
-    scores = ops.max(probabilities, axis=-1)
+    # One operation for both; Keras' argmax on TensorFlow is made of parts that ONNX lacks.
+    scores, class_ids = (best[..., 0] for best in ops.top_k(probabilities, 1))
     own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
     boxes = geometry.clip(geometry.decode(regions, own * DELTA_STD), window[:, None, :])
     present = ops.logical_and(class_ids > 0, ops.any(regions != 0, axis=-1))

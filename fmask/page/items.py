@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fmask.data.via import CLASS_NAMES
-from fmask.detections import Detections
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.outcomes import Outcome
 
 SPURIOUS = "spurious"

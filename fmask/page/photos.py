@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.progress import track
 
 from fmask import tracking
+from fmask.data.annotations import Photo, Split
+from fmask.data.images import load_image
 from fmask.data.photos import digest, photos_root
-from fmask.data.via import Photo, Split, load_image, read_split
+from fmask.data.via import read_split
 from fmask.detections import Detections
 from fmask.errors import UserError
 

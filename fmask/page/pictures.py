@@ -10,8 +10,9 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
-from fmask.data.via import CLASS_NAMES, Photo, load_image
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.sheets import Mark, annotation_marks, detection_marks, free_place
 
 LONGEST = 560

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmask.data.via import CLASS_NAMES
-from fmask.detections import Detections
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.marks import Mark, draw_marks
 from fmask.splash.colour import splash

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from fmask.data.via import load_image
+from fmask.data.images import load_image
 from fmask.errors import UserError
 from fmask.splash.look import Look
 
 if TYPE_CHECKING:
-    from fmask.model.detector import Detector
+    from fmask.detections import Finder
 
 
-def splash_photo(source: Path, output: Path, detector: "Detector", look: Look, min_confidence: float) -> None:
+def splash_photo(source: Path, output: Path, detector: "Finder", look: Look, min_confidence: float) -> None:
     """Write the splash of a photo, upright whatever its EXIF rotation, with what scores at least `min_confidence`.
 
     Raises:

@@ -22,6 +22,7 @@ from fmask.tracking.finished import (
     find_runs,
     read_json,
 )
+from fmask.tracking.model import register
 from fmask.tracking.provenance import flatten
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
@@ -47,6 +48,7 @@ __all__ = [
     "read_folders",
     "read_history",
     "read_json",
+    "register",
     "start",
     "tracking_uri",
 ]

@@ -11,12 +11,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fmask.errors import Pruned
 from fmask.tracking import provenance
+from fmask.tracking.model import log_model
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
 
 if TYPE_CHECKING:
@@ -173,26 +173,14 @@ class Run:
         record = {"file": str(file), "folder": folder}
         self._safely(lambda: self._client.log_artifact(self.id, str(file), folder), record)
 
-    def log_model(self, network: Path) -> None:
+    def log_model(self, network: Path, register_as: str | None = None) -> None:
         """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
 
-        With the package's code and versions in it, it loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models
-        serve`) without a checkout; `fmask.serving` says what goes in and comes out.
+        It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout; `fmask.serving`
+        says what goes in and comes out. With `register_as` it becomes the next version of the registered model of that
+        name, too.
         """
-        import mlflow
-
-        package = Path(__file__).parents[1]
-
-        def send() -> None:
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(package / "serving.py"),
-                artifacts={"network": str(network)},
-                code_paths=[str(package)],
-                pip_requirements=metadata.requires("fmask"),
-            )
-
-        self._safely(send, {"model": str(network)})
+        self._safely(lambda: log_model(network, register_as), {"model": str(network), "register_as": register_as})
 
     def tag(self, key: str, value: str) -> None:
         """Set a tag."""

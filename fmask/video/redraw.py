@@ -14,7 +14,7 @@ from fmask.video.stopping import stop_on_signal
 from fmask.video.writing import VideoWriter
 
 if TYPE_CHECKING:
-    from fmask.model.detector import Detector
+    from fmask.detections import Finder
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Redrawn:
 def redraw(
     footage: Footage,
     path: Path,
-    detector: "Detector",
+    detector: "Finder",
     min_confidence: float,
     draw: Callable[[Frame, Detections], np.ndarray],
     on_frame: Callable[[], None] = lambda: None,

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from fmask.data.via import CLASS_NAMES
-from fmask.detections import Detections
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.watch.boxes import Box, overlap
 
 REACH = 1.0

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from fmask import trained
 from fmask.cli import app
-from fmask.data.via import PHOTO_SUFFIXES, load_image
+from fmask.data.images import load_image
+from fmask.data.via import PHOTO_SUFFIXES
 from fmask.errors import UserError
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from fmask.data.annotations import Region
 from fmask.data.jitter import Jitter
 from fmask.data.paste import paste
 from fmask.data.samples import Batches, Sample, make
-from fmask.data.via import Region
 
 SIZE = 64
 

@@ -10,7 +10,7 @@ import pytest
 import skimage.draw
 from PIL import Image
 
-from fmask.data import via
+from fmask.data import images, via
 from fmask.data.photos import read_dataset
 from fmask.errors import UserError
 
@@ -226,7 +226,7 @@ def test_an_undecodable_photo_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(via, "MAX_PIXELS", 200)
+    monkeypatch.setattr(images, "MAX_PIXELS", 200)
     split = via.read_split(write(tmp_path, {"a.png": [region()]}))
     assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
     with pytest.raises(UserError, match=r"20 x 12 pixels"):

@@ -18,9 +18,8 @@ from keras import ops
 from reference import SIZE, Arrays, formula, recorded_on_formula
 
 from fmask.config import Config, Optim
-from fmask.model import geometry, mask_rcnn, rpn
+from fmask.model import frame, mask_rcnn, rpn
 from fmask.model.config import ModelConfig, Regions
-from fmask.model.detector import mold
 from fmask.model.layers import train_only
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import layers_of
@@ -49,7 +48,7 @@ class Stages(keras.Model):
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         network = self.network
         features, pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=False)
-        anchors = geometry.normalise(network.anchors(SIZE), SIZE, SIZE)
+        anchors = frame.normalise(network.anchors(SIZE), SIZE, SIZE)
         proposals = network.config.proposals
         regions = rpn.propose(anchors, rpn_logits, rpn_deltas, proposals, proposals.detect)
         logits, deltas = network.classify(pyramid, regions, SIZE)
@@ -71,14 +70,14 @@ class Stages(keras.Model):
 def stages_of(network: MaskRCNN) -> Arrays:
     """What each stage makes of the formula image, a batch of one; every detection is reported, whatever its score."""
     expected = recorded_on_formula(network.backbone)
-    molded = mold(formula(), SIZE, smooth=False)
+    molded = frame.mold(formula(), SIZE, smooth=False)
     np.testing.assert_array_equal(molded.window, expected["window"][0])
     network.config.detection.floor = 0.0
     model = Stages(network)
     model.compile(**MODE)
     inputs = {
         "image": molded.image[None],
-        "window": geometry.normalise(molded.window, SIZE, SIZE)[None],
+        "window": frame.normalise(molded.window, SIZE, SIZE)[None],
         "boxes": expected["detections"][None, :, :4],
     }
     return {name: np.asarray(values) for name, values in model.predict_on_batch(inputs).items()}

@@ -81,18 +81,6 @@ def test_clip_to_the_image_and_to_a_window() -> None:
     np.testing.assert_allclose(geometry.clip(outside[None], windows)[0, 0], [0.1, 0.3, 0.4, 0.9])
 
 
-def test_normalised_first_and_last_pixels_are_zero_and_one() -> None:
-    np.testing.assert_array_equal(geometry.normalise(box(0, 0, 48, 64), 48, 64), [[0, 0, 1, 1]])
-    np.testing.assert_allclose(geometry.normalise(box(10, 20, 30, 40), 101, 201), [[0.1, 0.1, 0.29, 0.195]], rtol=1e-6)
-
-
-def test_denormalise_undoes_normalise() -> None:
-    boxes = random_boxes(np.random.default_rng(2), 3, 7) * 100
-    back = geometry.denormalise(geometry.normalise(boxes, 57, 91), 57, 91)
-    np.testing.assert_allclose(back, boxes, atol=1e-4)
-    assert back.dtype == np.float32
-
-
 def greedy(boxes: np.ndarray, scores: np.ndarray, count: int, threshold: float) -> list[int]:
     """Suppression of one image's boxes as the textbook has it; of equal scores the earlier box comes first."""
     overlaps = ops.convert_to_numpy(geometry.iou(boxes, boxes))

@@ -16,10 +16,10 @@ from keras import ops
 from reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
 from stages import stages_of
 
-from fmask.model import geometry, mask_rcnn, rpn, weights
+from fmask.model import frame, mask_rcnn, rpn, weights
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.config import Anchors, ModelConfig, Regions
-from fmask.model.detector import Detector, mold
+from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
 
 REFERENCE = Anchors()
@@ -46,18 +46,18 @@ def recorded(name: str) -> Arrays:
 
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
     """Detections (D, 6) as the reference lists them: box, class, score."""
-    unit_window = ops.convert_to_tensor(geometry.normalise(window, SIZE, SIZE)[None])
+    unit_window = ops.convert_to_tensor(frame.normalise(window, SIZE, SIZE)[None])
     boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
 
 
 def propose(network: MaskRCNN, logits: Any, deltas: Any, keep: int) -> Any:
-    anchors = geometry.normalise(network.anchors(SIZE), SIZE, SIZE)
+    anchors = frame.normalise(network.anchors(SIZE), SIZE, SIZE)
     return rpn.propose(anchors, logits, deltas, network.config.proposals, keep)
 
 
 def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
-    molded = mold(formula(), SIZE, smooth=False)
+    molded = frame.mold(formula(), SIZE, smooth=False)
     expected = recorded_on_formula(network.backbone)
     assert (molded.image - np.array(PIXEL_MEAN)).mean() == pytest.approx(float(expected["molded_mean"]), rel=1e-9)
     assert_stages(stages_of(network), expected)
@@ -66,7 +66,7 @@ def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
 def test_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
-    molded = mold(file["image_raw"], SIZE, smooth=False)
+    molded = frame.mold(file["image_raw"], SIZE, smooth=False)
     np.testing.assert_array_equal(molded.image, np.rint(file["molded"][0] + np.array(PIXEL_MEAN)))
     pyramid, *raw = network.trunk(ops.convert_to_tensor(molded.image[None]))
     regions = propose(network, *raw, network.config.proposals.detect)
@@ -142,7 +142,7 @@ def training_inputs(file: Arrays) -> dict[str, np.ndarray]:
     shape = file["in/gt_mini_masks_shape"]
     masks = np.unpackbits(file["in/gt_mini_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1)
     return {
-        "image": mold(file["in/image_raw"], SIZE, smooth=False).image[None],
+        "image": frame.mold(file["in/image_raw"], SIZE, smooth=False).image[None],
         "boxes": file["in/gt_boxes"][:, : len(masks)].astype(np.float32),
         "class_ids": file["in/gt_class_ids"][:, : len(masks)],
         "masks": masks[None].astype(np.float32),

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from fmask.model.config import Regions
-from fmask.model.geometry import normalise
+from fmask.model.frame import normalise
 from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, pyramid_levels, sample_regions
 
 SIZE = 64

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import cv2
 import numpy as np
 
 from fmask.detections import Detections
-from fmask.model.config import ModelConfig
 from fmask.video.reading import Frame, open_video
 
 HEIGHT, WIDTH = 48, 64
@@ -91,7 +89,7 @@ class ColourDetector:
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
         """`before` is called with the number of frames seen, before more are looked at."""
-        self.network = SimpleNamespace(config=ModelConfig())
+        self.batch = 1
         self.batches: list[int] = []
         self.before, self.score = before, score
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from films import ColourDetector, frames_of, make_film
 
 from fmask.detections import Detections
-from fmask.model.config import ModelConfig, Proposals
 from fmask.video.finding import frames_at_once
 from fmask.video.reading import Frame, open_video
 from fmask.video.redraw import Redrawn, redraw
@@ -82,25 +80,13 @@ def test_it_ends_after_so_many_frames(tmp_path: Path) -> None:
 
 def test_frames_go_to_the_network_in_its_batches(tmp_path: Path) -> None:
     detector = ColourDetector()
-    detector.network.config.proposals.detect = 125
+    detector.batch = 8
     made(tmp_path, detector)
     assert detector.batches == [8, 8, 4]
 
 
-@pytest.fixture
-def network() -> Callable[[int], ColourDetector]:
-    """A detector whose network looks at so many regions of each photo."""
-
-    def build(regions: int) -> ColourDetector:
-        detector = ColourDetector()
-        detector.network.config = ModelConfig(proposals=Proposals(detect=regions))
-        return detector
-
-    return build
-
-
-def test_large_frames_go_in_smaller_batches(network: Callable[[int], ColourDetector]) -> None:
-    assert frames_at_once(network(200), 480, 640) == 5
-    assert frames_at_once(network(200), 1080, 1920) == 4
-    assert frames_at_once(network(200), 4320, 7680) == 1
-    assert frames_at_once(network(5000), 480, 640) == 1
+def test_large_frames_go_in_smaller_batches() -> None:
+    assert frames_at_once(10, 480, 640) == 10
+    assert frames_at_once(10, 1080, 1920) == 4
+    assert frames_at_once(10, 4320, 7680) == 1
+    assert frames_at_once(1, 48, 64) == 1

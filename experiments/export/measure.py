@@ -1,0 +1,211 @@
+"""Makes the table in README.md: what a photo costs in each runtime on one processor thread, and what it finds.
+
+    uv run --with openvino==2026.4.1 experiments/export/measure.py MODEL PHOTOS
+
+Needs a trained network (a file of `Detector.save`) and the study's photos. Runtimes take turns photo by photo, so that
+whatever else the machine does weighs on all alike.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+from fmask.data.images import load_image
+from fmask.data.via import read_split
+from fmask.detections import Detections
+from fmask.evaluation.coco import average_precision
+from fmask.exported import OUTPUTS, OnnxDetector
+from fmask.model.detector import Detector
+from fmask.model.export import export_onnx
+from fmask.model.frame import in_frames, mold, normalise
+from fmask.model.mask_rcnn import Detect, MaskRCNN
+from fmask.training import use_threads
+
+Find = Callable[[np.ndarray], Detections]
+ROUNDS = 2
+CALIBRATION = 60
+QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
+"""Pooling is products of matrices too, but with positions in them: those stay as they are."""
+
+
+def main(model: Path, photos: Path) -> None:
+    use_threads(1)
+    val, train = (read_split(photos / name).photos for name in ("val", "train"))
+    images = [load_image(photo.path) for photo in val]
+    folder = Path(tempfile.mkdtemp())
+    runtimes: dict[str, tuple[Find, Path]] = {}
+
+    trained = Detector.load(model)
+    precision = trained.network.config.precision
+    runtimes[f"Keras, {precision}"] = trained.detect, model
+    plain = trained
+    if precision != "fp32":
+        network = MaskRCNN(trained.network.backbone, replace(trained.network.config, precision="fp32"))
+        network.set_weights(trained.network.get_weights())
+        plain = Detector(network, trained.size, trained.smooth)
+        runtimes["Keras, fp32"] = plain.detect, model
+
+    file = folder / "network.onnx"
+    export_onnx(trained, file)
+    onnx = OnnxDetector(file, threads=1)
+    runtimes["ONNX Runtime, fp32"] = onnx.detect, file
+    calibration = [load_image(photo.path) for photo in train[:CALIBRATION]]
+    attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, calibration, onnx))
+    attempt(runtimes, "TensorFlow SavedModel, fp32", lambda: saved_model(folder / "saved", plain))
+    attempt(runtimes, "LiteRT, fp32", lambda: litert(folder / "network.tflite", plain))
+    attempt(runtimes, "OpenVINO from ONNX, fp32", lambda: openvino(file, plain, "f32"))
+    attempt(runtimes, "OpenVINO from SavedModel, fp32", lambda: openvino(folder / "saved", plain, "f32"))
+    attempt(runtimes, "OpenVINO from SavedModel, bf16", lambda: openvino(folder / "saved", plain, "bf16"))
+
+    found: dict[str, list[Detections]] = {name: [] for name in runtimes}
+    seconds: dict[str, list[float]] = {name: [] for name in runtimes}
+    for detect, _ in runtimes.values():
+        detect(images[0])  # traced, allocated
+    for turn in range(ROUNDS):
+        for image in images:
+            for name, (detect, _) in runtimes.items():
+                start = time.process_time()
+                result = detect(image)
+                seconds[name].append(time.process_time() - start)
+                if turn == 0:
+                    found[name].append(result)
+
+    reference = found["Keras, fp32" if "Keras, fp32" in found else next(iter(found))]
+    slowest = np.median(seconds[next(iter(seconds))])
+    print("| | CPU ms a photo | times as fast | MB | val mask AP50 | box AP50 | same | box px | mask IoU |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, (_, weights) in runtimes.items():
+        median = np.median(seconds[name])
+        scores = average_precision(val, found[name]).metrics
+        print(
+            f"| {name} | {median * 1000:.0f} | {slowest / median:.2f} | {size(weights):.1f} "
+            f"| {scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f} | {difference(reference, found[name])} |",
+            flush=True,
+        )
+
+
+def attempt(runtimes: dict[str, tuple[Find, Path]], name: str, make: Callable[[], tuple[Find, Path]]) -> None:
+    """Adds a runtime, or says why not."""
+    try:
+        detect, file = make()
+        detect(np.zeros((64, 64, 3), np.uint8))
+        runtimes[name] = detect, file
+    except Exception as error:
+        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> tuple[Find, Path]:
+    """Post-training quantisation, weights by channel, activations by what the training photos show."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Photos(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.inputs = (framed(image, onnx) for image in images)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.inputs, None)
+
+    ready, out = file.with_stem("ready"), file.with_stem("int8")
+    quant_pre_process(file, ready, skip_symbolic_shape=True)
+    quantize_static(
+        ready,
+        out,
+        Photos(),
+        op_types_to_quantize=QUANTISED,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        extra_options={"ActivationSymmetric": False},
+    )
+    return OnnxDetector(out, threads=1).detect, out
+
+
+def saved_model(folder: Path, detector: Detector) -> tuple[Find, Path]:
+    import tensorflow as tf
+
+    Detect(detector.network).export(folder, "tf_saved_model", input_signature=signature(detector), verbose=False)
+    loaded = tf.saved_model.load(folder)
+    return framing(detector, lambda inputs: loaded.serve(inputs)), folder
+
+
+def litert(file: Path, detector: Detector) -> tuple[Find, Path]:
+    import tensorflow as tf
+
+    Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
+    interpreter = tf.lite.Interpreter(str(file), num_threads=1)
+    return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
+
+
+def openvino(model: Path, detector: Detector, precision: str) -> tuple[Find, Path]:
+    """OpenVINO, which keeps the weights in half precision on disk."""
+    import openvino as ov
+
+    read = ov.convert_model(model)
+    out = model.with_suffix(".xml")
+    ov.save_model(read, out)
+    settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
+    compiled = ov.Core().compile_model(read, "CPU", settings)
+
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, Any]:
+        result = compiled(inputs)
+        return {name: result[name] for name in OUTPUTS}
+
+    return framing(detector, run), out.with_suffix(".bin")
+
+
+def signature(detector: Detector) -> list[dict[str, Any]]:
+    """What `Detect` takes of one photo, as Keras' exporters want it."""
+    from keras import InputSpec
+
+    shapes = {"image": (1, detector.size, detector.size, 3), "window": (1, 4)}
+    return [{name: InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
+
+
+def framing(detector: Detector, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
+    return lambda image: in_frames([image], detector.size, detector.smooth, 1, run)[0]
+
+
+def framed(image: np.ndarray, onnx: OnnxDetector) -> dict[str, np.ndarray]:
+    one = mold(image, onnx.size, onnx.smooth)
+    return {"image": one.image[None], "window": normalise(one.window, onnx.size, onnx.size)[None]}
+
+
+def difference(expected: Sequence[Detections], found: Sequence[Detections]) -> str:
+    """Detections of a score of 0.5 or more: how many of the expected have one of their class there with an IoU of masks
+    above 0.5, the largest distance in pixels of their boxes, and the smallest IoU of their masks."""
+    pairs = list(_pairs(expected, found))
+    total = sum(len(each.at_least(0.5)) for each in expected)
+    if not pairs:
+        return f"0 of {total} | | "
+    return f"{len(pairs)} of {total} | {max(box for box, _ in pairs):.1f} | {min(iou for _, iou in pairs):.3f}"
+
+
+def _pairs(expected: Sequence[Detections], found: Sequence[Detections]) -> Iterator[tuple[float, float]]:
+    for ours, theirs in zip(expected, found, strict=True):
+        ours = ours.at_least(0.5)
+        for class_id, box, mask in zip(ours.class_ids, ours.boxes, ours.masks, strict=True):
+            ious = [
+                (mask & other).sum() / max((mask | other).sum(), 1) if other_id == class_id else 0.0
+                for other_id, other in zip(theirs.class_ids, theirs.masks, strict=True)
+            ]
+            if ious and max(ious) > 0.5:
+                best = int(np.argmax(ious))
+                yield float(np.abs(theirs.boxes[best] - box).max()), float(ious[best])
+
+
+def size(path: Path) -> float:
+    """Of a file, or of all files in a folder, in MB."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 2**20
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

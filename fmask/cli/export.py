@@ -1,0 +1,62 @@
+"""Commands that take a trained network out of the project: register, export."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fmask.cli.app import app
+from fmask.errors import UserError
+from fmask.trained import KINDS
+
+
+@app.command()
+def register(
+    model: Annotated[str, typer.Argument(help=f"The network: {KINDS}.")],
+    name: Annotated[str, typer.Argument(help="Name in MLflow's model registry; made where missing.")],
+) -> None:
+    """Put a trained network into MLflow's model registry, as the next version of NAME.
+
+    `mlflow models serve -m models:/NAME/VERSION --env-manager local` then answers requests.
+    """
+    from fmask import tracking
+    from fmask.trained import find_network
+
+    version = tracking.register(find_network(model), name, source=model)
+    print(f"Registered as models:/{name}/{version}.")
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help=f"The network: {KINDS}.")],
+    out: Annotated[Path, typer.Argument(help="The file to write, NAME.onnx.")],
+    format: Annotated[Literal["onnx"], typer.Option(help="What runs it: onnx, for ONNX Runtime and others.")] = "onnx",
+    batch: Annotated[str, typer.Option(help="Images that a call takes: a number, or dynamic for any.")] = "dynamic",
+) -> None:
+    """Write a trained network as a file that runs without Keras and TensorFlow (`fmask.exported.OnnxDetector`)."""
+    if out.suffix != f".{format}":
+        raise UserError(f"{out} does not end in .{format}, as files of that format do.")
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {out.parent} to write {out.name} to.")
+    count = _count(batch)
+
+    from rich.console import Console
+
+    from fmask.trained import find_network
+
+    file = find_network(model)
+    with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
+        import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+        from fmask.model.detector import Detector
+        from fmask.model.export import export_onnx
+
+        export_onnx(Detector.load(file), out, count)
+    print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")
+
+
+def _count(batch: str) -> int | None:
+    if batch == "dynamic":
+        return None
+    if not batch.isdecimal() or int(batch) < 1:
+        raise UserError(f"--batch is {batch!r}; it takes a number from 1 up, or dynamic.")
+    return int(batch)

@@ -1,0 +1,61 @@
+"""What a module cannot do without: modules of this package, and packages of others.
+
+Read from import statements, those inside functions included, so that nothing is imported to find out.
+"""
+
+import ast
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def modules_behind(module: str) -> list[Path]:
+    """The files of this package that `module` needs, its own among them, as paths relative to the package's parent."""
+    found: set[Path] = set()
+    waiting = {module}
+    while waiting:
+        name = waiting.pop()
+        parts = name.split(".")
+        files = {file for end in range(1, len(parts) + 1) if (file := _file_of(parts[:end]))}
+        for file in files - found:
+            waiting |= {each for each in _imported(file) if each.split(".")[0] == PACKAGE.name}
+        found |= files
+    return sorted(file.relative_to(PACKAGE.parent) for file in found)
+
+
+def requirements_of(files: list[Path]) -> list[str]:
+    """The packages that `files`, of `modules_behind`, import, each pinned as this package asks for it or, where it does
+    not, to the installed version."""
+    ours = {_name(each): each for each in metadata.requires("fmask") or () if "extra ==" not in each}
+    distributions = metadata.packages_distributions()
+    names = {name.split(".")[0] for file in files for name in _imported(PACKAGE.parent / file)}
+    pins = set()
+    for name in names - {PACKAGE.name} - sys.stdlib_module_names:
+        candidates = [_name(each) for each in distributions.get(name, [name])]
+        asked = [ours[each] for each in candidates if each in ours]
+        pins.add(asked[0] if asked else f"{candidates[0]}=={metadata.version(candidates[0])}")
+    return sorted(pins)
+
+
+def _file_of(parts: list[str]) -> Path | None:
+    path = PACKAGE.parent.joinpath(*parts)
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+def _imported(file: Path) -> set[str]:
+    """Dotted names of modules in a file's import statements, and of what might be one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _name(requirement: str) -> str:
+    """A distribution's name, as all spellings of it are compared."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s;=<>!~\[]", requirement, maxsplit=1)[0]).lower()
