@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from fmask.data import coco
+from fmask.data import coco, images
 from fmask.data.annotations import Fault, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
-from fmask.data.images import MAX_PIXELS, check_readable
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
@@ -199,7 +198,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         raise Unusable("missing photo", "listed, but not in the folder")
     try:
         with Image.open(path) as image:
-            check_readable(image, MAX_PIXELS)
+            images.check_readable(image, images.MAX_PIXELS)
             (width, height), mode = image.size, image.mode
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file

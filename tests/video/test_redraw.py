@@ -46,7 +46,7 @@ def test_a_signal_leaves_the_frames_so_far(tmp_path: Path, number: signal.Signal
 
     usual = signal.getsignal(number)
     detector = ColourDetector(interrupt)
-    detector.network.config.proposals.detect = 200
+    detector.batch = 5
     assert made(tmp_path, detector) == Redrawn(10, stopped=True, note=None)
     assert len(frames_of(tmp_path / "b.mp4")) == 10
     assert signal.getsignal(number) is usual
