@@ -20,6 +20,7 @@ def job(config: DictConfig) -> Mapping[str, float]:
     import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training import train
 
+    register()  # for what the configuration asks of the machine, in a process that has only just started
     result = train(validate(config), Path(HydraConfig.get().runtime.output_dir))
     return tracking.find_run(result.run_id).metrics
 

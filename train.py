@@ -1,4 +1,4 @@
-"""Train once: python train.py aug=fliplr_clahe steps=50"""
+"""Train once: python train.py aug=fliplr_clahe steps=50; go on with what was stopped: python train.py resume=RUN"""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask.config import check_overrides, register, validate
+from fmask.config import check_overrides, register, resumed_run, validate
 from fmask.errors import UserError
 
 CONF = Path(__file__).parent / "conf"
@@ -26,10 +26,23 @@ def run(config: DictConfig) -> None:
         sys.exit(f"train.py: {error}")  # here, for Hydra would show a traceback
 
 
+def go_on(reference: str) -> None:
+    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training import resume
+
+    resume(reference)
+
+
 if __name__ == "__main__":
     try:
         register()
-        check_overrides(CONF, "train", get_args_parser().parse_args().overrides)
-        run()
+        overrides = get_args_parser().parse_args().overrides
+        if resumed := resumed_run(overrides):
+            go_on(resumed)
+        else:
+            check_overrides(CONF, "train", overrides)
+            run()
     except UserError as error:
         sys.exit(f"train.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,7 +1,9 @@
 """What happens beside training: progress on the terminal, and once an epoch losses, speed and scores to the run."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,13 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from fmask.data.via import Photo, load_image
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
+from fmask.data.samples import Batches
+from fmask.errors import UserError
 from fmask.evaluation.coco import average_precision
 from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import LOSSES
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -37,9 +43,13 @@ class EpochLog(keras.callbacks.Callback):
         self.run, self.detector, self.photos = run, detector, photos
         self.batch, self.every, self.best = batch, every, best
         self.images: list[Any] = [load_image(photo.path) for photo in photos]
-        self.scoring = 0.0
         self.trained: float | None = None
+        self.not_training = 0.0
+        """CPU seconds of this process that went into scoring, less those of processes before it that trained."""
+        self.losses: dict[str, list[float]] = defaultdict(list)
+        """By epoch; `val_` before the name of a validation loss."""
         self.cpu_seconds: list[float] = []
+        """At each scoring."""
         self.mask_ap50: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -50,7 +60,10 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
-        used = time.process_time() - self.scoring
+        for name in logs:
+            if name.endswith("loss"):
+                self.losses[name].append(float(logs[name]))
+        used = self._used()
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = (self.trained or time.perf_counter()) - self.started
         logs["images_per_second"] = self.params["steps"] * self.batch / seconds
@@ -62,12 +75,62 @@ class EpochLog(keras.callbacks.Callback):
     def _score(self, used: float) -> dict[str, float]:
         before = time.process_time()
         metrics = average_precision(self.photos, self.detector.detect_all(self.images)).metrics
-        self.scoring += time.process_time() - before
+        self.not_training += time.process_time() - before
         if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
             self.detector.save(self.best)
         self.cpu_seconds.append(used)
         self.mask_ap50.append(metrics["mask_ap50"])
         return {f"val_{name}": metrics[name] for name in ("mask_ap50", "box_ap50")}
+
+    def _used(self) -> float:
+        return time.process_time() - self.not_training
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as plain values."""
+        return {
+            "losses": dict(self.losses),
+            "cpu_seconds": self.cpu_seconds,
+            "mask_ap50": self.mask_ap50,
+            "used": self._used(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from the `state` of another process's log."""
+        self.losses.update(state["losses"])
+        self.cpu_seconds, self.mask_ap50 = state["cpu_seconds"], state["mask_ap50"]
+        self.not_training -= state["used"]
+
+
+class AfterEpoch(keras.callbacks.Callback):
+    """Calls something with the number of epochs that are finished, after each."""
+
+    def __init__(self, call: Callable[[int], None]) -> None:
+        super().__init__()
+        self.call = call
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.call(epoch + 1)
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends a training whose loss is no number any more, before its weights are kept."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if logs is None or math.isfinite(logs["loss"]):  # a mean over the epoch's batches: this one is the first
+            return
+        names = [name for name in LOSSES if not math.isfinite(logs[name])] or ["loss"]
+        photos = ", ".join(dict.fromkeys(self.batches.names(batch)))
+        raise UserError(
+            f"Training has diverged: {' and '.join(names)} is no finite number in step {batch + 1} of epoch "
+            f"{self.epoch}, on {photos}. The weights from before this epoch are kept; a smaller lr or optim.clip helps."
+        )
 
 
 class Progress(keras.callbacks.Callback):

@@ -150,6 +150,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.hue": (0, 180),
     "jitter.grey": (0, 1),
     "jitter.dye": (0, 1),
+    "jitter.paste": (0, 1),
     "loss.l2": (0, 1),
     "widths.fpn": (8, 1024),
     "widths.rpn": (8, 2048),
@@ -237,6 +238,19 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         raise UserError(f"{_first_line(cause)}{told}.") from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def resumed_run(overrides: list[str]) -> str | None:
+    """What `resume=` among the overrides names; None where it is not there.
+
+    Raises:
+        UserError: there are others beside it.
+    """
+    named = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
+    if named and len(overrides) > 1:
+        others = " ".join(override for override in overrides if override != f"resume={named[0]}")
+        raise UserError(f"resume={named[0]} goes on with the run's own configuration; leave out {others}.")
+    return named[0] if named else None
 
 
 def validate(config: Any) -> Config:

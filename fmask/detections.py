@@ -1,6 +1,8 @@
 """What the network found in one photo."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -31,3 +33,17 @@ class Detections:
         """Keep the instances whose score is `min_confidence` or more."""
         keep = self.scores >= min_confidence
         return Detections(self.boxes[keep], self.class_ids[keep], self.scores[keep], self.masks[keep])
+
+
+class Finder(Protocol):
+    """A trained network, whatever runs it: `fmask.model.detector.Detector` or `fmask.exported.OnnxDetector`."""
+
+    @property
+    def batch(self) -> int:
+        """How many photos go through it together unless said."""
+
+    def detect(self, image: np.ndarray) -> Detections:
+        """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
+
+    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
+        """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size."""

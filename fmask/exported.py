@@ -42,9 +42,13 @@ class OnnxDetector:
             self.size, self.smooth = int(facts[SIZE]), facts[SMOOTH] == "True"
         except Exception as error:  # ONNX Runtime's are of no common kind
             raise UserError(f"{path} is no network exported by fmask: {str(error).splitlines()[0]}.") from error
-        batch = self._session.get_inputs()[0].shape[0]
-        self.batch = batch if isinstance(batch, int) else None
-        """How many photos go through the network together; None where any number may."""
+        fixed = self._session.get_inputs()[0].shape[0]
+        self._fixed = fixed if isinstance(fixed, int) else None
+
+    @property
+    def batch(self) -> int:
+        """How many photos go through the network together, unless `detect_all` is told another number."""
+        return self._fixed or 1
 
     def detect(self, image: np.ndarray) -> Detections:
         """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
@@ -53,9 +57,9 @@ class OnnxDetector:
     def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
         """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size.
 
-        `batch` photos go through the network together, one unless said, where the file was not exported for a number.
+        `batch` photos go through the network together where the file was not exported for a number of its own.
         """
-        return in_frames(images, self.size, self.smooth, self.batch or batch or 1, self._run)
+        return in_frames(images, self.size, self.smooth, self._fixed or batch or self.batch, self._run)
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
         return dict(zip(OUTPUTS, self._session.run(OUTPUTS, inputs), strict=True))

@@ -7,8 +7,7 @@ from fmask import tracking
 from fmask.errors import UserError
 
 if TYPE_CHECKING:
-    from fmask.exported import OnnxDetector
-    from fmask.model.detector import Detector
+    from fmask.detections import Finder
 
 KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
 
@@ -34,7 +33,7 @@ def find_network(reference: str) -> Path:
     return tracking.download_weights(reference)
 
 
-def load(reference: str) -> "Detector | OnnxDetector":
+def load(reference: str) -> "Finder":
     """The trained network of that name (see `find_network`), ready to be pointed at photos.
 
     A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.

@@ -1,40 +1,32 @@
 """One run, from configuration to scores."""
 
-import time
-from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import keras
-import numpy as np
+from omegaconf import OmegaConf
 from rich.console import Console
-from rich.table import Table
 
-from fmask import tracking
-from fmask.backend import JIT
-from fmask.callbacks import EpochLog, Progress
-from fmask.config import Config
-from fmask.data import augment
-from fmask.data.photos import Dataset, digest
-from fmask.data.samples import Batches, Sample, load_samples
-from fmask.data.via import CLASS_NAMES, load_image
+from fmask import checkpoint, tracking
+from fmask.checkpoint import Checkpoint
+from fmask.config import Config, validate
+from fmask.data.images import load_image
+from fmask.data.photos import Dataset
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
-from fmask.evaluation import figures, sheets
-from fmask.evaluation.evaluate import Scores, evaluate
+from fmask.errors import Pruned, UserError
+from fmask.evaluation import figures
+from fmask.evaluation.evaluate import Scores
+from fmask.fitting import fit
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
 from fmask.model.imagenet import load_imagenet
-from fmask.model.layers import train_only
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import load as load_weights
-from fmask.optimizers import build_optimizer
 from fmask.pretrained import find_weights
-from fmask.sweeping import pruning
-
-THRESHOLDS = (0.5, 0.9)
-"""Confidences that every run is scored at, beside its own `min_confidence`."""
+from fmask.scoring import log_scores, log_split, score, summary
 
 
 @dataclass(frozen=True)
@@ -46,8 +38,14 @@ class Result:
     """By split, val and test, and by the confidence from which detections count."""
 
 
-def train(config: Config, output_dir: Path, console: Console | None = None) -> Result:
+def train(
+    config: Config, output_dir: Path, console: Console | None = None, standing: Checkpoint | None = None
+) -> Result:
     """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
+
+    Args:
+        output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
+        standing: go on from this checkpoint, which is in `output_dir`, with the run that it is of.
 
     Raises:
         UserError: the data or the tracking store cannot be used.
@@ -58,28 +56,77 @@ def train(config: Config, output_dir: Path, console: Console | None = None) -> R
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
-    with tracking.start(asdict(config), config.study, _name(config), output_dir=output_dir) as run:
+    tags = {"output_dir": str(output_dir.absolute())}
+    resumed = standing.run_id if standing else None
+    with tracking.start(asdict(config), config.study, _name(config), tags, output_dir, resumed) as run:
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
-        _log_data(run, dataset)
+        for name, split in dataset.splits.items():
+            log_split(run, name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-        _start_from(network, config, run, console)
+        if not standing:
+            _start_from(network, config, run, console)
         detector = Detector(network, config.fit, config.smooth)
-        history = fit(network, detector, config, dataset, run, output_dir, console)
+
+        def score_part(name: str) -> None:
+            for split in ("val", "test"):
+                found = detect(detector, dataset, split)
+                at = score(dataset.splits[split].photos, found, config.min_confidence)
+                _log_part(run, name, split, at, config.min_confidence)
+
+        with _telling_how_to_go_on(run, output_dir, console):
+            losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
 
         detector.save(output_dir / "last.h5")
         scores = {}
-        for split in ("val", "test"):
-            found = detect(detector, dataset, split)
-            scores[split] = score(dataset, split, found, config.min_confidence)
-            _log_scores(run, dataset, split, found, scores[split], config.min_confidence)
-            if config.schedule.parts:
-                _log_part(run, list(config.schedule.parts)[-1], split, scores[split], config.min_confidence)
-        run.log_figure(figures.loss_curves(history), "figures/losses.png")
+        for name in ("val", "test"):
+            photos, found = dataset.splits[name].photos, detect(detector, dataset, name)
+            scores[name] = score(photos, found, config.min_confidence)
+            log_scores(run, name, photos, found, scores[name], config.min_confidence, plain=name == "test")
+        run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         for name in ("last", "best"):
             run.log_file(output_dir / f"{name}.h5", "weights")
         run.log_model(output_dir / "last.h5")
         console.print(summary(scores))
+    (output_dir / checkpoint.NAME).unlink(missing_ok=True)
     return Result(run.id, scores)
+
+
+def resume(reference: str, console: Console | None = None) -> Result:
+    """Goes on with a run that ended before its training did, to the weights that it would have had.
+
+    Args:
+        reference: the id of an MLflow run, or the folder of its output.
+
+    Raises:
+        UserError: there is no such run or checkpoint, or what the run needs is not there any more.
+    """
+    folder = Path(reference)
+    if not folder.is_dir():
+        run = tracking.find_run(reference)
+        folder = Path(run.tags.get("output_dir", ""))
+        if run.status == "FINISHED":
+            raise UserError(f"resume={reference}: the run has finished; there is nothing left to train.")
+    file = folder / checkpoint.NAME
+    if not file.exists():
+        raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
+    standing = checkpoint.read(file)
+    config = validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+    return train(config, folder, console, standing)
+
+
+@contextmanager
+def _telling_how_to_go_on(run: tracking.Run, output_dir: Path, console: Console) -> Iterator[None]:
+    """Says, when a training ends before its time, which command goes on with it."""
+    try:
+        yield
+    except Pruned:
+        raise
+    except BaseException:
+        file = output_dir / checkpoint.NAME
+        if file.exists():
+            epochs = checkpoint.read(file).epochs
+            console.print(f"python train.py resume={run.id} goes on after epoch {epochs}", highlight=False)
+        raise
 
 
 def use_threads(count: int) -> None:
@@ -91,69 +138,9 @@ def use_threads(count: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def fit(
-    network: MaskRCNN,
-    detector: Detector,
-    config: Config,
-    dataset: Dataset,
-    run: tracking.Run,
-    output_dir: Path,
-    console: Console,
-) -> dict[str, list[float]]:
-    """Trains the parts of the schedule, one after the other, by Keras' `fit`.
-
-    Returns:
-        Each loss by epoch, over all parts; `val_` before the name of a validation loss.
-    """
-    photos = {name: dataset.splits[name].photos for name in ("train", "val")}
-    # Zoomed views keep detail that a photo shrunk to fit would have lost.
-    keep = round(config.fit * (1 + config.jitter.scale))
-    samples = {
-        "train": load_samples(photos["train"], keep, config.smooth),
-        "val": load_samples(photos["val"], config.fit, config.smooth),
-    }
-    log = EpochLog(run, detector, photos["val"], config.batch, config.score_every, output_dir / "best.h5")
-    parts = config.parts()
-    history: dict[str, list[float]] = defaultdict(list)
-    epochs = start = 0
-    for name, part in parts.items():
-        if len(parts) > 1:
-            console.print(f"part {name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}", highlight=False)
-        batches, checks = _batches(part, samples, start)
-        train_only(network, part.layers)
-        network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
-        # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
-        network.optimizer.build(network.trainable_variables)
-        console.print(_forecast(network, checks, part), highlight=False)
-        fitted = network.fit(
-            batches,
-            initial_epoch=epochs,
-            epochs=epochs + part.epochs,
-            validation_data=checks if part.val_steps else None,
-            callbacks=[log, Progress(part.epochs, part.steps, console), *pruning.callbacks()],
-            shuffle=False,  # the batches come in random order already, one that depends on the seed alone
-            verbose=0,
-        )
-        epochs, start = epochs + part.epochs, start + part.epochs * part.steps * part.batch
-        for loss, values in fitted.history.items():
-            history[loss] += values
-        if name != list(parts)[-1]:  # the last part's scores are the run's
-            for split in ("val", "test"):
-                at = score(dataset, split, detect(detector, dataset, split), config.min_confidence)
-                _log_part(run, name, split, at, config.min_confidence)
-    run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
-    return history
-
-
 def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]:
     """What the network finds in each photo of a split."""
     return detector.detect_all([load_image(photo.path) for photo in dataset.splits[split].photos])
-
-
-def score(dataset: Dataset, split: str, found: list[Detections], min_confidence: float) -> dict[float, Scores]:
-    """The scores of a split's detections, by the confidence from which they count."""
-    photos = dataset.splits[split].photos
-    return {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
 
 
 def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:
@@ -166,49 +153,10 @@ def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: C
     run.log_json(asdict(loaded) | {"path": str(file), "weights": config.weights}, "weights/start.json")
 
 
-def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:
-    """Training batches, from sample `start` of the run on, and validation batches."""
-    slots = max(len(sample.polygons) for split in samples.values() for sample in split)
-    of_any = partial(Batches, fit=part.fit, batch=part.batch, slots=slots, seed=part.seed)
-    train = of_any(
-        samples["train"],
-        size=part.size,
-        steps=part.steps,
-        jitter=part.jitter,
-        augmenter=augment.build(part.aug.augmenters),
-        start=start,
-    )
-    one_pass = -(-len(samples["val"]) // part.batch)
-    checks = of_any(samples["val"], size=part.fit, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
-    return train, checks
-
-
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
-    """Logs what one part of a schedule led to."""
-    run.log_scores(scores[min_confidence].metrics(), prefix=f"{name}/{split}")
+    """Logs what a part of a schedule led to; what the last one did are the run's own scores."""
+    run.log_scores(scores[min_confidence].headline(), prefix=f"{name}/{split}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
-
-
-def _log_scores(
-    run: tracking.Run,
-    dataset: Dataset,
-    split: str,
-    found: list[Detections],
-    scores: dict[float, Scores],
-    min_confidence: float,
-) -> None:
-    """Logs a split's scores, those of test under plain names, and figures at one confidence."""
-    for threshold, at in scores.items():
-        run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
-    chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics(), prefix=None if split == "test" else split)
-    run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
-    run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
-    if split == "test":
-        shown = slice(sheets.PHOTOS_A_SHEET)
-        for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-            (figure,) = draw(dataset.splits[split].photos[shown], found[shown], min_confidence)
-            run.log_figure(figure, f"figures/test_{kind}.png")
 
 
 def model_config(config: Config) -> ModelConfig:
@@ -216,47 +164,6 @@ def model_config(config: Config) -> ModelConfig:
     return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 
-def summary(scores: dict[str, dict[float, Scores]]) -> Table:
-    """The run's scores as a table for the terminal: a column for each split and confidence."""
-    table = Table("", title="What became of the annotated objects, and average precision")
-    columns = []
-    for split, by_confidence in scores.items():
-        for confidence, at in by_confidence.items():
-            table.add_column(f"{split} at {confidence:g}", justify="right")
-            columns.append(at.metrics())
-    for name in ("found", "found_wrongly", "missed", "spurious"):
-        table.add_row(name.replace("_", " "), *(f"{column[name]:.0f}" for column in columns))
-    for name in ("accuracy", "precision"):
-        table.add_row(name, *(f"{column[name]:.3f}" if name in column else "-" for column in columns))
-        ends = [(column.get(f"{name}_low"), column.get(f"{name}_high")) for column in columns]
-        table.add_row("  95 %", *(f"{low:.2f} to {high:.2f}" if low is not None else "-" for low, high in ends))
-    for name in ("mask_ap50", "box_ap50", "mask_ap"):
-        table.add_row(name.replace("_ap", " AP"), *(f"{column[name]:.3f}" for column in columns))
-    return table
-
-
 def _name(config: Config) -> str:
-    return f"{config.data.name} {config.backbone.name} aug={config.aug.name} steps={config.steps} seed={config.seed}"
-
-
-def _log_data(run: tracking.Run, dataset: Dataset) -> None:
-    for name, split in dataset.splits.items():
-        ids = np.concatenate([photo.class_ids() for photo in split.photos])
-        objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
-        run.log_dataset(name, dataset.name, dataset.root, digest(split), len(split.photos), objects)
-
-
-def _forecast(network: MaskRCNN, checks: Batches, config: Config) -> str:
-    """How long training will take, from the time that one validation batch takes now."""
-    (batch,) = checks[0]
-    network.test_on_batch(batch)  # traces the graph
-    started = time.perf_counter()
-    network.test_on_batch(batch)
-    check = time.perf_counter() - started
-    # A training step is about three times the forward pass, gradients of inputs and of weights being one each.
-    step = 3.2 * check * (config.size / config.fit) ** 2
-    seconds = config.epochs * (config.steps * step + len(checks) * check)
-    return (
-        f"{config.epochs} epochs of {config.steps} steps of {config.batch} photos: "
-        f"about {max(1, round(seconds / 60))} min on this machine"
-    )
+    aug = ",".join(part.aug.name for part in config.parts().values())
+    return f"{config.data.name} {config.backbone.name} aug={aug} steps={config.steps} seed={config.seed}"

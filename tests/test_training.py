@@ -11,13 +11,14 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.config import Config, register, validate
+from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
-from fmask.data.via import load_image
 from fmask.datasets import open_dataset
+from fmask.fitting import fit
 from fmask.model import weights
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
-from fmask.training import fit, model_config, train
+from fmask.training import model_config, train
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -37,6 +38,8 @@ def smoke(root: Path, *overrides: str) -> Config:
 
 class Unlogged:
     """Stands in for a tracked run; keeps the epochs."""
+
+    id = "abc"
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
@@ -94,8 +97,11 @@ def test_a_run_leaves_everything_in_mlflow(
     logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
     assert logged <= set(run.metrics)
     assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "val/mask_ap50"} <= set(run.metrics)
-    assert {"one/val/mask_ap50", "one/test/accuracy", "two/test/accuracy"} <= set(run.metrics)
-    assert run.metrics["two/test/missed"] == run.metrics["missed"]
+    assert {"one/val/mask_ap50", "one/test/accuracy"} <= set(run.metrics)
+    of_parts = [name for name in run.metrics if name.startswith(("val/", "one/", "two/"))]
+    assert len(of_parts) <= 30, "too many to compare runs"
+    assert (run.name, run.tags["output_dir"]) == ("rendered resnet18 aug=blur,none steps=2 seed=1", str(output))
+    assert not (output / "checkpoint.h5").exists()
     assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
     assert set(run.datasets) == {"train", "val", "test"}
     artifacts = {

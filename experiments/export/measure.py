@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
-from fmask.data.via import Photo, load_image, read_split
+from fmask.data.images import load_image
+from fmask.data.via import Photo, read_split
 from fmask.detections import Detections
 from fmask.evaluation.coco import average_precision
 from fmask.exported import OUTPUTS, OnnxDetector

@@ -2,11 +2,11 @@
 
 import sys
 
-from fmask.cli import data, export, studies
+from fmask.cli import convert, data, detect, evaluate, export, report, splash, studies, watch
 from fmask.cli.app import app
 from fmask.errors import UserError
 
-__all__ = ["app", "data", "export", "main", "studies"]
+__all__ = ["app", "convert", "data", "detect", "evaluate", "export", "main", "report", "splash", "studies", "watch"]
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import app
-from fmask.errors import UserError
 
 
 @app.command()
@@ -14,7 +13,10 @@ def table(
     study: Annotated[
         str | None, typer.Argument(help="MLflow experiment, by default fmask: the `study` of runs.")
     ] = None,
-    from_file: Annotated[Path | None, typer.Option("--from", help="Take the runs from a file of --save-runs.")] = None,
+    from_files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Take the runs of a file of --save-runs; can be repeated, and adds to a STUDY."),
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Only runs on this data: NAME, or NAME@DIGEST.")] = None,
     confidence: Annotated[Literal["0.5", "0.9"], typer.Option(help="Detections scored lower do not count.")] = "0.9",
     against: Annotated[int, typer.Option(help="Number of the row that the others are compared with.")] = 1,
@@ -28,9 +30,10 @@ def table(
 
     from fmask import studies
 
-    if study and from_file:
-        raise UserError(f"Give one of the two: MLflow's study {study!r}, or the one in {from_file}.")
-    runs = studies.read_runs(from_file) if from_file else studies.collect(study or "fmask")
+    sources = [studies.read_runs(file) for file in from_files or ()]
+    if study or not sources:
+        sources.append(studies.collect(study or "fmask"))
+    runs = studies.merge(sources)
     if save_runs:
         studies.write_runs(runs, save_runs)
     made = studies.tabulate(runs, float(confidence), against, data)

@@ -7,8 +7,8 @@ import numpy as np
 from rich.console import Console
 from sklearn.cluster import KMeans
 
+from fmask.data.annotations import Photo
 from fmask.data.outlines import extents
-from fmask.data.via import Photo
 from fmask.errors import UserError
 
 SCALES, RATIOS = 5, 3

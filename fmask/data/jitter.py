@@ -29,6 +29,8 @@ class Jitter:
     """Degrees by which all colours turn, either way."""
     grey: float = 0.0
     """Probability that a photo loses its colours."""
+    paste: float = 0.0
+    """Probability that objects of another photo are pasted in (`fmask.data.paste`)."""
     dye: float = 0.0
     """Probability that an object is dyed in any colour. Masks and hats come in all, a training set in few."""
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fmask.data.via import ANNOTATIONS, Split, read_split, stays_inside
+from fmask.data.annotations import Split
+from fmask.data.via import ANNOTATIONS, read_split, stays_inside
 from fmask.errors import UserError
 
 SPLITS = ("train", "val", "test")

@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from shapely import Polygon, union_all
 
+from fmask.data.annotations import Photo, Region
 from fmask.data.photos import SPLITS
 from fmask.data.rendering.backgrounds import draw_background
 from fmask.data.rendering.geometry import Pose
 from fmask.data.rendering.layers import Item, Layer, largest_piece, paint, visible
 from fmask.data.rendering.people import draw_person
-from fmask.data.via import Photo, Region, write_split
+from fmask.data.via import write_split
 from fmask.errors import UserError
 
 COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}

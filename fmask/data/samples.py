@@ -13,10 +13,12 @@ import numpy as np
 import skimage.draw
 
 from fmask.data import augment
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
 from fmask.data.jitter import Jitter, recolour, view
 from fmask.data.outlines import extents
+from fmask.data.paste import paste
 from fmask.data.resize import resize
-from fmask.data.via import Photo, load_image
 
 MASK_SIDE = 56
 """M: instances are kept as masks of this side inside their boxes (the reference's mini masks)."""
@@ -36,6 +38,8 @@ class Sample:
     """Each (n, 2): x, y in the image's pixels."""
     class_ids: np.ndarray
     """(len(polygons),): 1..K, or -1 for an instance to ignore."""
+    name: str = ""
+    """The photo's file name."""
 
 
 def load_samples(photos: Sequence[Photo], side: int, smooth: bool = True) -> list[Sample]:
@@ -51,7 +55,7 @@ def _load(photo: Photo, side: int, smooth: bool) -> Sample:
         image = np.rint(resize(image, height, width, smooth)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
-    return Sample(image, polygons, photo.class_ids())
+    return Sample(image, polygons, photo.class_ids(), photo.path.name)
 
 
 class Batches(keras.utils.PyDataset):
@@ -89,38 +93,65 @@ class Batches(keras.utils.PyDataset):
         self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
-        first = index * self.batch
-        if self.shuffle:
-            first += self.start + self.epoch * self.steps * self.batch
-        return (stack([self.draw(first + position) for position in range(self.batch)], self.slots),)
+        first = self._first(index)
+        return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
+
+    def names(self, index: int) -> list[str]:
+        """The photos of a batch of this epoch."""
+        first = self._first(index)
+        return [self.samples[self._position(first + number)].name for number in range(self.batch)]
 
     def draw(self, number: int) -> dict[str, np.ndarray]:
         """The sample that is the `number`-th since the start of training."""
+        position = self._position(number)
+        rng = np.random.default_rng([self.seed, 2, number])
+        donor = None
+        if self.jitter.paste and rng.uniform() < self.jitter.paste:
+            donor = self.samples[rng.integers(len(self.samples))]
+        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
+
+    def _first(self, index: int) -> int:
+        """The number of a batch's first sample."""
+        before = self.start + self.epoch * self.steps * self.batch if self.shuffle else 0
+        return before + index * self.batch
+
+    def _position(self, number: int) -> int:
+        """Which photo is the `number`-th since the start of training."""
         passed, position = divmod(number, len(self.samples))
         if self.shuffle:
-            position = np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position]
-        rng = np.random.default_rng([self.seed, 2, number])
-        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng)
+            return int(np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position])
+        return position
 
 
 def make(
-    sample: Sample, size: int, fit: int, jitter: Jitter, augmenter: Any, rng: np.random.Generator
+    sample: Sample,
+    size: int,
+    fit: int,
+    jitter: Jitter,
+    augmenter: Any,
+    rng: np.random.Generator,
+    donor: Sample | None = None,
 ) -> dict[str, np.ndarray]:
-    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M)."""
-    objects = [polygon for polygon, class_id in zip(sample.polygons, sample.class_ids, strict=True) if class_id > 0]
-    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
-    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
-    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    polygons = [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M).
+
+    Objects of `donor` that fit in are pasted into it.
+    """
+    image, polygons = _viewed(sample, size, fit, jitter, rng)
+    class_ids = sample.class_ids
+    if donor is not None:
+        source, candidates = _viewed(donor, size, fit, jitter, rng)
+        objects = np.flatnonzero(donor.class_ids > 0)
+        copied = objects[paste(image, polygons, source, [candidates[index] for index in objects])]
+        polygons += [candidates[index] for index in copied]
+        class_ids = np.append(class_ids, donor.class_ids[copied])
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
-    objects = [polygon for polygon, class_id in zip(polygons, sample.class_ids, strict=True) if class_id > 0]
-    image = recolour(jitter, image, objects, rng)
+    image = recolour(jitter, image, _objects(polygons, class_ids), rng)
     boxes = extents(polygons)
     seen = np.clip(boxes, 0, size)
     sides = seen[:, 2:] - seen[:, :2]
     visible = sides.prod(axis=1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
-    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), sample.class_ids, -1)
+    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
     masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
     present = np.flatnonzero(sides.min(axis=1, initial=size) > 0)
     return {
@@ -129,6 +160,22 @@ def make(
         "class_ids": class_ids[present].astype(np.int32),
         "masks": np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
     }
+
+
+def _viewed(
+    sample: Sample, size: int, fit: int, jitter: Jitter, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A random view of a photo, uint8 (S, S, 3), and its outlines there."""
+    objects = _objects(sample.polygons, sample.class_ids)
+    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
+    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
+    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return image, [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+
+
+def _objects(polygons: Sequence[np.ndarray], class_ids: np.ndarray) -> list[np.ndarray]:
+    """The outlines that are not to be ignored."""
+    return [polygon for polygon, class_id in zip(polygons, class_ids, strict=True) if class_id > 0]
 
 
 def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.ndarray:

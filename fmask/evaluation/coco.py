@@ -10,8 +10,8 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.via import CLASS_NAMES, Photo
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.detections import CLASS_NAMES, Detections
 
 _IOU_TYPES = {"box": "bbox", "mask": "segm"}
 

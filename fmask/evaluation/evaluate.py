@@ -5,10 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fmask.data.via import CLASS_NAMES, Photo
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.coco import AveragePrecision, average_precision
 from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
+
+HEADLINE = {
+    *("found", "found_wrongly", "missed", "spurious"),
+    *("accuracy", "precision", "recall"),
+    *("mask_ap50", "box_ap50", "mask_ap"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class Scores:
             metrics |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
         metrics |= self.average_precision.metrics
         return {name: value for name, value in metrics.items() if not math.isnan(value)}
+
+    def headline(self) -> dict[str, float]:
+        """The few of `metrics` that tell most; for what is beside a run's main scores, so that runs can be compared."""
+        return {name: value for name, value in self.metrics().items() if name in HEADLINE}
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the precision-recall curves, in what `json.dump` takes."""

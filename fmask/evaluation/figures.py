@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from fmask.data.via import CLASS_NAMES
+from fmask.detections import CLASS_NAMES
 from fmask.evaluation.coco import AveragePrecision
 from fmask.evaluation.outcomes import Outcomes, Rate
 
@@ -102,7 +102,7 @@ def pr_curve(scores: AveragePrecision) -> Figure:
 
 
 def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
-    """Validation mask AP50 in [0, 1] over the CPU time spent until then, one point an epoch, the best one named."""
+    """Validation mask AP50 in [0, 1] over the CPU time spent until then, one point a scoring, the best one named."""
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
     minutes = np.asarray(cpu_seconds, dtype=float) / 60
@@ -110,9 +110,7 @@ def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
     if np.isfinite(values).any():
         best = int(np.nanargmax(values))
         axes.plot(minutes[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT_COLOUR)
-        axes.set_title(
-            f"best {values[best]:.2f} in epoch {best + 1}, after {minutes[best]:.1f} CPU minutes", fontsize=10
-        )
+        axes.set_title(f"best {values[best]:.2f} after {minutes[best]:.1f} CPU minutes", fontsize=10)
     axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="validation mask AP50")
     _plain(axes)
     return figure

@@ -23,8 +23,8 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from fmask.data.via import CLASS_NAMES, Photo
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.detections import CLASS_NAMES, Detections
 
 BACKGROUND = 0
 MIN_IOU = 0.5

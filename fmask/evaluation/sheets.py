@@ -18,11 +18,12 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.measure import find_contours
 
-from fmask.data.via import CLASS_NAMES, Photo, load_image
-from fmask.detections import Detections
+from fmask.data.annotations import Photo
+from fmask.data.images import load_image
+from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.evaluation.outcomes import Outcome, count_outcomes
-from fmask.splash import splash
+from fmask.splash.colour import splash
 
 PHOTOS_A_SHEET = 12
 
@@ -51,9 +52,9 @@ def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min
         for (photo, found), annotated, detected in zip(shown, places[::2], places[1::2], strict=True):
             image = load_image(photo.path)
             _show(annotated, image, f"{photo.name}: annotated")
-            _draw(annotated, _annotation_marks(photo), photo)
+            _draw(annotated, annotation_marks(photo), photo)
             _show(detected, image, "detected")
-            _draw(detected, _detection_marks(photo, found), photo)
+            _draw(detected, detection_marks(photo, found), photo)
         _add_legend(figure)
         figures.append(figure)
     return figures
@@ -71,13 +72,16 @@ def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_
 
 
 @dataclass(frozen=True)
-class _Mark:
+class Mark:
     """One outlined and labelled thing in a photo."""
 
     mask: np.ndarray
+    """(H, W) bool."""
     text: str
     fate: str
+    """An outcome, `spurious`, or `ignored`."""
     class_id: int
+    """1..K, or -1 for what counts neither way."""
 
     @property
     def colours(self) -> tuple[str, str]:
@@ -95,26 +99,28 @@ def _pages(
         yield [(photo, found.at_least(min_confidence)) for photo, found in pairs[start : start + PHOTOS_A_SHEET]]
 
 
-def _annotation_marks(photo: Photo) -> list[_Mark]:
+def annotation_marks(photo: Photo) -> list[Mark]:
+    """What is annotated in a photo, in file order."""
     return [
-        _Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
+        Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
         for region, mask in zip(photo.regions, photo.masks(), strict=True)
     ]
 
 
-def _detection_marks(photo: Photo, found: Detections) -> list[_Mark]:
+def detection_marks(photo: Photo, found: Detections) -> list[Mark]:
+    """What was found in a photo, best score first, with score and fate; then what was missed."""
     outcomes = count_outcomes([photo], [found])
     fates: dict[int, str] = {n: record.outcome for record in outcomes.objects for n in record.claims}
     fates |= {record.detection: _SPURIOUS for record in outcomes.spurious}
     marks = []
     for n, (mask, class_id, score) in enumerate(zip(found.masks, found.class_ids, found.scores, strict=True)):
         fate = fates.get(n, _IGNORED)
-        marks.append(_Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {fate}", fate, int(class_id)))
+        marks.append(Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {fate}", fate, int(class_id)))
     regions = {region.index: region for region in photo.regions}
     for record in outcomes.objects:
         if record.outcome is Outcome.MISSED:
             mask = regions[record.region].mask(photo.height, photo.width)
-            marks.append(_Mark(mask, f"{CLASS_NAMES[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
+            marks.append(Mark(mask, f"{CLASS_NAMES[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
     return marks
 
 
@@ -138,7 +144,7 @@ def _show(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.set_title(title, fontsize=9)
 
 
-def _draw(axes: Axes, marks: Sequence[_Mark], photo: Photo) -> None:
+def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
     marks = [mark for mark in marks if mark.mask.any()]
     outlines = [_outline(mark.mask) for mark in marks]
     objects = [outline.get_extents() for outline in outlines]
@@ -153,7 +159,7 @@ def _draw(axes: Axes, marks: Sequence[_Mark], photo: Photo) -> None:
         axes.add_patch(
             PathPatch(outline, fill=False, edgecolor=colour, linewidth=1.7, linestyle=style, path_effects=halo)
         )
-        label = _free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
+        label = free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
         labels.append(label)
         axes.text(
             (label.x0 + label.x1) / 2,
@@ -173,7 +179,7 @@ def _outline(mask: np.ndarray) -> Outline:
     return Outline.make_compound_path(*(Outline(contour[:, ::-1] - 1, closed=True) for contour in contours))
 
 
-def _free_place(
+def free_place(
     width: float, height: float, around: Bbox, objects: Sequence[Bbox], labels: Sequence[Bbox], photo: Photo
 ) -> Bbox:
     """Where a label beside `around` hides the least of objects and, above all, of other labels; above it if free."""

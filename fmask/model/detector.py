@@ -25,6 +25,11 @@ class Detector:
         self._detect = Detect(network)
         self._detect.compile(jit_compile=JIT)
 
+    @property
+    def batch(self) -> int:
+        """How many photos go through the network together: as many as memory is made for."""
+        return max(1, REGIONS_AT_ONCE // self.network.config.proposals.detect)
+
     def detect(self, image: np.ndarray) -> Detections:
         """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
         return self.detect_all([image], batch=1)[0]
@@ -32,9 +37,9 @@ class Detector:
     def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
         """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size.
 
-        `batch` photos go through the network together; unless said, as many as memory is made for.
+        `batch` photos go through the network together, `self.batch` of them unless said.
         """
-        batch = batch or max(1, REGIONS_AT_ONCE // self.network.config.proposals.detect)
+        batch = batch or self.batch
         return in_frames(images, self.size, self.smooth, batch, self._detect.predict_on_batch)
 
     def save(self, path: Path) -> None:

@@ -5,9 +5,10 @@ table = studies.tabulate(study, confidence=0.9)
 studies.show(table, console)
 """
 
+from fmask.files import write_text
 from fmask.studies.figure import draw, save
 from fmask.studies.output import as_csv, as_markdown, as_rich, show
-from fmask.studies.runs import Study, StudyRun, collect, read_runs, write_runs, write_text
+from fmask.studies.runs import Study, StudyRun, collect, merge, read_runs, write_runs
 from fmask.studies.table import Row, StudyTable, tabulate
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "as_rich",
     "collect",
     "draw",
+    "merge",
     "read_runs",
     "save",
     "show",

@@ -7,7 +7,7 @@ spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...`. Nothi
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +17,7 @@ from typing import Any
 from fmask import tracking
 from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome
+from fmask.files import write_text
 
 CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""
@@ -119,19 +120,10 @@ def read_runs(file: Path) -> Study:
     return Study(lines[0]["study"], tuple(runs))
 
 
-def write_text(text: str, file: Path) -> None:
-    """Write a whole file or none.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    draft = file.with_name(f"{file.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"{file} cannot be written: {error.strerror}.") from error
+def merge(parts: Sequence[Study]) -> Study:
+    """Runs made in several places as one study, which has the name of the first; a run that comes twice counts once."""
+    runs = {run.id: run for part in parts for run in part.runs}
+    return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:

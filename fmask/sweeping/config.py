@@ -20,6 +20,8 @@ class GridConf:
     """hydra/sweeper=grid"""
 
     _target_: str = "hydra_plugins.fmask.GridSweeper"
+    resume: bool = False
+    """Do not run jobs again that have finished in the same study, with the same configuration to the last value."""
     metrics: list[str] = field(default_factory=lambda: list(METRICS))
     """Columns of the table."""
 

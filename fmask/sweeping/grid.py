@@ -1,20 +1,23 @@
 """Every combination of the values that the command line lists."""
 
+import hashlib
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf, open_dict
 
 from fmask import tracking
 from fmask.errors import UserError
+from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
-from fmask.sweeping.sweeper import ParentSweeper
+from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
 
 
 class GridSweeper(ParentSweeper):
-    """Runs the whole grid; a job that fails does not stop the others."""
+    """Runs the whole grid, or with `resume` what is missing of it; a job that fails does not stop the others."""
 
     __module__ = "hydra_plugins.fmask"  # the name that Hydra knows it by
 
@@ -23,17 +26,41 @@ class GridSweeper(ParentSweeper):
 
     def run(self, overrides: list[Override]) -> None:
         jobs = combinations(overrides)
+        digests = [self._digest(job) for job in jobs]
+        before = self._finished() if self.settings["resume"] else {}
+        waiting = [index for index, digest in enumerate(digests) if digest not in before]
+        if self.settings["resume"]:
+            print(f"{len(jobs) - len(waiting)} of {len(jobs)} jobs have finished before", flush=True)
         varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
         name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
         tags = {"sweep": "grid"}
         with tracking.start({}, self.experiment, f"sweep {name}", tags, output_dir=self.folder) as parent:
             parent.log_text("\n".join(override.input_line or "" for override in overrides) + "\n", "overrides.txt")
-            results = self.launch(jobs, parent, first=0)
-            rows = [
-                Row(number, {key: value for key, value in map(_split, job) if key in varied}, result)
-                for number, (job, result) in enumerate(zip(jobs, results, strict=True))
-            ]
+            marked = [[*jobs[index], env_override(tracking.JOB_VARIABLE, digests[index])] for index in waiting]
+            results = self.launch(marked, parent, first=0) if marked else []
+            launched = dict(zip(waiting, enumerate(results), strict=True))
+            rows = []
+            for index, (job, digest) in enumerate(zip(jobs, digests, strict=True)):
+                number, result = launched.get(index) or (None, before[digest])
+                rows.append(Row(number, {key: value for key, value in map(_split, job) if key in varied}, result))
             self.publish(rows, parent)
+
+    def _digest(self, job: Sequence[str]) -> str:
+        """Tells jobs apart by their whole configuration, but for how many processors they get."""
+        config = self.context.config_loader.load_sweep_config(self.master, list(job))
+        with open_dict(config):
+            for key in ("hydra", "threads"):
+                config.pop(key, None)
+        return hashlib.sha256(OmegaConf.to_yaml(config, resolve=True, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _finished(self) -> dict[str, JobResult]:
+        """What came out of the jobs that have finished in earlier sweeps of this study, by their digest."""
+        runs = tracking.find_runs(self.experiment, missing_ok=True)
+        return {
+            run.tags["job"]: JobResult("finished", run.metrics)
+            for run in reversed(runs)
+            if run.status == "FINISHED" and "job" in run.tags
+        }
 
 
 def combinations(overrides: Sequence[Override]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from fmask import tracking
 from fmask.errors import UserError
 from fmask.sweeping import space
 from fmask.sweeping.job import Job, JobResult, Task
-from fmask.sweeping.sweeper import ParentSweeper
+from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class OptunaSweeper(ParentSweeper):
                 *fixed,
                 *(f"{key}={value}" for key, value in space.suggest(parameters, trial).items()),
                 f"hydra.sweep.subdir={trial.number}",
-                f"++hydra.job.env_set.{tracking.TRIAL_VARIABLE}='{trial.number}'",
+                env_override(tracking.TRIAL_VARIABLE, str(trial.number)),
             ]
             for trial in trials
         ]

@@ -26,7 +26,8 @@ class ParentSweeper(Sweeper):
     """A sweeper whose jobs are children of one MLflow run."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.context = hydra_context
+        self.context: HydraContext = hydra_context
+        self.master: DictConfig = config
         self.settings: dict[str, Any] = OmegaConf.to_container(config.hydra.sweeper, resolve=True)  # type: ignore
         self.experiment: str = OmegaConf.select(config, "study") or config.hydra.job.name
         self.folder = Path(config.hydra.sweep.dir)
@@ -63,7 +64,7 @@ class ParentSweeper(Sweeper):
 
     def launch(self, jobs: Sequence[Sequence[str]], parent: tracking.Run, first: int) -> list[JobResult]:
         """Launches jobs as children of a run and waits for them; the first gets the number `first`."""
-        belongs = f"++hydra.job.env_set.{tracking.PARENT_VARIABLE}='{parent.id}'"
+        belongs = env_override(tracking.PARENT_VARIABLE, parent.id)
         returned = self.launcher.launch([[*job, belongs] for job in jobs], first)
         return [_result(each) for each in returned]
 
@@ -87,6 +88,11 @@ class ParentSweeper(Sweeper):
                 for row in failures
             ]
             raise UserError("\n".join([f"{len(failures)} of {len(rows)} jobs failed:", *lines]))
+
+
+def env_override(variable: str, value: str) -> str:
+    """The override that gives a job an environment variable."""
+    return f"++hydra.job.env_set.{variable}='{value}'"
 
 
 def _result(returned: JobReturn) -> JobResult:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Row:
     """A job in the table."""
 
-    number: int
+    number: int | None
+    """Of the job in its sweep; None where an earlier sweep ran it."""
     varied: Mapping[str, str]
     """What sets it apart from the others: keys and values of the overrides that the sweep varies."""
     result: JobResult
@@ -32,7 +33,7 @@ def cells(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[
     header = ["job", *varied, "status", *known, *errors]
     lines = [
         [
-            str(row.number),
+            _job(row),
             *(row.varied.get(key, "") for key in varied),
             row.result.status,
             *(_number(row.result.metrics.get(name)) for name in known),
@@ -78,7 +79,7 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
     known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
     if not known:
         return None
-    labels = [f"{row.number}  {' '.join(f'{key}={value}' for key, value in row.varied.items())}" for row in rows]
+    labels = [f"{_job(row)}  {' '.join(f'{key}={value}' for key, value in row.varied.items())}" for row in rows]
     columns = min(4, len(known))
     lines = -(-len(known) // columns)
     size = (3 + 2.6 * columns, lines * (1 + 0.3 * len(rows)))
@@ -97,6 +98,10 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
     for axes in places[len(known) :]:
         axes.set_axis_off()
     return figure
+
+
+def _job(row: Row) -> str:
+    return "-" if row.number is None else str(row.number)
 
 
 def _number(value: float | None) -> str:

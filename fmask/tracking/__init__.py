@@ -10,7 +10,9 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
+from fmask.tracking.details import add_text, download, read_end, read_folders, read_history
 from fmask.tracking.finished import (
+    EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
     download_model,
@@ -22,15 +24,19 @@ from fmask.tracking.finished import (
 )
 from fmask.tracking.model import register
 from fmask.tracking.provenance import flatten
-from fmask.tracking.run import PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
+from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
+    "EVALUATIONS",
+    "JOB_VARIABLE",
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
     "Run",
     "RunInfo",
+    "add_text",
+    "download",
     "download_model",
     "download_weights",
     "end_abandoned",
@@ -38,6 +44,9 @@ __all__ = [
     "find_runs",
     "flatten",
     "prepare_store",
+    "read_end",
+    "read_folders",
+    "read_history",
     "read_json",
     "register",
     "start",

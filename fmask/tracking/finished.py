@@ -17,6 +17,8 @@ from fmask.tracking.store import (
 )
 
 WEIGHTS_ARTIFACT = "weights/best.h5"
+EVALUATIONS = "evaluate"
+"""The experiment of runs that score a model that is there: they train nothing, so none of them is the latest model."""
 
 _RANKED = {
     "latest": ("", "attributes.start_time DESC"),
@@ -46,8 +48,8 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments: `latest`, the newest, or
-    `best`, the one with the highest `val/mask_ap50`.
+    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments but `EVALUATIONS`: `latest`,
+    the newest, or `best`, the one with the highest `val/mask_ap50`.
 
     Raises:
         UserError: there is no such run, or no store.
@@ -58,7 +60,8 @@ def find_run(reference: str) -> RunInfo:
         if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
         condition, order = _RANKED[run_id]
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        known = client.search_experiments()
+        experiments = [experiment.experiment_id for experiment in known if experiment.name != EVALUATIONS]
         first = client.search_runs(
             experiments, f"attributes.status = 'FINISHED'{condition}", max_results=1, order_by=[order]
         )
@@ -67,15 +70,20 @@ def find_run(reference: str) -> RunInfo:
     return _as_info(client, first[0])
 
 
-def find_runs(experiment: str) -> list[RunInfo]:
+def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
     """All runs of an experiment, newest first.
 
     Raises:
-        UserError: there is no such experiment, or no store.
+        UserError: there is no such experiment, or no store; with `missing_ok` that is no runs.
     """
+    file = sqlite_file(tracking_uri())
+    if missing_ok and file and not file.exists():
+        return []
     client = _client()
     with refusals_as_user_errors():
         found = client.get_experiment_by_name(experiment)
+        if found is None and missing_ok:
+            return []
         if found is None:
             known = ", ".join(sorted(each.name for each in client.search_experiments()))
             raise UserError(f"There is no MLflow experiment {experiment!r}; there are: {known}.")

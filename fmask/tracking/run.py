@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PARAMS_PER_CALL = 100  # MLflow's limit
 PARENT_VARIABLE = "FMASK_PARENT_RUN"
 """Environment variable with the id of the sweep's run that a run belongs to."""
+JOB_VARIABLE = "FMASK_JOB"
+"""Environment variable with the digest of the grid's job that a run is."""
 TRIAL_VARIABLE = "FMASK_TRIAL"
 """Environment variable with the number of the trial, in the sweep's Optuna study, that a run is."""
 
@@ -249,7 +251,7 @@ class Run:
 
 
 def _sweep_tags() -> dict[str, str]:
-    names = {"mlflow.parentRunId": PARENT_VARIABLE, "trial": TRIAL_VARIABLE}
+    names = {"mlflow.parentRunId": PARENT_VARIABLE, "job": JOB_VARIABLE, "trial": TRIAL_VARIABLE}
     return {tag: os.environ[variable] for tag, variable in names.items() if variable in os.environ}
 
 

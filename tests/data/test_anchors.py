@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from fmask import cli
 from fmask.data.anchors import coverage, fit_anchors
-from fmask.data.via import Photo, Region
+from fmask.data.annotations import Photo, Region
 from fmask.errors import UserError
 
 

@@ -230,7 +230,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     split = via.read_split(write(tmp_path, {"a.png": [region()]}))
     assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
     with pytest.raises(UserError, match=r"20 x 12 pixels"):
-        via.load_image(tmp_path / "a.png")
+        images.load_image(tmp_path / "a.png")
 
 
 def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned clockwise: left becomes top
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     split = via.read_split(write(tmp_path, {"a.png": [region()]}))
-    image = via.load_image(tmp_path / "a.png")
+    image = images.load_image(tmp_path / "a.png")
     assert (split.photos[0].width, split.photos[0].height) == (12, 20)
     assert image.shape == (20, 12, 3)
     assert image[:10].min() == 255
@@ -257,14 +257,14 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
     file = "a.tif" if mode == "CMYK" else "a.png"
     picture.save(tmp_path / file)
     split = via.read_split(write(tmp_path, {file: [region()]}))
-    image = via.load_image(tmp_path / file)
+    image = images.load_image(tmp_path / file)
     assert (image.shape, image.dtype, image.min()) == ((12, 20, 3), np.uint8, 255)
     assert [(fault.kind, fault.is_note) for fault in split.faults] == [("colour conversion", True)]
 
 
 def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16)).save(tmp_path / "a.png")
-    assert via.load_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 100, 255]
+    assert images.load_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 100, 255]
 
 
 def test_a_cut_off_photo_is_a_users_error(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_cut_off_photo_is_a_users_error(tmp_path: Path) -> None:
     Image.fromarray(noise).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:1500])
     with pytest.raises(UserError, match=r"a\.jpg is not a readable photo"):
-        via.load_image(tmp_path / "a.jpg")
+        images.load_image(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize(

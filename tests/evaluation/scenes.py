@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fmask.data.via import CLASS_NAMES, Photo, Region
-from fmask.detections import Detections
+from fmask.data.annotations import Photo, Region
+from fmask.detections import CLASS_NAMES, Detections
 
 HEIGHT, WIDTH = 60, 80
 Box = tuple[int, int, int, int]

@@ -71,6 +71,6 @@ def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
 def test_ap_curve_names_the_best_epoch() -> None:
     figure = ap_curve([60, 120, 180], [0.2, 0.6, 0.5])
     rendered(figure)
-    assert figure.axes[0].get_title() == "best 0.60 in epoch 2, after 2.0 CPU minutes"
+    assert figure.axes[0].get_title() == "best 0.60 after 2.0 CPU minutes"
     rendered(ap_curve([], []))
     rendered(ap_curve([60.0], [float("nan")]))

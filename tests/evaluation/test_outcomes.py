@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scenes import detections, from_masks, photo
 
-from fmask.data.via import Photo, read_split
+from fmask.data.annotations import Photo
+from fmask.data.via import read_split
 from fmask.detections import Detections
 from fmask.evaluation.outcomes import Outcome, Outcomes, Rate, count_outcomes
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scenes import HEIGHT, WIDTH, detections, photo
 
-from fmask.data.via import Photo
+from fmask.data.annotations import Photo
 from fmask.evaluation.sheets import PHOTOS_A_SHEET, contact_sheet, splash_sheet
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))

@@ -66,7 +66,7 @@ def file(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Path:
 
 def test_an_exported_network_finds_the_same_in_any_photo(file: Path, detector: Detector) -> None:
     exported = OnnxDetector(file)
-    assert (exported.size, exported.smooth, exported.batch) == (SIZE, True, None)
+    assert (exported.size, exported.smooth, exported.batch) == (SIZE, True, 1)
     for shape in SHAPES:
         expected = detector.detect(noise(*shape))
         assert len(expected) > 1

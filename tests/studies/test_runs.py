@@ -7,7 +7,7 @@ from fabricated import run, scores_json, study
 
 from fmask import tracking
 from fmask.errors import UserError
-from fmask.studies import as_csv, as_markdown, collect, read_runs, tabulate, write_runs
+from fmask.studies import Study, as_csv, as_markdown, collect, merge, read_runs, tabulate, write_runs
 
 
 def train_nothing(aug: str, seed: int, fate: str, **more: str) -> None:
@@ -49,6 +49,12 @@ def test_a_study_is_the_same_from_mlflow_and_from_its_file(store: Path) -> None:
     assert as_markdown(tabulate(kept)) == as_markdown(table)
     assert "/somewhere" not in (store / "runs.csv").read_text()
     assert len((store / "runs.csv").read_text().splitlines()) == 1 + 3 * 4 + 1
+
+
+def test_runs_made_in_several_places_are_one_study() -> None:
+    first, second, third = (run(number, "ff", aug="none", seed=number) for number in (1, 2, 3))
+    merged = merge([study([second, third]), Study("elsewhere", (first, second))])
+    assert merged == study([first, second, third])
 
 
 def test_studies_without_runs_are_one_sentence(store: Path) -> None:

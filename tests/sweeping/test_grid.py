@@ -58,3 +58,20 @@ def test_eight_children_start_at_once_on_a_fresh_store(swept: Swept, store: Path
     assert sorted(float(run.params["x"]) for run in children) == list(range(8))
     assert [(run.status, run.metrics["loss"]) for run in children] == [("FINISHED", 4.0)] * 8
     assert all("FMASK_PARENT_RUN" not in run.params for run in children)
+
+
+def test_resuming_runs_what_is_missing_and_tells_all(swept: Swept, store: Path) -> None:
+    resume = ("kind=tracked", "study=resumed", "hydra.sweeper.resume=true")
+    code, output = swept("x=1,2", *resume)
+    assert code == 0, output
+    assert "0 of 2 jobs have finished before" in output
+    code, output = swept("x=1,2,4", "threads=1", *resume)  # how many threads a job gets makes it no other job
+    assert code == 0, output
+    assert "2 of 3 jobs have finished before" in output
+    newest, *_ = parents = [run for run in tracking.find_runs("resumed") if run.tags.get("sweep") == "grid"]
+    children = [run for run in tracking.find_runs("resumed") if run not in parents]
+    assert sorted(float(run.params["x"]) for run in children) == [1, 2, 4]
+    table = (artifacts(newest) / "table.csv").read_text().splitlines()
+    assert table == ["job,x,status,value", "-,1,finished,1", "-,2,finished,2", "0,4,finished,4"]
+    code, output = swept("x=1,2,4", "pause=0.1", *resume)
+    assert "0 of 3 jobs have finished before" in output, "another configuration is another job"

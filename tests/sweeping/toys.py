@@ -42,7 +42,8 @@ def tracked_job(config: DictConfig) -> Mapping[str, float]:
     with tracking.start({"x": config.x}, config.study, f"x={config.x}") as run:
         for epoch in range(5):
             run.log_epoch(epoch, {"loss": epoch})
-    return {"value": tracking.find_run(run.id).metrics["loss"]}
+        run.log_scores({"value": config.x})
+    return tracking.find_run(run.id).metrics
 
 
 def write(name: str, text: str) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmask.splash import splash
+from fmask.splash.colour import splash
 
 
 def test_colour_is_kept_on_any_mask_and_grey_elsewhere() -> None:

@@ -1,0 +1,102 @@
+"""The command splash."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmask.cli.app import app
+from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
+from fmask.errors import UserError
+
+if TYPE_CHECKING:
+    from fmask.detections import Finder
+    from fmask.splash.look import Look
+    from fmask.splash.targets import Target
+
+
+class Kind(StrEnum):
+    """`CLASS_NAMES`, as typer takes them."""
+
+    MASK = "mask"
+    HAT = "hat"
+
+
+@app.command()
+def splash(
+    model: Model,
+    inputs: Annotated[
+        list[str], typer.Argument(help="Photos, folders of photos, patterns, videos, or a camera's number.")
+    ],
+    boxes: Annotated[bool, typer.Option("--boxes", help="Draw a box around each object.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Write each object's class and score.")] = False,
+    classes: Annotated[list[Kind] | None, typer.Option("--class", help="Only this class; both unless said.")] = None,
+    min_confidence: Confidence = 0.5,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file for one input, a folder for several; else beside the input."),
+    ] = None,
+    frames: Frames = None,
+) -> None:
+    """Turn photos and videos grey but for the masks and hats in them, as NAME_splash; inputs stay as they are.
+
+    A video keeps its frames' times and its sound. It becomes H.264 in .mp4, .m4v,
+    .mov or .mkv, or VP9 in .webm; one of another kind becomes .mp4. Ctrl-C ends
+    it early, with a file of the frames so far and exit status 130.
+
+    A camera goes on until Ctrl-C, its usual end, or for --frames, without sound.
+    """
+    check_confidence(min_confidence)
+    from fmask import trained
+    from fmask.splash.look import Look
+    from fmask.splash.targets import find_targets
+
+    targets = find_targets(inputs, output)
+    detector = trained.load(model)
+    look = Look(classes or tuple(Kind), boxes, labels)
+    _splash_photos([target for target in targets if target.is_photo], detector, look, min_confidence)
+    for target in targets:
+        if not target.is_photo:
+            with open_footage(target.source) as footage:
+                redraw_with_bar(
+                    footage,
+                    target.output,
+                    detector,
+                    min_confidence,
+                    lambda frame, found: look.draw(frame.image, found),
+                    frames,
+                )
+
+
+def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", min_confidence: float) -> None:
+    from fmask.cli.bars import counting
+    from fmask.splash.photo import splash_photo
+    from fmask.video.stopping import stop_on_signal
+
+    if not targets:
+        return
+    done, failed = 0, 0
+    with counting("photos") as progress, stop_on_signal() as stop:
+        bar = progress.add_task("Photos", total=len(targets))
+        for target in targets:
+            if stop.asked:
+                break
+            assert isinstance(target.source, Path)
+            try:
+                splash_photo(target.source, target.output, detector, look, min_confidence)
+                done += 1
+            except UserError as error:
+                if len(targets) == 1:
+                    raise
+                print(error)  # the others may be well
+                failed += 1
+            progress.advance(bar)
+    folders = {target.output.parent for target in targets}
+    place = targets[0].output if len(targets) == 1 else folders.pop() if len(folders) == 1 else "the photos' folders"
+    if stop.asked:
+        print(f"Stopped early: {place} has the first {done} of {len(targets)} photos.")
+        raise typer.Exit(INTERRUPTED)
+    print(f"{place}: {done} photo{'' if done == 1 else 's'}")
+    if failed:
+        raise UserError(f"{failed} of {len(targets)} photos could not be made, for the reasons above.")

@@ -1,0 +1,91 @@
+"""One evaluation, from a model and annotated photos to scores in MLflow."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from fmask import tracking
+from fmask.data.annotations import Split
+from fmask.data.photos import SPLITS
+from fmask.data.via import find_export, read_file
+from fmask.detections import Detections, Finder
+from fmask.errors import UserError
+from fmask.evaluation.evaluate import Scores
+from fmask.finding import find
+from fmask.scoring import log_scores, log_split, score, summary
+from fmask.trained import find_network, load
+
+
+def evaluate(model: str, split: Split, min_confidence: float, console: Console) -> dict[float, Scores]:
+    """Scores the network that `model` names (see `find_network`) on a split; prints the scores and logs them to MLflow.
+
+    Returns:
+        The scores by the confidence from which detections count: `min_confidence`, 0.5 and 0.9.
+
+    Raises:
+        UserError: there is no such model, a photo cannot be decoded, or the tracking store cannot be used.
+    """
+    network = find_network(model)
+    detector = load(str(network))
+    objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
+    told = [fault for fault in split.faults if not fault.is_note]
+    faults = f"; {len(told)} faults in it, which `fmask check` lists" if told else ""
+    console.print(f"{split.folder}: {len(split.photos)} photos, {objects} objects{faults}", soft_wrap=True)
+    config = {
+        "model": model,
+        "weights": str(network),
+        "weights_sha256": hashlib.sha256(network.read_bytes()).hexdigest(),
+        "data": str(split.folder),
+        "min_confidence": min_confidence,
+    }
+    with tracking.start(config, tracking.EVALUATIONS, f"{model} on {split.name}") as run:
+        console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
+        log_split(run, split.name, split.folder.resolve().parent.name, split.folder, split)
+        found = _find(detector, split)
+        scores = score(split.photos, found, min_confidence)
+        log_scores(run, split.name, split.photos, found, scores, min_confidence, plain=True)
+        console.print(summary({split.name: scores}))
+    return scores
+
+
+def open_split(data: Path, name: str | None, photos: Path | None, categories: Mapping[str, str]) -> Split:
+    """The annotated photos that a person points at.
+
+    Args:
+        data: a data set, with folders train, val and test; the folder of one split; or an annotation file.
+        name: which split of a data set, test unless said; none of anything else.
+        photos: the folder that an annotation file's names count from, where it is not the file's own.
+        categories: that of `fmask.data.coco.entries`.
+
+    Raises:
+        UserError: there is nothing of that kind, or no annotated photo in it.
+    """
+    splits = [split for split in SPLITS if (data / split).is_dir()]
+    if splits:
+        if (name or "test") not in splits:
+            raise UserError(f"{data} has no split {name or 'test'}; it has {', '.join(splits)}.")
+        data /= name or "test"
+    elif name:
+        raise UserError(f"{data} is no data set with splits, so --split {name} cannot be chosen.")
+    file = find_export(data) if data.is_dir() or not data.exists() else data
+    split = read_file(file, photos or file.parent, categories)
+    if not any(not region.ignore for photo in split.photos for region in photo.regions):
+        raise UserError(f"{file} has no annotated object in a photo that is there; there is nothing to be found.")
+    return split
+
+
+def _find(detector: Finder, split: Split) -> list[Detections]:
+    """What is found in each of the split's photos."""
+    console = Console(stderr=True)
+    paths = [photo.path for photo in split.photos]
+    detections = []
+    for _, found in track(
+        find(detector, paths), "Photos", len(paths), console=console, disable=not console.is_terminal
+    ):
+        if isinstance(found, UserError):
+            raise found
+        detections.append(found)
+    return detections

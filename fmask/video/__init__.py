@@ -1,0 +1,1 @@
+"""Videos and cameras: reading, camera, finding (the network on frames), writing, sound, stopping, redraw."""

@@ -1,0 +1,40 @@
+"""Long work that is asked to stop ends at a good place."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass
+class Stop:
+    """Whether somebody asked."""
+
+    asked: bool = False
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Stop]:
+    """While this lasts, the first Ctrl-C or SIGTERM only sets `asked`; a second one acts as it always does."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
+        yield stop
+        return
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def ask(_: int, __: FrameType | None) -> None:
+        stop.asked = True
+        restore()
+
+    for number in usual:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()

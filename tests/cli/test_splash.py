@@ -1,0 +1,167 @@
+"""The command splash, as its user calls it, with a detector that finds coloured squares."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import HAT, ColourDetector, frames_of, make_film, passing, scene, sound_of
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from fmask import trained
+from fmask.cli import app
+from fmask.data.images import load_image
+from fmask.data.via import PHOTO_SUFFIXES
+from fmask.errors import UserError
+
+
+@pytest.fixture
+def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
+    """What any model's name stands for; the working directory is the test's own."""
+    detector = ColourDetector()
+    monkeypatch.setattr(trained, "load", lambda _: detector)
+    monkeypatch.chdir(tmp_path)
+    return detector
+
+
+def splash(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["splash", "model.h5", *arguments])
+
+
+def save(path: Path, image: np.ndarray, orientation: int = 1) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(image).save(path, exif=exif, quality=98)
+    return path.read_bytes()
+
+
+def names(folder: str = ".") -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def is_coloured(image: np.ndarray, margin: int = 40) -> np.ndarray:
+    return image.max(axis=-1).astype(int) - image.min(axis=-1) > margin
+
+
+def test_a_photo_is_grey_but_for_what_is_found(detector: ColourDetector) -> None:
+    before = save(Path("a.jpg"), scene((HAT, (8, 16, 40, 48))))
+    result = splash("a.jpg")
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("a_splash.jpg: 1 photo\n")
+    inside = np.zeros((48, 64), bool)
+    inside[8:40, 16:48] = True
+    assert np.mean(is_coloured(np.array(Image.open("a_splash.jpg"))) == inside) > 0.98
+    assert Path("a.jpg").read_bytes() == before
+    assert names() == ["a.jpg", "a_splash.jpg"]
+
+
+def test_a_photo_stored_sideways_comes_out_upright(detector: ColourDetector) -> None:
+    save(Path("a.png"), scene((HAT, (0, 0, 20, 20))), orientation=6)
+    splash("a.png", "-o", "b.png")
+    with Image.open("b.png") as image:
+        assert image.size == (48, 64)
+        assert image.getexif().get(0x0112, 1) == 1
+        assert is_coloured(np.array(image))[:20, -20:].all()
+
+
+@pytest.mark.parametrize("ending", sorted(PHOTO_SUFFIXES))
+def test_photos_of_every_kind(detector: ColourDetector, ending: str) -> None:
+    Image.fromarray(passing(0)).save(f"a{ending}")
+    result = splash(f"a{ending}")
+    assert result.exit_code == 0, result.exception
+    assert is_coloured(load_image(Path(f"a_splash{ending}")))[9:19, 5:19].all()
+
+
+def test_a_folder_of_photos(detector: ColourDetector) -> None:
+    for n in range(9):
+        save(Path("site", f"{n}.jpg"), passing(n))
+    assert splash("site", "-o", "out").output.endswith("out: 9 photos\n")
+    assert names("out") == [f"{n}_splash.jpg" for n in range(9)]
+    assert splash("site").output.endswith("site: 9 photos\n")
+    assert splash("site").output.endswith("site: 9 photos\n")
+    assert len(names("site")) == 18
+
+
+def test_a_broken_photo_does_not_keep_others_from_being_made(detector: ColourDetector) -> None:
+    save(Path("site", "a.jpg"), passing(0))
+    save(Path("site", "c.jpg"), passing(0))
+    Path("site", "b.jpg").write_bytes(b"broken")
+    result = splash("site")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == "1 of 3 photos could not be made, for the reasons above."
+    assert "b.jpg is not a readable photo" in result.output.replace("\n", " ")
+    assert names("site") == ["a.jpg", "a_splash.jpg", "b.jpg", "c.jpg", "c_splash.jpg"]
+
+
+def test_a_video_keeps_its_frames_rate_and_sound(detector: ColourDetector) -> None:
+    make_film(Path("a.mp4"), frames=100, rate=30, sound="aac")
+    result = splash("a.mp4", "--class", "hat")
+    assert result.exit_code == 0, result.output
+    assert "a_splash.mp4: 100 frames" in result.output
+    frames = frames_of(Path("a_splash.mp4"))
+    assert [round(30 * float(frame.time), 1) for frame in frames] == list(range(100))
+    assert sound_of(Path("a_splash.mp4")) == ("aac", pytest.approx(3.33, abs=0.1))
+    for n in (0, 50, 99):
+        left = 4 + n % 40
+        shown = is_coloured(frames[n].image, 60)
+        assert shown[10:18, left + 2 : left + 14].all()
+        shown[6:22, left - 2 : left + 18] = False
+        assert not shown.any()
+
+
+def test_photos_and_videos_together(detector: ColourDetector) -> None:
+    save(Path("a.jpg"), passing(0))
+    make_film(Path("b.mkv"))
+    assert splash("a.jpg", "b.mkv", "-o", "out", "--boxes", "--labels", "--frames", "3").exit_code == 0
+    assert names("out") == ["a_splash.jpg", "b_splash.mkv"]
+    assert len(frames_of(Path("out", "b_splash.mkv"))) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_video_plays_and_says_so(detector: ColourDetector, number: signal.Signals) -> None:
+    make_film(Path("a.mp4"), frames=40)
+    detector.before = lambda seen: os.kill(os.getpid(), number) if seen == 12 else None
+    result = splash("a.mp4")
+    assert result.exit_code == 130
+    assert "Stopped early: a_splash.mp4 has the first 12 frames." in result.output
+    assert len(frames_of(Path("a_splash.mp4"))) == 12
+
+
+def test_stopped_photos_are_kept(detector: ColourDetector) -> None:
+    for n in range(5):
+        save(Path("site", f"{n}.jpg"), passing(n))
+    detector.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 1 else None
+    result = splash("site", "-o", "out")
+    assert result.exit_code == 130
+    assert "Stopped early: out has the first 2 of 5 photos." in result.output
+    assert names("out") == ["0_splash.jpg", "1_splash.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--min-confidence", "1.2"], "--min-confidence is 1.2; scores are 0 to 1"),
+        (["--min-confidence", "nan"], "--min-confidence is nan"),
+        (["--output", "a.jpg"], "never overwritten"),
+        (["b.mp4"], "b.mp4 is not a readable video"),
+        (["broken.jpg", "-o", "out.jpg"], "could not be made|broken.jpg is not a readable photo"),
+    ],
+)
+def test_users_mistakes_are_one_sentence(detector: ColourDetector, arguments: list[str], said: str) -> None:
+    save(Path("a.jpg"), passing(0))
+    Path("b.mp4").write_bytes(b"no video")
+    Path("broken.jpg").write_bytes(b"no photo")
+    inputs = [] if arguments[0].startswith("b") else ["a.jpg"]
+    with pytest.raises(UserError, match=said):
+        raise splash(*inputs, *arguments).exception or AssertionError("no error")
+    assert names() == ["a.jpg", "b.mp4", "broken.jpg"]
+
+
+@pytest.mark.parametrize("arguments", [["--class", "scarf"], ["--frames", "0"]])
+def test_unknown_choices_are_refused_with_what_is_allowed(detector: ColourDetector, arguments: list[str]) -> None:
+    result = splash("a.jpg", *arguments)
+    assert result.exit_code == 2
+    assert "mask" in result.output or "than or equal to 1" in result.output

@@ -1,0 +1,130 @@
+"""The command watch, as its user calls it, with a detector that finds coloured squares."""
+
+import csv
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import HAT, MASK, ColourDetector, frames_of, make_film, scene, sound_of
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from fmask import trained
+from fmask.cli import app
+from fmask.cli.watch import LIMITS
+from fmask.errors import UserError
+from fmask.watch.record import COMPLETE, LACKING, UNDECIDED
+
+
+def losing_its_hat(frame: int) -> np.ndarray:
+    """Two people; the one on the right takes the hat off in frame 30, and once before for a frame."""
+    left = frame // 10
+    squares = [(HAT, (12, 4 + left, 22, 20 + left)), (MASK, (26, 6 + left, 36, 18 + left))]
+    squares.append((MASK, (26, 46 - left, 36, 58 - left)))
+    if frame < 30 and frame != 12:
+        squares.append((HAT, (12, 44 - left, 22, 60 - left)))
+    return scene(*squares)
+
+
+@pytest.fixture
+def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
+    """What any model's name stands for; the working directory, the test's own, has a.mp4 of 100 frames, 25 a second."""
+    detector = ColourDetector()
+    monkeypatch.setattr(trained, "load", lambda _: detector)
+    monkeypatch.chdir(tmp_path)
+    make_film(Path("a.mp4"), losing_its_hat, frames=100, sound="aac")
+    return detector
+
+
+def watch(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["watch", "model.h5", *arguments])
+
+
+def events(folder: str) -> list[dict[str, str]]:
+    with Path(folder, "events.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_who_lacks_what_is_told_and_shown(detector: ColourDetector) -> None:
+    result = watch("a.mp4")
+    assert result.exit_code == 0, result.exception
+    assert LIMITS in result.output
+    (event,) = events("a_watch")
+    head = event["head"]
+    assert event | {"y1": "", "x1": "", "y2": "", "x2": ""} == {
+        "time": "2.200", "frame": "55", "head": head, "missing": "hat", "since": "1.200",
+        "y1": "", "x1": "", "y2": "", "x2": "", "thumbnail": f"thumbnails/0001_head{head}_no_hat.jpg",
+    }  # fmt: skip
+    assert f"2.2 s: head {head} has no hat, a_watch/{event['thumbnail']}" in result.output.replace("\n", "")
+    assert "a_watch/events.csv: 1 event\n" in result.output
+    y1, x1, y2, x2 = (int(event[side]) for side in ("y1", "x1", "y2", "x2"))
+    assert (x1, x2) == (pytest.approx(41, abs=1), pytest.approx(53, abs=1))
+    assert y1 < 20 < 34 < y2
+    with Image.open(Path("a_watch", event["thumbnail"])) as thumbnail:
+        assert np.array(thumbnail).reshape(-1, 3)[:, 2].max() > 180  # the blue mask is on it
+
+
+def test_the_marked_video_has_all_frames_and_the_sound(detector: ColourDetector) -> None:
+    watch("a.mp4")
+    assert len(frames_of(Path("a_watch", "marked.mp4"))) == 100
+    assert sound_of(Path("a_watch", "marked.mp4")) == ("aac", pytest.approx(4, abs=0.1))
+
+
+def test_boxes_are_green_then_amber_then_red(detector: ColourDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr("fmask.watch.record.draw_marks", lambda image, marks: drawn.append(marks) or image)
+    watch("a.mp4")
+    colours = [sorted(mark.colour for mark in marks) for marks in drawn]
+    assert colours[0] == colours[29] == [COMPLETE, COMPLETE]
+    assert colours[12] == colours[30] == colours[54] == sorted([COMPLETE, UNDECIDED])
+    assert colours[55] == colours[99] == sorted([COMPLETE, LACKING])
+    assert {mark.text.split(" ", 1)[-1] for mark in drawn[99]} >= {"no hat"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--need", "mask"], 0),
+        (["--need", "hat"], 1),
+        (["--for", "3"], 0),
+        (["--for", "0"], 2),
+        (["--frames", "40"], 0),
+    ],
+)
+def test_what_is_needed_and_for_how_long(detector: ColourDetector, arguments: list[str], count: int) -> None:
+    assert watch("a.mp4", "-o", "out", *arguments).exit_code == 0
+    assert len(events("out")) == count
+
+
+def test_a_stopped_watch_leaves_its_events_and_a_video(detector: ColourDetector) -> None:
+    detector.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 70 else None
+    result = watch("a.mp4")
+    assert result.exit_code == 130
+    assert "Stopped early: a_watch/marked.mp4 has the first 70 frames." in result.output
+    assert len(events("a_watch")) == 1
+    assert len(frames_of(Path("a_watch", "marked.mp4"))) == 70
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.mp4", "--need", "mask,scarf"], "--need is 'mask,scarf', where 'scarf' is unknown; it takes mask and hat"),
+        (["a.mp4", "--need", ""], "--need is ''"),
+        (["a.mp4", "--for", "-1"], "--for is -1.0; it takes seconds, 0 or more"),
+        (["a.mp4", "--for", "nan"], "--for is nan"),
+        (["a.mp4", "--min-confidence", "2"], "--min-confidence is 2.0"),
+        (["gone.mp4"], "gone.mp4: there is no such video"),
+        (["a.mp4", "-o", "full"], "full is not empty; a watch writes into a folder of its own, named with -o"),
+        (["a.mp4", "-o", "a.mp4"], "a.mp4 cannot be written: Not a directory"),
+        (["b.mp4"], "b.mp4 is not a readable video"),
+    ],
+)
+def test_users_mistakes_are_one_sentence(detector: ColourDetector, arguments: list[str], said: str) -> None:
+    Path("full").mkdir()
+    Path("full", "mine.txt").touch()
+    Path("b.mp4").write_bytes(b"no video")
+    with pytest.raises(UserError, match=said):
+        raise watch(*arguments).exception or AssertionError("no error")
+    assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4", "full"]

@@ -1,0 +1,190 @@
+"""A training that was stopped goes on as if it had not been."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+
+from fmask import checkpoint, tracking
+from fmask.callbacks import StopAtNaN
+from fmask.checkpoint import Checkpoint
+from fmask.config import Config, register, resumed_run, validate
+from fmask.data.rendered import render_dataset
+from fmask.datasets import open_dataset
+from fmask.errors import UserError
+from fmask.fitting import fit, stretches
+from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.training import model_config, resume
+
+CONF = Path(__file__).parents[1] / "conf"
+STANDING = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "rendered"
+    render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
+    return root
+
+
+def composed(*overrides: str) -> Config:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validate(compose("train", ["experiment=smoke", *overrides]))
+
+
+class Unlogged:
+    """Stands in for a tracked run."""
+
+    id = "abc"
+
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        pass
+
+    def log_figure(self, figure: Any, path: str) -> None:
+        pass
+
+
+def trained(config: Config, folder: Path, standing: Checkpoint | None = None) -> tuple[list[np.ndarray], dict]:
+    """The weights that a training ends with, and its losses."""
+    folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    detector = Detector(network, config.fit, config.smooth)
+    run: Any = Unlogged()
+    losses = fit(network, detector, config, open_dataset(config.data), run, folder, Console(quiet=True), standing)
+    return network.get_weights(), losses
+
+
+def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = ["schedule=two_part", "schedule.parts.two.aug.name=blur", "schedule.parts.two.layers=heads"]
+    config = composed(f"data.root={rendered}", "epochs=2", "score_every=9", *parts)
+    expected, losses = trained(config, tmp_path / "whole")
+
+    def interrupted(self: StopAtNaN, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.epoch == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopAtNaN, "on_train_batch_end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(config, tmp_path / "cut")
+    standing = checkpoint.read(tmp_path / "cut" / checkpoint.NAME)
+    assert (standing.part, standing.epochs, standing.run_id) == ("two", 3, "abc")
+    weights, resumed_losses = trained(config, tmp_path / "cut", standing)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed_losses == losses
+
+
+def test_what_is_left_of_a_schedule() -> None:
+    parts = ["schedule=two_part", "schedule.parts.two.epochs=3"]
+    config = composed("data=rendered", "epochs=4", "steps=5", "batch=2", *parts)
+
+    def left(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
+        standing = Checkpoint("abc", {}, part, epochs, {})
+        return [(each.name, each.first, each.last, each.sample) for each in stretches(config, standing)]
+
+    assert [(each.first, each.last, each.sample) for each in stretches(config)] == [(0, 4, 0), (4, 7, 40)]
+    assert left("one", 3) == [("one", 3, 4, 30), ("two", 4, 7, 40)]
+    assert left("one", 4) == [("one", 4, 4, 40), ("two", 4, 7, 40)], "the first part is still to be scored"
+    assert left("two", 5) == [("two", 5, 7, 50)]
+    assert left("two", 7) == [("two", 7, 7, 70)]
+
+
+def small_network(width: int = 30) -> keras.Model:
+    network = keras.Sequential([keras.layers.Dense(width)])
+    network.build((None, 1000))
+    network.compile("adam", "mse")
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def test_a_network_and_its_optimizer_are_as_they_were(tmp_path: Path) -> None:
+    network, other = small_network(), small_network()
+    network.fit(np.ones((4, 1000)), np.ones((4, 30)), verbose=0)
+    checkpoint.save(tmp_path / "a.h5", network, STANDING)
+    assert checkpoint.read(tmp_path / "a.h5") == STANDING
+    checkpoint.restore(tmp_path / "a.h5", other)
+    variables = (each.variables + each.optimizer.variables for each in (network, other))
+    for one, same in zip(*variables, strict=True):
+        np.testing.assert_array_equal(one, same)
+    with pytest.raises(UserError, match="it lacks network/0"):
+        checkpoint.restore(tmp_path / "a.h5", small_network(31))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 200 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
+    if os.name != "posix" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only an administrator can mount a small disk, and only on Linux")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(small_disk: Path) -> None:
+    file = small_disk / checkpoint.NAME
+    with h5py.File(file, "w") as before:
+        before["checkpoint"] = '{"run_id": "abc", "config": {}, "part": "one", "epochs": 2, "log": {}}'
+    said = r"checkpoint.h5 cannot be written: No space left on device; that of epoch 2 is kept"
+    with pytest.raises(UserError, match=said):
+        checkpoint.save(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
+    assert checkpoint.read(file).epochs == 2
+    assert [each.name for each in small_disk.iterdir()] == [checkpoint.NAME]
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n and no more"])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / checkpoint.NAME
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="is no checkpoint of a training"):
+        checkpoint.read(file)
+    with pytest.raises(UserError, match="is no checkpoint of a training"):
+        resume(str(tmp_path))
+
+
+def test_what_cannot_be_gone_on_with_is_said(store: Path, tmp_path: Path) -> None:
+    with tracking.start({}, "resumed", tags={"output_dir": str(tmp_path)}) as run:
+        pass
+    with pytest.raises(UserError, match="has finished; there is nothing left to train"):
+        resume(run.id)
+    with pytest.raises(UserError, match="one is kept from the first epoch to the run's end"):
+        resume(str(tmp_path))
+    with pytest.raises(UserError, match="holds no run"):
+        resume("abc")
+
+
+def test_resuming_takes_nothing_beside_it() -> None:
+    assert resumed_run(["aug=blur"]) is None
+    assert resumed_run(["resume=abc"]) == "abc"
+    with pytest.raises(UserError, match=r"resume=abc goes on with the run's own configuration; leave out epochs=50\."):
+        resumed_run(["epochs=50", "resume=abc"])
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_photos() -> None:
+    class TwoPhotos:
+        def names(self, index: int) -> list[str]:
+            return ["a.jpg", f"b{index}.jpg", "a.jpg"]
+
+    batches: Any = TwoPhotos()
+    stop = StopAtNaN(batches)
+    stop.on_epoch_begin(6)
+    fine = dict.fromkeys(("loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_mask_loss"), 1.0)
+    stop.on_train_batch_end(0, {**fine, "mrcnn_bbox_loss": 1.0})
+    said = r"mrcnn_bbox_loss is no finite number in step 5 of epoch 7, on a.jpg, b4.jpg\. "
+    with pytest.raises(UserError, match=said):
+        stop.on_train_batch_end(4, {**fine, "loss": float("inf"), "mrcnn_bbox_loss": float("nan")})

@@ -1,0 +1,74 @@
+"""The notebooks run from top to bottom as they are, and are kept without what they printed."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from fmask import tracking
+
+NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def execute(name: str, folder: Path) -> Any:
+    (file,) = (file for file in NOTEBOOKS if file.stem == name)
+    notebook = nbformat.read(file, as_version=4)
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
+def shown(notebook: Any, kind: str) -> list[str]:
+    """All outputs of a MIME type, in order."""
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    return [output.data[kind] for output in outputs if kind in output.get("data", {})]
+
+
+def add_run(seed: int, found: int) -> None:
+    """A run like the newest, but with an augmentation of its own, which found so many of the objects."""
+    real = tracking.find_run("latest")
+    config = {"data": {"name": "rendered"}, "aug": {"name": "blur"}, "seed": seed}
+    with tracking.start(config, "fmask", name=f"made up {seed}") as run:
+        for split, label in real.datasets.items():
+            name, _, digest = label.partition("@")
+            run.log_dataset(split, name, Path(), digest, photos=1, objects={})
+        for confidence in ("0.5", "0.9"):
+            scores = tracking.read_json(real, f"scores/test_at_{confidence}.json")
+            assert scores is not None
+            for place, each in enumerate(scores["objects"]):
+                each["outcome"] = "found" if place < found else "missed"
+            run.log_json(scores, f"scores/test_at_{confidence}.json")
+        run.log_epoch(1, {"val_mask_ap50": 0.5, "cpu_seconds": 90.0})
+        run.log_scores({"accuracy": found / 8, "mask_ap50": 0.4, "val/mask_ap50": 0.5})
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_no_outputs_are_stored(file: Path) -> None:
+    notebook = nbformat.read(file, as_version=4)
+    nbformat.validate(notebook)
+    for cell in code_cells(notebook):
+        assert not cell.outputs, (
+            f"{file.name} was saved with outputs: clear them, for they are large and differ each time"
+        )
+        assert cell.execution_count is None
+
+
+def test_both_run_from_top_to_bottom(store: Path) -> None:
+    trained = execute("train_and_test", store)
+    (run,) = tracking.find_runs("fmask")
+    assert (run.status, run.params["schedule"], run.params["data"]) == ("FINISHED", "two_part", "rendered")
+    assert len(shown(trained, "image/png")) == 5  # photos, predictions, confusion, precision and recall, splash
+    assert "after part two" in "".join(shown(trained, "text/html"))
+
+    for seed, found in ((2, 5), (3, 6)):
+        add_run(seed, found)
+    compared = execute("compare_runs", store)
+    (table,) = shown(compared, "text/markdown")
+    assert "fmask: 3 runs, confidence 0.9" in table
+    assert "11/0/5/" in table  # of the two made up, on 8 objects each
+    assert len(shown(compared, "image/png")) == 3

@@ -1,0 +1,41 @@
+"""train.py and sweep.py as they are typed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmask import tracking
+from fmask.data.rendered import render_dataset
+
+PROJECT = Path(__file__).parents[1]
+
+
+def type_in(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, str(PROJECT / script), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_sweep_trains_in_a_process_of_its_own(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
+    small = ("experiment=smoke", f"data.root={root}", "epochs=1", "steps=1", "val_steps=0", "study=typed")
+    swept = type_in(store, "sweep.py", "-m", "aug=blur", *small)
+    assert swept.returncode == 0, swept.stdout + swept.stderr
+    run, parent = tracking.find_runs("typed")
+    assert run.tags["mlflow.parentRunId"] == parent.id
+    assert (run.status, parent.status, run.params["aug"]) == ("FINISHED", "FINISHED", "blur")
+    assert "mask_ap50" in run.metrics
+    assert "finished" in swept.stdout.splitlines()[-2], swept.stdout
+
+
+@pytest.mark.parametrize("script", ["train.py", "sweep.py"])
+def test_a_typing_error_is_one_line(store: Path, script: str) -> None:
+    refused = type_in(store, script, "stepz=50")
+    assert refused.returncode == 1
+    assert refused.stderr == f"{script}: stepz=50: there is no key 'stepz'; did you mean steps?\n"
+    assert not (store / "outputs").exists()
+    assert not (store / "multirun").exists()
