@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.table import Comparison, Row, StudyTable
+from fmask.studies.table import UNSAID, Comparison, Row, StudyTable
 
 LONGEST = 32
 """Characters of a setting's value that are shown."""
@@ -89,7 +89,7 @@ def notes(table: StudyTable) -> list[str]:
     if any(row.published for row in table.rows):
         told.append(
             "Published: ResNet-50 from COCO weights, at confidence 0.9; a pair for each training that was published "
-            "with the row's backbone, aug, steps, val_steps and schedule."
+            "with the row's aug, steps, val_steps and schedule, whatever its backbone and weights."
         )
     if table.implied:
         told.append(f"With the recipe or the schedule differ as well: {', '.join(table.implied)}.")
@@ -101,7 +101,8 @@ def notes(table: StudyTable) -> list[str]:
 
 def label(table: StudyTable, row: Row) -> str:
     """A row's settings as they stand on the command line."""
-    words = (f"{name}={_short(value)}" for name, value in zip(table.columns, row.settings, strict=True))
+    settings = zip(table.columns, row.settings, strict=True)
+    words = (f"{name}={_short(value)}" for name, value in settings if value != UNSAID)
     return " ".join(words) or table.study
 
 

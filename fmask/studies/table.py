@@ -14,6 +14,8 @@ from fmask.studies.published import SCHEDULE, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.statistics import holm, paired_test, pooled_rate
 
+UNSAID = "-"
+"""Stands for a setting that a row does not have, such as that of a part where there is one part."""
 LEVEL = 0.05
 """Differences with a smaller adjusted p are called better or worse, others undecided."""
 FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch", "lr")
@@ -254,7 +256,7 @@ def _row(
     nothing = float("nan")
     return Row(
         number=number,
-        settings=tuple(params.get(key, "-") for key in keys),
+        settings=tuple(params.get(key, UNSAID) for key in keys),
         runs=len(runs),
         found=int(found.sum()),
         wrong=int(wrong.sum()),

@@ -85,7 +85,7 @@ def test_published_trainings_stand_beside_the_same_setting() -> None:
     )
     published = [[(each.row, each.found, each.objects, each.accuracy) for each in row.published] for row in table.rows]
     assert published[0] == [("7", 13, 18, 0.7222), ("8a", 15, 18, 0.8333)]
-    assert published[1:] == [[("6", 11, 18, 0.6111)], [("8b", 14, 18, 0.7778)], []]
+    assert published[1:] == [[("6", 11, 18, 0.6111)], [("8b", 14, 18, 0.7778)], published[0]]
     assert table.rows[1].published[0].precision == 0.8461
     assert table.columns == ("backbone", "schedule", "aug", "two.aug")
 
