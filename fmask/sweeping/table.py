@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rich import box
 from rich.table import Table
 
 from fmask.sweeping.job import JobResult
@@ -45,12 +46,17 @@ def cells(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[
 
 
 def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
-    """The table for the terminal."""
+    """The table for the terminal, without errors: they are sentences, and are listed after it."""
     header, lines = cells(rows, metrics)
-    table = Table(title=title)
-    for name in header:
+    if header[-1] == "error":
+        header, lines = header[:-1], [line[:-1] for line in lines]
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for index, name in enumerate(header):
+        words = name.replace("_", " ")
         justify: Literal["left", "right"] = "right" if name in metrics or name == "job" else "left"
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=name in ("job", "status"))
+        # Words are not broken, but for values that are longer than any word should be.
+        longest = max(map(len, [*words.split(), *(line[index] for line in lines)]))
+        table.add_column(words, justify=justify, overflow="fold", min_width=min(longest, 20))
     for line in lines:
         table.add_row(*line)
     return table

@@ -1,7 +1,11 @@
 """The table of a sweep."""
 
+import io
+
+from rich.console import Console
+
 from fmask.sweeping.job import JobResult
-from fmask.sweeping.table import Row, as_csv, as_markdown, comparison
+from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
 
 ROWS = [
     Row(0, {"aug": "none"}, JobResult("finished", {"found": 15.0, "accuracy": 0.83333333})),
@@ -17,6 +21,15 @@ def test_a_column_for_what_there_is() -> None:
         '1,[a|b],failed,,,"ValueError: no, never"\n'
     )  # fmt: skip
     assert as_markdown(ROWS, METRICS).splitlines()[-1] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
+
+
+def test_words_stay_whole_in_a_terminal_of_80_columns() -> None:
+    metrics = {"found": 12.0, "found_wrongly": 2.0, "missed": 4.0, "accuracy": 0.6667, "mask_ap50": 0.7031}
+    rows = [Row(number, {"aug": "fliplr_rotate"}, JobResult("finished", metrics)) for number in range(3)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(as_rich(rows, list(metrics), "Sweep"))
+    words = set(console.export_text().split())
+    assert {"fliplr_rotate", "finished", "wrongly", "accuracy", "0.6667"} <= words
 
 
 def test_the_figure_has_a_panel_for_each_metric() -> None:
