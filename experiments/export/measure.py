@@ -1,6 +1,6 @@
-"""Makes the table in README.md: what a photo costs in each runtime on one processor thread, and what it finds.
+"""Makes the tables in README.md: what a photo costs in each runtime, and what it finds.
 
-    uv run --with openvino==2026.4.1 experiments/export/measure.py MODEL PHOTOS
+    uv run --with openvino==2026.4.1 experiments/export/measure.py MODEL PHOTOS [THREADS]
 
 Needs a trained network (a file of `Detector.save`) and the study's photos. Runtimes take turns photo by photo, so that
 whatever else the machine does weighs on all alike.
@@ -32,6 +32,9 @@ Find = Callable[[np.ndarray], Detections]
 Runtime = tuple[Find, Path]
 """What finds, and the file or folder it is made of."""
 BASELINE = "Keras, fp32"
+HEADER = " | CPU ms a photo | times as fast | ms a photo | MB | val mask AP50 | box AP50 | same | box px | mask IoU"
+THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+"""Of the processor, for each runtime."""
 ROUNDS = 2
 CALIBRATION = 60
 QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
@@ -39,18 +42,18 @@ QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
 
 
 def main(model: Path, photos: Path) -> None:
-    use_threads(1)
+    use_threads(THREADS)
     val, train = (read_split(photos / name).photos for name in ("val", "train"))
     with tempfile.TemporaryDirectory() as folder:
         runtimes = make_runtimes(model, train[:CALIBRATION], Path(folder))
         found, seconds = take_turns(runtimes, [load_image(photo.path) for photo in val])
-        baseline = np.median(seconds[BASELINE])
-        print("| | CPU ms a photo | times as fast | MB | val mask AP50 | box AP50 | same | box px | mask IoU |")
-        print("|---|---|---|---|---|---|---|---|---|")
+        medians = {name: np.median(values, axis=0) for name, values in seconds.items()}
+        print(f"| {HEADER} |", "|---" * 10 + "|", sep="\n")
         for name, (_, file) in runtimes.items():
-            median = np.median(seconds[name])
+            used, passed = medians[name]
             scores = average_precision(val, found[name]).metrics
-            numbers = f"{median * 1000:.0f} | {baseline / median:.2f} | {size(file):.1f}"
+            times = f"{used * 1000:.0f} | {medians[BASELINE][0] / used:.2f} | {passed * 1000:.0f}"
+            numbers = f"{times} | {size(file):.1f}"
             precisions = f"{scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f}"
             print(f"| {name} | {numbers} | {precisions} | {difference(found[BASELINE], found[name])} |")
 
@@ -68,7 +71,7 @@ def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> di
 
     file, saved = folder / "network.onnx", folder / "saved"
     export_onnx(trained, file)
-    onnx = OnnxDetector(file, threads=1)
+    onnx = OnnxDetector(file, threads=THREADS)
     runtimes["ONNX Runtime, fp32"] = onnx.detect, file
     images = [load_image(photo.path) for photo in calibration]
     attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, images, onnx))
@@ -82,18 +85,18 @@ def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> di
 
 def take_turns(
     runtimes: dict[str, Runtime], images: Sequence[np.ndarray]
-) -> tuple[dict[str, list[Detections]], dict[str, list[float]]]:
-    """What each runtime finds in each photo, and the CPU seconds that each of `ROUNDS` times took."""
+) -> tuple[dict[str, list[Detections]], dict[str, list[tuple[float, float]]]]:
+    """What each runtime finds in each photo, and what it took each of `ROUNDS` times: CPU seconds, seconds."""
     found: dict[str, list[Detections]] = {name: [] for name in runtimes}
-    seconds: dict[str, list[float]] = {name: [] for name in runtimes}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runtimes}
     for find, _ in runtimes.values():
         find(images[0])  # traced, allocated
     for turn in range(ROUNDS):
         for image in images:
             for name, (find, _) in runtimes.items():
-                start = time.process_time()
+                used, passed = time.process_time(), time.perf_counter()
                 result = find(image)
-                seconds[name].append(time.process_time() - start)
+                seconds[name].append((time.process_time() - used, time.perf_counter() - passed))
                 if turn == 0:
                     found[name].append(result)
     return found, seconds
@@ -133,7 +136,7 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> Runtim
         weight_type=QuantType.QInt8,
         extra_options={"ActivationSymmetric": False},
     )
-    return OnnxDetector(out, threads=1).detect, out
+    return OnnxDetector(out, threads=THREADS).detect, out
 
 
 def saved_model(folder: Path, detector: Detector) -> Runtime:
@@ -148,7 +151,7 @@ def litert(file: Path, detector: Detector) -> Runtime:
     import tensorflow as tf
 
     Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
-    interpreter = tf.lite.Interpreter(str(file), num_threads=1)
+    interpreter = tf.lite.Interpreter(str(file), num_threads=THREADS)
     return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
 
 
@@ -159,7 +162,7 @@ def openvino(model: Path, detector: Detector, precision: str) -> Runtime:
     read = ov.convert_model(model)
     out = model.with_suffix(".xml")
     ov.save_model(read, out)
-    settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
+    settings = {"INFERENCE_NUM_THREADS": THREADS, "INFERENCE_PRECISION_HINT": precision}
     compiled = ov.Core().compile_model(read, "CPU", settings)
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, Any]:
