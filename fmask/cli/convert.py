@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.options import check_target, read_categories
+from fmask.cli.options import Categories, check_target, read_categories
 
 
 @app.command()
@@ -16,10 +16,7 @@ def convert(
     photos: Annotated[
         Path | None, typer.Option(help="Folder that the file names count from, by default SOURCE's.")
     ] = None,
-    category: Annotated[
-        list[str] | None,
-        typer.Option(help='What a COCO category is here: "hard hat=hat"; "person=" leaves it out. May be repeated.'),
-    ] = None,
+    category: Categories = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET if it is there.")] = False,
 ) -> None:
     """Convert VIA annotations to COCO instances, or COCO instances to a VIA export.

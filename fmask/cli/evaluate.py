@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.options import read_categories
+from fmask.cli.options import Categories, read_categories
 
 
 @app.command()
@@ -20,10 +20,7 @@ def evaluate(
     photos: Annotated[
         Path | None, typer.Option(help="Folder that an annotation file's names count from, by default its own.")
     ] = None,
-    category: Annotated[
-        list[str] | None,
-        typer.Option(help='What a COCO category is here: "hard hat=hat"; "person=" leaves it out. May be repeated.'),
-    ] = None,
+    category: Categories = None,
 ) -> None:
     """Score a network on photos annotated in VIA's format or COCO's, as a training run is scored.
 

@@ -1,8 +1,17 @@
 """What several commands take."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from fmask.errors import UserError
+
+Categories = Annotated[
+    list[str] | None,
+    typer.Option(help='What a COCO category is here: "hard hat=hat"; "person=" leaves it out. May be repeated.'),
+]
+"""The option `--category`, which `read_categories` reads."""
 
 
 def read_categories(given: list[str]) -> dict[str, str]:
