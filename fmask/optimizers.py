@@ -21,7 +21,7 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     }
     if optim.name == "sgd":
         decay = optim.weight_decay or None
-        optimizer = keras.optimizers.SGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
+        optimizer = FusedSGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
     else:
         optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
     # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
@@ -43,12 +43,41 @@ def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRate
     )
 
 
-class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov 2019) whose moments and weights change in one pass over memory, by TensorFlow's own kernel.
+class _Fused:
+    """What TensorFlow does to all weights in fewer passes over memory than Keras.
 
-    With some 10 million weights and small images Keras' several passes take a tenth of a training step; this takes
-    half of that. Other backends, whose compilers fuse by themselves, use Keras' formulas.
+    Weights by the ten million and images of a hundred pixels make these passes a tenth of a training step. Other
+    backends, whose compilers fuse by themselves, use Keras' formulas.
     """
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:  # type: ignore[attr-defined]
+            return super()._clip_gradients(grads)  # type: ignore[misc]
+        import tensorflow as tf
+
+        return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]  # type: ignore[attr-defined]
+
+
+class FusedSGD(_Fused, keras.optimizers.SGD):
+    """Gradient descent with momentum, its two changes in one pass."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, gradient.dtype),
+            grad=gradient,
+            momentum=self.momentum,
+        )
+
+
+class FusedAdamW(_Fused, keras.optimizers.AdamW):
+    """AdamW (Loshchilov 2019) whose moments and weights change in one pass."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow":

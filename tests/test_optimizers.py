@@ -1,4 +1,4 @@
-"""The fused AdamW does what Keras' own does; learning rates rise and fall as asked; gradients are cut together."""
+"""The fused optimizers do what Keras' own do; learning rates rise and fall as asked; gradients are cut together."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmask.config import Config, Optim
-from fmask.optimizers import FusedAdamW, build_optimizer
+from fmask.optimizers import FusedAdamW, FusedSGD, build_optimizer
 
 SHAPES = {"kernel": (3, 4), "bias": (4,), "gamma": (4,)}
 
@@ -39,12 +39,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+KINDS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "adamw": (FusedAdamW, keras.optimizers.AdamW, {"weight_decay": 0.0}),
+    "sgd": (FusedSGD, keras.optimizers.SGD, {"momentum": 0.9}),
+}
+
+
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_fused_steps_equal_keras_steps(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", KINDS)
+def test_fused_steps_equal_keras_steps(name: str, options: dict[str, Any]) -> None:
     results = []
-    for kind in (FusedAdamW, keras.optimizers.AdamW):
+    fused_kind, keras_kind, usual = KINDS[name]
+    for kind in (fused_kind, keras_kind):
         schedule = keras.optimizers.schedules.CosineDecay(0.1, 6)
-        trained, optimizer = variables(), kind(schedule, **({"weight_decay": 0.0} | options))
+        trained, optimizer = variables(), kind(schedule, **(usual | options))
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         optimizer.build(trained)
         rng, steps = np.random.default_rng(1), []

@@ -3,6 +3,9 @@
 B images, A anchors, R regions, P positive slots, K classes, S the mask's side. All means are over the whole batch.
 """
 
+import math
+
+import keras
 from keras import ops
 
 from fmask.model.types import Tensor
@@ -57,3 +60,12 @@ def mrcnn_mask_loss(logits: Tensor, target: Tensor, class_ids: Tensor) -> Tensor
     cross_entropy = ops.softplus(own) - own * target
     weight = ops.cast(class_ids > 0, logits.dtype)[..., None, None] * ops.ones_like(own)
     return _mean(cross_entropy, weight)
+
+
+def mean_square(weight: keras.Variable) -> Tensor:
+    """The mean of a weight's squares, for its decay. TensorFlow has it, and its gradient, as one pass over memory each."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.mean(ops.square(weight))
+    import tensorflow as tf
+
+    return tf.nn.l2_loss(weight.value) * (2 / math.prod(weight.shape))

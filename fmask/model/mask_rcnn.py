@@ -18,6 +18,7 @@ from fmask.model.norm import Norm
 from fmask.model.precision import layers_in
 from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
+from fmask.model.slots import compact
 from fmask.model.types import Tensor
 
 PIXEL_MEAN = (123.7, 116.8, 103.9)
@@ -76,7 +77,7 @@ class MaskRCNN(keras.Model):
         positives, positive_ids = regions[:, :slots], region_ids[:, :slots]
 
         logits, deltas = self.classify(pyramid, regions, size, training)
-        mask_logits = self.segment(pyramid, positives, size, training)
+        mask_logits = self.segment(pyramid, positives, positive_ids > 0, size, training)
         mask_target = mask_targets(positives, unit_boxes, inputs["masks"], matched, mask_logits.shape[2])
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
         return dict(
@@ -107,11 +108,18 @@ class MaskRCNN(keras.Model):
         logits, deltas = self.box_head(_merge(pooled), training=training)
         return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
 
-    def segment(self, pyramid: list[Tensor], regions: Tensor, size: int, training: bool = False) -> Tensor:
-        """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4)."""
+    def segment(
+        self, pyramid: list[Tensor], regions: Tensor, present: Tensor, size: int, training: bool = False
+    ) -> Tensor:
+        """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4).
+
+        Those of regions that are not `present` (B, R) mean nothing.
+        """
         config = self.config
-        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions)
-        return _split(self.mask_head(_merge(pooled), training=training), regions.shape[1])
+        pooled = _merge(pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions))
+        rows, places = compact(ops.reshape(present, (-1,)))
+        logits = self.mask_head(ops.take(pooled, rows, axis=0), training=training)
+        return _split(ops.take(logits, places, axis=0), regions.shape[1])
 
     def compute_loss(
         self,
@@ -128,7 +136,7 @@ class MaskRCNN(keras.Model):
         total = sum(getattr(weights, name.removesuffix("_loss")) * y_pred[name] for name in LOSSES)
         if weights.l2:
             decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
-            total += weights.l2 * sum(ops.mean(ops.square(weight)) for weight in decaying)
+            total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
         return total
 
     def _noise(self, batch: Tensor, count: int) -> Tensor:
@@ -156,7 +164,7 @@ class Detect(keras.Model):
         regions = propose(anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect)
         logits, deltas = network.classify(pyramid, regions, size)
         boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], config)
-        mask_logits = network.segment(pyramid, boxes, size)
+        mask_logits = network.segment(pyramid, boxes, class_ids > 0, size)
         choice = ops.one_hot(class_ids, CLASSES, dtype=mask_logits.dtype)
         own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
         return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}

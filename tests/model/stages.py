@@ -63,7 +63,7 @@ class Stages(keras.Model):
             "mrcnn_class": ops.softmax(logits),
             "mrcnn_bbox": deltas,
             "detections": ops.concatenate(detections, axis=-1),
-            "mrcnn_mask": ops.sigmoid(network.segment(pyramid, inputs["boxes"], SIZE)),
+            "mrcnn_mask": ops.sigmoid(network.segment(pyramid, inputs["boxes"], np.ones(inputs["boxes"].shape[:2], bool), SIZE)),
         }
 
 
