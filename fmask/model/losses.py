@@ -63,7 +63,7 @@ def mrcnn_mask_loss(logits: Tensor, target: Tensor, class_ids: Tensor) -> Tensor
 
 
 def mean_square(weight: keras.Variable) -> Tensor:
-    """The mean of a weight's squares, for its decay. TensorFlow has it, and its gradient, as one pass over memory each."""
+    """The mean of a weight's squares, for its decay; on TensorFlow one pass over memory, and one for its gradient."""
     if keras.backend.backend() != "tensorflow":
         return ops.mean(ops.square(weight))
     import tensorflow as tf

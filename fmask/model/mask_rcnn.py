@@ -15,8 +15,9 @@ from fmask.model.fpn import feature_pyramid
 from fmask.model.frame import normalise
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
+from fmask.model.pooling import pool_regions
 from fmask.model.precision import layers_in
-from fmask.model.roi import box_targets, mask_targets, pool_regions, positive_slots, sample_regions
+from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
 from fmask.model.slots import compact
 from fmask.model.types import Tensor
@@ -104,7 +105,7 @@ class MaskRCNN(keras.Model):
     ) -> tuple[Tensor, Tensor]:
         """Class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
         config = self.config
-        pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions)
+        pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions, training)
         logits, deltas = self.box_head(_merge(pooled), training=training)
         return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
 
@@ -116,9 +117,9 @@ class MaskRCNN(keras.Model):
         Those of regions that are not `present` (B, R) mean nothing.
         """
         config = self.config
-        pooled = _merge(pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions))
+        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions, training)
         rows, places = compact(ops.reshape(present, (-1,)))
-        logits = self.mask_head(ops.take(pooled, rows, axis=0), training=training)
+        logits = self.mask_head(ops.take(_merge(pooled), rows, axis=0), training=training)
         return _split(ops.take(logits, places, axis=0), regions.shape[1])
 
     def compute_loss(

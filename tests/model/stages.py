@@ -54,6 +54,7 @@ class Stages(keras.Model):
         logits, deltas = network.classify(pyramid, regions, SIZE)
         boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, inputs["window"], network.config)
         detections = [boxes, ops.cast(class_ids, boxes.dtype)[..., None], scores[..., None]]
+        every_box = np.ones(inputs["boxes"].shape[:2], bool)
         return {
             **{f"C{level}": feature for level, feature in enumerate(features, start=2)},
             **{f"P{level}": feature for level, feature in enumerate(pyramid, start=2)},
@@ -63,7 +64,7 @@ class Stages(keras.Model):
             "mrcnn_class": ops.softmax(logits),
             "mrcnn_bbox": deltas,
             "detections": ops.concatenate(detections, axis=-1),
-            "mrcnn_mask": ops.sigmoid(network.segment(pyramid, inputs["boxes"], np.ones(inputs["boxes"].shape[:2], bool), SIZE)),
+            "mrcnn_mask": ops.sigmoid(network.segment(pyramid, inputs["boxes"], every_box, SIZE)),
         }
 
 

@@ -1,0 +1,140 @@
+"""Regions as squares of features, whatever their size: pooled from the level of the pyramid that suits them.
+
+B images of S x S pixels, R regions, C channels, and a pyramid whose first four maps are P2 to P5, squares of a quarter
+to a thirty-second of S. A region is sampled at points in straight rows and columns, between four pixels each.
+"""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from fmask.model import geometry
+from fmask.model.config import Regions
+from fmask.model.types import Tensor
+
+LEVELS = 4
+
+
+def pool_regions(
+    pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions, training: bool = True
+) -> Tensor:
+    """Pools normalised regions (B, R, 4) to (B, R, side, side, C).
+
+    Training needs gradients, which are fast as products and slow as the scattering that gathering turns into; detection
+    has many regions, of maps that may be large, where products multiply mostly zeros.
+    """
+    pool = pool_by_products if training else pool_by_gathering
+    return pool(pyramid, regions, side, size, config)
+
+
+def pool_by_products(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
+    """`pool_regions` by matrix products.
+
+    Bilinear sampling along one axis is a product with a matrix of at most a few non-zero entries a row, so pooling a
+    region is rows x feature x columns-transposed. Products, and their gradients, are the fastest and most
+    reproducible thing a processor does.
+    """
+    levels = pyramid_levels(regions, size, config)
+    pooled = 0.0
+    for level, feature in enumerate(pyramid[:LEVELS], start=2):
+        batch, (height, width, channels) = ops.shape(feature)[0], feature.shape[1:]
+        here = ops.cast(levels == level, feature.dtype)[..., None, None]
+        rows = ops.cast(_sampling(regions[..., 0], regions[..., 2], side, height, size, config.pooling), feature.dtype)
+        columns = ops.cast(
+            _sampling(regions[..., 1], regions[..., 3], side, width, size, config.pooling), feature.dtype
+        )
+        count = regions.shape[1]
+        lines = ops.reshape(rows * here, (batch, count * side, height))
+        lines = ops.matmul(lines, ops.reshape(feature, (batch, height, width * channels)))
+        lines = ops.reshape(lines, (batch, count, side, width, channels))
+        pooled = pooled + ops.matmul(ops.expand_dims(columns, 2), lines)
+    return pooled
+
+
+def pool_by_gathering(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
+    """`pool_regions` by fetching the four pixels around each point, all levels' maps lying in one row."""
+    dtype, channels = pyramid[0].dtype, pyramid[0].shape[-1]
+    batch, count = ops.shape(regions)[0], regions.shape[1]
+    lengths = np.array([feature.shape[1] for feature in pyramid[:LEVELS]])
+    starts = np.concatenate([[0], np.cumsum(lengths**2)])
+    pixels = ops.concatenate([ops.reshape(feature, (batch, -1, channels)) for feature in pyramid[:LEVELS]], axis=1)
+    pixels = ops.reshape(pixels, (-1, channels))
+
+    level = pyramid_levels(regions, size, config) - 2
+    length = ops.take(lengths.astype(np.int32), level)[..., None]
+    first = ops.take(starts[:-1].astype(np.int32), level) + ops.arange(batch, dtype="int32")[:, None] * int(starts[-1])
+    (top, bottom), upper_lower = _neighbours(regions[..., 0], regions[..., 2], side, length, size, config.pooling)
+    (left, right), left_right = _neighbours(regions[..., 1], regions[..., 3], side, length, size, config.pooling)
+    pooled = 0.0
+    for row, row_weight in zip((top, bottom), upper_lower, strict=True):
+        for column, column_weight in zip((left, right), left_right, strict=True):
+            index = first[..., None, None] + (row * length)[..., :, None] + column[..., None, :]
+            weight = (row_weight[..., :, None] * column_weight[..., None, :])[..., None]
+            pooled = pooled + ops.cast(ops.take(pixels, index, axis=0), "float32") * weight
+    if config.pooling == "align":
+        pooled = ops.mean(ops.reshape(pooled, (batch, count, side, 2, side, 2, channels)), axis=(3, 5))
+    return ops.cast(pooled, dtype)
+
+
+def pyramid_levels(regions: Tensor, size: int, config: Regions) -> Tensor:
+    """The level 2..5 that each normalised region (..., 4) is pooled from (FPN, Lin 2017, eq. 1)."""
+    side = ops.sqrt(ops.maximum(geometry.area(regions), 1e-12)) * size / config.canonical
+    exponent = ops.log(side) / math.log(2)
+    exponent = ops.round(exponent) if config.rounding == "round" else ops.floor(exponent + 1e-6)
+    return ops.cast(ops.clip(4 + exponent, 2, 5), "int32")
+
+
+def corner_points(start: Tensor, end: Tensor, bins: int, length: int | Tensor) -> Tensor:
+    """Sampling positions (..., bins) whose first and last lie on `start` and `end` (...), corners aligned."""
+    # In this order no rounding puts the last point of a region that ends at 1 outside the map. The reference's order
+    # sometimes does, and pools zeros there.
+    steps = ops.arange(bins, dtype="float32") / (bins - 1)
+    return (start[..., None] + (end - start)[..., None] * steps) * ops.cast(length - 1, "float32")
+
+
+def bilinear(points: Tensor, length: int) -> Tensor:
+    """Interpolation weights (..., bins, length) at `points` (..., bins); rows of points outside are zero."""
+    grid = ops.arange(length, dtype="float32")
+    weights = ops.maximum(1 - ops.abs(points[..., None] - grid), 0)
+    return ops.where(_inside(points, length)[..., None], weights, 0.0)
+
+
+def _inside(points: Tensor, length: int | Tensor) -> Tensor:
+    return ops.logical_and(points >= 0, points <= ops.cast(length - 1, "float32"))
+
+
+def _points(start: Tensor, end: Tensor, bins: int, length: int | Tensor, size: int, pooling: str) -> Tensor:
+    """Sampling positions between normalised `start` and `end` (...): (..., bins), or two a bin where pooling aligns.
+
+    Points that count as zero are outside 0 to `length` - 1, which is an int or (..., 1).
+    """
+    if pooling == "crop":
+        return corner_points(start, end, bins, length)
+    # ROIAlign (Mask R-CNN, He 2017, section 3): the region's pixel extent on a grid of pixel centres at one half,
+    # two samples a bin, averaged.
+    length = ops.cast(length, "float32")
+    low, high = (start * (size - 1) / size)[..., None] * length, ((end * (size - 1) + 1) / size)[..., None] * length
+    steps = (ops.arange(2 * bins, dtype="float32") + 0.5) / (2 * bins)
+    points = low + (high - low) * steps - 0.5
+    return ops.where(ops.logical_and(points > -1, points < length), ops.clip(points, 0, length - 1), -2.0)
+
+
+def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, pooling: str) -> Tensor:
+    """Matrices (..., bins, length) that sample `bins` values between normalised `start` and `end` (...)."""
+    matrix = bilinear(_points(start, end, bins, length, size, pooling), length)
+    if pooling == "crop":
+        return matrix
+    return ops.mean(ops.reshape(matrix, (*ops.shape(matrix)[:-2], bins, 2, length)), axis=-2)
+
+
+def _neighbours(
+    start: Tensor, end: Tensor, bins: int, length: Tensor, size: int, pooling: str
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The pixels before and after each sampling position, and what they count for; nothing where it is outside."""
+    points = _points(start, end, bins, length, size, pooling)
+    counts = ops.cast(_inside(points, length), "float32")
+    points = ops.clip(points, 0, ops.cast(length - 1, "float32"))
+    before = ops.cast(ops.floor(points), "int32")
+    share = points - ops.floor(points)
+    return (before, ops.minimum(before + 1, length - 1)), ((1 - share) * counts, share * counts)
