@@ -8,8 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from fmask.data.jitter import Jitter
-from fmask.data.photos import SPLITS, photos_root
+from fmask.data.config import SPLITS, Jitter, photos_root
 from fmask.errors import UserError
 from fmask.model.config import CHOICES, LAYERS, ModelConfig
 from fmask.model.precision import fastest

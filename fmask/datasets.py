@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fmask.config import Data
-from fmask.data.photos import SPLITS, Dataset, photos_root, read_dataset
+from fmask.data.config import SPLITS, photos_root
+from fmask.data.photos import Dataset, read_dataset
 from fmask.errors import UserError
 
 

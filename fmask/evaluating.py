@@ -9,7 +9,7 @@ from rich.progress import track
 
 from fmask import tracking
 from fmask.data.annotations import Split
-from fmask.data.photos import SPLITS
+from fmask.data.config import SPLITS
 from fmask.data.via import find_export, read_file
 from fmask.detections import Detections, Finder
 from fmask.errors import UserError

@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fmask.data.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split
+from fmask.data.config import SPLITS
 from fmask.data.images import open_image
 from fmask.data.outlines import area
-from fmask.data.photos import SPLITS, read_dataset
+from fmask.data.photos import read_dataset
 from fmask.data.via import read_split
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError

@@ -1,38 +1,15 @@
 """Small random changes of view and colour, which training from random weights needs and the study did not use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from fmask.data.config import Jitter
+
 LUMA = (0.299, 0.587, 0.114)
 DYE = (0.4, 1.1)
 """Range of the factors by which a dye changes the channels."""
-
-
-@dataclass
-class Jitter:
-    """Ranges of the changes; all zero leaves every photo as it is."""
-
-    flip: float = 0.0
-    """Probability of a left-right flip."""
-    scale: float = 0.0
-    """Zoom by up to this factor more or less: 0.5 is from 1/1.5 to 1.5, evenly in its logarithm."""
-    rotate: float = 0.0
-    """Degrees, either way."""
-    focus: float = 1.0
-    """Probability that a crop is one that shows an object; the others fall anywhere."""
-    colour: float = 0.0
-    """Share by which brightness, contrast and saturation change, either way, and half of it for each channel."""
-    hue: float = 0.0
-    """Degrees by which all colours turn, either way."""
-    grey: float = 0.0
-    """Probability that a photo loses its colours."""
-    paste: float = 0.0
-    """Probability that objects of another photo are pasted in (`fmask.data.paste`)."""
-    dye: float = 0.0
-    """Probability that an object is dyed in any colour. Masks and hats come in all, a training set in few."""
 
 
 def view(

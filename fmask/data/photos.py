@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from fmask.data.annotations import Split
+from fmask.data.config import SPLITS
 from fmask.data.via import ANNOTATIONS, read_split, stays_inside
 from fmask.errors import UserError
 
-SPLITS = ("train", "val", "test")
 BASE_URL = "https://raw.githubusercontent.com/dion797/VSE_CA1/7a3b9e668a49930a9871cf6ca99d06c2e8c9001a/SystemCode/datasets/fmask/"
 """Where the authors of the published study keep its photos and their outlines of train and val."""
 
@@ -33,20 +32,6 @@ class Dataset:
     root: Path
     splits: dict[str, Split]
     """By name, in the order of `SPLITS`; only those that are there."""
-
-
-def photos_root() -> Path | None:
-    """The folder of the installed photos: `$FMASK_PHOTOS`, else `data/photos`, else None.
-
-    Raises:
-        UserError: FMASK_PHOTOS names no folder.
-    """
-    if named := os.environ.get("FMASK_PHOTOS"):
-        if not Path(named).is_dir():
-            raise UserError(f"FMASK_PHOTOS is {named!r}, which is not a folder.")
-        return Path(named)
-    default = Path("data", "photos")
-    return default if default.is_dir() else None
 
 
 def read_dataset(root: Path, name: str) -> Dataset:

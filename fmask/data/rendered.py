@@ -14,7 +14,7 @@ import numpy as np
 from shapely import Polygon, union_all
 
 from fmask.data.annotations import Photo, Region
-from fmask.data.photos import SPLITS
+from fmask.data.config import SPLITS
 from fmask.data.rendering.backgrounds import draw_background
 from fmask.data.rendering.geometry import Pose
 from fmask.data.rendering.layers import Item, Layer, largest_piece, paint, visible

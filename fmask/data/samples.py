@@ -14,8 +14,9 @@ import skimage.draw
 
 from fmask.data import augment
 from fmask.data.annotations import Photo
+from fmask.data.config import Jitter
 from fmask.data.images import load_image
-from fmask.data.jitter import Jitter, recolour, view
+from fmask.data.jitter import recolour, view
 from fmask.data.outlines import extents
 from fmask.data.paste import paste
 from fmask.data.resize import resize

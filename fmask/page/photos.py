@@ -13,8 +13,9 @@ from rich.progress import track
 
 from fmask import tracking
 from fmask.data.annotations import Photo, Split
+from fmask.data.config import photos_root
 from fmask.data.images import load_image
-from fmask.data.photos import digest, photos_root
+from fmask.data.photos import digest
 from fmask.data.via import read_split
 from fmask.detections import Detections
 from fmask.errors import UserError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmask.data.annotations import Region
-from fmask.data.jitter import Jitter
+from fmask.data.config import Jitter
 from fmask.data.paste import paste
 from fmask.data.samples import Batches, Sample, make
 

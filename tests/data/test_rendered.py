@@ -10,8 +10,8 @@ import shapely
 
 from fmask.data import rendered
 from fmask.data.annotations import Split
+from fmask.data.config import SPLITS
 from fmask.data.images import load_image
-from fmask.data.photos import SPLITS
 from fmask.data.rendered import Scene, draw_scene, ensure_rendered, render_dataset
 from fmask.data.rendering.layers import Item, Layer, Paint, largest_piece, paint, visible
 from fmask.data.via import read_split

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fmask.data import augment
 from fmask.data.annotations import Photo, Region
-from fmask.data.jitter import Jitter
+from fmask.data.config import Jitter
 from fmask.data.samples import MASK_SIDE, Batches, Sample, box_mask, extents, load_samples, make, stack
 
 SIZE = 64

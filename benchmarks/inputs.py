@@ -1,0 +1,35 @@
+"""Photos from memory to what a training step eats."""
+
+from typing import Any
+
+import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+from benchmarks.machine import peak, timed
+from benchmarks.network import configuration
+from fmask.data import augment
+from fmask.data.samples import Batches, load_samples
+from fmask.datasets import open_dataset
+from fmask.training import use_threads
+
+
+def pipeline(times: int, overrides: list[str]) -> dict[str, Any]:
+    """What an image costs that is augmented, cropped and put into a batch, on one thread."""
+    config = configuration(*overrides)
+    use_threads(1)
+    best = peak()
+    photos = open_dataset(config.data).splits["train"].photos
+    samples = load_samples(photos, round(config.fit * (1 + config.jitter.scale)), config.smooth)
+    batches = Batches(
+        samples,
+        size=config.size,
+        fit=config.fit,
+        batch=config.batch,
+        steps=times,
+        slots=max(len(sample.polygons) for sample in samples),
+        seed=config.seed,
+        jitter=config.jitter,
+        augmenter=augment.build(config.aug.augmenters),
+    )
+    numbers = iter(range(times + 1))
+    took = timed(lambda: batches[next(numbers)], times)
+    cpu, wall = took.cpu / config.batch, took.wall / config.batch
+    return {"cpu_s": cpu, "wall_s": wall, "images_per_s": 1 / wall, "peak_gflops": best, "peak_gflop": cpu * best}

@@ -1,0 +1,147 @@
+"""A training step and a detection: what an image costs, and the operations that are in it."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from hydra import compose, initialize_config_dir
+
+import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+from benchmarks.machine import memory, peak, timed
+from fmask.config import Config, register, validate
+from fmask.model.config import Detection
+from fmask.model.detector import Detector
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.roi import positive_slots
+from fmask.optimizers import build_optimizer
+from fmask.training import model_config, use_threads
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+def configuration(*overrides: str) -> Config:
+    """What `train.py` would run with."""
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validate(compose("train", ["data=rendered", "weights=none", *overrides]))
+
+
+def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]:
+    """An image's share of a training step on one thread: all layers, `objects` in each image.
+
+    The annotated boxes are among the proposals, as torchvision has them: an image has a positive region for each object
+    at least, whatever a network of random weights proposes.
+    """
+    config = configuration(*overrides, "regions.add_objects=true")
+    use_threads(1)
+    before = peak()
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    network.compile(optimizer=build_optimizer(config), jit_compile=False)
+    network.optimizer.build(network.trainable_variables)
+    batch = _batch(config, objects)
+    started = time.perf_counter()
+    network.train_on_batch(batch)
+    first = time.perf_counter() - started
+    took = timed(lambda: network.train_on_batch(batch), times)
+    most, own = memory()
+    filled = min(objects, positive_slots(config.regions))
+    work = 3 * operations(network, config.size, config.regions.count, filled)  # gradients of inputs, and of weights
+    return {
+        "first_s": first,
+        "memory_gb": most,
+        "own_memory_gb": own,
+        **_costs(took.cpu / config.batch, took.wall / config.batch, (before + peak()) / 2, work),
+    }
+
+
+def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any]:
+    """What it takes on one thread to find two objects in a photo, from pixels to masks of the photo's size."""
+    config = configuration(*overrides)
+    use_threads(1)
+    before = peak()
+    model = model_config(config)
+    # A network of random weights finds as many objects as it may.
+    chosen = replace(
+        model, proposals=replace(model.proposals, detect=proposals), detection=Detection(count=2, floor=0.0)
+    )
+    detector = Detector(MaskRCNN(config.backbone.name, chosen, config.seed), config.fit, config.smooth)
+    photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+    found = len(detector.detect(photo).scores)
+    took = timed(lambda: detector.detect(photo), times)
+    work = operations(detector.network, config.fit, proposals, found)
+    return {"found": found, **_costs(took.cpu, took.wall, (before + peak()) / 2, work)}
+
+
+def operations(network: MaskRCNN, size: int, regions: int, masks: int) -> float:
+    """GFLOP of the convolutions and matrix products that one image of side `size` takes, forwards."""
+    trunk = _operations(network.trunk, np.zeros((1, size, size, 3), np.float32))
+    settings = network.config.regions
+    channels = network.config.widths.fpn
+    box, mask = (
+        _operations(head, np.zeros((1, side, side, channels), np.float32))
+        for head, side in ((network.box_head, settings.pool_box), (network.mask_head, settings.pool_mask))
+    )
+    return trunk + regions * box + masks * mask
+
+
+def _operations(model: keras.Model, example: np.ndarray) -> float:
+    """GFLOP of a model's call on `example`, two for each multiplication that is added up."""
+    counted = 0.0
+
+    def count(layer: keras.layers.Layer, output: Any) -> None:
+        nonlocal counted
+        kernel = getattr(layer, "kernel", None)
+        if kernel is None:
+            return
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # each input pixel meets the whole kernel
+            positions = np.prod(output.shape[1:3]) / np.prod(layer.strides)
+        else:
+            positions = np.prod(output.shape[1:-1]) if len(output.shape) > 2 else 1
+        counted += 2 * np.prod(kernel.shape) * positions / 1e9
+
+    _watched(model, example, count)
+    return counted
+
+
+def _watched(model: keras.Model, example: np.ndarray, count: Any) -> None:
+    """Calls a functional model and tells `count` of each layer's call."""
+
+    def follow(layer: keras.layers.Layer) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            output = layer(*args, **kwargs)
+            if not isinstance(layer, keras.Model):
+                count(layer, output)
+            return output
+
+        return call
+
+    model._run_through_graph(example, operation_fn=follow)
+
+
+def _batch(config: Config, objects: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shape = (config.batch, objects)
+    side = config.size // 3
+    corner = rng.integers(0, config.size - side, (*shape, 2))
+    return {
+        "image": rng.integers(0, 256, (config.batch, config.size, config.size, 3)).astype(np.float32),
+        "boxes": np.concatenate([corner, corner + side], axis=-1).astype(np.float32),
+        "class_ids": rng.integers(1, 3, shape).astype(np.int32),
+        "masks": np.ones((*shape, 56, 56), np.float32),
+    }
+
+
+def _costs(cpu: float, wall: float, best: float, work: float) -> dict[str, float]:
+    """By image: seconds, and the multiplications that fit into them at the pace of one thread's best."""
+    return {
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "images_per_s": 1 / wall,
+        "peak_gflops": best,
+        "peak_gflop": cpu * best,
+        "gflop": work,
+        "share": work / (cpu * best),
+    }

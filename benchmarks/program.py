@@ -1,0 +1,113 @@
+"""The program around the network: how soon it answers, and what MLflow and Hydra add to a run."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TEN_MINUTES = 600.0
+EPOCHS = 36
+"""Of the run of ten minutes that what is added is held against."""
+
+
+def answer(overrides: list[str]) -> dict[str, Any]:
+    """From the command to the end of its answer, the best of three: help, or a refusal."""
+    return min((_answer(overrides) for _ in range(3)), key=lambda took: took["wall_s"])
+
+
+def _answer(overrides: list[str]) -> dict[str, Any]:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, ROOT / "train.py", *overrides], cwd=ROOT, capture_output=True, check=False)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall_s": wall, "cpu_s": cpu}
+
+
+def first_step(overrides: list[str]) -> dict[str, Any]:
+    """From the command to the end of an epoch of one step, its checkpoint written."""
+    run = ["data=rendered", "weights=none", "steps=1", "epochs=2", "score_every=2", "val_steps=0", *overrides]
+    with TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        command = [sys.executable, ROOT / "train.py", *run, f"hydra.run.dir={folder}/outputs"]
+        with subprocess.Popen(command, cwd=ROOT, env=_own_store(folder), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("epoch 1/"):
+                    took = time.perf_counter() - started
+                    process.kill()
+                    return {"wall_s": took}
+    raise RuntimeError(f"train.py {' '.join(run)} ended without an epoch")
+
+
+def overhead(overrides: list[str]) -> dict[str, Any]:
+    """CPU seconds that MLflow (loading, opening, writing, closing) and Hydra take of a run, as share of ten minutes."""
+    spent: Counter[str] = Counter()
+    with TemporaryDirectory() as folder:
+        os.environ.update(_own_store(folder))
+        os.chdir(folder)
+        with _counted(spent, "hydra"):
+            from benchmarks.network import configuration
+
+        import fmask.backend  # isort: skip # noqa: F401 - TensorFlow is not what is measured
+
+        with _counted(spent, "hydra"):
+            config = configuration("experiment=smoke", *overrides)
+        with _counted(spent, "imports"):
+            from fmask.tracking.store import import_mlflow
+
+            import_mlflow()
+        from fmask import tracking, training
+
+        _count_calls(spent, tracking.Run, "log_epoch", "epochs")
+        _count_calls(spent, tracking.Run, "_safely", "writing")
+        opened = tracking.start
+
+        @contextmanager
+        def start(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with _counted(spent, "opening"):
+                entered = opened(*args, **kwargs)
+                run = entered.__enter__()
+            written = spent["writing"]
+            yield run
+            spent["during"] = spent["writing"] - written
+            with _counted(spent, "closing"):
+                entered.__exit__(None, None, None)
+
+        tracking.start = start  # type: ignore[assignment]
+        training.train(config, Path(folder))
+        os.chdir(ROOT)
+    epochs = config.epochs
+    once = spent["hydra"] + spent["imports"] + spent["opening"] + spent["closing"] + spent["during"] - spent["epochs"]
+    added = once + spent["epochs"] / epochs * EPOCHS
+    return {"cpu_s": added, "share": added / TEN_MINUTES, **{f"{key}_s": round(spent[key], 3) for key in spent}}
+
+
+@contextmanager
+def _counted(spent: Counter[str], key: str) -> Iterator[None]:
+    started = time.process_time()
+    yield
+    spent[key] += time.process_time() - started  # type: ignore[assignment]
+
+
+def _count_calls(spent: Counter[str], owner: type, name: str, key: str) -> None:
+    method: Callable[..., Any] = getattr(owner, name)
+
+    @wraps(method)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        with _counted(spent, key):
+            return method(*args, **kwargs)
+
+    setattr(owner, name, counted)
+
+
+def _own_store(folder: str) -> dict[str, str]:
+    return os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}

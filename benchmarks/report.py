@@ -1,0 +1,72 @@
+"""The measured rows as a table and as a figure."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks.machine import describe
+
+COLUMNS = {
+    "name": ("", "{}"),
+    "cpu_s": ("CPU s", "{:.3g}"),
+    "wall_s": ("s", "{:.3g}"),
+    "images_per_s": ("a second", "{:.1f}"),
+    "peak_gflops": ("peak, GFLOP/s", "{:.0f}"),
+    "peak_gflop": ("peak GFLOP", "{:.1f}"),
+    "gflop": ("GFLOP in it", "{:.1f}"),
+    "share": ("share of the floor", "{:.0%}"),
+    "first_s": ("first step, s", "{:.1f}"),
+    "memory_gb": ("memory, GB", "{:.2f}"),
+    "own_memory_gb": ("without libraries", "{:.2f}"),
+}
+TITLES = {
+    "step": "Training step, an image",
+    "detection": "Detection, a photo with two objects",
+    "input": "Input pipeline alone, an image",
+    "answer": "From command to answer",
+    "start": "From command to the first step",
+    "overhead": "Added by MLflow and Hydra",
+}
+
+
+def write(results: pd.DataFrame, folder: Path) -> None:
+    """Writes results.csv, results.md and results.png into `folder`."""
+    results.to_csv(folder / "results.csv", index=False, float_format="%.6g")
+    parts = [describe(), *(_part(title, results[results.kind == kind]) for kind, title in TITLES.items())]
+    (folder / "results.md").write_text("\n\n".join(part for part in parts if part) + "\n")
+    draw(results).savefig(folder / "results.png", dpi=120)
+
+
+def _part(title: str, rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    shown = [key for key in COLUMNS if key in rows and rows[key].notna().any()]
+    lines = [[COLUMNS[key][0] for key in shown], ["---"] * len(shown)]
+    lines += [
+        ["" if pd.isna(row[key]) else COLUMNS[key][1].format(row[key]) for key in shown] for _, row in rows.iterrows()
+    ]
+    return "\n".join([f"**{title}**", "", *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+def draw(results: pd.DataFrame) -> Figure:
+    """What steps and detections take, in GFLOP at one thread's best pace, and how much of that is multiplication."""
+    rows = results[results.kind.isin(["step", "detection"]) & (results.peak_gflop < 200)].iloc[::-1]
+    figure = Figure(figsize=(9, 0.32 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    colours = ["tab:orange" if "torchvision" in name else "tab:blue" for name in rows.name]
+    labels = [
+        f"{'find' if kind == 'detection' else 'train'}: {name}" for kind, name in zip(rows.kind, rows.name, strict=True)
+    ]
+    axes.barh(labels, rows.peak_gflop, color=colours, alpha=0.45)
+    if "gflop" in rows:
+        axes.barh(labels, rows.gflop.fillna(0), height=0.3, color=colours)
+    for place, value in enumerate(rows.peak_gflop):
+        axes.text(value + 0.8, place, f"{value:.0f}", va="center", fontsize=8)
+    axes.set_xlabel(
+        "CPU seconds an image x GFLOP/s of a float32 matrix product on the same thread; dark: operations in it"
+    )
+    axes.tick_params(axis="y", labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.08)
+    return figure
