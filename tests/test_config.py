@@ -45,7 +45,7 @@ def test_report_recipe_is_the_study() -> None:
     assert config.backbone.name == "resnet50"
     assert (config.epochs, config.batch, config.lr, config.size, config.fit) == (30, 1, 0.001, 128, 128)
     assert (config.optim.name, config.optim.clip, config.min_confidence) == ("sgd", 5.0, 0.9)
-    assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 1000, 1024)
+    assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 200, 1024)
     assert list(config.anchors.scales) == [32, 64, 128, 256, 512]
     assert config.jitter.scale == config.jitter.flip == config.jitter.colour == config.jitter.rotate == 0
 
