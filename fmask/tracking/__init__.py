@@ -25,6 +25,7 @@ from fmask.tracking.finished import (
 from fmask.tracking.model import register
 from fmask.tracking.provenance import flatten
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
+from fmask.tracking.spool import Delivered, Spool, deliver, find_spools
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
@@ -33,15 +34,19 @@ __all__ = [
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
+    "Delivered",
     "Run",
     "RunInfo",
+    "Spool",
     "add_text",
+    "deliver",
     "download",
     "download_model",
     "download_weights",
     "end_abandoned",
     "find_run",
     "find_runs",
+    "find_spools",
     "flatten",
     "prepare_store",
     "read_end",

@@ -163,24 +163,29 @@ def test_what_is_refused_to_the_end_is_written_down(
 ) -> None:
     outputs = store / "outputs"
     with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=outputs) as run:
-        for call in ("log_batch", "log_inputs", "log_text", "log_figure", "log_artifact", "set_tag", "set_terminated"):
+        for call in ("log_batch", "log_inputs", "log_artifact", "set_terminated"):
             monkeypatch.setattr(MlflowClient, call, refuse)
         run.log_epoch(1, {"loss": 2.0})
+        unsent = outputs / "unsent" / run.id
+        assert (unsent / "records.jsonl").exists(), "a process that dies now has lost nothing"
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={})
         run.log_json({"accuracy": 0.5}, "scores/test.json")
         run.log_figure(Figure(), "figures/curve.png")
-        run.log_file(store / "best.h5", "weights")
+        run.log_file(outputs / "best.h5", "weights")
         run.tag("best_epoch", "1")
-    records = [json.loads(line) for line in (outputs / "unsent/records.jsonl").read_text().splitlines()]
-    assert all(record["run"] == run.id for record in records)
+    records = [json.loads(line) for line in (unsent / "records.jsonl").read_text().splitlines()]
+    assert [next(iter(record)) for record in records] == [
+        "epoch", "dataset", "artifact", "artifact", "file", "tags", "status",
+    ]  # fmt: skip
     assert records[0]["metrics"] == {"loss": 2.0}
     assert records[1]["sha256"] == "ab" * 32
-    assert records[2]["file"] == str(store / "best.h5")
-    assert records[3]["tag"] == "best_epoch"
-    assert records[4]["status"] == "FINISHED"
-    assert json.loads((outputs / "unsent/scores/test.json").read_text()) == {"accuracy": 0.5}
-    assert (outputs / "unsent/figures/curve.png").exists()
+    assert records[4]["file"] == "best.h5", "from the output folder on, which may be moved"
+    assert records[5]["tags"] == {"best_epoch": "1"}
+    assert records[6]["status"] == "FINISHED"
+    assert json.loads((unsent / "artifacts/scores/test.json").read_text()) == {"accuracy": 0.5}
+    assert (unsent / "artifacts/figures/curve.png").exists()
     assert len(caplog.records) == 2
+    assert f"refused 7 items to the end: `fmask send {outputs}` sends them" in caplog.records[1].getMessage()
 
 
 def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
@@ -188,7 +193,8 @@ def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
         with sqlite3.connect("mlflow.db") as database:
             database.execute("ALTER TABLE metrics RENAME TO gone")
         run.log_epoch(1, {"loss": 2.0})
-    assert json.loads((store / "unsent/records.jsonl").read_text())["metrics"] == {"loss": 2.0}
+    records = (store / "unsent" / run.id / "records.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("metrics") for line in records] == [{"loss": 2.0}, None]
     assert client().search_experiments()
 
 
