@@ -29,10 +29,11 @@ def send(
         print("Nothing is left to be sent.")
     stays = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         for spool in spools:
             task = bar.add_task(f"run {spool.run_id[:8]}", total=len(spool.items))
             sent = tracking.deliver(spool, lambda task=task: bar.advance(task))  # type: ignore[misc]
             stays |= bool(spool.items)
-            bar.console.print(str(sent), highlight=False, soft_wrap=True)
+            print(sent)
     raise typer.Exit(1 if stays else 0)

@@ -63,7 +63,8 @@ class Spool:
                     if not self._is_there(client):
                         break
                 else:
-                    self.items.remove(item)
+                    if "status" not in item.record or self.items == [item]:  # sending the rest may open the run again
+                        self.items.remove(item)
                 told()
         finally:
             with suppress(UserError):  # what was sent is sent again next time, which does no harm
