@@ -1,6 +1,6 @@
 """Trainings that are killed again and again, at any moment, end with the weights of one that nobody disturbed.
 
-Each start of a network costs its graph, so that the ordinary run kills three times; FMASK_KILLS=20 does so twenty times.
+Each start of a network costs its graph, so that the ordinary run kills three times; FMASK_KILLS=20 does so more often.
 FMASK_SEED repeats the moments of a run, which prints its own.
 """
 

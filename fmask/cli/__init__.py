@@ -2,7 +2,7 @@
 
 import sys
 
-from fmask.cli import convert, data, detect, evaluate, export, report, send, splash, studies, watch
+from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
 from fmask.errors import UserError
 
@@ -15,6 +15,7 @@ __all__ = [
     "export",
     "main",
     "report",
+    "reproduce",
     "send",
     "splash",
     "studies",

@@ -23,7 +23,7 @@ from fmask.tracking.finished import (
     read_json,
 )
 from fmask.tracking.model import register
-from fmask.tracking.provenance import flatten
+from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.spool import Delivered, Spool, deliver, find_spools
 from fmask.tracking.store import prepare_store, tracking_uri
@@ -39,6 +39,7 @@ __all__ = [
     "RunInfo",
     "Spool",
     "add_text",
+    "code_tags",
     "deliver",
     "download",
     "download_model",
@@ -48,6 +49,8 @@ __all__ = [
     "find_runs",
     "find_spools",
     "flatten",
+    "installed_packages",
+    "machine_tags",
     "prepare_store",
     "read_end",
     "read_folders",
