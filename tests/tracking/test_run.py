@@ -134,6 +134,61 @@ def test_an_interrupted_run_is_killed(store: Path, end: signal.Signals) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_signals_while_it_is_closed_change_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explain = tracking.Run._explain
+
+    def hurried(run: tracking.Run, error: BaseException) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        explain(run, error)
+
+    monkeypatch.setattr(tracking.Run, "_explain", hurried)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report") as run:
+        signal.raise_signal(signal.SIGTERM)
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.tags["failure"]) == ("KILLED", "KeyboardInterrupt")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_on(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        monkeypatch.context() as outage,
+        pytest.raises(ValueError, match="bad"),  # noqa: PT012
+        tracking.start({"a": 1}, "report", output_dir=store) as run,
+    ):
+        for call in ("log_batch", "log_artifact", "set_terminated"):
+            outage.setattr(MlflowClient, call, refuse)
+        run.log_epoch(1, {"loss": 2.0})
+        raise ValueError("bad")
+    assert (store / "unsent" / run.id / "artifacts/failure.txt").exists()
+    with tracking.start({"a": 1}, "report", output_dir=store, resume=run.id):
+        pass
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.metrics["loss"]) == ("FINISHED", 2.0)
+    assert "failure" not in kept.data.tags
+    assert not (artifacts(run.id) / "failure.txt").exists()
+    assert not (store / "unsent").exists()
+
+
+def test_a_store_and_a_disk_that_both_refuse_are_tried_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.WARNING),
+        tracking.start({}, "report", output_dir=store) as run,
+        monkeypatch.context() as full,
+    ):
+        full.setattr(MlflowClient, "log_batch", refuse)
+        full.setattr("fmask.tracking.spool.write_text", refuse_to_write)
+        run.log_epoch(1, {"loss": 2.0})
+    assert client().get_run(run.id).data.metrics["loss"] == 2.0
+    assert "is kept in memory only: records.jsonl cannot be written: no room." in caplog.records[0].getMessage()
+
+
 def test_the_environment_is_as_before_afterwards(store: Path) -> None:
     with tracking.start({}, "report"):
         pass
@@ -219,6 +274,10 @@ def test_mlflow_prints_nothing(store: Path, capfd: pytest.CaptureFixture[str]) -
     with tracking.start({}, "report") as run:
         run.log_text("a", "a.txt")
     assert capfd.readouterr() == ("", "")
+
+
+def refuse_to_write(*_: object) -> None:
+    raise UserError("records.jsonl cannot be written: no room.")
 
 
 def refuse(*_: object, **__: object) -> None:
