@@ -76,7 +76,7 @@ def await_moment(random_one: random.Random, process: BaseProcess, file: Path) ->
 
 def wait(process: BaseProcess, happens: Callable[[], bool]) -> None:
     while process.is_alive() and not happens():
-        time.sleep(0.001)
+        time.sleep(0.003)
 
 
 def weights(file: Path) -> dict[str, np.ndarray]:

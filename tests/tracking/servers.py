@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-LONGEST_START = 120.0
+LONGEST_START = 300.0
 """Seconds."""
 
 
@@ -39,6 +39,7 @@ class Server:
                     return
             except requests.RequestException:
                 time.sleep(0.2)
+        self.stop()
         raise AssertionError("the server does not start")
 
     def stop(self) -> None:

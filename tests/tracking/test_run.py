@@ -155,16 +155,18 @@ def test_signals_while_it_is_closed_change_nothing(store: Path, monkeypatch: pyt
 def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_on(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        monkeypatch.context() as outage,
-        pytest.raises(ValueError, match="bad"),  # noqa: PT012
-        tracking.start({"a": 1}, "report", output_dir=store) as run,
-    ):
+    def fail(run: tracking.Run) -> None:
         for call in ("log_batch", "log_artifact", "set_terminated"):
-            outage.setattr(MlflowClient, call, refuse)
+            monkeypatch.setattr(MlflowClient, call, refuse)
         run.log_epoch(1, {"loss": 2.0})
         raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"), tracking.start({"a": 1}, "report", output_dir=store) as run:
+        fail(run)
     assert (store / "unsent" / run.id / "artifacts/failure.txt").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(store)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with tracking.start({"a": 1}, "report", output_dir=store, resume=run.id):
         pass
     kept = client().get_run(run.id)
