@@ -27,6 +27,7 @@ from fmask.errors import UserError
 from fmask.evaluation.coco import average_precision
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES
+from fmask.video.stopping import Stop
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -110,6 +111,23 @@ class AfterEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.call(epoch + 1)
+
+
+class StopWhenAsked(keras.callbacks.Callback):
+    """Ends a training that a signal asks to stop: after the step that it is at or, where that was the last of an epoch,
+    after the epoch's scores and its checkpoint."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self.stop = stop
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.stop.asked and batch + 1 < self.params["steps"]:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.stop.asked:
+            raise KeyboardInterrupt
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -49,6 +49,9 @@ def save(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
                 file[key] = np.asarray(variable)
             file["checkpoint"] = json.dumps(asdict(checkpoint))
         draft.replace(path)
+    except KeyboardInterrupt:
+        draft.unlink(missing_ok=True)
+        raise
     except (OSError, RuntimeError) as error:  # h5py tells some failed writes by a RuntimeError
         draft.unlink(missing_ok=True)
         kept = f"; that of epoch {read(path).epochs} is kept" if path.exists() else ""

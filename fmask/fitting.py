@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fmask import checkpoint, tracking
 from fmask.backend import JIT
-from fmask.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN
+from fmask.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN, StopWhenAsked
 from fmask.checkpoint import Checkpoint
 from fmask.config import Config
 from fmask.data import augment
@@ -22,6 +22,7 @@ from fmask.model.layers import train_only
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.optimizers import build_optimizer
 from fmask.sweeping import pruning
+from fmask.video.stopping import stop_on_signal
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def fit(
 ) -> dict[str, list[float]]:
     """Trains the network; from `standing` on, the checkpoint in `output_dir`, if it is given.
 
+    The first Ctrl-C or SIGTERM ends it after the step that it is at, whose epoch is lost, or, where all steps of an
+    epoch are done, after its checkpoint; a second one at once.
+
     Args:
         detector: sees the validation photos with the network, every few epochs; the best weights are kept as `best.h5`.
         after_part: called with the name of each part of the schedule but the last, when it is finished.
@@ -76,6 +80,7 @@ def fit(
 
     Raises:
         UserError: training diverges, or a checkpoint cannot be written.
+        KeyboardInterrupt: a signal asked it to end.
     """
     photos = {name: dataset.splits[name].photos for name in ("train", "val")}
     # Zoomed views keep detail that a photo shrunk to fit would have lost.
@@ -105,21 +110,23 @@ def fit(
         console.print(_forecast(network, checks, part, epochs), highlight=False)
         if standing and stretch.name == standing.part:
             checkpoint.restore(file, network)
-        network.fit(
-            batches,
-            initial_epoch=stretch.first,
-            epochs=stretch.last,
-            validation_data=checks if part.val_steps else None,
-            callbacks=[
-                StopAtNaN(batches),
-                log,
-                AfterEpoch(partial(keep, stretch.name)),
-                Progress(epochs, part.steps, console),
-                *pruning.callbacks(),
-            ],
-            shuffle=False,  # the batches come in random order already, one that depends on the seed alone
-            verbose=0,
-        )
+        with stop_on_signal() as stop:
+            network.fit(
+                batches,
+                initial_epoch=stretch.first,
+                epochs=stretch.last,
+                validation_data=checks if part.val_steps else None,
+                callbacks=[
+                    StopAtNaN(batches),
+                    log,
+                    AfterEpoch(partial(keep, stretch.name)),
+                    Progress(epochs, part.steps, console),
+                    *pruning.callbacks(),
+                    StopWhenAsked(stop),
+                ],
+                shuffle=False,  # the batches come in random order already, one that depends on the seed alone
+                verbose=0,
+            )
         if after_part and stretch is not left[-1]:
             after_part(stretch.name)
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")

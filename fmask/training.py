@@ -1,6 +1,6 @@
 """One run, from configuration to scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -39,13 +39,18 @@ class Result:
 
 
 def train(
-    config: Config, output_dir: Path, console: Console | None = None, standing: Checkpoint | None = None
+    config: Config,
+    output_dir: Path,
+    console: Console | None = None,
+    standing: Checkpoint | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Result:
     """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
 
     Args:
         output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
         standing: go on from this checkpoint, which is in `output_dir`, with the run that it is of.
+        tags: of the run, beside those that all have.
 
     Raises:
         UserError: the data or the tracking store cannot be used.
@@ -56,9 +61,9 @@ def train(
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
-    tags = {"output_dir": str(output_dir.absolute())}
+    all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
     resumed = standing.run_id if standing else None
-    with tracking.start(asdict(config), config.study, _name(config), tags, output_dir, resumed) as run:
+    with tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run:
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)

@@ -1,6 +1,7 @@
 """A training that was stopped goes on as if it had not been."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from fmask import checkpoint, tracking
-from fmask.callbacks import StopAtNaN
+from fmask.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
 from fmask.checkpoint import Checkpoint
 from fmask.config import Config, register, resumed_run, validate
 from fmask.data.rendered import render_dataset
@@ -24,6 +25,7 @@ from fmask.fitting import fit, stretches
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import model_config, resume
+from fmask.video.stopping import stop_on_signal
 
 CONF = Path(__file__).parents[1] / "conf"
 STANDING = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
@@ -124,6 +126,28 @@ def test_a_network_and_its_optimizer_are_as_they_were(tmp_path: Path) -> None:
         checkpoint.restore(tmp_path / "a.h5", small_network(31))
 
 
+@pytest.mark.parametrize("asked_in", [1, 2], ids=["amid an epoch", "in its last step"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_training_after_a_step_or_a_checkpoint(number: signal.Signals, asked_in: int) -> None:
+    steps, kept = [], []
+
+    class Asking(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            steps.append(batch)
+            if len(steps) == 3 + asked_in + 1:
+                signal.raise_signal(number)
+
+    network, handler = small_network(), signal.getsignal(number)
+    with stop_on_signal() as stop, pytest.raises(KeyboardInterrupt):
+        network.fit(
+            np.ones((12, 1000)), np.ones((12, 30)), batch_size=4, epochs=9, verbose=0,
+            callbacks=[Asking(), AfterEpoch(kept.append), StopWhenAsked(stop)],
+        )  # fmt: skip
+    assert steps == [0, 1, 2, 0, 1, 2][: 3 + asked_in + 1]
+    assert kept == [1, 2][:asked_in]
+    assert signal.getsignal(number) is handler
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 200 kB."""
@@ -145,6 +169,29 @@ def test_a_full_disk_leaves_the_checkpoint_before(small_disk: Path) -> None:
         checkpoint.save(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
     assert checkpoint.read(file).epochs == 2
     assert [each.name for each in small_disk.iterdir()] == [checkpoint.NAME]
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may exceed 100 kB, as where a quota is used up; anybody can try that."""
+    resource = pytest.importorskip("resource", reason="only Unix knows such limits")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails then, and does not kill
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_quota_leaves_the_checkpoint_before(tmp_path: Path, small_files: None) -> None:
+    file = tmp_path / checkpoint.NAME
+    checkpoint.save(file, small_network(3), STANDING)
+    said = r"checkpoint.h5 cannot be written: File too large; that of epoch 2 is kept\.$"
+    with pytest.raises(UserError, match=said):
+        checkpoint.save(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
+    assert checkpoint.read(file) == STANDING
+    checkpoint.restore(file, small_network(3))
+    assert [each.name for each in tmp_path.iterdir()] == [checkpoint.NAME]
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n and no more"])

@@ -2,11 +2,25 @@
 
 import sys
 
-from fmask.cli import convert, data, detect, evaluate, export, report, splash, studies, watch
+from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
 from fmask.errors import UserError
 
-__all__ = ["app", "convert", "data", "detect", "evaluate", "export", "main", "report", "splash", "studies", "watch"]
+__all__ = [
+    "app",
+    "convert",
+    "data",
+    "detect",
+    "evaluate",
+    "export",
+    "main",
+    "report",
+    "reproduce",
+    "send",
+    "splash",
+    "studies",
+    "watch",
+]
 
 
 def main() -> None:

@@ -75,7 +75,8 @@ def collect(name: str) -> Study:
     """
     found = tracking.find_runs(name)
     parents = {run.tags.get("mlflow.parentRunId") for run in found}  # sweeps, which train nothing themselves
-    found = [run for run in found if run.id not in parents]
+    # What `fmask reproduce` made again is no further seed.
+    found = [run for run in found if run.id not in parents and "reproduces" not in run.tags]
     if not found:
         raise UserError(f"The study {name!r} has no runs yet: `python train.py study={name}` makes one.")
     return Study(name, tuple(sorted(map(_from_mlflow, found), key=lambda run: (run.started, run.id))))

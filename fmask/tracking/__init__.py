@@ -23,8 +23,9 @@ from fmask.tracking.finished import (
     read_json,
 )
 from fmask.tracking.model import register
-from fmask.tracking.provenance import flatten
+from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
+from fmask.tracking.spool import Delivered, Spool, deliver, find_spools
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
@@ -33,16 +34,23 @@ __all__ = [
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
+    "Delivered",
     "Run",
     "RunInfo",
+    "Spool",
     "add_text",
+    "code_tags",
+    "deliver",
     "download",
     "download_model",
     "download_weights",
     "end_abandoned",
     "find_run",
     "find_runs",
+    "find_spools",
     "flatten",
+    "installed_packages",
+    "machine_tags",
     "prepare_store",
     "read_end",
     "read_folders",

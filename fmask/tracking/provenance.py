@@ -12,6 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+PROCESSOR_FEATURES = (
+    "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
+    "asimd", "sve", "bf16",
+)  # fmt: skip
+"""Those that libraries choose their ways of computing by, in Linux' words, x86's first."""
+
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
     """A nested configuration as MLflow params: dotted keys, short values.
@@ -45,10 +51,23 @@ def machine_tags() -> dict[str, str]:
         "command": without_secrets(shlex.join(sys.argv)),
         "platform": platform.platform(),
         "cpus": str(os.cpu_count()),
+        **_processor(),
         "python": platform.python_version(),
         "backend": backend,
         **{package: metadata.version(package) for package in (backend, "keras", "numpy")},
     }
+
+
+def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Which processor it is, and what of it decides how numbers are multiplied and added up, as far as Linux tells."""
+    try:
+        lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
+    except OSError:
+        return {"processor": platform.processor()}
+    first = {key.strip(): value.strip() for key, _, value in reversed(lines)}
+    flags = set(first.get("flags", first.get("Features", "")).split())
+    features = " ".join(feature for feature in PROCESSOR_FEATURES if feature in flags)
+    return {"processor": first.get("model name", platform.processor()), "processor_features": features}
 
 
 def installed_packages() -> str:

@@ -1,28 +1,30 @@
 """A run being made: opened, logged to, and closed with what became of it."""
 
+import io
 import json
 import logging
 import math
 import os
-import signal
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from fmask.errors import Pruned
+from fmask.errors import Pruned, UserError
 from fmask.tracking import provenance
-from fmask.tracking.model import log_model
+from fmask.tracking.items import Item, Record, send
+from fmask.tracking.signals import termination_interrupts
+from fmask.tracking.spool import Spool
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PARAMS_PER_CALL = 100  # MLflow's limit
+PATIENCE = 4
+"""After MLflow was found away it is asked again after so many times as long as that took: a fifth of the time at most
+goes into waiting for it."""
 PARENT_VARIABLE = "FMASK_PARENT_RUN"
 """Environment variable with the id of the sweep's run that a run belongs to."""
 JOB_VARIABLE = "FMASK_JOB"
@@ -46,14 +48,15 @@ def start(
 
     The run ends FINISHED; KILLED on Ctrl-C, on a termination signal, or when it is pruned; FAILED on any other
     exception. What ended it is kept as the tag `failure` and the artifact `failure.txt`, or as the tag `pruned`, and
-    goes on to the caller. A sweep says in the environment which run its jobs' runs are children of.
+    goes on to the caller. While the run is being closed, signals but SIGKILL are not heard. A sweep says in the
+    environment which run its jobs' runs are children of.
 
     Args:
         config: the resolved configuration, nested; logged as params and as `config.yaml`.
         experiment: MLflow experiment, created where missing.
         name: the run's name; MLflow makes one up without it.
         tags: the caller's tags, beside those for code, data and machine.
-        output_dir: folder whose `unsent/` takes what MLflow refuses to the end.
+        output_dir: folder whose `unsent/` keeps what MLflow refuses.
         resume: id of a run that is there, to go on with instead of opening a new one.
 
     Raises:
@@ -74,21 +77,24 @@ def start(
             if "failure" in active.data.tags:  # of the time before
                 mlflow.delete_tag("failure")
         run = Run(active.info, uri, output_dir)
-        monitor = SystemMetricsMonitor(run.id, tracking_uri=uri)  # by hand: MLflow leaves it running if ending fails
-        try:
-            with _termination_interrupts():
+        # By hand: MLflow leaves it running if ending fails.
+        monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
+        with termination_interrupts() as close:
+            try:
                 monitor.start()
                 run._describe(config, tags or {})
                 yield run
-        except BaseException as error:
-            run._explain(error)
-            status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
-            raise
-        else:
-            status = "FINISHED"
-        finally:
-            monitor.finish()
-            run._end(status)
+            except BaseException as error:
+                close()
+                run._explain(error)
+                status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
+                raise
+            else:
+                status = "FINISHED"
+            finally:
+                close()
+                monitor.finish()
+                run._end(status)
     finally:
         mlflow.set_tracking_uri(uri_before)
 
@@ -96,8 +102,9 @@ def start(
 class Run:
     """A run being made.
 
-    Its methods do not raise when MLflow is in trouble: what MLflow refuses is sent again with the next call that gets
-    through, and what is left at the end is written to `<output_dir>/unsent/`.
+    Its methods do not raise when MLflow is in trouble: what MLflow refuses is in `<output_dir>/unsent/` from that
+    moment on (`fmask.tracking.spool`). It is sent again while the run goes on and at its end, and what is left then by
+    `fmask send`. Only the machine's load, which MLflow itself watches, has a gap.
     """
 
     def __init__(self, info: Any, uri: str, output_dir: Path) -> None:
@@ -110,8 +117,10 @@ class Run:
         """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
         self._client = MlflowClient(uri)
         self._store = provenance.without_secrets(uri)
-        self._unsent_folder = output_dir / "unsent"
-        self._pending: list[_Pending] = []
+        self._spool = Spool(output_dir, self.id)
+        self._spool.forget_end()
+        self._ask_again = 0.0
+        """When MLflow, being away, is asked next, in seconds of `time.monotonic`."""
         self._troubled = False
 
     def log_dataset(
@@ -122,24 +131,13 @@ class Run:
         Args:
             objects: class name to number of regions.
         """
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
         profile = {"photos": photos, "objects": dict(objects), "sha256": digest}
-        source = json.dumps({"uri": str(root)})
-        dataset = Dataset(name, digest[:16], source_type="local", source=source, profile=json.dumps(profile))
-        used = DatasetInput(dataset, [InputTag("mlflow.data.context", split)])
-        record = {"dataset": name, "split": split, "root": str(root), **profile}
-        self._safely(lambda: self._client.log_inputs(self.id, [used]), record)
+        self._log({"dataset": name, "split": split, "root": str(root), **profile})
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log an epoch's metrics (losses, learning rate, validation scores) at step `epoch`, in one call."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
         values = {key: float(value) for key, value in metrics.items()}
-        batch = [Metric(key, value, now, epoch) for key, value in values.items()]
-        record = {"epoch": epoch, "time_ms": now, "metrics": values}
-        self._safely(lambda: self._client.log_batch(self.id, metrics=batch), record)
+        self._log({"epoch": epoch, "time_ms": _now(), "metrics": values})
 
     def log_scores(self, scores: Mapping[str, float | None], prefix: str | None = None) -> None:
         """Log final scores under their own names, or `prefix/name`; those without a value (None, NaN) are left out."""
@@ -148,12 +146,7 @@ class Run:
 
     def log_text(self, text: str, path: str) -> None:
         """Log a text file at `path` among the artifacts."""
-
-        def keep(folder: Path) -> None:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-
-        self._safely(lambda: self._client.log_text(self.id, text, path), keep)
+        self._log({"artifact": path}, text.encode())
 
     def log_json(self, value: Any, path: str) -> None:
         """Log `value` as an indented JSON file."""
@@ -161,17 +154,13 @@ class Run:
 
     def log_figure(self, figure: "Figure", path: str) -> None:
         """Log a Matplotlib figure; `path`'s ending says the format."""
-
-        def keep(folder: Path) -> None:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(folder / path)
-
-        self._safely(lambda: self._client.log_figure(self.id, figure, path), keep)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=Path(path).suffix.removeprefix("."))
+        self._log({"artifact": path}, drawn.getvalue())
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Log a file that is there, under its own name in `folder` among the artifacts."""
-        record = {"file": str(file), "folder": folder}
-        self._safely(lambda: self._client.log_artifact(self.id, str(file), folder), record)
+        self._log({"file": str(file), "folder": folder})
 
     def log_model(self, network: Path, register_as: str | None = None) -> None:
         """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
@@ -180,26 +169,21 @@ class Run:
         says what goes in and comes out. With `register_as` it becomes the next version of the registered model of that
         name, too.
         """
-        self._safely(lambda: log_model(network, register_as), {"model": str(network), "register_as": register_as})
+        self._log({"model": str(network), "register_as": register_as})
 
     def tag(self, key: str, value: str) -> None:
         """Set a tag."""
-        self._safely(lambda: self._client.set_tag(self.id, key, value), {"tag": key, "value": value})
+        self._log({"tags": {key: value}})
 
     def _describe(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        from mlflow.entities import Param, RunTag
         from omegaconf import OmegaConf
 
         params = provenance.flatten(config)
         data = {"data": params["data"]} if "data" in params else {}
-        all_tags = {**provenance.machine_tags(), **provenance.code_tags(), **data, **_sweep_tags(), **tags}
-        run_tags = [RunTag(key, value) for key, value in all_tags.items()]
-        run_params = [Param(key, value) for key, value in params.items()]
-        self._safely(lambda: self._client.log_batch(self.id, tags=run_tags), {"tags": all_tags})
-        for first in range(0, len(run_params), PARAMS_PER_CALL):
-            batch = run_params[first : first + PARAMS_PER_CALL]
-            self._safely(partial(self._client.log_batch, self.id, params=batch), {"params": params})
+        machine, code = provenance.machine_tags(), provenance.code_tags()
+        self._log({"tags": {**machine, **code, **data, **_sweep_tags(), **tags}})
         if config:  # a sweep has none of its own
+            self._log({"params": params})
             self.log_text(provenance.without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
         self.log_text(provenance.installed_packages(), "environment.txt")
 
@@ -213,41 +197,53 @@ class Run:
     def _end(self, status: str) -> None:
         import mlflow
 
-        self._safely(lambda: self._client.set_terminated(self.id, status), {"status": status})
+        self._ask_again = 0.0
+        end = {"status": status, "time_ms": _now()}
+        self._log(end)
         with suppress(Exception):
             mlflow.end_run(status)  # it is this process's active run no more
-        if self._pending:
-            self._write_unsent()
-
-    def _safely(self, send: Callable[[], Any], keep: "Record | Keep") -> None:
-        """Send something to MLflow and, if it takes it, what it refused before; keep it if not, and warn once."""
-        try:
-            send()
-        except Exception as error:
-            self._pending.append(_Pending(send, keep))
-            if not self._troubled:
-                self._troubled = True
-                problem = f"MLflow at {self._store} refuses results ({reason(error)})"
-                log.warning("%s: the run goes on and sends them again later.", problem)
-        else:
-            self._pending = [pending for pending in self._pending if not pending.gets_through()]
-
-    def _write_unsent(self) -> None:
-        folder = self._unsent_folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / "records.jsonl").open("a", encoding="utf-8") as records:
-                for _, keep in self._pending:
-                    if isinstance(keep, dict):
-                        records.write(json.dumps({"run": self.id, **keep}) + "\n")
-                    else:
-                        keep(folder)
-        except OSError as error:
-            log.warning("What MLflow refused is lost: %s cannot be written (%s).", folder, error)
-        else:
+        if self._spool.items:
+            if self._spool.items[-1].record != end:  # it is said again when the rest has been sent
+                self._keep(Item(end))
+            folder = self._spool.folder.parent.parent
             log.warning(
-                "MLflow at %s refused %d items to the end: %s has them.", self._store, len(self._pending), folder
-            )
+                "MLflow at %s refused %d items to the end: `fmask send %s` sends them when it is back.",
+                self._store, len(self._spool.items), folder,
+            )  # fmt: skip
+
+    def _log(self, record: Record, content: bytes | None = None) -> None:
+        """Send an item to MLflow, after those that it refused before; keep it if it does not take it, and warn once."""
+        item = Item(record, content)
+        refused: Exception | None = None
+        if self._spool.items:
+            self._keep(item)
+            refused = self._send_again()
+        else:
+            try:
+                send(self._client, self.id, item)
+            except Exception as error:
+                refused = error
+                self._keep(item)
+        if refused and not self._troubled:
+            self._troubled = True
+            problem = f"MLflow at {self._store} refuses results ({reason(refused)})"
+            log.warning("%s: the run goes on and sends them again later.", problem)
+
+    def _send_again(self) -> Exception | None:
+        """Send what was refused, unless MLflow has just been found away: asking it costs the training time."""
+        started = time.monotonic()
+        if started < self._ask_again:
+            return None
+        refused = self._spool.send(self._client)
+        if refused:
+            self._ask_again = time.monotonic() + PATIENCE * (time.monotonic() - started)
+        return refused
+
+    def _keep(self, item: Item) -> None:
+        try:
+            self._spool.add(item)
+        except UserError as error:
+            log.warning("What MLflow refuses is kept in memory only: %s", error)
 
 
 def _sweep_tags() -> dict[str, str]:
@@ -255,35 +251,6 @@ def _sweep_tags() -> dict[str, str]:
     return {tag: os.environ[variable] for tag, variable in names.items() if variable in os.environ}
 
 
-Record = dict[str, Any]
-"""What a line of `unsent/records.jsonl` says."""
-Keep = Callable[[Path], None]
-"""Writes its file into the folder that it is given."""
-
-
-class _Pending(NamedTuple):
-    """Something that MLflow refused, and how to keep it should it never get through."""
-
-    send: Callable[[], Any]
-    keep: Record | Keep
-
-    def gets_through(self) -> bool:
-        try:
-            self.send()
-        except Exception:
-            return False
-        return True
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Let a termination signal (a cluster's time limit, `kill`) end the run as Ctrl-C does."""
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _now() -> int:
+    """Milliseconds since 1970."""
+    return int(time.time() * 1000)

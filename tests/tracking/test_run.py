@@ -134,6 +134,63 @@ def test_an_interrupted_run_is_killed(store: Path, end: signal.Signals) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_signals_while_it_is_closed_change_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explain = tracking.Run._explain
+
+    def hurried(run: tracking.Run, error: BaseException) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        explain(run, error)
+
+    monkeypatch.setattr(tracking.Run, "_explain", hurried)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report") as run:
+        signal.raise_signal(signal.SIGTERM)
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.tags["failure"]) == ("KILLED", "KeyboardInterrupt")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_on(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: tracking.Run) -> None:
+        for call in ("log_batch", "log_artifact", "set_terminated"):
+            monkeypatch.setattr(MlflowClient, call, refuse)
+        run.log_epoch(1, {"loss": 2.0})
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"), tracking.start({"a": 1}, "report", output_dir=store) as run:
+        fail(run)
+    assert (store / "unsent" / run.id / "artifacts/failure.txt").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(store)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with tracking.start({"a": 1}, "report", output_dir=store, resume=run.id):
+        pass
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.metrics["loss"]) == ("FINISHED", 2.0)
+    assert "failure" not in kept.data.tags
+    assert not (artifacts(run.id) / "failure.txt").exists()
+    assert not (store / "unsent").exists()
+
+
+def test_a_store_and_a_disk_that_both_refuse_are_tried_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.WARNING),
+        tracking.start({}, "report", output_dir=store) as run,
+        monkeypatch.context() as full,
+    ):
+        full.setattr(MlflowClient, "log_batch", refuse)
+        full.setattr("fmask.tracking.spool.write_text", refuse_to_write)
+        run.log_epoch(1, {"loss": 2.0})
+    assert client().get_run(run.id).data.metrics["loss"] == 2.0
+    assert "is kept in memory only: records.jsonl cannot be written: no room." in caplog.records[0].getMessage()
+
+
 def test_the_environment_is_as_before_afterwards(store: Path) -> None:
     with tracking.start({}, "report"):
         pass
@@ -163,24 +220,29 @@ def test_what_is_refused_to_the_end_is_written_down(
 ) -> None:
     outputs = store / "outputs"
     with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=outputs) as run:
-        for call in ("log_batch", "log_inputs", "log_text", "log_figure", "log_artifact", "set_tag", "set_terminated"):
+        for call in ("log_batch", "log_inputs", "log_artifact", "set_terminated"):
             monkeypatch.setattr(MlflowClient, call, refuse)
         run.log_epoch(1, {"loss": 2.0})
+        unsent = outputs / "unsent" / run.id
+        assert (unsent / "records.jsonl").exists(), "a process that dies now has lost nothing"
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={})
         run.log_json({"accuracy": 0.5}, "scores/test.json")
         run.log_figure(Figure(), "figures/curve.png")
-        run.log_file(store / "best.h5", "weights")
+        run.log_file(outputs / "best.h5", "weights")
         run.tag("best_epoch", "1")
-    records = [json.loads(line) for line in (outputs / "unsent/records.jsonl").read_text().splitlines()]
-    assert all(record["run"] == run.id for record in records)
+    records = [json.loads(line) for line in (unsent / "records.jsonl").read_text().splitlines()]
+    assert [next(iter(record)) for record in records] == [
+        "epoch", "dataset", "artifact", "artifact", "file", "tags", "status",
+    ]  # fmt: skip
     assert records[0]["metrics"] == {"loss": 2.0}
     assert records[1]["sha256"] == "ab" * 32
-    assert records[2]["file"] == str(store / "best.h5")
-    assert records[3]["tag"] == "best_epoch"
-    assert records[4]["status"] == "FINISHED"
-    assert json.loads((outputs / "unsent/scores/test.json").read_text()) == {"accuracy": 0.5}
-    assert (outputs / "unsent/figures/curve.png").exists()
+    assert records[4]["file"] == "best.h5", "from the output folder on, which may be moved"
+    assert records[5]["tags"] == {"best_epoch": "1"}
+    assert records[6]["status"] == "FINISHED"
+    assert json.loads((unsent / "artifacts/scores/test.json").read_text()) == {"accuracy": 0.5}
+    assert (unsent / "artifacts/figures/curve.png").exists()
     assert len(caplog.records) == 2
+    assert f"refused 7 items to the end: `fmask send {outputs}` sends them" in caplog.records[1].getMessage()
 
 
 def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
@@ -188,7 +250,8 @@ def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
         with sqlite3.connect("mlflow.db") as database:
             database.execute("ALTER TABLE metrics RENAME TO gone")
         run.log_epoch(1, {"loss": 2.0})
-    assert json.loads((store / "unsent/records.jsonl").read_text())["metrics"] == {"loss": 2.0}
+    records = (store / "unsent" / run.id / "records.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("metrics") for line in records] == [{"loss": 2.0}, None]
     assert client().search_experiments()
 
 
@@ -213,6 +276,10 @@ def test_mlflow_prints_nothing(store: Path, capfd: pytest.CaptureFixture[str]) -
     with tracking.start({}, "report") as run:
         run.log_text("a", "a.txt")
     assert capfd.readouterr() == ("", "")
+
+
+def refuse_to_write(*_: object) -> None:
+    raise UserError("records.jsonl cannot be written: no room.")
 
 
 def refuse(*_: object, **__: object) -> None:

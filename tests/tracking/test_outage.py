@@ -1,0 +1,138 @@
+"""A real MLflow server goes away while a run goes on, and comes back."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Run as MlflowRun
+from networks import SIZE, tiny
+from servers import Server
+from typer.testing import CliRunner, Result
+
+from fmask import tracking
+from fmask.cli import app
+from fmask.errors import UserError
+from fmask.model.detector import Detector
+
+CONFIG = {"data": {"name": "photos"}, "steps": 50, **{f"key{number}": number for number in range(150)}}
+
+
+@pytest.fixture(scope="module")
+def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_store, folder)
+    server = Server(folder)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        patch.setattr(sys, "argv", ["train.py"])
+        yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with weights in it."""
+    folder = tmp_path_factory.mktemp("outputs") / "one"
+    folder.mkdir()
+    Detector(tiny(), SIZE, smooth=True).save(folder / "last.h5")
+    return folder
+
+
+def log_all(run: tracking.Run, output: Path) -> None:
+    for epoch in range(3, 6):
+        run.log_epoch(epoch, {"loss": 1 / epoch, "val_loss": 2 / epoch})
+    run.log_dataset("test", "photos", output, "cd" * 32, photos=9, objects={"mask": 9, "hat": 9})
+    run.log_scores({"accuracy": 0.5})
+    run.tag("best_epoch", "3")
+    run.log_json({"found": 9}, "scores/test.json")
+    run.log_figure(Figure(), "figures/losses.png")
+    run.log_file(output / "last.h5", "weights")
+
+
+def fetched(run: tracking.Run) -> tuple[MlflowRun, Path]:
+    """The run, after what all runs here must have has been looked for in it."""
+    client = MlflowClient()
+    kept = client.get_run(run.id)
+    assert kept.info.status == "FINISHED"
+    history = sorted((point.step, point.value) for point in client.get_metric_history(run.id, "loss"))
+    assert history == [(epoch, 1 / epoch) for epoch in range(1, 6)]
+    assert len({point.timestamp for point in client.get_metric_history(run.id, "loss")}) > 1
+    assert len(kept.data.params) == len(CONFIG)
+    assert kept.data.metrics["accuracy"] == 0.5
+    assert kept.data.tags["best_epoch"] == "3"
+    assert [used.tags[0].value for used in kept.inputs.dataset_inputs] == ["test"]
+    artifacts = Path(client.download_artifacts(run.id, ""))
+    for name in ("config.yaml", "environment.txt", "figures/losses.png", "weights/last.h5"):
+        assert (artifacts / name).stat().st_size > 100, name
+    assert json.loads((artifacts / "scores/test.json").read_text()) == {"found": 9}
+    return kept, artifacts
+
+
+def send(folder: Path) -> Result:
+    return CliRunner().invoke(app, ["send", str(folder)])
+
+
+def test_a_server_that_comes_back_during_the_run_gets_all_of_it(server: Server, output: Path) -> None:
+    with tracking.start(CONFIG, "back", output_dir=output) as run:
+        run.log_epoch(1, {"loss": 1.0})
+        server.stop()
+        run.log_epoch(2, {"loss": 0.5})
+        log_all(run, output)
+        assert (output / "unsent" / run.id / "records.jsonl").exists()
+        server.start()
+    fetched(run)
+    assert not (output / "unsent").exists()
+
+
+def test_a_server_that_stays_away_is_sent_the_run_afterwards(
+    server: Server, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracking.start(CONFIG, "away", "one", output_dir=output) as run:
+        run.log_epoch(1, {"loss": 1.0})
+        server.stop()
+        run.log_epoch(2, {"loss": 0.5})
+        log_all(run, output)
+        run.log_model(output / "last.h5")
+    assert (output / "last.h5").exists(), "the run ended well"
+    with pytest.raises(UserError, match=f"MLflow at {server.uri} cannot be used"), tracking.start({}, "new"):
+        pass
+    refused = CliRunner().invoke(app, ["send", str(output)])
+    assert isinstance(refused.exception, UserError)
+
+    server.start()
+    mlflow.set_tracking_uri(server.uri)
+    assert MlflowClient().get_run(run.id).info.status == "RUNNING"
+    moved = output.rename(output.with_name("moved"))
+    before = shutil.copytree(moved / "unsent", moved.parent / "again" / "unsent")
+    with monkeypatch.context() as broken:
+        broken.setattr("fmask.tracking.items.log_model", refuse)
+        part = send(moved)
+    assert part.exit_code == 1
+    assert f"2 stay in {moved}/unsent/{run.id} (OSError: no room)." in part.output, "the model, and the end once more"
+    assert MlflowClient().get_run(run.id).info.status == "FINISHED"
+
+    done = send(moved.parent / "moved")
+    assert done.exit_code == 0, done.output
+    assert done.output == f"run {run.id} (one): 2 items sent, all there were; it is FINISHED.\n"
+    kept, _ = fetched(run)
+    ended = json.loads((before / run.id / "records.jsonl").read_text().splitlines()[-1])
+    assert kept.info.end_time == ended["time_ms"], "its end is when it ended, not when it was sent"
+    assert not (moved / "unsent").exists()
+    assert send(moved).output == "Nothing is left to be sent.\n"
+
+    shutil.copytree(before, moved / "unsent")
+    assert send(moved).exit_code == 0
+    again, _ = fetched(run)
+    assert len(again.outputs.model_outputs) == 1
+    assert (again.data.metrics, again.data.params) == (kept.data.metrics, kept.data.params)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError("no room")

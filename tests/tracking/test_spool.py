@@ -1,0 +1,117 @@
+"""What MLflow refused, on disk: by a client that takes what it is told to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fmask import tracking
+from fmask.cli import app
+from fmask.errors import UserError
+from fmask.tracking.items import Item
+from fmask.tracking.spool import Spool, find_spools
+
+
+class Client:
+    """Takes everything but tags with one of `refused` among their keys; not even that once it is `away`."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = set(refused)
+        self.away = False
+        self.taken: list[str] = []
+        self.asked = 0
+
+    def log_batch(self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        self.asked += 1
+        keys = [each.key for each in (*metrics, *params, *tags)]
+        if self.away or self.refused & set(keys):
+            raise OSError("no")
+        if "interrupt" in keys:
+            raise KeyboardInterrupt
+        self.taken += keys
+
+    def log_artifact(self, run_id: str, file: str, folder: str | None = None) -> None:
+        self.taken.append(f"{folder}/{Path(file).name}: {Path(file).read_text()}")
+
+    def set_terminated(self, run_id: str, status: str, end_time: int) -> None:
+        self.taken.append(status)
+
+    def get_run(self, run_id: str) -> None:
+        if self.away:
+            raise OSError("away")
+
+
+def tag(key: str) -> Item:
+    return Item({"tags": {key: "1"}})
+
+
+def kept(folder: Path) -> list[str]:
+    """The keys of what another process finds there."""
+    return [next(iter(item.record.get("tags", item.record))) for item in Spool(folder, "abc").items]
+
+
+def filled(folder: Path, *items: Item) -> Spool:
+    spool = Spool(folder, "abc")
+    for item in items:
+        spool.add(item)
+    return spool
+
+
+def test_items_are_sent_in_their_order_and_then_gone(tmp_path: Path) -> None:
+    (tmp_path / "best.h5").write_text("weights")
+    figure = Item({"artifact": "figures/a.png"}, b"first")
+    file = Item({"file": str(tmp_path / "best.h5"), "folder": "weights"})
+    end = Item({"status": "FINISHED", "time_ms": 1})
+    filled(tmp_path, tag("a"), figure, tag("b"), Item(figure.record, b"second"), file, end)
+    assert kept(tmp_path) == ["a", "b", "artifact", "file", "status"]
+    client = Client()
+    assert Spool(tmp_path, "abc").send(client) is None
+    assert client.taken == ["a", "b", "figures/a.png: second", "weights/best.h5: weights", "FINISHED"]
+    assert [each.name for each in tmp_path.iterdir()] == ["best.h5"]
+
+
+def test_what_is_refused_stays_with_the_end_of_the_run(tmp_path: Path) -> None:
+    spool = filled(tmp_path, tag("bad"), tag("good"), Item({"status": "FAILED", "time_ms": 1}))
+    client = Client("bad")
+    assert str(spool.send(client)) == "no"
+    assert client.taken == ["good", "FAILED"]
+    assert kept(tmp_path) == ["bad", "status"]
+    assert Spool(tmp_path, "abc").send(Client()) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_is_away_is_asked_once(tmp_path: Path) -> None:
+    client = Client()
+    client.away = True
+    spool = filled(tmp_path, *(tag(str(number)) for number in range(50)))
+    assert spool.send(client) is not None
+    assert client.asked == 1
+    assert len(kept(tmp_path)) == 50
+
+
+def test_sending_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        filled(tmp_path, tag("a"), tag("interrupt"), tag("b")).send(Client())
+    assert kept(tmp_path) == ["interrupt", "b"]
+
+
+def test_a_spool_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"There is no folder .*/none; needed is one that holds the output of runs"):
+        find_spools([tmp_path / "none"])
+    filled(tmp_path, tag("a"))
+    file = tmp_path / "unsent/abc/records.jsonl"
+    file.write_text('{"tags"')
+    with pytest.raises(UserError, match=r"records\.jsonl cannot be read"):
+        find_spools([tmp_path])
+
+
+def test_a_run_that_the_store_does_not_have_keeps_its_spool(store: Path) -> None:
+    filled(store / "outputs", tag("a"))
+    with pytest.raises(UserError, match="holds no run 'abc'"):
+        CliRunner().invoke(app, ["send", "outputs"], catch_exceptions=False)
+    assert json.loads((store / "outputs/unsent/abc/records.jsonl").read_text()) == {"tags": {"a": "1"}}
+    assert [spool.run_id for spool in tracking.find_spools([store])] == ["abc"]
+    for path in ("outputs/unsent", "outputs/unsent/abc"):
+        assert len(find_spools([Path(path)])) == 1, path
