@@ -68,7 +68,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
         from fmask import tracking, training
 
         _count_calls(spent, tracking.Run, "log_epoch", "epochs")
-        _count_calls(spent, tracking.Run, "_safely", "writing")
+        _count_calls(spent, tracking.Run, "_log", "writing")
         opened = tracking.start
 
         @contextmanager

@@ -27,7 +27,7 @@ from fmask.errors import UserError
 from fmask.evaluation.coco import average_precision
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES
-from fmask.video.stopping import Stop
+from fmask.stopping import Stop
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -21,8 +21,8 @@ from fmask.model.detector import Detector
 from fmask.model.layers import train_only
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.optimizers import build_optimizer
+from fmask.stopping import stop_on_signal
 from fmask.sweeping import pruning
-from fmask.video.stopping import stop_on_signal
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from fmask.errors import UserError
 from fmask.fitting import fit, stretches
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.stopping import stop_on_signal
 from fmask.training import model_config, resume
-from fmask.video.stopping import stop_on_signal
 
 CONF = Path(__file__).parents[1] / "conf"
 STANDING = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})

@@ -1,4 +1,4 @@
-"""A run made again, held against the first: by a trainer that makes its numbers up, and once by the real one."""
+"""A run made again, held against the first: by a trainer that makes its numbers up."""
 
 import dataclasses
 import math

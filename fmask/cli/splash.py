@@ -72,7 +72,7 @@ def splash(
 def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", min_confidence: float) -> None:
     from fmask.cli.bars import counting
     from fmask.splash.photo import splash_photo
-    from fmask.video.stopping import stop_on_signal
+    from fmask.stopping import stop_on_signal
 
     if not targets:
         return

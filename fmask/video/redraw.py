@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fmask.detections import Detections
+from fmask.stopping import stop_on_signal
 from fmask.video.finding import find
 from fmask.video.reading import Footage, Frame
-from fmask.video.stopping import stop_on_signal
 from fmask.video.writing import VideoWriter
 
 if TYPE_CHECKING:
