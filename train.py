@@ -7,8 +7,9 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask.config import check_overrides, register, resumed_run, validate
+from fmask.config import register, validate
 from fmask.errors import UserError
+from fmask.overrides import check_overrides, resumed_run
 
 CONF = Path(__file__).parent / "conf"
 

@@ -1,6 +1,6 @@
 """What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
 
-import difflib
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from omegaconf import MISSING, OmegaConf
 from fmask.data.jitter import Jitter
 from fmask.data.photos import SPLITS, photos_root
 from fmask.errors import UserError
-from fmask.model.config import CHOICES, LAYERS, ModelConfig
+from fmask.model.config import BLOCKS, CHOICES, LAYERS, ModelConfig
 from fmask.model.precision import fastest
 from fmask.pretrained import coco_file, find_weights
 
@@ -172,14 +172,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "detection.count": (1, 1000),
 }
 _CHOICES = CHOICES | {
+    "backbone.name": tuple(BLOCKS),
     "layers": LAYERS,
     "optim.name": ("sgd", "adamw"),
     "optim.decay": ("constant", "cosine"),
 }
-
-
-_OPEN = ("data.counts.", "schedule.parts.")
-"""Below these, names are the user's choice."""
 
 
 def register() -> None:
@@ -191,66 +188,6 @@ def register() -> None:
         "fastest_precision": fastest,
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
-
-
-def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
-    """Composes the configuration once, to refuse a wrong key or value with one sentence before anything is loaded.
-
-    Raises:
-        UserError: naming the key, what was given and what is allowed.
-    """
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    groups = {
-        folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.glob("**/*.yaml"))
-        for folder in conf.iterdir()
-        if folder.is_dir()
-    }
-    keys = _keys(OmegaConf.structured(Config))
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise UserError(f"{' '.join(overrides)!r} cannot be read as overrides: {_first_line(error)}.") from error
-    for override in parsed:
-        key = override.key_or_group
-        if key.split("/")[0] == "hydra" or key.startswith("hydra.") or override.is_add() or override.is_delete():
-            continue
-        value = override.value()
-        if key in groups and isinstance(value, str) and value not in groups[key]:
-            raise UserError(f"{key}={value}: there is no such choice; {key} is one of {', '.join(groups[key])}.")
-        if key not in groups and key not in keys and not key.startswith(_OPEN):
-            near = difflib.get_close_matches(key, [*groups, *keys], n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"allowed are {', '.join([*groups, *keys])}."
-            raise UserError(f"{override.input_line}: there is no key {key!r}; {hint}")
-    if any(override.is_sweep_override() for override in parsed):
-        return
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-            validate(compose(name, overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error  # Hydra says which override, OmegaConf beneath it what is wrong
-        told = "" if cause is error else f" ({_first_line(error)})"
-        raise UserError(f"{_first_line(cause)}{told}.") from error
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def resumed_run(overrides: list[str]) -> str | None:
-    """What `resume=` among the overrides names; None where it is not there.
-
-    Raises:
-        UserError: there are others beside it.
-    """
-    named = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
-    if named and len(overrides) > 1:
-        others = " ".join(override for override in overrides if override != f"resume={named[0]}")
-        raise UserError(f"resume={named[0]} goes on with the run's own configuration; leave out {others}.")
-    return named[0] if named else None
 
 
 def validate(config: Any) -> Config:
@@ -267,7 +204,7 @@ def validate(config: Any) -> Config:
         for key, (low, high) in _LIMITS.items():
             value = OmegaConf.select(place, key)
             if value is not None and not low <= value <= high:
-                raise UserError(f"{prefix}{key}={value}: allowed is {low:g} to {high:g}.")
+                raise UserError(f"{prefix}{key}={value}: allowed is {low:.10g} to {high:.10g}.")
         for key, words in _CHOICES.items():
             value = OmegaConf.select(place, key)
             if value is not None and value not in words:
@@ -280,11 +217,15 @@ def validate(config: Any) -> Config:
         raise UserError(
             f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
         )
-    if len(config.anchors.scales) != 5 or min(config.anchors.scales) <= 0:
+    if config.data.root is not None and not Path(config.data.root).is_dir():
+        raise UserError(f"data.root={config.data.root} is no folder; needed is one with {', '.join(SPLITS)}.")
+    if not config.study.strip():
+        raise UserError("study= is empty; needed is the name of an MLflow experiment.")
+    if len(config.anchors.scales) != 5 or not all(map(_is_positive, config.anchors.scales)):
         raise UserError(
             f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6."
         )
-    if not config.anchors.ratios or min(config.anchors.ratios) <= 0:
+    if not config.anchors.ratios or not all(map(_is_positive, config.anchors.ratios)):
         raise UserError(
             f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed."
         )
@@ -304,15 +245,5 @@ def validate(config: Any) -> Config:
     return result
 
 
-def _keys(node: Any, prefix: str = "") -> list[str]:
-    """Dotted names of all settings."""
-    keys = []
-    for key in node:
-        keys.append(f"{prefix}{key}")
-        if OmegaConf.is_dict(node._get_node(key)) and not OmegaConf.is_missing(node, key):
-            keys += _keys(node[key], f"{prefix}{key}.")
-    return keys
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def _is_positive(value: float) -> bool:
+    return 0 < value < math.inf

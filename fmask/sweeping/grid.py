@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
+
+MOST_JOBS = 10_000
+"""In one grid: all are looked at before the first one starts."""
 
 
 class GridSweeper(ParentSweeper):
@@ -67,13 +71,15 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
     """The overrides of each job of a grid.
 
     Raises:
-        UserError: an override stands for no value, or for an interval.
+        UserError: an override stands for no value or for an interval, or there are more than `MOST_JOBS`.
     """
-    axes = []
+    axes: list[list[str]] = []
     for override in overrides:
         if override.is_interval_sweep():
             raise UserError(f"{override.input_line}: a grid takes no intervals; hydra/sweeper=optuna does.")
         axes.append([f"{override.get_key_element()}={value}" for value in values_of(override)])
+    if (count := math.prod(map(len, axes))) > MOST_JOBS:
+        raise UserError(f"The grid has {count} jobs; at most {MOST_JOBS} are taken.")
     return [list(job) for job in itertools.product(*axes)]
 
 
