@@ -100,7 +100,7 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     with manifest.open(encoding="utf-8", newline="") as lines:
         published = [_Published(row["path"], int(row["bytes"]), row["sha256"]) for row in csv.DictReader(lines)]
     for file in published:
-        if not stays_inside(destination, file.path):
+        if not stays_inside(file.path):
             raise UserError(f"{manifest} lists {file.path!r}, which leads out of {destination}; nothing was fetched.")
     missing = [file for file in published if not file.is_at(destination)]
     ours = destination / "test" / ANNOTATIONS
