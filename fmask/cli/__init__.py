@@ -5,6 +5,7 @@ import sys
 from fmask.cli import convert, data, detect, evaluate, export, report, splash, studies, watch
 from fmask.cli.app import app
 from fmask.errors import UserError
+from fmask.tracking.provenance import without_secrets
 
 __all__ = ["app", "convert", "data", "detect", "evaluate", "export", "main", "report", "splash", "studies", "watch"]
 
@@ -14,5 +15,5 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"fmask: {error}", file=sys.stderr)
+        print(f"fmask: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(2)

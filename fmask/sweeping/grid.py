@@ -15,6 +15,7 @@ from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
+from fmask.tracking.provenance import without_secrets
 
 MOST_JOBS = 10_000
 """In one grid: all are looked at before the first one starts."""
@@ -39,7 +40,8 @@ class GridSweeper(ParentSweeper):
         name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
         tags = {"sweep": "grid"}
         with tracking.start({}, self.experiment, f"sweep {name}", tags, output_dir=self.folder) as parent:
-            parent.log_text("\n".join(override.input_line or "" for override in overrides) + "\n", "overrides.txt")
+            listed = "\n".join(override.input_line or "" for override in overrides) + "\n"
+            parent.log_text(without_secrets(listed), "overrides.txt")
             marked = [[*jobs[index], env_override(tracking.JOB_VARIABLE, digests[index])] for index in waiting]
             results = self.launch(marked, parent, first=0) if marked else []
             launched = dict(zip(waiting, enumerate(results), strict=True))
