@@ -1,6 +1,5 @@
 """What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from omegaconf import MISSING, OmegaConf
 from fmask.data.jitter import Jitter
 from fmask.data.photos import SPLITS, photos_root
 from fmask.errors import UserError
-from fmask.model.config import BLOCKS, CHOICES, LAYERS, ModelConfig
+from fmask.model.check import check_model, check_side, check_values
+from fmask.model.config import BLOCKS, LAYERS, ModelConfig
 from fmask.model.precision import fastest
 from fmask.pretrained import coco_file, find_weights
 
@@ -133,8 +133,6 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "batch": (1, 1024),
     "lr": (1e-9, 10),
     "seed": (0, 2**31 - 1),
-    "size": (64, 2048),
-    "fit": (64, 2048),
     "min_confidence": (0, 1),
     "score_every": (1, 1e5),
     "threads": (0, 1024),
@@ -151,27 +149,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.grey": (0, 1),
     "jitter.dye": (0, 1),
     "jitter.paste": (0, 1),
-    "loss.l2": (0, 1),
-    "widths.fpn": (8, 1024),
-    "widths.rpn": (8, 2048),
-    "widths.box": (8, 4096),
-    "widths.mask": (8, 1024),
-    "widths.mask_convs": (0, 8),
-    "anchors.offset": (0, 1),
-    "proposals.candidates": (1, 300000),
-    "proposals.train": (1, 20000),
-    "proposals.detect": (1, 20000),
-    "proposals.nms": (0, 1),
-    "regions.count": (4, 2000),
-    "regions.positive": (0.01, 0.99),
-    "regions.canonical": (1, 10000),
-    "regions.pool_box": (2, 28),
-    "regions.pool_mask": (2, 56),
-    "detection.floor": (0, 1),
-    "detection.nms": (0, 1),
-    "detection.count": (1, 1000),
 }
-_CHOICES = CHOICES | {
+_CHOICES = {
     "backbone.name": tuple(BLOCKS),
     "layers": LAYERS,
     "optim.name": ("sgd", "adamw"),
@@ -201,18 +180,10 @@ def validate(config: Any) -> Config:
         raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should give one.")
     places = [("", config), *((f"schedule.parts.{name}.", part) for name, part in config.schedule.parts.items())]
     for prefix, place in places:
-        for key, (low, high) in _LIMITS.items():
-            value = OmegaConf.select(place, key)
-            if value is not None and not low <= value <= high:
-                raise UserError(f"{prefix}{key}={value}: allowed is {low:.10g} to {high:.10g}.")
-        for key, words in _CHOICES.items():
-            value = OmegaConf.select(place, key)
-            if value is not None and value not in words:
-                raise UserError(f"{prefix}{key}={value}: allowed is {' or '.join(words)}.")
+        check_values(place, _LIMITS, _CHOICES, prefix)
     for key in ("size", "fit"):
-        if config[key] % 32:
-            near = max(64, round(config[key] / 32) * 32)
-            raise UserError(f"{key}={config[key]}: the side must be a multiple of 32, such as {near}.")
+        check_side(key, config[key])
+    check_model(config)
     if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
         raise UserError(
             f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
@@ -221,19 +192,6 @@ def validate(config: Any) -> Config:
         raise UserError(f"data.root={config.data.root} is no folder; needed is one with {', '.join(SPLITS)}.")
     if not config.study.strip():
         raise UserError("study= is empty; needed is the name of an MLflow experiment.")
-    if len(config.anchors.scales) != 5 or not all(map(_is_positive, config.anchors.scales)):
-        raise UserError(
-            f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6."
-        )
-    if not config.anchors.ratios or not all(map(_is_positive, config.anchors.ratios)):
-        raise UserError(
-            f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed."
-        )
-    regions = config.regions
-    if int(regions.positive * regions.count) < 1:
-        raise UserError(f"regions.positive={regions.positive}: this share of regions.count={regions.count} is not one.")
-    if config.proposals.train < regions.count:
-        raise UserError(f"proposals.train={config.proposals.train}: needed are at least regions.count={regions.count}.")
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     find_weights(result.weights, result.backbone.name)
@@ -243,7 +201,3 @@ def validate(config: Any) -> Config:
 
             augment.build(part.aug.augmenters)
     return result
-
-
-def _is_positive(value: float) -> bool:
-    return 0 < value < math.inf

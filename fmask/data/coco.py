@@ -97,8 +97,8 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
         labels[key] = categories.get(names[key], names[key].strip().lower())
     if unknown := {names[key] for key, label in labels.items() if label not in (*CLASS_NAMES, "")}:
         raise UserError(
-            f"{path} has objects of the categories {_quoted(unknown)}; known are {_quoted(CLASS_NAMES)}. "
-            f'Say what each is, as in --category "{min(unknown)}=hat", or leave it out by --category "{min(unknown)}=".'
+            f"{path} has objects of the categories {_quoted(unknown)}; known are {_quoted(CLASS_NAMES)}: "
+            f'say what each is, as in --category "{min(unknown)}=hat", or leave it out by --category "{min(unknown)}=".'
         )
     return labels
 

@@ -94,7 +94,7 @@ def _check_readable(image: Image.Image, most_pixels: int) -> None:
 def _reason(error: Exception) -> str:
     """Why a file is no photo, in a few words without its path."""
     if isinstance(error, UnidentifiedImageError):
-        return f"its contents are of no picture format of {', '.join(FORMATS)}"
+        return f"its contents are of no picture format that is read ({', '.join(FORMATS)})"
     if isinstance(
         error, Image.DecompressionBombError
     ):  # Pillow's own limit, twice ours, comes before a look at the size
