@@ -93,8 +93,9 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     gets its name once its digest is right.
 
     Raises:
-        UserError: a file cannot be fetched or is not the published one; `base_url` is no web address; the manifest names a path outside
-            `destination`; or an annotation file there has been edited since, which installing would undo.
+        UserError: a file cannot be fetched or is not the published one; `base_url` is no web address; the manifest
+            names a path outside `destination`; or an annotation file there has been edited since, which
+            installing would undo.
     """
     destination = Path(destination)
     if not base_url.startswith(("http://", "https://")):

@@ -73,5 +73,5 @@ def _text(path: Path) -> str:
     except (OSError, RuntimeError) as error:
         raise ValueError("it is damaged or cut short") from error
     if not isinstance(text, str):
-        raise ValueError("it lacks the text `fmask`, which says how the network is built")
+        raise TypeError("it lacks the text `fmask`, which says how the network is built")
     return text
