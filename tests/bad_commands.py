@@ -115,16 +115,20 @@ COMMANDS = [
         "nowhere/x.html cannot be written: there is no folder nowhere.",
     ),
     ("table of no study", "table nothing", "There is no MLflow experiment 'nothing'; there are:"),
-    ("table from nowhere", "table --from nowhere.csv", "nowhere.csv cannot be read as a study's runs"),
+    ("table from nowhere", "table --from nowhere.csv", "nowhere.csv cannot be read as a study's runs: No such file"),
     ("table from a photo", "table --from a.png", "a.png cannot be read as a study's runs"),
     (
         "table from a text",
         "table --from text.jpg",
         "text.jpg is no file of a study's runs: it has no lines with study, run",
     ),
-    ("table against no row", "table --from runs.csv --against 9", "--against 9"),
-    ("table of other data", "table --from runs.csv --data other", "other"),
-    ("table drawn as a text", "table --from runs.csv --figure out.docx", "out.docx"),
+    (
+        "table against no row",
+        "table --from runs.csv --against 9",
+        "There is no row 9 to compare with: the table has rows 1 to 2.",
+    ),
+    ("table of other data", "table --from runs.csv --data other", "has no finished run with test scores on other"),
+    ("table drawn as a text", "table --from runs.csv --figure out.docx", "out.docx: a figure's name ends in one of ."),
     ("table to nowhere", "table --from runs.csv --csv nowhere/x.csv", "nowhere/x.csv cannot be written: No such file"),
 ]
 """Arguments of the command."""
@@ -148,6 +152,6 @@ STORES = [
         "MLflow at postgresql://me:***@127.0.0.1:9/x cannot be used",
     ),
     ("no database", "sqlite:///text.h5", "text.h5 cannot be used (file is not a database): set MLFLOW_TRACKING_URI."),
-    ("no place for one", "sqlite:////dev/null/x.db", "The MLflow store /dev/null/x.db cannot be used"),
+    ("no place for one", "sqlite:////dev/null/x.db", "There are no runs yet: /dev/null/x.db does not exist."),
 ]
 """For MLFLOW_TRACKING_URI."""

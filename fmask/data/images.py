@@ -1,5 +1,6 @@
 """Photos, decoded. They may come from anybody: what is read of a file is bounded before any of it is decoded."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from fmask.errors import UserError
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a file of a few kilobytes can unpack to more than the memory holds."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # Pillow's, of what is refused anyway
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 """Of the many that Pillow knows; some of the others start programs, or have decoders that nobody looks after."""
 

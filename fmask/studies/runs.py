@@ -107,7 +107,9 @@ def read_runs(file: Path) -> Study:
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             lines = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} cannot be read as a study's runs: {error}.") from error
     needed = ["study", "run", "name", "started", "status", "photo", "region", *_columns("spurious", "outcome")]
     if missing := [column for column in needed if not lines or column not in lines[0]]:
