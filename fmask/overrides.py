@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from fmask.config import Aug, Config, Part, validate
 from fmask.errors import UserError
@@ -28,7 +29,6 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     parser = OverridesParser.create()
     parsed: list[Override] = []
@@ -82,7 +82,7 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
     key, typed = guilty.key_or_group, guilty.input_line
     if cause is error:
         return f"{typed}: what was chosen has nothing there to replace; +{typed} adds it."
-    if isinstance(cause, AttributeError | KeyError):
+    if isinstance(cause, OmegaConfBaseException) and isinstance(cause, (AttributeError, KeyError)):
         place, _, name = (cause.full_key or key).rpartition(".")
         names = ", ".join(str(each) for each in cause.parent_node or () if not str(each).startswith("_")) or "nothing"
         open_hint = f"; +{typed} adds it" if "not in struct" in _first_line(cause) else ""

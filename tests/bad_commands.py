@@ -138,7 +138,7 @@ RUNS = [
     ("date that is none", "2026-", "yesterday", "Invalid isoformat string: 'yesterday"),
     ("outcome unknown", "found", "maybe", "'maybe' is not a valid Outcome"),
     ("region that is none", ",0,found", ",first,found", "invalid literal for int() with base 10: 'first'"),
-    ("score that is none", "0.25", "nan", "'nan' stands where a number belongs"),
+    ("score that is none", ",0.6,", ",nan,", "'nan' stands where a number belongs"),
     ("a field too many", ",found\n", ",found,x\n", "has a line with more or fewer fields than the header"),
 ]
 """For `fmask table --from`: what is put in the place of what in a file that is right."""

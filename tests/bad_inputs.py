@@ -102,7 +102,7 @@ SWEEP = [
         "hydra/sweeper=optuna +hydra.sweeper.space.lr=5",
         "lr=5: a search needs choice(..), range(..)",
     ),
-    ("space of an unknown", "hydra/sweeper=optuna '+hydra.sweeper.space.lrr=choice(1,2)'", "there is no key 'lrr'"),
+    ("space of an unknown", "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"", "there is no key 'lrr'"),
 ]
 """For sweep.py: the overrides."""
 
