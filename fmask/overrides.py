@@ -49,6 +49,8 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
             validate(compose(name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(without_secrets(explain(error, parsed))) from error
+    except OSError as error:  # of a path that the system refuses to look at
+        raise UserError(f"{error.filename}: {error.strerror}.") from error
     finally:
         GlobalHydra.instance().clear()
 

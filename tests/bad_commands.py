@@ -28,6 +28,7 @@ COMMANDS = [
         "https://me:***@host/x.h5: there is no such",
     ),
     ("photo that is nowhere", "detect fake nowhere.jpg", "nowhere.jpg: there is no such photo, folder or pattern."),
+    ("photo of too long a name", f"detect fake {'x' * 300}", "xxx: File name too long."),
     ("folder without photos", "detect fake none", "none: the folder has no photos; they end in .bmp, .gif"),
     ("pattern of nothing", "detect fake *.webp", "*.webp: the pattern fits no photo; they end in"),
     ("photo that is a text", "detect fake text.jpg", "None of 1 photos can be read: text.jpg is not a readable photo"),

@@ -61,6 +61,7 @@ TRAIN = [
         "weights=nowhere.h5: there is no such file; allowed is none, coco",
     ),
     ("weights of no run", "weights=runs:/", "weights=runs:/ names nothing; allowed is none, coco"),
+    ("weights of too long a name", f"weights={'x' * 300}", "xxx: File name too long."),
     ("weights in a folder", "weights=.", "weights=. is a folder; allowed is none, coco"),
     ("weights that are none", "weights=text.h5", "weights=text.h5 is no HDF5 file; allowed is none, coco"),
     ("weights for another", "weights=imagenet", "weights=imagenet: there are none for resnet18, only for resnet50"),

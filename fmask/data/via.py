@@ -19,7 +19,7 @@ from fmask.data import coco, images
 from fmask.data.annotations import Fault, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.detections import CLASS_NAMES
-from fmask.errors import UserError
+from fmask.errors import UserError, printable
 
 ANNOTATIONS = "via_region_data.json"
 MAX_BYTES = 512 * 2**20
@@ -237,11 +237,6 @@ def stays_inside(name: str) -> bool:
     """Whether `name` is a relative path that does not climb. Windows' separators and drives count as well."""
     parts = PureWindowsPath(name)
     return not (parts.anchor or ".." in parts.parts or "\0" in name)
-
-
-def printable(name: str) -> str:
-    """A name with escapes in place of what would not print, or would tell a terminal to do something."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
 
 
 def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults: list[Fault]) -> Region:

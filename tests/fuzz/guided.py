@@ -8,6 +8,8 @@ What follows the target are options of libFuzzer. It ends with exit status 77 at
 2 GiB).
 """
 
+import json
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +23,20 @@ with atheris.instrument_imports(include=["fmask.data", "PIL", "targets"]):
 import seeds
 
 LIMITS = ["-timeout=30", "-rss_limit_mb=2048", "-max_len=4096", "-print_final_stats=1"]
+
+
+def mutate(content: bytes, most: int, seed: int) -> bytes:
+    """Changes JSON by its structure or, where it is none and now and then, by its bytes."""
+    rng = random.Random(seed)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or rng.random() < 0.2:
+        return atheris.Mutate(content, most)
+    for _ in range(rng.randint(1, 3)):
+        seeds.change(document, rng)
+    return json.dumps(document).encode()[:most]
 
 
 def main() -> None:
@@ -40,7 +56,8 @@ def main() -> None:
             else:
                 targets.read_annotations(content, folder)
 
-        atheris.Setup([sys.argv[0], *LIMITS, *options, str(corpus)], try_one)
+        structured = {"custom_mutator": mutate} if target == "annotations" else {}
+        atheris.Setup([sys.argv[0], *LIMITS, *options, str(corpus)], try_one, **structured)
         atheris.Fuzz()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,25 @@ SHAPES: list[dict[str, Any]] = [
     {"name": "circle", "cx": 9, "cy": 5, "r": 4},
     {"name": "ellipse", "cx": 9, "cy": 5, "rx": 5, "ry": 2, "theta": 0.5},
 ]
+ODD = (
+    None,
+    True,
+    -1,
+    0.5,
+    1e7,
+    1e308,
+    float("nan"),
+    10**40,
+    [],
+    {},
+    "",
+    "../a.png",
+    "/a.png",
+    "x" * 300,
+    "\ud800",
+    "\x1b[2J",
+)
+"""What hardly anything takes."""
 LABELS = ("mask", "hat", "", "visor")
 
 
@@ -36,6 +56,25 @@ def via_documents() -> list[dict[str, Any]]:
         ],
     }
     return [{"a.png1": entry}, first, {"_via_settings": {}, "_via_img_metadata": {"a.png1": entry}}, coco]
+
+
+def change(document: Any, rng: random.Random) -> None:
+    """Replaces, leaves out or repeats a part of a JSON document, chosen at random."""
+    place, key = None, None
+    while isinstance(document, dict | list) and document and (place is None or rng.random() < 0.85):
+        place, key = document, rng.choice(list(document) if isinstance(document, dict) else range(len(document)))
+        document = place[key]
+    if place is None:
+        return
+    match rng.choice(("replace", "nudge", "drop", "repeat")):
+        case "nudge" if isinstance(document, int | float):
+            place[key] = document + rng.gauss(0, 10)
+        case "drop":
+            del place[key]
+        case "repeat" if isinstance(place, list):
+            place[key:key] = place[: rng.randint(1, 60)]
+        case _:
+            place[key] = rng.choice(ODD)
 
 
 def via_files() -> list[bytes]:

@@ -26,12 +26,10 @@ briefly = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 
-numbers = st.integers() | st.floats() | st.sampled_from([0, -1, 19, 20, 1e7, 1e308, 10**40, True])
-texts = st.text() | st.sampled_from(
-    ["a.png", "../a.png", "/a.png", "mask", "hat", "true", "polygon", "\ud800", "\x1b[2J"]
-)
+numbers = st.integers() | st.floats() | st.sampled_from([0, 19, 20])
+texts = st.text() | st.sampled_from(["a.png", "mask", "hat", "true", "polygon"])
 values = st.recursive(
-    st.none() | st.booleans() | numbers | texts,
+    st.sampled_from(seeds.ODD) | numbers | texts,
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
