@@ -140,6 +140,11 @@ ANNOTATIONS: list[tuple[str, Any, str]] = [
         _coco(categories=[{"id": 1, "name": "dog"}, {"id": 2, "name": "hat"}]),
         "'dog'; known are",
     ),
+    (
+        "COCO that commands a terminal",
+        _coco(categories=[{"id": 1, "name": "\x1b[2J"}, {"id": 2, "name": "hat"}]),
+        "the categories '\\x1b[2J'; known are 'hat', 'mask': say what each is, as in --category \"NAME=hat\"",
+    ),
     ("COCO of no image", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
     (
         "COCO with an endless exponent",

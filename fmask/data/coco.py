@@ -96,9 +96,11 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
             raise UserError(f"{path}: entry {number} of `annotations` has a `category_id` not among `categories`.")
         labels[key] = categories.get(names[key], names[key].strip().lower())
     if unknown := {names[key] for key, label in labels.items() if label not in (*CLASS_NAMES, "")}:
+        first = min(unknown)
+        name = first if first.isprintable() and len(first) < 60 else "NAME"
         raise UserError(
             f"{path} has objects of the categories {_quoted(unknown)}; known are {_quoted(CLASS_NAMES)}: "
-            f'say what each is, as in --category "{min(unknown)}=hat", or leave it out by --category "{min(unknown)}=".'
+            f'say what each is, as in --category "{name}=hat", or leave it out by --category "{name}=".'
         )
     return labels
 
