@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from fmask import sweeping, tracking
 from fmask.config import register, validate
 from fmask.errors import UserError
+from fmask.tracking.provenance import without_secrets
 
 CONF = Path(__file__).parent / "conf"
 
@@ -31,4 +32,4 @@ if __name__ == "__main__":
         sweeping.check(CONF, "sweep", get_args_parser().parse_args().overrides)
         sweeping.main(job, CONF, "sweep")
     except UserError as error:
-        sys.exit(f"sweep.py: {error}")
+        sys.exit(without_secrets(f"sweep.py: {error}"))

@@ -7,8 +7,10 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask.config import check_overrides, register, resumed_run, validate
+from fmask.config import register, validate
 from fmask.errors import UserError
+from fmask.overrides import check_overrides, resumed_run
+from fmask.tracking.provenance import without_secrets
 
 CONF = Path(__file__).parent / "conf"
 
@@ -23,7 +25,7 @@ def run(config: DictConfig) -> None:
     try:
         train(validate(config), Path(HydraConfig.get().runtime.output_dir))
     except UserError as error:
-        sys.exit(f"train.py: {error}")  # here, for Hydra would show a traceback
+        sys.exit(without_secrets(f"train.py: {error}"))  # here, for Hydra would show a traceback
 
 
 def go_on(reference: str) -> None:
@@ -43,6 +45,6 @@ if __name__ == "__main__":
             check_overrides(CONF, "train", overrides)
             run()
     except UserError as error:
-        sys.exit(f"train.py: {error}")
+        sys.exit(without_secrets(f"train.py: {error}"))
     except KeyboardInterrupt:
         sys.exit(130)

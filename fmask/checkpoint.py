@@ -7,9 +7,9 @@ so that nothing of the data is in it.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import h5py
 import keras
@@ -66,8 +66,13 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         with h5py.File(path) as file:
-            return Checkpoint(**json.loads(file["checkpoint"].asstr()[()]))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            checkpoint = Checkpoint(**json.loads(file["checkpoint"].asstr()[()]))
+        for field in fields(Checkpoint):
+            value = getattr(checkpoint, field.name)
+            if not isinstance(value, get_origin(field.type) or field.type):  # type: ignore[arg-type]
+                raise TypeError(f"its {field.name} is a {type(value).__name__}")
+        return checkpoint
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no checkpoint of a training: {_reason(error)}.") from error
 
 
@@ -77,11 +82,14 @@ def restore(path: Path, network: keras.Model) -> None:
     Raises:
         UserError: the file is damaged, or the network is another one.
     """
-    with h5py.File(path) as file:
-        for key, variable in _variables(network):
-            if key not in file or file[key].shape != tuple(variable.shape):
-                raise UserError(f"{path} is damaged, or of another version of this program: it lacks {key}.")
-            variable.assign(file[key][()])
+    try:
+        with h5py.File(path) as file:
+            for key, variable in _variables(network):
+                if key not in file or file[key].shape != tuple(variable.shape):
+                    raise UserError(f"{path} is damaged, or of another version of this program: it lacks {key}.")
+                variable.assign(file[key][()])
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {_reason(error)}.") from error
 
 
 def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:

@@ -1,6 +1,5 @@
 """What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
 
-import difflib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from omegaconf import MISSING, OmegaConf
 
 from fmask.data.config import SPLITS, Jitter, photos_root
 from fmask.errors import UserError
-from fmask.model.config import CHOICES, LAYERS, ModelConfig
+from fmask.model.check import check_model, check_side, check_values
+from fmask.model.config import BLOCKS, LAYERS, ModelConfig
 from fmask.model.precision import fastest
 from fmask.pretrained import coco_file, find_weights
 
@@ -132,8 +132,6 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "batch": (1, 1024),
     "lr": (1e-9, 10),
     "seed": (0, 2**31 - 1),
-    "size": (64, 2048),
-    "fit": (64, 2048),
     "min_confidence": (0, 1),
     "score_every": (1, 1e5),
     "threads": (0, 1024),
@@ -150,35 +148,13 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "jitter.grey": (0, 1),
     "jitter.dye": (0, 1),
     "jitter.paste": (0, 1),
-    "loss.l2": (0, 1),
-    "widths.fpn": (8, 1024),
-    "widths.rpn": (8, 2048),
-    "widths.box": (8, 4096),
-    "widths.mask": (8, 1024),
-    "widths.mask_convs": (0, 8),
-    "anchors.offset": (0, 1),
-    "proposals.candidates": (1, 300000),
-    "proposals.train": (1, 20000),
-    "proposals.detect": (1, 20000),
-    "proposals.nms": (0, 1),
-    "regions.count": (4, 2000),
-    "regions.positive": (0.01, 0.99),
-    "regions.canonical": (1, 10000),
-    "regions.pool_box": (2, 28),
-    "regions.pool_mask": (2, 56),
-    "detection.floor": (0, 1),
-    "detection.nms": (0, 1),
-    "detection.count": (1, 1000),
 }
-_CHOICES = CHOICES | {
+_CHOICES = {
+    "backbone.name": tuple(BLOCKS),
     "layers": LAYERS,
     "optim.name": ("sgd", "adamw"),
     "optim.decay": ("constant", "cosine"),
 }
-
-
-_OPEN = ("data.counts.", "schedule.parts.")
-"""Below these, names are the user's choice."""
 
 
 def register() -> None:
@@ -192,66 +168,6 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, choose, replace=True)
 
 
-def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
-    """Composes the configuration once, to refuse a wrong key or value with one sentence before anything is loaded.
-
-    Raises:
-        UserError: naming the key, what was given and what is allowed.
-    """
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    groups = {
-        folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.glob("**/*.yaml"))
-        for folder in conf.iterdir()
-        if folder.is_dir()
-    }
-    keys = _keys(OmegaConf.structured(Config))
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise UserError(f"{' '.join(overrides)!r} cannot be read as overrides: {_first_line(error)}.") from error
-    for override in parsed:
-        key = override.key_or_group
-        if key.split("/")[0] == "hydra" or key.startswith("hydra.") or override.is_add() or override.is_delete():
-            continue
-        value = override.value()
-        if key in groups and isinstance(value, str) and value not in groups[key]:
-            raise UserError(f"{key}={value}: there is no such choice; {key} is one of {', '.join(groups[key])}.")
-        if key not in groups and key not in keys and not key.startswith(_OPEN):
-            near = difflib.get_close_matches(key, [*groups, *keys], n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"allowed are {', '.join([*groups, *keys])}."
-            raise UserError(f"{override.input_line}: there is no key {key!r}; {hint}")
-    if any(override.is_sweep_override() for override in parsed):
-        return
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-            validate(compose(name, overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error  # Hydra says which override, OmegaConf beneath it what is wrong
-        told = "" if cause is error else f" ({_first_line(error)})"
-        raise UserError(f"{_first_line(cause)}{told}.") from error
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def resumed_run(overrides: list[str]) -> str | None:
-    """What `resume=` among the overrides names; None where it is not there.
-
-    Raises:
-        UserError: there are others beside it.
-    """
-    named = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
-    if named and len(overrides) > 1:
-        others = " ".join(override for override in overrides if override != f"resume={named[0]}")
-        raise UserError(f"resume={named[0]} goes on with the run's own configuration; leave out {others}.")
-    return named[0] if named else None
-
-
 def validate(config: Any) -> Config:
     """The composed configuration as a `Config`.
 
@@ -263,35 +179,18 @@ def validate(config: Any) -> Config:
         raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should give one.")
     places = [("", config), *((f"schedule.parts.{name}.", part) for name, part in config.schedule.parts.items())]
     for prefix, place in places:
-        for key, (low, high) in _LIMITS.items():
-            value = OmegaConf.select(place, key)
-            if value is not None and not low <= value <= high:
-                raise UserError(f"{prefix}{key}={value}: allowed is {low:g} to {high:g}.")
-        for key, words in _CHOICES.items():
-            value = OmegaConf.select(place, key)
-            if value is not None and value not in words:
-                raise UserError(f"{prefix}{key}={value}: allowed is {' or '.join(words)}.")
+        check_values(place, _LIMITS, _CHOICES, prefix)
     for key in ("size", "fit"):
-        if config[key] % 32:
-            near = max(64, round(config[key] / 32) * 32)
-            raise UserError(f"{key}={config[key]}: the side must be a multiple of 32, such as {near}.")
+        check_side(key, config[key])
+    check_model(config)
     if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
         raise UserError(
             f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
         )
-    if len(config.anchors.scales) != 5 or min(config.anchors.scales) <= 0:
-        raise UserError(
-            f"anchors.scales={list(config.anchors.scales)}: five positive sides in pixels are needed, for P2 to P6."
-        )
-    if not config.anchors.ratios or min(config.anchors.ratios) <= 0:
-        raise UserError(
-            f"anchors.ratios={list(config.anchors.ratios)}: at least one positive width over height is needed."
-        )
-    regions = config.regions
-    if int(regions.positive * regions.count) < 1:
-        raise UserError(f"regions.positive={regions.positive}: this share of regions.count={regions.count} is not one.")
-    if config.proposals.train < regions.count:
-        raise UserError(f"proposals.train={config.proposals.train}: needed are at least regions.count={regions.count}.")
+    if config.data.root is not None and not Path(config.data.root).is_dir():
+        raise UserError(f"data.root={config.data.root} is no folder; needed is one with {', '.join(SPLITS)}.")
+    if not config.study.strip():
+        raise UserError("study= is empty; needed is the name of an MLflow experiment.")
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     find_weights(result.weights, result.backbone.name)
@@ -301,17 +200,3 @@ def validate(config: Any) -> Config:
 
             augment.build(part.aug.augmenters)
     return result
-
-
-def _keys(node: Any, prefix: str = "") -> list[str]:
-    """Dotted names of all settings."""
-    keys = []
-    for key in node:
-        keys.append(f"{prefix}{key}")
-        if OmegaConf.is_dict(node._get_node(key)) and not OmegaConf.is_missing(node, key):
-            keys += _keys(node[key], f"{prefix}{key}.")
-    return keys
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")

@@ -10,3 +10,8 @@ class UserError(Exception):
 
 class Pruned(Exception):  # noqa: N818 - no error
     """A run is stopped early, on purpose: what it shows so far is not worth the time to its end."""
+
+
+def printable(name: str) -> str:
+    """A name out of somebody's file, with escapes in place of what would not print, or would command a terminal."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)

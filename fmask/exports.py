@@ -178,6 +178,8 @@ def _read(file: Path) -> dict[str, Any]:
         document = json.loads(file.read_text(encoding="utf-8-sig"))
         for key, name in (("images", "file_name"), ("categories", "name")):
             _ = [(each["id"], each[name]) for each in document[key]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file} is no COCO file with images and categories: {error}.") from error
     return document

@@ -40,6 +40,9 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     Raises:
         UserError: there is no such file, or it is no weight file.
     """
+    allowed = "allowed is none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
+    if choice in ("", RUN):
+        raise UserError(f"weights={choice} names nothing; {allowed}.")
     if choice == "none" or choice.startswith(RUN):
         return None
     if choice == "coco":
@@ -52,7 +55,6 @@ def find_weights(choice: str, backbone: str) -> Path | None:
             raise UserError(f"weights=imagenet: there are none for {backbone}, only for {known}.")
         return _installed(imagenet_file(backbone), choice)
     path = Path(choice)
-    allowed = "allowed is none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
     if not path.exists():
         raise UserError(f"weights={choice}: there is no such file; {allowed}.")
     if path.is_dir():

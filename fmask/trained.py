@@ -29,7 +29,7 @@ def find_network(reference: str) -> Path:
     if path.is_file():
         return path
     if path.is_dir() or path.suffix or (path.name != reference and not reference.startswith("runs:/")):
-        raise UserError(f"{reference}: there is no such weight file; a model is {KINDS}.")
+        raise UserError(f"{reference or repr(reference)}: there is no such weight file; a model is {KINDS}.")
     return tracking.download_weights(reference)
 
 

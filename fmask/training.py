@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from fmask import checkpoint, tracking
@@ -115,7 +116,11 @@ def resume(reference: str, console: Console | None = None) -> Result:
     if not file.exists():
         raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
     standing = checkpoint.read(file)
-    config = validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+    try:
+        config = validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{file} is of another version of this program: {reason}.") from error
     return train(config, folder, console, standing)
 
 

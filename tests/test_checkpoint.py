@@ -17,13 +17,14 @@ from rich.console import Console
 from fmask import checkpoint, tracking
 from fmask.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
 from fmask.checkpoint import Checkpoint
-from fmask.config import Config, register, resumed_run, validate
+from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
 from fmask.errors import UserError
 from fmask.fitting import fit, stretches
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.overrides import resumed_run
 from fmask.stopping import stop_on_signal
 from fmask.training import model_config, resume
 

@@ -4,7 +4,8 @@ import sys
 
 from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
-from fmask.errors import UserError
+from fmask.errors import UserError, printable
+from fmask.tracking.provenance import without_secrets
 
 __all__ = [
     "app",
@@ -24,9 +25,14 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command; a `UserError` becomes one line and exit status 2."""
+    """Run the command; a `UserError` becomes one line and exit status 2, as does a file that the system refuses."""
     try:
         app()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"fmask: {without_secrets(printable(str(error.filename)))}: {error.strerror}.", file=sys.stderr)
+        sys.exit(2)
     except UserError as error:
-        print(f"fmask: {error}", file=sys.stderr)
+        print(f"fmask: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(2)

@@ -65,7 +65,7 @@ def detect(
         else:
             export.add(photo, result.at_least(min_confidence))
     if len(broken) == len(photos):
-        raise UserError(f"None of {len(photos)} photos can be read. {broken[0]}")
+        raise UserError(f"None of {len(photos)} photos can be read: {broken[0]}")
     if output:
         write_text(export.text(), output)
         print(f"{output}: what was found in {len(photos) - len(broken)} photos", file=sys.stderr)

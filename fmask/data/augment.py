@@ -28,7 +28,10 @@ def build(spec: Sequence[Any]) -> Any:
         return None
     iaa = _imgaug().augmenters
     augmenter = iaa.Sequential([_one(iaa, item) for item in spec])
-    shape = augmenter.augment_image(np.zeros((64, 64, 3), np.uint8)).shape
+    try:
+        shape = augmenter.augment_image(np.zeros((64, 64, 3), np.uint8)).shape
+    except Exception as error:  # some arguments are looked at no earlier
+        raise UserError(f"aug: {list(spec)} cannot change a photo: {error}.") from error
     if shape != (64, 64, 3):
         raise UserError(
             f"aug: {list(spec)} makes {shape[1]} x {shape[0]} pixels of 64 x 64; a photo must keep its size."
@@ -70,7 +73,7 @@ def _one(iaa: Any, item: Any) -> Any:
     except UserError:
         raise
     except Exception as error:  # whatever imgaug raises for arguments it does not know or take
-        raise UserError(f"aug: {name} does not take {arguments!r}: {error}.") from error
+        raise UserError(f"aug: {name} does not take {arguments!r}: {str(error).rstrip('.')}.") from error
 
 
 def _argument(iaa: Any, value: Any) -> Any:

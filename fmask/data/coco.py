@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Context, Decimal
 from functools import partial
 from pathlib import Path
+from reprlib import repr as shortly
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import shapely
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.annotations import PhotoEntry, RegionEntry, Unusable
+from fmask.data.outlines import check_outline
 from fmask.data.tracing import join, trace
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
@@ -51,14 +53,17 @@ def entries(text: str, path: Path, categories: Mapping[str, str]) -> list[PhotoE
     Raises:
         UserError: objects are of a category without a name of ours, or the document is not built as COCO's are.
     """
-    document = json.loads(text, parse_float=Decimal)
+    try:
+        document = json.loads(text, parse_float=Decimal)
+    except ArithmeticError as error:
+        raise UserError(f"{path} has a number with an exponent that none can have.") from error
     labels = _labels(document, path, categories)
     objects: dict[Any, list[dict[str, Any]]] = {}
     for number, image in enumerate(document["images"]):
         if not isinstance(image, dict) or not _is_id(image.get("id")) or not isinstance(image.get("file_name"), str):
             raise UserError(f"{path}: entry {number} of `images` has no `id` or no `file_name`.")
         if image["id"] in objects:
-            raise UserError(f"{path}: two of `images` have the id {image['id']}.")
+            raise UserError(f"{path}: two of `images` have the id {shortly(image['id'])}.")
         objects[image["id"]] = []
     for number, annotation in enumerate(document["annotations"]):
         if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in objects:
@@ -91,9 +96,11 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
             raise UserError(f"{path}: entry {number} of `annotations` has a `category_id` not among `categories`.")
         labels[key] = categories.get(names[key], names[key].strip().lower())
     if unknown := {names[key] for key, label in labels.items() if label not in (*CLASS_NAMES, "")}:
+        first = min(unknown)
+        name = first if first.isprintable() and len(first) < 60 else "NAME"
         raise UserError(
-            f"{path} has objects of the categories {_quoted(unknown)}; known are {_quoted(CLASS_NAMES)}. "
-            f'Say what each is, as in --category "{min(unknown)}=hat", or leave it out by --category "{min(unknown)}=".'
+            f"{path} has objects of the categories {_quoted(unknown)}; known are {_quoted(CLASS_NAMES)}: "
+            f'say what each is, as in --category "{name}=hat", or leave it out by --category "{name}=".'
         )
     return labels
 
@@ -133,10 +140,10 @@ def _points(part: Any) -> np.ndarray:
     if not isinstance(part, list) or len(part) % 2:
         raise ValueError("a polygon of its `segmentation` is no list of as many x as y")
     for value in part:
-        if type(value) not in (int, Decimal) or not abs(value) < 10**7:
-            raise ValueError(f"{value!r} stands where a number of pixels belongs")
+        if type(value) not in (int, Decimal) or not -(10**7) < value < 10**7:  # abs() would round first
+            raise ValueError(f"{shortly(value)} stands where a number of pixels belongs")
     numbers = [float(EXACTLY.subtract(Decimal(value), HALF)) for value in part]
-    return np.array(numbers, dtype=np.float64).reshape(-1, 2)
+    return check_outline(np.array(numbers, dtype=np.float64).reshape(-1, 2))
 
 
 def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
@@ -153,7 +160,7 @@ def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray
     """A mask, bool (height, width), from run lengths, compressed or not."""
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if size != [height, width]:
-        raise ValueError(f"its mask's size is {size}, the photo's [{height}, {width}]")
+        raise ValueError(f"its mask's size is {shortly(size)}, the photo's [{height}, {width}]")
     if isinstance(counts, list) and not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("its run lengths are no whole numbers")
     try:
@@ -173,4 +180,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _quoted(names: Any) -> str:
-    return ", ".join(repr(name) for name in sorted(names))
+    first = [shortly(name) for name in sorted(names)]
+    return ", ".join(first[:10]) + (f" and {len(first) - 10} more" if len(first) > 10 else "")

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from reprlib import repr as shortly
 from typing import Any
 
 import numpy as np
 import shapely
-import skimage.draw
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse")
+MOST_POINTS = 10_000
+MOST_CROSSINGS = 300
+"""Of one outline. No object has more; scribbles that cross themselves at every turn keep geometry busy for hours."""
 
 
 def outline(shape: dict[str, Any]) -> np.ndarray:
@@ -17,13 +20,13 @@ def outline(shape: dict[str, Any]) -> np.ndarray:
     A polyline is closed; a circle or an ellipse becomes 64 points, within 0.2 % of its radius.
 
     Raises:
-        ValueError: coordinates are missing, no finite numbers, or beyond ten million pixels.
+        ValueError: coordinates are missing, no finite numbers, or beyond ten million pixels; or see `check_outline`.
     """
     if shape["name"] in ("polygon", "polyline"):
         x, y = shape.get("all_points_x"), shape.get("all_points_y")
         if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
             raise ValueError("all_points_x and all_points_y are not two lists of one length")
-        return np.stack([_numbers(x), _numbers(y)], axis=1)
+        return check_outline(np.stack([_numbers(x), _numbers(y)], axis=1))
     if shape["name"] == "rect":
         x, y, width, height = _numbers([shape.get(key) for key in ("x", "y", "width", "height")])
         return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
@@ -42,6 +45,25 @@ def clip(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(clipped, dtype=np.float64)[:-1]  # it repeats the first point
 
 
+def check_outline(polygon: np.ndarray) -> np.ndarray:
+    """The polygon (n, 2), if it is one that can be worked with.
+
+    Raises:
+        ValueError: it has more than `MOST_POINTS`, or its sides cross more than `MOST_CROSSINGS` times.
+    """
+    count = len(polygon)
+    if count > MOST_POINTS:
+        raise ValueError(f"{count} points, where {MOST_POINTS} are the most")
+    if count > 3 and not shapely.Polygon(polygon).is_valid:
+        sides = shapely.linestrings(np.stack([polygon, np.roll(polygon, -1, axis=0)], axis=1))
+        tree, meetings = shapely.STRtree(sides), 0
+        for first in range(0, count, 100):  # a few at a time: all pairs of all sides may be millions
+            meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
+            if meetings > 3 * count + 2 * MOST_CROSSINGS:  # each side meets itself and its neighbours anyway
+                raise ValueError(f"its sides cross each other more than {MOST_CROSSINGS} times")
+    return polygon
+
+
 def area(polygon: np.ndarray) -> float:
     """What a polygon encloses, in square pixels; one that crosses itself counts by the even-odd rule."""
     return float(shapely.make_valid(shapely.Polygon(polygon)).area)
@@ -51,18 +73,25 @@ def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
     """Whether the polygon covers a pixel's centre."""
     if len(polygon) < 3:
         return False
-    inside = area(polygon)
-    if inside > shapely.Polygon(polygon).length / 2:  # any such convex shape does, and drawing it takes 20 ms
+    if area(polygon) > shapely.Polygon(polygon).length / 2:  # any such convex shape does, and rows take time
         return True
-    rows, _ = skimage.draw.polygon(polygon[:, 1], polygon[:, 0], (height, width))
-    return inside > 0 and len(rows) > 0
+    (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
+    for row in range(max(0, math.ceil(y1.min())), min(height - 1, math.floor(y1.max())) + 1):
+        for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
+            crossing = above(y1, row) != above(y2, row)
+            run = (row - y1[crossing]) / (y2[crossing] - y1[crossing])
+            ends = np.sort(x1[crossing] + run * (x2[crossing] - x1[crossing])).reshape(-1, 2)
+            starts, stops = np.ceil(np.maximum(ends[:, 0], 0)), np.floor(np.minimum(ends[:, 1], width - 1))
+            if np.any((starts <= stops) & (ends[:, 0] < ends[:, 1])):
+                return True
+    return False
 
 
 def _numbers(values: list[Any]) -> np.ndarray:
     """Float64, once every value is a plain finite number of a sane size."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e7:
-            raise ValueError(f"{value!r} stands where a number of pixels belongs")
+            raise ValueError(f"{shortly(value)} stands where a number of pixels belongs")
     return np.array(values, dtype=np.float64)
 
 

@@ -78,14 +78,17 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     gets its name once its digest is right.
 
     Raises:
-        UserError: a file cannot be fetched or is not the published one; the manifest names a path outside
-            `destination`; or an annotation file there has been edited since, which installing would undo.
+        UserError: a file cannot be fetched or is not the published one; `base_url` is no web address; the manifest
+            names a path outside `destination`; or an annotation file there has been edited since, which
+            installing would undo.
     """
     destination = Path(destination)
+    if not base_url.startswith(("http://", "https://")):
+        raise UserError(f"--base-url is {base_url!r}; photos are fetched from http:// or https:// alone.")
     with manifest.open(encoding="utf-8", newline="") as lines:
         published = [_Published(row["path"], int(row["bytes"]), row["sha256"]) for row in csv.DictReader(lines)]
     for file in published:
-        if not stays_inside(destination, file.path):
+        if not stays_inside(file.path):
             raise UserError(f"{manifest} lists {file.path!r}, which leads out of {destination}; nothing was fetched.")
     missing = [file for file in published if not file.is_at(destination)]
     ours = destination / "test" / ANNOTATIONS

@@ -10,25 +10,30 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PureWindowsPath
+from reprlib import repr as shortly
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from fmask.data import coco, images
 from fmask.data.annotations import Fault, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.detections import CLASS_NAMES
-from fmask.errors import UserError
+from fmask.errors import UserError, printable
 
 ANNOTATIONS = "via_region_data.json"
+MAX_BYTES = 512 * 2**20
+"""Larger annotation files are refused, for in memory they grow tenfold; the largest of COCO's own has 448 MiB."""
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
 def read_split(folder: Path) -> Split:
     """Read a folder's photos and their regions, from photo headers alone.
 
-    The annotations are those of `find_export`. Faults in single photos and regions are collected in the result.
+    The annotations are those of `find_export`. Faults in single photos and regions are collected in the result. Files
+    may come from anybody: their names for photos count from the folder and cannot climb out of it. What is in the
+    folder may be a link, though, for many keep their photos in one place and data sets as links to them; links are
+    made by who has the folder, not by the annotations, and nothing but pictures is read through them.
 
     Raises:
         UserError: there is no such folder, not one annotation file, or it is neither VIA's nor COCO's.
@@ -51,17 +56,20 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
     photos: list[Photo] = []
     listed: set[str] = set()
     for entry in _read_entries(file, categories or {}):
-        if entry.name in listed:
-            faults.append(Fault("listed twice", entry.name, None, "a second entry for the same file"))
+        name = Path(entry.name).as_posix()  # which ./a.jpg and a.jpg share
+        if name in listed:
+            faults.append(Fault("listed twice", printable(name), None, "a second entry for the same file"))
             continue
-        listed.add(entry.name)
+        listed.add(name)
         try:
             photos.append(_read_photo(folder, entry, faults))
         except Unusable as unusable:
-            faults.append(Fault(unusable.kind, entry.name, None, unusable.detail))
+            faults.append(Fault(unusable.kind, printable(name), None, unusable.detail))
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.name not in listed:
-            faults.append(Fault("unlisted photo", path.name, None, "in the folder, but not in the annotations"))
+            faults.append(
+                Fault("unlisted photo", printable(path.name), None, "in the folder, but not in the annotations")
+            )
     return Split(folder.resolve().name, folder, tuple(photos), tuple(faults))
 
 
@@ -112,7 +120,9 @@ def name_in(folder: Path, photo: Path) -> str:
     Raises:
         UserError: the photo lies elsewhere.
     """
-    path, folder = photo.parent.resolve() / photo.name, folder.resolve()  # a photo that is a link keeps its own name
+    if photo.is_relative_to(folder) and ".." not in photo.parts:  # links in the folder keep their own names
+        return photo.relative_to(folder).as_posix()
+    path, folder = photo.parent.resolve() / photo.name, folder.resolve()
     if not path.is_relative_to(folder):
         raise UserError(f"{photo} lies outside {folder}; annotations call their photos by paths below their folder.")
     return path.relative_to(folder).as_posix()
@@ -139,6 +149,8 @@ def find_export(folder: Path) -> Path:
 def _read_entries(path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
     """The file's photos, in order."""
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise UserError(f"{path} has {size} bytes; annotation files have {MAX_BYTES} at most.")
         text = path.read_text(encoding="utf-8-sig")
         document = json.loads(text)
     except OSError as error:
@@ -160,16 +172,16 @@ def _via_entries(export: Any, path: Path) -> list[PhotoEntry]:
     photos = []
     for key, entry in export.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("filename"), str):
-            raise UserError(f"{path} is not a VIA export or project: its entry {key!r} has no `filename`.")
+            raise UserError(f"{path} is not a VIA export or project: its entry {shortly(key)} has no `filename`.")
         regions = entry.get("regions", [])
         if isinstance(regions, dict):  # VIA 1.x
             regions = list(regions.values())
         if not isinstance(regions, list):
-            raise UserError(f"{path}: `regions` of {key!r} is a {type(regions).__name__}; expected a list.")
+            raise UserError(f"{path}: `regions` of {shortly(key)} is a {type(regions).__name__}; expected a list.")
         for index, region in enumerate(regions):
             for part in ("shape_attributes", "region_attributes"):
                 if not isinstance(region, dict) or not isinstance(region.get(part), dict):
-                    raise UserError(f"{path}: region {index} of {key!r} has no object `{part}`.")
+                    raise UserError(f"{path}: region {index} of {shortly(key)} has no object `{part}`.")
         photos.append(PhotoEntry(entry["filename"], [_via_region(region) for region in regions]))
     return photos
 
@@ -182,7 +194,7 @@ def _via_region(entry: dict[str, Any]) -> RegionEntry:
 
 def _via_outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:
     if shape.get("name") not in SHAPES:
-        raise Unusable("unknown shape", f"{shape.get('name')!r}; known are {', '.join(SHAPES)}")
+        raise Unusable("unknown shape", f"{shortly(shape.get('name'))}; known are {', '.join(SHAPES)}")
     try:
         return outline(shape)
     except ValueError as error:
@@ -190,27 +202,25 @@ def _via_outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:
 
 
 def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
-    name = entry.name
-    if not stays_inside(folder, name):
+    name, path = printable(entry.name), folder / entry.name
+    if not stays_inside(entry.name):
         raise Unusable("unsafe file name", "leads out of the folder")
-    path = folder / name
-    if not path.is_file():
-        raise Unusable("missing photo", "listed, but not in the folder")
     try:
-        with Image.open(path) as image:
-            images.check_readable(image, images.MAX_PIXELS)
-            (width, height), mode = image.size, image.mode
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise Unusable("unreadable photo", str(error).replace(str(path), name)) from error
-    if orientation in range(5, 9):  # turned by a quarter, so its sides swap
-        width, height = height, width
+        if not path.is_file():
+            raise Unusable("missing photo", "listed, but not in the folder")
+    except (OSError, ValueError) as error:  # names that no file can have
+        raise Unusable("missing photo", "its name is none that a file can have") from error
+    try:
+        head = images.read_head(path)
+    except ValueError as error:
+        raise Unusable("unreadable photo", str(error)) from error
+    width, height = head.width, head.height
     if entry.size not in (None, (width, height)):
         raise Unusable("other size", f"annotated as {entry.size[0]} x {entry.size[1]}, but it is {width} x {height}")
-    if mode != "RGB":
-        faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {mode}"))
-    if orientation in range(2, 9):
-        faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {orientation}"))
+    if head.mode != "RGB":
+        faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {head.mode}"))
+    if head.orientation > 1:
+        faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {head.orientation}"))
     regions = []
     for index in range(len(entry.regions)):
         try:
@@ -223,12 +233,10 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
     return Photo(path, width, height, tuple(regions))
 
 
-def stays_inside(folder: Path, name: str) -> bool:
-    """Whether `name` is a relative path that, links followed, ends in `folder`. Windows' separators count as well."""
+def stays_inside(name: str) -> bool:
+    """Whether `name` is a relative path that does not climb. Windows' separators and drives count as well."""
     parts = PureWindowsPath(name)
-    if parts.anchor or ".." in parts.parts or "\0" in name:
-        return False
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+    return not (parts.anchor or ".." in parts.parts or "\0" in name)
 
 
 def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults: list[Fault]) -> Region:
@@ -239,7 +247,7 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     overshoot = max(-polygon.min(), *(polygon.max(axis=0) - (width - 1, height - 1)))
     if overshoot > photo.edge:
         detail = f"{overshoot:.3g} px beyond the last of {width} x {height}"
-        faults.append(Fault("outside the photo", photo.name, index, detail))
+        faults.append(Fault("outside the photo", printable(photo.name), index, detail))
     if overshoot > 0:
         polygon = clip(polygon, width, height)
     if not covers_pixel(polygon, width, height):
@@ -247,8 +255,8 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     label = _read_label(entry.label)
     if label is None:
         blank = entry.label is None or str(entry.label).strip() == ""
-        detail = "`fmask` is empty" if blank else f"{entry.label!r}; known are {', '.join(CLASS_NAMES)}"
-        faults.append(Fault("blank label" if blank else "unknown label", photo.name, index, detail))
+        detail = "`fmask` is empty" if blank else f"{shortly(entry.label)}; known are {', '.join(CLASS_NAMES)}"
+        faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
     return Region(label, polygon, entry.ignore or label is None, index)
 
 

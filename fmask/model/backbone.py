@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from keras import KerasTensor, layers
 
+from fmask.model.config import BLOCKS
 from fmask.model.norm import Norm
-
-BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 
 
 def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:

@@ -118,6 +118,9 @@ CLASSES = 3
 LAYERS = ("all", "3+", "4+", "5+", "heads")
 """Which layers train: all, those from a stage of the backbone on, or only what comes after the backbone."""
 
+BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+"""The backbones, and how many blocks their stages have."""
+
 CHOICES = {
     "precision": tuple(POLICIES),
     "norm": ("frozen", "batch", "group"),

@@ -8,7 +8,8 @@ import h5py
 from omegaconf import OmegaConf
 
 from fmask.errors import UserError
-from fmask.model.config import ModelConfig
+from fmask.model.check import check_model, check_side
+from fmask.model.config import BLOCKS, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,22 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """The recipe that `to_json` wrote; what it lacks of the model's settings has its default."""
+        """The recipe that `to_json` wrote; what it lacks of the model's settings has its default.
+
+        Raises:
+            UserError: a value is out of its range.
+            KeyError, TypeError, ValueError: it is no such text.
+        """
         fields = json.loads(text)
-        model = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), fields["model"]))
+        config = OmegaConf.merge(OmegaConf.structured(ModelConfig), fields["model"])
+        check_model(config)
+        backbone, size, smooth = fields["backbone"], fields["size"], fields["smooth"]
+        if backbone not in BLOCKS or type(size) is not int or type(smooth) is not bool:
+            raise ValueError(f"its recipe is backbone {backbone!r}, size {size!r} and smooth {smooth!r}")
+        check_side("size", size)
+        model = OmegaConf.to_object(config)
         assert isinstance(model, ModelConfig)
-        return cls(fields["backbone"], model, fields["size"], fields["smooth"])
+        return cls(backbone, model, size, smooth)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -42,7 +54,24 @@ def read_recipe(path: Path) -> Recipe:
         UserError: the file is not there or not one of those.
     """
     try:
+        return Recipe.from_json(_text(path))
+    except UserError as error:
+        raise UserError(f"{path} holds no network that can be built: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error.args[-1] if error.args else error).split()).strip("\"'.")
+        raise UserError(f"{path} is no detector saved by fmask: {reason}.") from error
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    if not h5py.is_hdf5(path):
+        raise ValueError("it is no HDF5 file (.h5)")
+    try:
         with h5py.File(path) as file:
-            return Recipe.from_json(file.attrs["fmask"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no detector saved by fmask: {str(error).splitlines()[0]}.") from error
+            text = file.attrs.get("fmask")
+    except (OSError, RuntimeError) as error:
+        raise ValueError("it is damaged or cut short") from error
+    if not isinstance(text, str):
+        raise TypeError("it lacks the text `fmask`, which says how the network is built")
+    return text

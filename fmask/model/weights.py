@@ -67,7 +67,7 @@ def load(network: MaskRCNN, path: Path) -> Loaded:
             for name, variables in chosen.items():
                 for variable in variables:
                     variable.assign(stored[name][variable.name][()])
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged or cut short: {_reason(error)}.") from error
     return Loaded(
         path,
@@ -110,10 +110,12 @@ def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
     for group_name, group in root.items():
         if group_name in NO_LAYERS:
             continue
-        for name in group.attrs.get("weight_names", ()):
+        for name in np.atleast_1d(group.attrs.get("weight_names", ())):
             name = name.decode() if isinstance(name, bytes) else name
             *owners, variable = name.split("/")
             layer = owners[-1] if group_name == RPN_GROUP and owners else group_name
+            if not isinstance(group[name], h5py.Dataset):
+                raise KeyError(f"{group_name}/{name} is no array")
             layers.setdefault(layer, {})[variable.split(":")[0]] = group[name]
     return layers
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""
 NOT_SETTINGS = {"study", "threads", "data.root"}
 """Params that change nothing that is learned: where a run was filed, how many processors it had, where photos lay."""
+STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
 UNSET = ("", "null")
 
 
@@ -106,7 +108,9 @@ def read_runs(file: Path) -> Study:
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             lines = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} cannot be read as a study's runs: {error}.") from error
     needed = ["study", "run", "name", "started", "status", "photo", "region", *_columns("spurious", "outcome")]
     if missing := [column for column in needed if not lines or column not in lines[0]]:
@@ -170,6 +174,8 @@ def _from_lines(lines: tuple[dict[str, str], ...]) -> StudyRun:
     first = lines[0]
     if any(None in line or None in line.values() for line in lines):
         raise ValueError(f"run {first['run']} has a line with more or fewer fields than the header")
+    if first["status"] not in STATUSES:
+        raise ValueError(f"run {first['run']} has the status {first['status']!r}; known are {', '.join(STATUSES)}")
     scores = {}
     for confidence in CONFIDENCES:
         told = [line for line in lines if line[f"outcome_at_{confidence:g}"]]
@@ -178,10 +184,12 @@ def _from_lines(lines: tuple[dict[str, str], ...]) -> StudyRun:
             raise ValueError(f"run {first['run']} has two lines for the same object")
         if told:
             scores[confidence] = Scored(outcomes, int(first[f"spurious_at_{confidence:g}"]))
+            if scores[confidence].spurious < 0:
+                raise ValueError(f"run {first['run']} has spurious_at_{confidence:g} below 0")
     return StudyRun(
         id=first["run"],
         name=first["name"],
-        started=datetime.fromisoformat(first["started"]),
+        started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # MLflow's have none either
         status=first["status"],
         params=_beginning(first, "param."),
         data=_beginning(first, "data."),
@@ -196,6 +204,8 @@ def _beginning(line: dict[str, str], prefix: str) -> dict[str, str]:
 
 
 def _number(text: str | None) -> float | None:
+    if text and not isfinite(float(text)):
+        raise ValueError(f"{text!r} stands where a number belongs")
     return float(text) if text else None
 
 

@@ -6,16 +6,21 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from fmask.config import check_overrides
 from fmask.errors import UserError
+from fmask.overrides import check_overrides, explain
 from fmask.sweeping import space
 from fmask.sweeping.config import register
 from fmask.sweeping.grid import combinations
+from fmask.tracking.provenance import without_secrets
 
 _PLUGINS = {
     "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),
     "ray_cluster": ("hydra_ray_launcher", "hydra-ray-launcher==1.2.2"),
 }
+
+
+_FROM_ONE = ("hydra.launcher.jobs", "hydra.sweeper.trials", "hydra.sweeper.batch")
+"""Settings that are numbers from 1 up."""
 
 
 def check(conf: Path, name: str, overrides: list[str]) -> None:
@@ -51,8 +56,10 @@ def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
         try:
             config = compose(name, of_hydra, return_hydra_config=True)
         except HydraException as error:
-            cause = error.__cause__ or error
-            raise UserError(f"{str(cause).splitlines()[0].rstrip('.')} ({str(error).splitlines()[0]}).") from error
+            raise UserError(without_secrets(explain(error, parsed))) from error
+        for key in _FROM_ONE:
+            if (number := OmegaConf.select(config, key)) is not None and number < 1:
+                raise UserError(f"{key}={number}: needed is at least 1.")
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
         if "space" in settings:
             return space.probes(*space.split(own, settings["space"], loader))

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
+from fmask.tracking.provenance import without_secrets
+
+MOST_JOBS = 10_000
+"""In one grid: all are looked at before the first one starts."""
 
 
 class GridSweeper(ParentSweeper):
@@ -35,7 +40,8 @@ class GridSweeper(ParentSweeper):
         name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
         tags = {"sweep": "grid"}
         with tracking.start({}, self.experiment, f"sweep {name}", tags, output_dir=self.folder) as parent:
-            parent.log_text("\n".join(override.input_line or "" for override in overrides) + "\n", "overrides.txt")
+            listed = "\n".join(override.input_line or "" for override in overrides) + "\n"
+            parent.log_text(without_secrets(listed), "overrides.txt")
             marked = [[*jobs[index], env_override(tracking.JOB_VARIABLE, digests[index])] for index in waiting]
             results = self.launch(marked, parent, first=0) if marked else []
             launched = dict(zip(waiting, enumerate(results), strict=True))
@@ -67,13 +73,15 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
     """The overrides of each job of a grid.
 
     Raises:
-        UserError: an override stands for no value, or for an interval.
+        UserError: an override stands for no value or for an interval, or there are more than `MOST_JOBS`.
     """
-    axes = []
+    axes: list[list[str]] = []
     for override in overrides:
         if override.is_interval_sweep():
             raise UserError(f"{override.input_line}: a grid takes no intervals; hydra/sweeper=optuna does.")
         axes.append([f"{override.get_key_element()}={value}" for value in values_of(override)])
+    if (count := math.prod(map(len, axes))) > MOST_JOBS:
+        raise UserError(f"The grid has {count} jobs; at most {MOST_JOBS} are taken.")
     return [list(job) for job in itertools.product(*axes)]
 
 

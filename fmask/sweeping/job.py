@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fmask.errors import Pruned, UserError
+from fmask.tracking.provenance import without_secrets
 
 Task = Callable[[DictConfig], Mapping[str, float]]
 """Does the work that a configuration describes and returns its metrics. Must be importable, for it goes to processes
@@ -48,4 +49,4 @@ def failed(error: Any) -> JobResult:
     """The result of a job that raised `error`."""
     said = next(iter(str(error).strip().splitlines()), "")
     kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: " if said else type(error).__name__
-    return JobResult("failed", error=f"{kind}{said}")
+    return JobResult("failed", error=without_secrets(f"{kind}{said}"))

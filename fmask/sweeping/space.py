@@ -10,6 +10,7 @@ is written with both:
     optim.weight_decay: {values: "tag(log,interval(1e-4,1e-1))", when: optim.name=adamw}
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
 from fmask.errors import UserError
+
+MOST_VALUES = 10_000
+"""That one override may stand for."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,15 @@ def values_of(override: Override) -> list[str]:
     """The values that an override gives, as text: one, or those of a list, range or pattern.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or there are more than `MOST_VALUES`.
     """
     if not override.is_sweep_override():
         return [override.get_value_element_as_str()]
-    values = list(override.sweep_string_iterator())
+    values = list(itertools.islice(override.sweep_string_iterator(), MOST_VALUES + 1))
     if not values:
         raise UserError(f"{override.input_line}: this stands for no value at all.")
+    if len(values) > MOST_VALUES:
+        raise UserError(f"{override.input_line}: this stands for more than {MOST_VALUES} values.")
     return values
 
 

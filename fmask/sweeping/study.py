@@ -34,8 +34,10 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
         return JournalStorage(JournalFileBackend(str(folder / storage)))
     except Exception as error:
         raise UserError(
-            f"hydra.sweeper.storage={without_secrets(storage)} cannot be used "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}): needed is a path or a database URL."
+            without_secrets(
+                f"hydra.sweeper.storage={storage} cannot be used "
+                f"({type(error).__name__}: {str(error).splitlines()[0]}): needed is a path or a database URL."
+            )
         ) from error
 
 

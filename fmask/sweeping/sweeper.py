@@ -20,6 +20,7 @@ from fmask import tracking
 from fmask.errors import UserError
 from fmask.sweeping.job import Job, JobResult, Task, failed
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
+from fmask.tracking.provenance import without_secrets
 
 
 class ParentSweeper(Sweeper):
@@ -41,7 +42,7 @@ class ParentSweeper(Sweeper):
             parser = OverridesParser.create(config_loader=self.context.config_loader)
             self.run(parser.parse_overrides(arguments))
         except UserError as error:
-            sys.exit(f"{Path(sys.argv[0]).name}: {error}")  # here, for Hydra would show a traceback
+            sys.exit(without_secrets(f"{Path(sys.argv[0]).name}: {error}"))  # here, for Hydra would show a traceback
         except KeyboardInterrupt:
             sys.exit(f"{Path(sys.argv[0]).name}: interrupted")
 

@@ -17,6 +17,7 @@ PROCESSOR_FEATURES = (
     "asimd", "sve", "bf16",
 )  # fmt: skip
 """Those that libraries choose their ways of computing by, in Linux' words, x86's first."""
+_SECRETS = "passw(?:or)?d|pwd|secret|token|api_?key|access_?key|credential"
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
@@ -82,9 +83,15 @@ def shortened(text: str, length: int = 500) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Blank out passwords in URLs, and values whose `key=` or `key:` says password, secret, token or api_key."""
-    text = re.sub(r"(://[^:/@\s]*):[^@/\s]+@", r"\1:***@", text)
-    return re.sub(r"(?i)(\b[\w.-]*(?:password|secret|token|api_?key)[\w.-]*(?:=|: ?))[^\s,}]+", r"\1***", text)
+    """Blank out passwords in URLs, and values whose `key=` or `key:` says password, secret, token or the like.
+
+    A password ends at the last @ before a slash; where there is none, for not all escape their slashes, at the first @,
+    unless it begins as a port does.
+    """
+    text = re.sub(r"(://[^:/@\s]*):(?:[^/\s]+|(?!\d+/)[^@\s]+)@", r"\1:***@", text)
+    return re.sub(
+        rf"(?i)(\b[\w.-]*(?:{_SECRETS})[\w.-]*[\"']?(?:=|: ?))(?:'[^']*'|\"[^\"]*\"|[^\s,}}&]+)", r"\1***", text
+    )
 
 
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

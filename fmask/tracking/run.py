@@ -111,7 +111,7 @@ class Run:
         from mlflow import MlflowClient
 
         self.id: str = info.run_id
-        server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
+        server = provenance.without_secrets(uri) if uri.startswith("http") else "http://127.0.0.1:5000"
         page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
         self.uri = f"{server}/{page}?workflowType=machine_learning"  # the pages for language models otherwise
         """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
@@ -192,7 +192,7 @@ class Run:
             self.tag("pruned", str(error))
             return
         self.tag("failure", reason(error))
-        self.log_text("".join(traceback.format_exception(error)), "failure.txt")
+        self.log_text(provenance.without_secrets("".join(traceback.format_exception(error))), "failure.txt")
 
     def _end(self, status: str) -> None:
         import mlflow

@@ -110,7 +110,8 @@ def refusals_as_user_errors() -> Iterator[None]:
         raise
     except Exception as error:
         store = without_secrets(tracking_uri())
-        raise UserError(f"MLflow at {store} cannot be used ({reason(error)}): set MLFLOW_TRACKING_URI.") from error
+        said = reason(error).partition(". ")[0]
+        raise UserError(f"MLflow at {store} cannot be used ({said}): set MLFLOW_TRACKING_URI.") from error
 
 
 def reason(error: BaseException) -> str:

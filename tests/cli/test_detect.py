@@ -76,7 +76,7 @@ def test_json_goes_to_standard_output_as_well(site: Path) -> None:
 
 
 def test_nothing_readable_writes_nothing(site: Path) -> None:
-    assert "None of 1 photos can be read. c.png is not" in said(fmask("finder", "c.png", "-o", "found.csv"))
+    assert "None of 1 photos can be read: c.png is not" in said(fmask("finder", "c.png", "-o", "found.csv"))
     assert not Path("found.csv").exists()
 
 

@@ -11,6 +11,7 @@ import skimage.draw
 from PIL import Image
 
 from fmask.data import images, via
+from fmask.data.outlines import check_outline, covers_pixel
 from fmask.data.photos import read_dataset
 from fmask.errors import UserError
 
@@ -206,16 +207,55 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     assert "unsafe file name" in kinds(split)
 
 
-def test_a_link_out_of_the_folder_is_refused_and_one_within_followed(tmp_path: Path) -> None:
-    folder = tmp_path / "train"
+def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "train", tmp_path / "store"
     folder.mkdir()
-    Image.new("RGB", (20, 12)).save(tmp_path / "secret.png")
-    Image.new("RGB", (20, 12)).save(folder / "a.png")
-    (folder / "out.png").symlink_to(tmp_path / "secret.png")
-    (folder / "in.png").symlink_to(folder / "a.png")
-    split = via.read_split(write(folder, {"a.png": [region()], "out.png": [region()], "in.png": [region()]}))
-    assert [photo.name for photo in split.photos] == ["a.png", "in.png"]
-    assert [(fault.kind, fault.file) for fault in split.faults] == [("unsafe file name", "out.png")]
+    kept.mkdir()
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (20, 12)).save(kept / name)
+    (folder / "a.png").symlink_to(kept / "one.png")
+    (folder / "more").symlink_to(kept)
+    split = via.read_split(write(folder, {"a.png": [region()], "more/two.png": [region()]}))
+    assert [via.name_in(folder, photo.path) for photo in split.photos] == ["a.png", "more/two.png"]
+    assert split.faults == ()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "\ud800.png", "", ".", "a.png/b.png", "\x1b[2J.png"])
+def test_a_name_that_no_photo_has_is_told_as_it_can_be_printed(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {"a.png": [region()]})
+    entries = {"a": {"filename": "a.png", "regions": [region()]}, "b": {"filename": name, "regions": []}}
+    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(entries))
+    (fault,) = via.read_split(tmp_path).faults
+    assert fault.kind == "missing photo"
+    assert fault.file.isprintable()
+
+
+def test_two_spellings_of_a_name_are_one_photo(tmp_path: Path) -> None:
+    write(tmp_path, {"a.png": [region()]})
+    entries = {name: {"filename": name, "regions": [region()]} for name in ("a.png", "./a.png")}
+    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(entries))
+    split = via.read_split(tmp_path)
+    assert (len(split.photos), kinds(split)) == (1, ["listed twice"])
+
+
+def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).uniform(0, 11, (2, 400)).tolist()
+    scribble = {"name": "polygon", "all_points_x": x, "all_points_y": y}
+    endless = {"name": "polygon", "all_points_x": [1] * 10_001, "all_points_y": [1] * 10_001}
+    split = via.read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
+    assert [fault.detail for fault in split.faults] == [
+        "its sides cross each other more than 300 times",
+        "10001 points, where 10000 are the most",
+    ]
+
+
+def test_a_comb_of_thousands_of_thin_teeth_is_no_work(tmp_path: Path) -> None:
+    x = np.linspace(0.1, 0.9, 500)[:, None] + [0.0, 0.0, 1e-5, 1e-5]
+    y = np.broadcast_to([1.0, 2_000.0, 2_000.0, 1.0], x.shape)
+    comb = np.stack([np.r_[x.ravel(), 0.9, 0.1], np.r_[y.ravel(), 0.6, 0.6]], axis=1)
+    assert len(check_outline(comb)) == 2_002
+    assert not covers_pixel(comb, 2_000, 2_000)
+    assert covers_pixel(np.add(comb, [0.9 - 0.5e-5, 0.0]), 2_000, 2_000)
 
 
 def test_an_undecodable_photo_is_left_out(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ def test_values_are_short_and_as_in_yaml() -> None:
     ("text", "expected"),
     [
         ("storage=postgresql://me:hunter2@db/x steps=5", "storage=postgresql://me:***@db/x steps=5"),
+        ("storage=postgresql://me:hun/ter2@db/x", "storage=postgresql://me:***@db/x"),
+        ("http://me:hun@ter2@server/x is gone", "http://me:***@server/x is gone"),
+        ("db?sslpassword=hunter2&sslmode=off", "db?sslpassword=***&sslmode=off"),
+        ('{"token": "hunter 2", "steps": 5}', '{"token": ***, "steps": 5}'),
+        ("http://127.0.0.1:5000/a@b", "http://127.0.0.1:5000/a@b"),
         ("hub.api_key=abc steps=5", "hub.api_key=*** steps=5"),
         ("password: hunter2\nsteps: 5", "password: ***\nsteps: 5"),
         ("http://127.0.0.1:5000/#/a@b", "http://127.0.0.1:5000/#/a@b"),

@@ -1,0 +1,108 @@
+"""A short run of the fuzzing in `targets`; FMASK_FUZZ_SECONDS=600 makes it a long one, shared out among the four."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import seeds
+import targets
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+SECONDS = int(os.environ.get("FMASK_FUZZ_SECONDS", "0"))
+EXAMPLES = 60 + 25 * SECONDS
+briefly = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=not SECONDS,  # the ordinary tests are the same each time
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
+
+numbers = st.integers() | st.floats() | st.sampled_from([0, 19, 20])
+texts = st.text() | st.sampled_from(["a.png", "mask", "hat", "true", "polygon"])
+values = st.recursive(
+    st.sampled_from(seeds.ODD) | numbers | texts,
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def nearly_right(draw: st.DrawFn) -> Any:
+    """One of the seeds with some of its parts replaced, left out or said twice."""
+    document = draw(st.sampled_from(seeds.via_documents()))
+    for _ in range(draw(st.integers(1, 4))):
+        place: Any = document
+        while isinstance(place, dict | list) and place:
+            key = draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+            if not isinstance(place[key], dict | list) or not place[key] or draw(st.integers(0, 5)) == 0:
+                break
+            place = place[key]
+        if not place:
+            continue
+        change = draw(st.sampled_from(["replace", "drop", "repeat"]))
+        if change == "drop":
+            del place[key]
+        elif change == "repeat" and isinstance(place, list):
+            place *= draw(st.integers(2, 60))
+        else:
+            place[key] = draw(values)
+    return document
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A picture of the seeds cut short, with bytes changed, taken out, or put in from another one."""
+    content = bytearray(draw(st.sampled_from(seeds.photos())))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(content)))
+        length = draw(st.integers(0, 16))
+        other = draw(st.sampled_from(seeds.photos()))
+        piece = draw(st.binary(max_size=16) | st.just(other[start : start + length]))
+        content[start : start + length] = piece
+    return bytes(content[: draw(st.integers(0, len(content)) | st.just(len(content)))])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("photos")
+    targets.prepare(made)
+    return made
+
+
+@briefly
+@given(document=nearly_right() | values)
+def test_any_json_is_read_or_refused(folder: Path, document: Any) -> None:
+    targets.read_annotations(json.dumps(document).encode(), folder)
+
+
+@briefly
+@given(content=damaged() | st.binary(max_size=200))
+def test_any_bytes_are_a_photo_or_refused(content: bytes) -> None:
+    targets.read_photo(content)
+
+
+def test_what_fuzzing_starts_from_is_taken(folder: Path) -> None:
+    assert all(targets.read_annotations(content, folder) for content in seeds.via_files())
+    assert all(targets.read_photo(content) for content in seeds.photos())
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="there is no wheel of Atheris for this machine")
+@pytest.mark.parametrize("target", ["annotations", "photo"])
+def test_guided_by_coverage_nothing_breaks(tmp_path: Path, target: str) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("guided.py")), target]
+    limit = f"-max_total_time={SECONDS // 2}" if SECONDS else "-runs=300"
+    done = subprocess.run([*command, limit], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    runs = re.search(r"Done (\d+) runs", done.stderr)
+    assert runs
+    assert int(runs[1]) >= 300
+    assert not list(tmp_path.iterdir())

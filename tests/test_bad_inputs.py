@@ -1,0 +1,282 @@
+"""Every mistake is answered by one sentence that names what is wrong, what was found and what is allowed."""
+
+import json
+import os
+import pickle
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import targets
+from bad_commands import COMMANDS, RUNS, STORES
+from bad_inputs import ANNOTATIONS, FAULTS, PHOTOS, SHAPES, SWEEP, TRAIN
+from fabricated import run, study
+from PIL import Image
+
+from fmask import checkpoint, cli, trained
+from fmask.config import register
+from fmask.data import via
+from fmask.data.images import load_image
+from fmask.errors import UserError
+from fmask.model.config import ModelConfig
+from fmask.model.recipe import Recipe, read_recipe
+from fmask.overrides import check_overrides
+from fmask.studies import write_runs
+from fmask.sweeping.check import check as check_sweep
+
+CONF = Path(__file__).parents[1] / "conf"
+NETWORK = Recipe("resnet18", ModelConfig(), 64, True)
+
+
+def table(rows: list[Any]) -> pytest.MarkDecorator:
+    """One test a row, called by the row's first word."""
+    return pytest.mark.parametrize("row", [pytest.param(row[1:], id=row[0]) for row in rows])
+
+
+def refusal(act: Callable[[], Any]) -> str:
+    """The sentence by which a mistake is refused."""
+    with pytest.raises(UserError) as refused:
+        act()
+    said = str(refused.value)
+    assert_is_an_answer(said)
+    return said
+
+
+def assert_is_an_answer(said: str) -> None:
+    assert said.isprintable()
+    assert said.endswith((".", "?", "hydra-submitit-launcher==1.2.0")), said
+    assert not re.search(r"[.?] [A-Z]", said.replace("Did you mean", "")), f"several sentences: {said}"
+    assert len(said) < 900
+    assert "hunter2" not in said
+    assert "Traceback" not in said
+
+
+@pytest.fixture
+def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `bad_commands` tells of, and a network by the name of `fake` that finds nothing because it is not asked."""
+    Image.new("RGB", (20, 12)).save("a.png")
+    for name in ("text.jpg", "text.h5", "text.mp4"):
+        Path(name).write_text("hello\n" * 50)
+    with h5py.File("model.h5", "w") as file:
+        file.attrs["fmask"] = NETWORK.to_json()
+    Path("none").mkdir()
+    Path("split").mkdir()
+    Image.new("RGB", (20, 12)).save("split/a.png")
+    Path("split", via.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
+    write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
+    load, fake = trained.load, SimpleNamespace(batch=1, detect_all=lambda images: [])
+    monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
+    return store
+
+
+ANNOTATION = {
+    "a": {
+        "filename": "a.png",
+        "regions": [
+            {
+                "shape_attributes": {"name": "rect", "x": 2, "y": 2, "width": 5, "height": 5},
+                "region_attributes": {"fmask": "mask"},
+            }
+        ],
+    }
+}
+
+
+def fmask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What the command says of a mistake, in one line; typer's own come in a box."""
+    monkeypatch.setattr(sys, "argv", ["fmask", *arguments])
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    told = capsys.readouterr()
+    assert "hunter2" not in told.out + told.err
+    line = [line for line in told.err.splitlines() if line.startswith(("fmask: ", "│"))][-1].strip("│ ")
+    if line.startswith("fmask: "):
+        assert_is_an_answer(line)
+    return line
+
+
+@table(TRAIN)
+def test_an_override_of_train_py(row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    override, said = row
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMASK_TEST_SECRET", "hunter2")
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+    Path("text.h5").write_text("hello")
+    register()
+    assert said in refusal(lambda: check_overrides(CONF, "train", [override]))
+
+
+@table(SWEEP)
+def test_overrides_of_sweep_py(row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides, said = row
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+    register()
+    assert said in refusal(lambda: check_sweep(CONF, "sweep", shlex.split(overrides)))
+
+
+@table(ANNOTATIONS)
+def test_an_annotation_file(row: tuple[Any, str], tmp_path: Path) -> None:
+    content, said = row
+    targets.prepare(tmp_path)
+    (tmp_path / via.ANNOTATIONS).write_text(content if isinstance(content, str) else json.dumps(content))
+    assert said in refusal(lambda: via.read_split(tmp_path))
+
+
+@table(FAULTS)
+def test_an_entry_of_an_annotation_file(row: tuple[dict[str, Any], str, str], tmp_path: Path) -> None:
+    document, kind, detail = row
+    targets.prepare(tmp_path)
+    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(document))
+    fault = via.read_split(tmp_path).faults[0]
+    assert (fault.kind, fault.detail) == (kind, detail)
+
+
+@table(SHAPES)
+def test_a_shape_of_an_annotation_file(row: tuple[Any, str, str], tmp_path: Path) -> None:
+    shape, kind, detail = row
+    targets.prepare(tmp_path)
+    region = {"shape_attributes": shape, "region_attributes": {"fmask": "mask"}}
+    (tmp_path / via.ANNOTATIONS).write_text(json.dumps({"a": {"filename": "a.png", "regions": [region]}}))
+    faults = {fault.kind: fault.detail for fault in via.read_split(tmp_path).faults if fault.region == 0}
+    assert detail in faults[kind]
+    assert len(faults[kind]) < 200
+
+
+def test_an_annotation_file_of_gigabytes(tmp_path: Path) -> None:
+    with (tmp_path / via.ANNOTATIONS).open("wb") as file:
+        file.truncate(via.MAX_BYTES + 1)  # of which the disk keeps nothing
+    said = refusal(lambda: via.read_split(tmp_path))
+    assert "via_region_data.json has 536870913 bytes; annotation files have 536870912 at most." in said
+
+
+@table(PHOTOS)
+def test_a_photo(row: tuple[bytes, str], tmp_path: Path) -> None:
+    content, said = row
+    (tmp_path / "a.jpg").write_bytes(content)
+    told = refusal(lambda: load_image(tmp_path / "a.jpg"))
+    assert "a.jpg is not a readable photo: " in told
+    assert said in told
+
+
+@table(COMMANDS)
+def test_a_command(
+    row: tuple[str, str], desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, said = row
+    before = set(desk.iterdir())
+    assert said in fmask(capsys, monkeypatch, *shlex.split(arguments))
+    assert {path for path in desk.iterdir() if path.suffix != ".lock"} == before  # nothing half done
+
+
+@table(RUNS)
+def test_a_file_of_runs(
+    row: tuple[str, str, str], desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, wrong, said = row
+    text = Path("runs.csv").read_text()
+    assert right in text
+    Path("bad.csv").write_text(text.replace(right, wrong, 1))
+    told = fmask(capsys, monkeypatch, "table", "--from", "bad.csv")
+    assert re.search(r"bad\.csv, lines \d+ to \d+: ", told)
+    assert said in told
+
+
+@table(STORES)
+def test_a_store_of_runs(
+    row: tuple[str, str],
+    desk: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uri, said = row
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert said in fmask(capsys, monkeypatch, "report", "latest")
+    assert not any(word in caplog.text for word in ("hunter2", "hun/ter2", "ter2"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"backbone": "vgg"}, "its recipe is backbone 'vgg', size 64 and smooth True"),
+        ({"size": 10**6}, "size=1000000: allowed is 64 to 2048."),
+        ({"size": "big"}, "its recipe is backbone 'resnet18', size 'big'"),
+        ({"model": {"norm": "magic"}}, "norm=magic: allowed is frozen or batch or group."),
+        ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect=1000000000: allowed is 1 to 20000."),
+        ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales=[8.0]: five positive sides"),
+        ({"model": {"colour": 1}}, "Key 'colour' not in 'ModelConfig'"),
+    ],
+)
+def test_a_networks_recipe(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "best.h5"
+    with h5py.File(file, "w") as opened:
+        opened.attrs["fmask"] = json.dumps(json.loads(NETWORK.to_json()) | changed)
+    told = refusal(lambda: read_recipe(file))
+    assert str(file) in told
+    assert said in told
+
+
+class Trap:
+    """What runs a command as soon as it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("sprung",)
+
+
+@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_nothing(file)])
+def test_files_of_numbers_are_data_alone(
+    read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pickled.h5").write_bytes(pickle.dumps(Trap()))
+    with h5py.File("other.h5", "w") as file:
+        file["weights"] = np.frombuffer(pickle.dumps(Trap()), np.uint8)
+        file["checkpoint"] = pickle.dumps(Trap(), protocol=0).decode()
+        file.attrs["fmask"] = pickle.dumps(Trap(), protocol=0).decode()
+        file.attrs["model_config"] = '{"class_name": "Lambda"}'
+    Path("cut.h5").write_bytes(Path("other.h5").read_bytes()[:1000])
+    Path("folder.h5").mkdir()
+    for name in ("pickled.h5", "other.h5", "cut.h5", "folder.h5", "nowhere.h5"):
+        assert name in refusal(lambda name=name: read(Path(name)))
+    assert not Path("sprung").exists()
+
+
+def weights_into_nothing(file: Path) -> None:
+    from fmask.model import weights
+
+    nothing: Any = SimpleNamespace(layers=[])
+    weights.load(SimpleNamespace(trunk=nothing, box_head=nothing, mask_head=nothing), file)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"run_id": 5}, "its run_id is a int"),
+        ({"config": []}, "its config is a list"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_a_checkpoint_of_another_version(told: dict[str, Any], said: str, tmp_path: Path) -> None:
+    right = {"run_id": "abc", "config": {}, "part": "one", "epochs": 1, "log": {}}
+    with h5py.File(tmp_path / "checkpoint.h5", "w") as file:
+        file["checkpoint"] = json.dumps(right | told)
+    answer = refusal(lambda: checkpoint.read(tmp_path / "checkpoint.h5"))
+    assert "checkpoint.h5 is no checkpoint of a training: " in answer
+    assert said in answer
+
+
+def test_there_are_rows_enough() -> None:
+    tables = (TRAIN, SWEEP, ANNOTATIONS, FAULTS, SHAPES, PHOTOS, COMMANDS, RUNS, STORES)
+    names = [(number, row[0]) for number, rows in enumerate(tables) for row in rows]
+    assert len(names) == len(set(names)) > 60
