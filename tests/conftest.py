@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ def photos_root() -> Path:
     if not root or not Path(root, "train").is_dir():
         pytest.skip("the study's photographs are not here: set FMASK_PHOTOS to the folder with train/, val/ and test/")
     return Path(root).resolve()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_path() -> Iterator[None]:
+    """A loaded MLflow model puts its own copy of some of our modules first, for processes started later too."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

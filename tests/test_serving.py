@@ -197,6 +197,6 @@ def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, det
         answer = ask(server, body)
         assert answer.status_code == 400
         assert reason in answer.json()["message"]
-        assert len(answer.text) < 200
+        assert len(answer.text) < 300  # a sentence, not a traceback
     assert ask(server, split(encoded(noise(1, 1)))).status_code == 200
     same(pd.DataFrame(ask(server, split(jpeg)).json()["predictions"]), found)

@@ -54,7 +54,9 @@ def test_categories_have_to_be_said(via_file: Path) -> None:
     text = Path("coco.json").read_text()
     Path("coco.json").write_text(text.replace('"hat"', '"hard hat"'))
     refusal = str(fmask("coco.json", "back.json").exception)
-    assert refusal.startswith("coco.json has objects of the categories 'hard hat'; known are 'hat', 'mask'.")
+    assert refusal.startswith(
+        "coco.json has objects of the categories 'hard hat'; known are 'hat', 'mask': say what each is"
+    )
     assert not Path("back.json").exists()
     assert fmask("coco.json", "back.json", "--category", "hard hat=hat").exit_code == 0
     assert [

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fmask import cli
-from fmask.data import photos
+from fmask.data import config, photos
 from fmask.data.via import ANNOTATIONS, read_split
 from fmask.errors import UserError
 
@@ -187,11 +187,11 @@ def test_a_dataset_has_the_splits_that_are_there(tmp_path: Path) -> None:
 def test_photos_root_is_the_named_folder_or_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
-    assert photos.photos_root() is None
+    assert config.photos_root() is None
     (tmp_path / "data" / "photos").mkdir(parents=True)
-    assert photos.photos_root() == Path("data", "photos")
+    assert config.photos_root() == Path("data", "photos")
     monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path))
-    assert photos.photos_root() == tmp_path
+    assert config.photos_root() == tmp_path
     monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="FMASK_PHOTOS"):
-        photos.photos_root()
+        config.photos_root()
