@@ -16,6 +16,7 @@ COLUMNS = {
     "peak_gflop": ("peak GFLOP", "{:.1f}"),
     "gflop": ("GFLOP in it", "{:.1f}"),
     "share": ("share of the fp32 floor", "{:.0%}"),
+    "of_ten_minutes": ("of ten minutes", "{:.1%}"),
     "first_s": ("first step, s", "{:.1f}"),
     "memory_gb": ("memory, GB", "{:.2f}"),
     "own_memory_gb": ("without libraries", "{:.2f}"),
