@@ -88,7 +88,8 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
     epochs = config.epochs
     once = spent["hydra"] + spent["imports"] + spent["opening"] + spent["closing"] + spent["during"] - spent["epochs"]
     added = once + spent["epochs"] / epochs * EPOCHS
-    return {"cpu_s": added, "of_ten_minutes": added / TEN_MINUTES, **{f"{key}_s": round(spent[key], 3) for key in spent}}
+    parts = {f"{key}_s": round(seconds, 3) for key, seconds in spent.items()}
+    return {"cpu_s": added, "of_ten_minutes": added / TEN_MINUTES, **parts}
 
 
 @contextmanager

@@ -72,7 +72,12 @@ def experiment_id(uri: str, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is None:
             folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name) if file else None
-            return client.create_experiment(name, artifact_location=folder.as_uri() if folder else None)
+            try:
+                return client.create_experiment(name, artifact_location=folder.as_uri() if folder else None)
+            except Exception:  # on a server, which nobody can lock, another run may have been faster
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
     if found.lifecycle_stage != "active":
         raise UserError(f"The MLflow experiment {name!r} was deleted: restore it in MLflow or choose another name.")
     if file and found.artifact_location.startswith("mlflow-artifacts:"):
