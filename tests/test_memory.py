@@ -64,8 +64,8 @@ def work(folder: Path) -> None:
 
 @pytest.mark.skipif(not os.environ.get("FMASK_LOAD"), reason="200 epochs take minutes: set FMASK_LOAD=1")
 @pytest.mark.xfail(
-    reason="once between epochs 80 and 120 it takes 30 to 60 MB more (2.6 to 3.8 %), of a cause not known; it is flat before "
-    "and after, and what Python and the main heap hold does not grow"
+    reason="once between epochs 80 and 120 it takes 30 to 60 MB more (2.6 to 3.8 %), of a cause not known; it is flat "
+    "before and after, and what Python and the main heap hold does not grow"
 )
 def test_memory_stays_as_it_is_from_epoch_20_on(tmp_path: Path) -> None:
     render_dataset(tmp_path / "rendered", seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
