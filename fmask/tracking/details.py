@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fmask.tracking.finished import RunInfo, _client
 from fmask.tracking.store import import_mlflow, refusals_as_user_errors
@@ -57,7 +57,9 @@ def download(run: RunInfo, path: str) -> Path | None:
     client = _client()
     mlflow = import_mlflow()
     with refusals_as_user_errors():
-        logged = {file.path for file in client.list_artifacts(run.id, str(Path(path).parent))}
+        folder = str(PurePosixPath(path).parent)
+        # The top has no name of its own: a server says of the files in "." that they are others than those at the top.
+        logged = {file.path for file in client.list_artifacts(run.id, None if folder == "." else folder)}
         return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if path in logged else None
 
 
