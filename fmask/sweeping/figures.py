@@ -37,6 +37,7 @@ def search_figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[st
             except (ValueError, RuntimeError) as error:  # such as importance where all values are the same
                 log.info("No figure %s: %s", name, error)
                 continue
+        axes.figure.set_layout_engine("constrained")  # long names of parameters would be cut off
         yield name, axes.figure
 
 
