@@ -101,20 +101,25 @@ def suppress_portable(boxes: Tensor, scores: Tensor, count: int, threshold: floa
 
 
 def _suppress_tensorflow(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """`non_max_suppression` by TensorFlow's kernel, which needs no N x N table."""
+    """`non_max_suppression` by TensorFlow's kernel for batches, which needs no N x N table.
+
+    It is three times as fast as the one for single images, but returns boxes and scores instead of indices. So scores
+    are replaced by ranks, N for the best down to 1, from which the index follows.
+    """
     import tensorflow as tf
 
-    def one_image(inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        indices, found = tf.raw_ops.NonMaxSuppressionV4(
-            boxes=inputs[0],
-            scores=inputs[1],
-            max_output_size=count,
-            iou_threshold=threshold,
-            score_threshold=-0.5,
-            pad_to_max_output_size=True,
-        )
-        valid = tf.range(count) < found
-        return tf.where(valid, indices, 0), valid
-
-    signature = (tf.TensorSpec((count,), tf.int32), tf.TensorSpec((count,), tf.bool))
-    return tf.map_fn(one_image, (boxes, scores), fn_output_signature=signature)
+    total = boxes.shape[1]
+    ranked, order = ops.top_k(scores, total)
+    ranks = tf.where(ranked >= 0, tf.range(total, 0, -1, dtype="float32"), -1.0)
+    _, kept, _, found = tf.raw_ops.CombinedNonMaxSuppression(
+        boxes=ops.take_along_axis(boxes, order[..., None], axis=1)[:, :, None],
+        scores=ranks[..., None],
+        max_output_size_per_class=count,
+        max_total_size=count,
+        iou_threshold=threshold,
+        score_threshold=0.0,
+        clip_boxes=False,
+    )
+    valid = tf.range(count) < found[:, None]
+    position = tf.where(valid, total - tf.cast(kept, "int32"), 0)
+    return tf.where(valid, ops.take_along_axis(order, position, axis=1), 0), valid
