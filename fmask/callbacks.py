@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 from rich.console import Console
@@ -21,12 +21,13 @@ from rich.progress import (
 )
 
 from fmask.data.annotations import Photo
-from fmask.data.images import load_image
 from fmask.data.samples import Batches
 from fmask.errors import UserError
 from fmask.evaluation.coco import average_precision
+from fmask.finding import find_all
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES
+from fmask.optimizers import averaged
 from fmask.stopping import Stop
 
 
@@ -43,7 +44,6 @@ class EpochLog(keras.callbacks.Callback):
         super().__init__()
         self.run, self.detector, self.photos = run, detector, photos
         self.batch, self.every, self.best = batch, every, best
-        self.images: list[Any] = [load_image(photo.path) for photo in photos]
         self.trained: float | None = None
         self.not_training = 0.0
         """CPU seconds of this process that went into scoring, less those of processes before it that trained."""
@@ -75,10 +75,12 @@ class EpochLog(keras.callbacks.Callback):
 
     def _score(self, used: float) -> dict[str, float]:
         before = time.process_time()
-        metrics = average_precision(self.photos, self.detector.detect_all(self.images)).metrics
-        self.not_training += time.process_time() - before
-        if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
-            self.detector.save(self.best)
+        with averaged(self.model):
+            found = find_all(self.detector, [photo.path for photo in self.photos], self.detector.batch)
+            metrics = average_precision(self.photos, found).metrics
+            self.not_training += time.process_time() - before
+            if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
+                self.detector.save(self.best)
         self.cpu_seconds.append(used)
         self.mask_ap50.append(metrics["mask_ap50"])
         return {f"val_{name}": metrics[name] for name in ("mask_ap50", "box_ap50")}
@@ -152,7 +154,10 @@ class StopAtNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for a part of training, with the time left; on a terminal that cannot draw, a line an epoch."""
+    """One bar for a part of training, with the time left; on a terminal that cannot draw, a line an epoch.
+
+    A context manager: however training ends, the terminal is left as it was.
+    """
 
     def __init__(self, epochs: int, steps: int, console: Console) -> None:
         super().__init__()
@@ -164,8 +169,13 @@ class Progress(keras.callbacks.Callback):
         )  # fmt: skip
         self.task = self.bar.add_task("training", total=epochs * steps, said="")
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+    def __enter__(self) -> Self:
         self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.bar.disable:
+            self.bar.stop()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.bar.advance(self.task)
@@ -177,6 +187,3 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(self.task, said=said)
         if self.bar.disable:
             self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {said}", highlight=False)
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.bar.stop()

@@ -76,7 +76,8 @@ class Optim:
     decay: str = "constant"
     """constant | cosine, to a hundredth at the end"""
     ema: float = 0.0
-    """Momentum of the weights' running mean, which is what the trained network keeps; 0 keeps the last weights."""
+    """Momentum of the weights' running mean, which is what is scored and what the trained network keeps; 0 keeps the
+    last weights."""
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Config(ModelConfig):
     recipe: Named = field(default_factory=Named)
     schedule: Schedule = field(default_factory=Schedule)
     weights: str = "none"
-    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the best weights of a run"""
+    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the weights of a run at its end"""
     layers: str = "all"
     """What trains: all | 3+ | 4+ | 5+ | heads; the first stages see edges and colours, the heads masks and hats."""
     steps: int = 50

@@ -12,13 +12,18 @@ def open_dataset(data: Data) -> Dataset:
     """The data set of a run; draws the rendered one on first use.
 
     Raises:
-        UserError: it is not installed, or a split is missing or empty.
+        UserError: it is not installed, or a split is missing or without objects.
     """
     root = Path(data.root) if data.root else _usual_root(data)
     dataset = read_dataset(root, data.name)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
+        if not any(not region.ignore for photo in dataset.splits[split].photos for region in photo.regions):
+            raise UserError(
+                f"{root / split} has photos but no annotated object, without which nothing can be learned or scored; "
+                f"`fmask check {root}` says what is wrong with its regions."
+            )
     return dataset
 
 

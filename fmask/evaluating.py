@@ -14,7 +14,7 @@ from fmask.data.via import find_export, read_file
 from fmask.detections import Detections, Finder
 from fmask.errors import UserError
 from fmask.evaluation.evaluate import Scores
-from fmask.finding import find
+from fmask.finding import find_all
 from fmask.scoring import log_scores, log_split, score, summary
 from fmask.trained import find_network, load
 
@@ -81,11 +81,5 @@ def _find(detector: Finder, split: Split) -> list[Detections]:
     """What is found in each of the split's photos."""
     console = Console(stderr=True)
     paths = [photo.path for photo in split.photos]
-    detections = []
-    for _, found in track(
-        find(detector, paths), "Photos", len(paths), console=console, disable=not console.is_terminal
-    ):
-        if isinstance(found, UserError):
-            raise found
-        detections.append(found)
-    return detections
+    found = find_all(detector, paths)
+    return list(track(found, "Photos", len(paths), console=console, disable=not console.is_terminal))

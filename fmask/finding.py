@@ -10,13 +10,33 @@ from fmask.detections import Detections, Finder
 from fmask.errors import UserError
 
 
-def find(detector: Finder, photos: Sequence[Path]) -> Iterator[tuple[Path, Detections | UserError]]:
-    """What is found in each photo, in order, or why the photo cannot be read; no more than a batch is in memory."""
-    for start in range(0, len(photos), detector.batch):
-        read = [_read(photo) for photo in photos[start : start + detector.batch]]
-        found = iter(detector.detect_all([image for image in read if not isinstance(image, UserError)]))
+def find(
+    detector: Finder, photos: Sequence[Path], batch: int | None = None
+) -> Iterator[tuple[Path, Detections | UserError]]:
+    """What is found in each photo, in order, or why the photo cannot be read; no more than a batch is in memory.
+
+    `batch` photos go through the network together: as many as memory is made for or, where they are fewer, all. One
+    number for many calls saves tracing the network again.
+    """
+    together = batch or min(detector.batch, len(photos))
+    for start in range(0, len(photos), max(together, 1)):
+        read = [_read(photo) for photo in photos[start : start + together]]
+        images = [image for image in read if not isinstance(image, UserError)]
+        found = iter(detector.detect_all(images, batch=together))
         for photo, image in zip(photos[start:], read, strict=False):
             yield photo, image if isinstance(image, UserError) else next(found)
+
+
+def find_all(detector: Finder, photos: Sequence[Path], batch: int | None = None) -> Iterator[Detections]:
+    """What is found in each photo, as `find` does.
+
+    Raises:
+        UserError: a photo cannot be read.
+    """
+    for _, found in find(detector, photos, batch):
+        if isinstance(found, UserError):
+            raise found
+        yield found
 
 
 def _read(photo: Path) -> np.ndarray | UserError:

@@ -110,7 +110,7 @@ def fit(
         console.print(_forecast(network, checks, part, epochs), highlight=False)
         if standing and stretch.name == standing.part:
             checkpoint.restore(file, network)
-        with stop_on_signal() as stop:
+        with stop_on_signal() as stop, Progress(epochs, part.steps, console) as progress:
             network.fit(
                 batches,
                 initial_epoch=stretch.first,
@@ -120,7 +120,7 @@ def fit(
                     StopAtNaN(batches),
                     log,
                     AfterEpoch(partial(keep, stretch.name)),
-                    Progress(epochs, part.steps, console),
+                    progress,
                     *pruning.callbacks(),
                     StopWhenAsked(stop),
                 ],

@@ -1,5 +1,7 @@
 """What changes the weights."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -27,6 +29,21 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+@contextmanager
+def averaged(network: keras.Model) -> Iterator[None]:
+    """Puts the running means of a network's weights in their places for a while, where its optimizer keeps any."""
+    if not network.optimizer.use_ema:
+        yield
+        return
+    trained = [keras.ops.copy(variable) for variable in network.trainable_variables]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.trainable_variables, trained, strict=True):
+            variable.assign(value)
 
 
 def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -4,7 +4,7 @@ none        random weights
 coco        matterport's Mask R-CNN trained on COCO, by `fmask install coco`
 imagenet    a backbone trained on ImageNet, of keras.applications, by `fmask install imagenet`
 PATH        a weight file: one of a run of ours (best.h5, last.h5), or one in matterport's layout
-runs:/ID    the best weights of an MLflow run
+runs:/ID    the weights of an MLflow run at its end
 """
 
 import hashlib

@@ -13,13 +13,13 @@ from rich.console import Console
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
 from fmask.config import Config, validate
-from fmask.data.images import load_image
 from fmask.data.photos import Dataset
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
 from fmask.errors import Pruned, UserError
 from fmask.evaluation import figures
 from fmask.evaluation.evaluate import Scores
+from fmask.finding import find_all
 from fmask.fitting import fit
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
@@ -150,7 +150,7 @@ def use_threads(count: int) -> None:
 
 def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]:
     """What the network finds in each photo of a split."""
-    return detector.detect_all([load_image(photo.path) for photo in dataset.splits[split].photos])
+    return list(find_all(detector, [photo.path for photo in dataset.splits[split].photos], detector.batch))
 
 
 def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:

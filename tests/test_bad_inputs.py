@@ -71,7 +71,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (20, 12)).save("split/a.png")
     Path("split", via.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
-    load, fake = trained.load, SimpleNamespace(batch=1, detect_all=lambda images: [])
+    load, fake = trained.load, SimpleNamespace(batch=1, detect_all=lambda images, batch: [])
     monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
     return store
 

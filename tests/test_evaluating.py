@@ -29,7 +29,7 @@ class Finder:
 
     batch = 2
 
-    def detect_all(self, images: list[np.ndarray]) -> list[Detections]:
+    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
         return [FOUND] * len(images)
 
 
@@ -83,7 +83,7 @@ def test_the_scores_are_those_of_a_run_and_in_mlflow(store: Path, data: Path, mo
 
 def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: str) -> None:
     with tracking.start({}, "trained") as run:
-        run.log_file(Path(model).rename(Path(model).with_name("best.h5")), "weights")
+        run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
     evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
     assert find_network("latest").read_text() == "weights"

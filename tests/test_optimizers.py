@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmask.config import Config, Optim
-from fmask.optimizers import FusedAdamW, FusedSGD, build_optimizer
+from fmask.optimizers import FusedAdamW, FusedSGD, averaged, build_optimizer
 
 SHAPES = {"kernel": (3, 4), "bias": (4,), "gamma": (4,)}
 
@@ -131,3 +131,19 @@ def test_the_running_mean_of_the_weights_is_kept_only_when_asked_for(name: str) 
     assert not build_optimizer(config(name=name)).use_ema
     optimizer = build_optimizer(config(name=name, ema=0.9))
     assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.9)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.8])
+def test_the_running_mean_takes_the_weights_place_for_a_while(ema: float) -> None:
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    network.compile(build_optimizer(config(name="sgd", ema=ema)), loss="mse")
+    network.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0, epochs=1)
+    trained = [value.copy() for value in network.get_weights()]
+    mean = network.optimizer.variables
+    expected = [variable.numpy() for variable in mean if "average" in variable.name] if ema else trained
+    assert len(expected) == len(trained)
+    with averaged(network):
+        for value, average in zip(network.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(value, average)
+    for value, before in zip(network.get_weights(), trained, strict=True):
+        np.testing.assert_array_equal(value, before)

@@ -3,7 +3,7 @@
 Regions marked "ignore" are COCO crowds of every class: a detection mostly inside one counts neither way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class AveragePrecision:
     """Class name to (101,) interpolated precision of its masks at IoU 0.5; classes without objects are left out."""
 
 
-def average_precision(photos: Sequence[Photo], detections: Sequence[Detections]) -> AveragePrecision:
+def average_precision(photos: Sequence[Photo], detections: Iterable[Detections]) -> AveragePrecision:
     """Score all detections, whatever their confidence; `detections[i]` belongs to `photos[i]`.
 
     Raises `ValueError` when there are not as many photos as detections.

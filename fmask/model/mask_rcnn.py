@@ -62,7 +62,7 @@ class MaskRCNN(keras.Model):
         batch = ops.shape(boxes)[0]
 
         pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=training)
-        match, rpn_target = rpn_targets(anchors, boxes, class_ids, self._noise(batch, len(anchors)))
+        match, rpn_target = rpn_targets(anchors, boxes, class_ids, self._noise(batch, len(anchors), training))
 
         unit_anchors = normalise(anchors, size, size)
         proposals = propose(unit_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train)
@@ -70,7 +70,7 @@ class MaskRCNN(keras.Model):
             proposals = ops.stop_gradient(proposals)
         candidates = proposals.shape[1] + (boxes.shape[1] if config.regions.add_objects else 0)
         regions, region_ids, valid, matched = sample_regions(
-            proposals, unit_boxes, class_ids, self._noise(batch, candidates), config.regions
+            proposals, unit_boxes, class_ids, self._noise(batch, candidates, training), config.regions
         )
         slots = positive_slots(config.regions)
         box_target = box_targets(regions[:, :slots], unit_boxes, matched)
@@ -140,8 +140,9 @@ class MaskRCNN(keras.Model):
             total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
         return total
 
-    def _noise(self, batch: Tensor, count: int) -> Tensor:
-        return keras.random.uniform((batch, count), seed=self.seeds)
+    def _noise(self, batch: Tensor, count: int, training: bool) -> Tensor:
+        """What draws are decided by: in validation always the same, so that it leaves training as it is."""
+        return keras.random.uniform((batch, count), seed=self.seeds if training else 0)
 
 
 class Detect(keras.Model):

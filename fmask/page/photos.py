@@ -14,14 +14,11 @@ from rich.progress import track
 from fmask import tracking
 from fmask.data.annotations import Photo, Split
 from fmask.data.config import photos_root
-from fmask.data.images import load_image
 from fmask.data.photos import digest
 from fmask.data.via import read_split
 from fmask.detections import Detections
 from fmask.errors import UserError
-
-WEIGHTS = "weights/last.h5"
-"""Those that a run's scores are of."""
+from fmask.finding import find_all
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,18 @@ def look_again(run: tracking.RunInfo, console: Console) -> Seen:
         UserError: the store cannot be used.
     """
     photos = _find_split(run).photos
-    weights = tracking.download(run, WEIGHTS)
+    weights = tracking.download(run, tracking.WEIGHTS_ARTIFACT)
     if weights is None:
-        raise NotSeen(f"The run left no {WEIGHTS}.")
+        raise NotSeen(f"The run left no {tracking.WEIGHTS_ARTIFACT}.")
     from fmask import trained
 
     try:
         detector = trained.load(str(weights))
     except UserError as error:
         raise NotSeen(str(error)) from error
-    shown = track(photos, "test photos", console=console, transient=True, disable=not console.is_terminal)
-    return Seen(photos, [detector.detect(load_image(photo.path)) for photo in shown])
+    found = find_all(detector, [photo.path for photo in photos])
+    shown = track(found, "test photos", len(photos), console=console, transient=True, disable=not console.is_terminal)
+    return Seen(photos, list(shown))
 
 
 def _find_split(run: tracking.RunInfo) -> Split:

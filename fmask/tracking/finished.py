@@ -16,7 +16,8 @@ from fmask.tracking.store import (
     tracking_uri,
 )
 
-WEIGHTS_ARTIFACT = "weights/best.h5"
+WEIGHTS_ARTIFACT = "weights/last.h5"
+"""The network that a run's scores are of; `best.h5` beside it is of the epoch that did best on validation."""
 EVALUATIONS = "evaluate"
 """The experiment of runs that score a model that is there: they train nothing, so none of them is the latest model."""
 
@@ -96,7 +97,7 @@ def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
 
 
 def download_weights(reference: str) -> Path:
-    """The best weights of a run (see `find_run`) as a local file; nothing is copied where the store is local.
+    """The weights that a run ended with (see `find_run`) as a local file; nothing is copied where the store is local.
 
     Raises:
         UserError: there is no such run, or it logged no weights.

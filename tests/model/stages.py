@@ -98,7 +98,7 @@ def losses_of(name: str) -> np.ndarray:
         network = networks.tiny()
     assign(network)
     train_only(network, TRAINED[name])
-    network._noise = lambda _, count: np.random.default_rng(count).uniform(size=(1, count)).astype(np.float32)
+    network._noise = lambda _, count, __: np.random.default_rng(count).uniform(size=(1, count)).astype(np.float32)
     config = Config(steps=2, epochs=1, batch=1, lr=1e-3, optim=Optim(name=name, warmup=0))
     network.compile(optimizer=build_optimizer(config), **MODE)
     seen: list[list[float]] = []

@@ -97,6 +97,16 @@ def test_training_moves_statistics_only_where_they_are_not_frozen(norm: str, mov
     assert all(moved) if moves else not any(moved)
 
 
+def test_validation_leaves_what_training_draws_as_it_is(network: MaskRCNN) -> None:
+    network.compile()
+    before = [np.array(variable) for variable in network.variables if "mean" not in variable.path]
+    first = network.test_on_batch(batch(), return_dict=True)
+    assert network.test_on_batch(batch(), return_dict=True) == first, "and is itself always the same"
+    after = [np.array(variable) for variable in network.variables if "mean" not in variable.path]
+    for one, same in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
 def test_ignored_objects_are_no_positives(network: MaskRCNN) -> None:
     inputs = batch()
     inputs["class_ids"] = -np.abs(inputs["class_ids"])

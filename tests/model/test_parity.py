@@ -164,4 +164,4 @@ def draw_as_recorded(network: MaskRCNN, file: Arrays, image: np.ndarray, monkeyp
     drawn = drawn[drawn.any(axis=1)]
     noise = np.zeros((1, len(proposed)), np.float32)
     noise[0, distances(proposed, drawn).argmin(axis=0)] = np.linspace(0.9, 0.5, len(drawn))
-    monkeypatch.setattr(network, "_noise", lambda _, count: noise[:, :count])
+    monkeypatch.setattr(network, "_noise", lambda _, count, __: noise[:, :count])

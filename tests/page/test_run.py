@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import EVIL, FakeDetector, make_run
 from parsed import Element, everything, parse
@@ -16,6 +17,7 @@ from rich.console import Console
 from scenes import detections
 
 from fmask import page, tracking
+from fmask.detections import Detections
 
 Pages = Callable[..., Element]
 
@@ -121,9 +123,9 @@ def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pa
 
 
 def test_another_fate_than_the_logged_one_is_told(store: Path, tmp_path: Path, show: Pages) -> None:
-    class Blind:
-        def detect(self, image: object) -> object:
-            return detections()
+    class Blind(FakeDetector):
+        def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+            return [detections() for _ in images]
 
     document = show(make_run(tmp_path / "data"), Blind())
     assert "4 objects met another fate than when it was scored" in document.text

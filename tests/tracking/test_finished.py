@@ -34,7 +34,7 @@ def test_an_experiments_runs_come_newest_first(store: Path) -> None:
 
 
 def test_weights_are_the_file_in_the_local_store(store: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "best.h5"
+    weights = tmp_path / "last.h5"
     weights.write_bytes(b"weights")
     with tracking.start({}, "report") as run:
         run.log_file(weights, "weights")
@@ -50,7 +50,7 @@ def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypa
         tracking.find_run("runs:/abc")
     with tracking.start({}, "report") as run:
         pass
-    with pytest.raises(UserError, match=r"FINISHED\) has no weights/best.h5"):
+    with pytest.raises(UserError, match=r"FINISHED\) has no weights/last.h5"):
         tracking.download_weights(run.id)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"mlflow.db does not exist"):

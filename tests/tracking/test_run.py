@@ -76,7 +76,7 @@ def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
 
 
 def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "best.h5"
+    weights = tmp_path / "last.h5"
     weights.write_bytes(b"weights")
     with tracking.start({}, "report") as run:
         run.log_json({"größe": [1, 2]}, "scores/test.json")
