@@ -16,6 +16,7 @@ import typer
 from rich.progress import track
 
 from benchmarks import inputs, network, program, torchvision_
+from benchmarks.machine import describe
 from benchmarks.report import write
 
 FOLDER = Path(__file__).parent
@@ -82,12 +83,13 @@ def main(
     file = FOLDER / "results.csv"
     kept = {row["name"]: row for row in pd.read_csv(file).to_dict("records")} if file.exists() and only else {}
     chosen = [row for row, (kind, *_) in rows().items() if not only or any(o == kind or o in row for o in only)]
+    here = describe()
     for row in track(chosen, "measuring"):
         measured = _in_own_process(row)
         if measured is None:
             print(f"{row}: not installed here, left out")
             continue
-        kept[row] = {"name": row, "kind": rows()[row][0], **measured}
+        kept[row] = {"name": row, "kind": rows()[row][0], **here, **measured}
         in_order = [kept[each] for each in rows() if each in kept]
         write(pd.DataFrame(in_order), FOLDER)
 

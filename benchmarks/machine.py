@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,17 +54,17 @@ def memory() -> tuple[float, float]:
     return most, most - (now - own)
 
 
-def describe() -> str:
-    """Processor, cores, load and versions, in one line."""
+def describe() -> dict[str, Any]:
+    """`machine`: processor, cores and versions in one line; `load`: how many processes want to run, over a minute."""
     import keras
     import tensorflow as tf
 
     names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    load = os.getloadavg()[0]
-    return (
-        f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, load {load:.1f} at the start, "
+    machine = (
+        f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
     )
+    return {"machine": machine, "load": os.getloadavg()[0]}
 
 
 def _lines(path: str) -> list[str]:

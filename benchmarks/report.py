@@ -5,8 +5,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.machine import describe
-
 COLUMNS = {
     "name": ("", "{}"),
     "cpu_s": ("CPU s", "{:.3g}"),
@@ -30,13 +28,23 @@ TITLES = {
     "overhead": "Added by MLflow and Hydra",
 }
 
+LARGEST_BAR = 200
+
 
 def write(results: pd.DataFrame, folder: Path) -> None:
     """Writes results.csv, results.md and results.png into `folder`."""
     results.to_csv(folder / "results.csv", index=False, float_format="%.6g")
-    parts = [describe(), *(_part(title, results[results.kind == kind]) for kind, title in TITLES.items())]
+    parts = [*_machines(results), *(_part(title, results[results.kind == kind]) for kind, title in TITLES.items())]
     (folder / "results.md").write_text("\n\n".join(part for part in parts if part) + "\n")
     draw(results).savefig(folder / "results.png", dpi=120)
+
+
+def _machines(results: pd.DataFrame) -> list[str]:
+    """Each machine that rows were measured on, and how busy it was before."""
+    return [
+        f"{machine}, load {rows.load.min():.1f} to {rows.load.max():.1f} at the start"
+        for machine, rows in results.groupby("machine", sort=False)
+    ]
 
 
 def _part(title: str, rows: pd.DataFrame) -> str:
@@ -51,8 +59,11 @@ def _part(title: str, rows: pd.DataFrame) -> str:
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """What steps and detections take, in GFLOP at one thread's best pace, and how much of that is multiplication."""
-    rows = results[results.kind.isin(["step", "detection"]) & (results.peak_gflop < 200)].iloc[::-1]
+    """What steps and detections take, in GFLOP at one thread's best pace, and how much of that is multiplication.
+
+    Those of large images are left to the table: beside their bars no other could be read.
+    """
+    rows = results[results.kind.isin(["step", "detection"]) & (results.peak_gflop < LARGEST_BAR)].iloc[::-1]
     figure = Figure(figsize=(9, 0.32 * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
     colours = ["tab:orange" if "torchvision" in name else "tab:blue" for name in rows.name]

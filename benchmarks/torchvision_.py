@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import memory, peak, timed
+from fmask.training import use_threads
 
 
 def train_step(batch: int, objects: int, times: int) -> dict[str, Any] | None:
@@ -15,6 +16,7 @@ def train_step(batch: int, objects: int, times: int) -> dict[str, Any] | None:
     except ModuleNotFoundError:
         return None
     torch.set_num_threads(1)
+    use_threads(1)  # TensorFlow's, whose matrix product it is held against
     before = peak()
     network = torchvision.models.detection.maskrcnn_resnet50_fpn(
         weights=None, weights_backbone=None, num_classes=3, trainable_backbone_layers=5,
