@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from fmask.config import Config
 from fmask.data import augment
 from fmask.data.photos import Dataset
 from fmask.data.samples import Batches, Sample, load_samples
+from fmask.errors import UserError
 from fmask.evaluation import figures
 from fmask.model.detector import Detector
 from fmask.model.layers import train_only
@@ -107,10 +109,12 @@ def fit(
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
         # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
         network.optimizer.build(network.trainable_variables)
-        console.print(_forecast(network, checks, part, epochs), highlight=False)
+        with _plain_failures(part, batches, checks):
+            console.print(_forecast(network, checks, part, epochs), highlight=False)
         if standing and stretch.name == standing.part:
             checkpoint.restore(file, network)
-        with stop_on_signal() as stop, Progress(epochs, part.steps, console) as progress:
+        progress = Progress(epochs, part.steps, console)
+        with stop_on_signal() as stop, _plain_failures(part, batches, checks), progress:
             network.fit(
                 batches,
                 initial_epoch=stretch.first,
@@ -131,6 +135,23 @@ def fit(
             after_part(stretch.name)
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
     return log.losses
+
+
+@contextmanager
+def _plain_failures(part: Config, *sources: Batches) -> Iterator[None]:
+    """Raises what kept a batch from being made as it was, and a UserError where there is not memory enough."""
+    try:
+        yield
+    except Exception as error:
+        cause = next((source.failure for source in sources if source.failure), error)
+        if isinstance(cause, MemoryError) or "ResourceExhausted" in type(cause).__name__:
+            raise UserError(
+                f"There is not memory enough for batch={part.batch} with size={part.size} and fit={part.fit}; "
+                "a smaller one of them needs less."
+            ) from error
+        if cause is error:
+            raise
+        raise cause from error
 
 
 def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:

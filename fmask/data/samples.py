@@ -86,6 +86,8 @@ class Batches(keras.utils.PyDataset):
         self.slots, self.seed = slots, seed
         self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
         self.epoch = 0
+        self.failure: Exception | None = None
+        """What kept a batch from being made; Keras' `fit` raises something else for it, that depends on the backend."""
 
     def __len__(self) -> int:
         return self.steps
@@ -95,7 +97,11 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
         first = self._first(index)
-        return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
+        try:
+            return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
+        except Exception as error:
+            self.failure = error
+            raise
 
     def names(self, index: int) -> list[str]:
         """The photos of a batch of this epoch."""
