@@ -21,7 +21,7 @@ import shapely
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.annotations import PhotoEntry, RegionEntry, Unusable
-from fmask.data.outlines import check_outline
+from fmask.data.outlines import MOST_POINTS, check_outline, check_outlines
 from fmask.data.tracing import join, trace
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
@@ -123,16 +123,17 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str]) -> list[
 def _outline(segmentation: Any, width: int, height: int) -> np.ndarray:
     try:
         if isinstance(segmentation, dict):
-            rings = trace(_decode(segmentation, width, height))
+            rings = _traced(_decode(segmentation, width, height))
             if not rings:
                 raise Unusable("no area", "its mask is empty")
         elif isinstance(segmentation, list):
             rings = _rings([_points(part) for part in segmentation])
         else:
             raise Unusable("bad coordinates", "its `segmentation` is neither polygons nor run lengths")
+        check_outlines(rings)
+        return check_outline(join(rings)) if rings else np.zeros((0, 2))
     except ValueError as error:
         raise Unusable("bad coordinates", str(error)) from error
-    return join(rings) if rings else np.zeros((0, 2))
 
 
 def _points(part: Any) -> np.ndarray:
@@ -151,6 +152,7 @@ def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
     parts = [part for part in parts if len(part) >= 3] or parts[:1]
     if len(parts) <= 1:
         return parts
+    check_outlines(parts)
     union = shapely.union_all([shapely.make_valid(shapely.Polygon(part)) for part in parts])
     areas = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
     return [shapely.get_coordinates(ring)[:-1] for area in areas for ring in (area.exterior, *area.interiors)]
@@ -168,6 +170,13 @@ def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray
         return rle.decode(code).astype(bool)
     except (ValueError, RuntimeError, TypeError, KeyError) as error:  # as the C++ beneath sees fit
         raise ValueError("its run lengths cannot be decoded") from error
+
+
+def _traced(mask: np.ndarray) -> list[np.ndarray]:
+    length = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    if length > 4 * MOST_POINTS:  # tracing takes time for every one, even where few points are left in the end
+        raise ValueError(f"its mask's outlines are {length} pixels long, where {4 * MOST_POINTS} are the most")
+    return trace(mask)
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:

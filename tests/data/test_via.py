@@ -244,7 +244,7 @@ def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) ->
     endless = {"name": "polygon", "all_points_x": [1] * 10_001, "all_points_y": [1] * 10_001}
     split = via.read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
     assert [fault.detail for fault in split.faults] == [
-        "its sides cross each other more than 300 times",
+        "its sides cross each other more than 1000 times",
         "10001 points, where 10000 are the most",
     ]
 
