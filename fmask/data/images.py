@@ -100,7 +100,7 @@ def _check_readable(image: Image.Image, most_pixels: int) -> None:
 
 def _check_scans(image: Image.Image) -> None:
     """Raises `ValueError` where decoding a JPEG, which is open and at its beginning, would take no end."""
-    if isinstance(image, JpegImageFile):
+    if isinstance(image, JpegImageFile) and image.fp:
         image.fp.seek(0)
         if (scans := count_scans(image.fp.read())) > MAX_SCANS:
             raise ValueError(f"{scans} scans, more than {MAX_SCANS}")

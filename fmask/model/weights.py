@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from fmask.errors import UserError
+from fmask.hdf5 import numbers, within
 from fmask.model.mask_rcnn import MaskRCNN
 
 RPN_GROUP = "rpn_model"
@@ -105,18 +106,17 @@ def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:
 
 def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
     """The file's arrays by layer and variable."""
-    root = file.get("model_weights", file)  # where Keras saved a whole model
+    root = within(file, "model_weights") if "model_weights" in file else file  # where Keras saved a whole model
     layers: dict[str, dict[str, h5py.Dataset]] = {}
-    for group_name, group in root.items():
+    for group_name in root:
         if group_name in NO_LAYERS:
             continue
+        group = within(root, group_name)
         for name in np.atleast_1d(group.attrs.get("weight_names", ())):
             name = name.decode() if isinstance(name, bytes) else name
             *owners, variable = name.split("/")
             layer = owners[-1] if group_name == RPN_GROUP and owners else group_name
-            if not isinstance(group[name], h5py.Dataset):
-                raise KeyError(f"{group_name}/{name} is no array")
-            layers.setdefault(layer, {})[variable.split(":")[0]] = group[name]
+            layers.setdefault(layer, {})[variable.split(":")[0]] = numbers(group, name)
     return layers
 
 
@@ -181,4 +181,5 @@ def _few(names: tuple[str, ...]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error.args[-1] if error.args else error).strip().splitlines()[0].strip("\"'.")
+    lines = str(error.args[-1] if error.args else error).strip().splitlines()
+    return lines[0].strip("\"'.") if lines else type(error).__name__

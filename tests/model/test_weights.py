@@ -199,3 +199,18 @@ def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp
     with pytest.raises(UserError, match="cannot be written"):
         weights.export(start, tmp_path / "copy.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
+
+
+def test_numbers_are_taken_from_the_file_itself_alone(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(256)) * 2)
+    path = shutil.copy(whole, tmp_path / "weights.h5")
+    with h5py.File(path, "r+") as file:
+        del file["bn_conv1/bn_conv1/gamma:0"]
+        file.create_dataset("bn_conv1/bn_conv1/gamma:0", (64,), "f4", external=[(str(secret), 0, 256)])
+    assert "bn_conv1/gamma:0 has its numbers in other files" in refusal(start, path)
+    with h5py.File(path, "r+") as file:
+        del file["bn_conv1"]
+        file["bn_conv1"] = h5py.ExternalLink(whole, "bn_conv1")
+    assert "bn_conv1 is a link to somewhere else" in refusal(start, path)
+    assert_untouched(start, tuple(weights.layers_of(start)))
