@@ -163,6 +163,12 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("name that is empty", _via(filename=""), "missing photo", "listed, but not in the folder"),
     ("name twice", _via() | {"b": _via(filename="./a.png")["a"]}, "listed twice", "a second entry for the same file"),
     ("no regions", _via(regions=[]), "no regions", "listed without any"),
+    (
+        "regions without end",
+        _via(regions=2001 * _via()["a"]["regions"]),
+        "too many regions",
+        "2001, where 2000 are the most",
+    ),
 ]
 """For `read_split`, which reads on: the document, the kind of fault and its detail."""
 

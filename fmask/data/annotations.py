@@ -22,6 +22,7 @@ FAULT_KINDS = {
     "too few points": "region left out",
     "no area": "region left out",
     "no regions": "photo left out",
+    "too many regions": "photo left out",
     "missing photo": "photo left out",
     "unreadable photo": "photo left out",
     "unsafe file name": "photo left out",

@@ -15,6 +15,9 @@ MOST_CROSSINGS = 1000
 """Of one object. None has more; scribbles that cross themselves at every turn keep geometry busy for hours. A bridge of
 `fmask.data.tracing.join` counts as three or four crossings."""
 
+MOST_ROWS = 3_000_000
+"""That the sides of an outline may cross together, to look whether it covers a pixel."""
+
 
 def outline(shape: dict[str, Any]) -> np.ndarray:
     """The polygon of a VIA region's `shape_attributes`, whose `name` is one of `SHAPES`.
@@ -85,20 +88,23 @@ def area(polygon: np.ndarray) -> float:
 
 
 def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
-    """Whether the polygon covers a pixel's centre."""
-    if len(polygon) < 3:
-        return False
-    if area(polygon) > shapely.Polygon(polygon).length / 2:  # any such convex shape does, and rows take time
-        return True
+    """Whether the polygon covers a pixel's centre; not if it is thin and its sides cross rows `MOST_ROWS` times."""
     (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
-    for row in range(max(0, math.ceil(y1.min())), min(height - 1, math.floor(y1.max())) + 1):
-        for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
-            crossing = above(y1, row) != above(y2, row)
-            run = (row - y1[crossing]) / (y2[crossing] - y1[crossing])
-            ends = np.sort(x1[crossing] + run * (x2[crossing] - x1[crossing])).reshape(-1, 2)
-            starts, stops = np.ceil(np.maximum(ends[:, 0], 0)), np.floor(np.minimum(ends[:, 1], width - 1))
-            if np.any((starts <= stops) & (ends[:, 0] < ends[:, 1])):
-                return True
+    first = np.ceil(np.clip(np.minimum(y1, y2), 0, height)).astype(int)
+    last = np.floor(np.clip(np.maximum(y1, y2), -1, height - 1)).astype(int)
+    counts = np.maximum(last - first + 1, 0)
+    if (total := counts.sum()) > MOST_ROWS:
+        return area(polygon) > shapely.Polygon(polygon).length / 2  # any such convex shape does
+    side = np.repeat(np.arange(len(polygon)), counts)
+    row = np.arange(total) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
+        crossing = above(y1[side], row) != above(y2[side], row)
+        s, y = side[crossing], row[crossing]
+        x = x1[s] + (y - y1[s]) / (y2[s] - y1[s]) * (x2[s] - x1[s])
+        ends = x[np.lexsort((x, y))].reshape(-1, 2)  # a row is crossed an even number of times
+        starts, stops = np.ceil(np.maximum(ends[:, 0], 0)), np.floor(np.minimum(ends[:, 1], width - 1))
+        if np.any((starts <= stops) & (ends[:, 0] < ends[:, 1])):
+            return True
     return False
 
 

@@ -24,6 +24,8 @@ from fmask.errors import UserError, printable
 ANNOTATIONS = "via_region_data.json"
 MAX_BYTES = 512 * 2**20
 """Larger annotation files are refused, for in memory they grow tenfold; the largest of COCO's own has 448 MiB."""
+MOST_REGIONS = 2000
+"""In one photo; each may take some hundredths of a second to look at, and no photo shows thousands of people."""
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
@@ -221,6 +223,8 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {head.mode}"))
     if head.orientation > 1:
         faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {head.orientation}"))
+    if len(entry.regions) > MOST_REGIONS:
+        raise Unusable("too many regions", f"{len(entry.regions)}, where {MOST_REGIONS} are the most")
     regions = []
     for index in range(len(entry.regions)):
         try:
