@@ -9,7 +9,7 @@ from omegaconf import MISSING, OmegaConf
 
 from fmask.data.config import SPLITS, Jitter, photos_root
 from fmask.errors import UserError
-from fmask.model.check import check_model, check_side, check_values
+from fmask.model.check import check_memory, check_model, check_side, check_values
 from fmask.model.config import BLOCKS, LAYERS, ModelConfig
 from fmask.model.precision import fastest
 from fmask.pretrained import coco_file, find_weights
@@ -183,6 +183,7 @@ def validate(config: Any) -> Config:
     for key in ("size", "fit"):
         check_side(key, config[key])
     check_model(config)
+    check_memory(config, max(config.size, config.fit))
     if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
         raise UserError(
             f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."

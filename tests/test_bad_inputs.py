@@ -216,6 +216,28 @@ def test_a_store_of_runs(
         ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect=1000000000: allowed is 1 to 20000."),
         ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales=[8.0]: five positive sides"),
         ({"model": {"colour": 1}}, "Key 'colour' not in 'ModelConfig'"),
+        ({"model": {"anchors": {"ratios": [1] * 101}}}, "one to a hundred positive widths over heights are needed."),
+        ({"model": {"loss": {"mrcnn_mask": float("nan")}}}, "loss.mrcnn_mask=nan: allowed is 0 to 1000."),
+        (
+            {"model": {"regions": {"pool_box": 28}, "widths": {"fpn": 1024, "box": 4096}}},
+            "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would be 3288 million",
+        ),
+        (
+            {"size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
+            "anchors.ratios has 100 values, which make 34918400 anchors at 2048 px; at most 4000000 are allowed.",
+        ),
+        (
+            {"model": {"proposals": {"detect": 20000}}},
+            "proposals.detect=20000, regions.pool_box=7 and widths.fpn=256: the regions to classify would be 251",
+        ),
+        (
+            {"model": {"regions": {"pool_mask": 56, "count": 500}}},
+            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the regions to outline would be 401 million",
+        ),
+        (
+            {"size": 2048, "model": {"widths": {"rpn": 2048}}},
+            "widths.rpn=2048 at 2048 px: a feature map would be 537 million numbers; at most 134 million are allowed.",
+        ),
     ],
 )
 def test_a_networks_recipe(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
