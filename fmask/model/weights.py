@@ -130,7 +130,12 @@ def _choose(
     for name, layer in layers_of(network).items():
         if name not in stored:
             continue
-        sizes = [_sizes(path, name, variable, stored[name]) for variable in layer.weights]
+        there, here = list(stored[name]), [variable.name for variable in layer.weights]
+        if set(there) != set(here):  # one too many, too: what batch normalisation scales is not for group normalisation
+            raise UserError(
+                f"{path}: {name} has {' and '.join(there)} in the file, but {' and '.join(here)} in this network."
+            )
+        sizes = [(tuple(stored[name][variable.name].shape), tuple(variable.shape)) for variable in layer.weights]
         alike_but_for_classes = all(have[:-1] == want[:-1] for have, want in sizes)
         if name in CLASS_LAYERS and alike_but_for_classes and any(have != want for have, want in sizes):
             continue
@@ -146,15 +151,6 @@ def _choose(
             f"this network's ({_few(tuple(layers_of(network)))})."
         )
     return chosen
-
-
-def _sizes(
-    path: Path, layer: str, variable: keras.Variable, arrays: dict[str, h5py.Dataset]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The shape of a variable in the file and in the network."""
-    if variable.name not in arrays:
-        raise UserError(f"{path}: {layer} has {' and '.join(arrays)} in the file, but no {variable.name}.")
-    return tuple(arrays[variable.name].shape), tuple(variable.shape)
 
 
 def _write(network: MaskRCNN, file: h5py.File) -> None:

@@ -8,6 +8,7 @@ import golden
 import h5py
 import numpy as np
 import pytest
+from networks import tiny
 
 from fmask.errors import UserError
 from fmask.model import weights
@@ -189,7 +190,14 @@ def test_a_layer_without_one_of_its_variables_is_refused(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path
 ) -> None:
     path = golden.write(tmp_path / "bare.h5", {"conv1": {"kernel": shapes["conv1"]["kernel"]}})
-    assert refusal(start, path).endswith("conv1 has kernel in the file, but no bias.")
+    assert refusal(start, path).endswith("conv1 has kernel in the file, but kernel and bias in this network.")
+
+
+def test_group_normalisation_takes_nothing_of_batch_normalisation(shapes: golden.Shapes, tmp_path: Path) -> None:
+    path = golden.write(tmp_path / "batch.h5", {"bn_conv1": shapes["bn_conv1"]})
+    told = "bn_conv1 has gamma and beta and moving_mean and moving_variance in the file, but gamma and beta in this"
+    with pytest.raises(UserError, match=told):
+        weights.load(tiny("group"), path)
 
 
 def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp_path: Path) -> None:
