@@ -75,11 +75,12 @@ class Photo:
     width: int
     height: int
     regions: tuple[Region, ...]
+    name: str = ""
+    """Its path below its split's folder, with slashes, which no other photo of the split has; the file's name unless
+    said."""
 
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.name
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.path.name)
 
     def masks(self) -> np.ndarray:
         """Bool (G, H, W)."""

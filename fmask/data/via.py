@@ -234,7 +234,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
     if not regions:
         count = len(entry.regions)
         raise Unusable("no regions", f"none of {count} is usable" if count else "listed without any")
-    return Photo(path, width, height, tuple(regions))
+    return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix())
 
 
 def stays_inside(name: str) -> bool:
