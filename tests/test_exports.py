@@ -111,9 +111,7 @@ def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path:
     assert ids_of(photos[3:], "train/1.jpg", "train/2.jpg") == [2]  # called like no other
     with pytest.raises(UserError, match=r"lists a/1\.jpg and b/1\.jpg; which of them is .*/set/1\.jpg is not clear\.$"):
         ids_of(photos[2:3], "a/1.jpg", "b/1.jpg")
-    with pytest.raises(
-        UserError, match=r"lists 1\.jpg once, but both .*1/1\.jpg and .*2/1\.jpg could be it\.$"
-    ):
+    with pytest.raises(UserError, match=r"lists 1\.jpg once, but both .*1/1\.jpg and .*2/1\.jpg could be it\.$"):
         ids_of(photos[:2], "1.jpg")
     with pytest.raises(UserError, match=r"lists 1 images, but no 1\.jpg among them\.$"):
         ids_of(photos[:1], "")

@@ -75,12 +75,13 @@ class Photo:
     width: int
     height: int
     regions: tuple[Region, ...]
-    name: str = ""
-    """Its path below its split's folder, with slashes, which no other photo of the split has; the file's name unless
-    said."""
+    listed: str = ""
+    """Its path below its split's folder, with slashes."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.path.name)
+    @property
+    def name(self) -> str:
+        """What tells it from the split's other photos: its path below the folder, or its file's name unless listed."""
+        return self.listed or self.path.name
 
     def masks(self) -> np.ndarray:
         """Bool (G, H, W)."""
