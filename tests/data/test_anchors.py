@@ -37,7 +37,7 @@ def test_too_few_objects_are_refused() -> None:
     with pytest.raises(UserError, match="4 objects are annotated"):
         fit_anchors([photo(*[(9, 9)] * 4)], fit=100)
     for nothing in ([], [photo()]):
-        with pytest.raises(UserError, match="^0 objects are annotated; anchors can be fitted to 5 or more"):
+        with pytest.raises(UserError, match=r"^0 objects are annotated; anchors can be fitted to 5 or more\.$"):
             fit_anchors(nothing, fit=100)
 
 
