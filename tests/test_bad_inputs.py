@@ -256,14 +256,15 @@ class Trap:
         return os.mkdir, ("sprung",)
 
 
-@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_nothing(file)])
+@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_one_number(file)])
 def test_files_of_numbers_are_data_alone(
     read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pickled.h5").write_bytes(pickle.dumps(Trap()))
     with h5py.File("other.h5", "w") as file:
-        file["weights"] = np.frombuffer(pickle.dumps(Trap()), np.uint8)
+        file["conv1/kernel:0"] = np.void(pickle.dumps(Trap()))
+        file["conv1"].attrs["weight_names"] = ["kernel:0"]
         file["checkpoint"] = pickle.dumps(Trap(), protocol=0).decode()
         file.attrs["fmask"] = pickle.dumps(Trap(), protocol=0).decode()
         file.attrs["model_config"] = '{"class_name": "Lambda"}'
@@ -274,11 +275,23 @@ def test_files_of_numbers_are_data_alone(
     assert not Path("sprung").exists()
 
 
-def weights_into_nothing(file: Path) -> None:
+def weights_into_one_number(file: Path) -> list[Any]:
+    """What a network of one layer that has one number is given by a weight file."""
     from fmask.model import weights
 
-    nothing: Any = SimpleNamespace(layers=[])
-    weights.load(SimpleNamespace(trunk=nothing, box_head=nothing, mask_head=nothing), file)  # type: ignore[arg-type]
+    given: list[Any] = []
+    kernel = SimpleNamespace(name="kernel", shape=(), assign=given.append)
+    part: Any = SimpleNamespace(layers=[SimpleNamespace(name="conv1", weights=[kernel])])
+    network: Any = SimpleNamespace(trunk=part, box_head=part, mask_head=part)
+    weights.load(network, file)
+    return given
+
+
+def test_a_file_of_one_number_is_taken(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "right.h5", "w") as file:
+        file["conv1/kernel:0"] = np.float32(5)
+        file["conv1"].attrs["weight_names"] = ["kernel:0"]
+    assert weights_into_one_number(tmp_path / "right.h5") == [5]
 
 
 @pytest.mark.parametrize(
