@@ -120,6 +120,8 @@ class Split:
     folder: Path
     photos: tuple[Photo, ...]
     faults: tuple[Fault, ...]
+    is_coco: bool = False
+    """Whether the annotations came from a COCO file rather than from VIA's."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a data set holds, what is wrong with it, and whether photos of one split turn up in another."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
             photos.append(photo)
         except UserError as error:
             faults.append(Fault("unreadable photo", photo.name, None, str(error.__cause__ or error)))
-    return Split(split.name, split.folder, tuple(photos), tuple(faults)), hashes
+    return replace(split, photos=tuple(photos), faults=tuple(faults)), hashes
 
 
 def _hashes(image: Image.Image) -> np.ndarray:

@@ -8,7 +8,6 @@ us, and for COCO's tools on some sides only.
 A crowd (`iscrowd` 1) is a region to ignore; one outline that is a crowd of several classes is a region without a label.
 """
 
-import json
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from functools import partial
@@ -38,14 +37,14 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
 
 
-def entries(text: str, path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
+def entries(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
     """The photos of a COCO file, in order, with what is annotated in them.
 
     Several polygons of one annotation, and the parts and holes of its run-length encoding, become one outline by
     `fmask.data.tracing.join`.
 
     Args:
-        text: what is in the file, a document that `is_coco`.
+        document: what is in the file, which `is_coco`, its fractions as `Decimal`.
         path: the file, for messages.
         categories: a category of the file to one of `CLASS_NAMES`, or to "" to leave its objects out. Those that have
             our names need not be in it.
@@ -53,10 +52,6 @@ def entries(text: str, path: Path, categories: Mapping[str, str]) -> list[PhotoE
     Raises:
         UserError: objects are of a category without a name of ours, or the document is not built as COCO's are.
     """
-    try:
-        document = json.loads(text, parse_float=Decimal)
-    except ArithmeticError as error:
-        raise UserError(f"{path} has a number with an exponent that none can have.") from error
     labels = _labels(document, path, categories)
     objects: dict[Any, list[dict[str, Any]]] = {}
     for number, image in enumerate(document["images"]):
