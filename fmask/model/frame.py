@@ -72,7 +72,8 @@ def in_frames(
             boxes, class_ids, scores, masks = (
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
-            found.append(unmold(boxes, class_ids, scores, masks, one, *image.shape[:2], most))
+            height, width = image.shape[:2]
+            found.append(unmold(boxes, class_ids, scores, masks, one, height, width, most))
     return found
 
 
