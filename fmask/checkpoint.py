@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from fmask.errors import UserError
+from fmask.hdf5 import numbers, within
 
 NAME = "checkpoint.h5"
 
@@ -66,7 +67,7 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         with h5py.File(path) as file:
-            checkpoint = Checkpoint(**json.loads(file["checkpoint"].asstr()[()]))
+            checkpoint = Checkpoint(**json.loads(within(file, "checkpoint").asstr()[()]))
         for field in fields(Checkpoint):
             value = getattr(checkpoint, field.name)
             if not isinstance(value, get_origin(field.type) or field.type):  # type: ignore[arg-type]
@@ -85,11 +86,12 @@ def restore(path: Path, network: keras.Model) -> None:
     try:
         with h5py.File(path) as file:
             for key, variable in _variables(network):
-                if key not in file or file[key].shape != tuple(variable.shape):
-                    raise UserError(f"{path} is damaged, or of another version of this program: it lacks {key}.")
-                variable.assign(file[key][()])
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged: {_reason(error)}.") from error
+                stored = numbers(file, key)
+                if stored.shape != tuple(variable.shape):
+                    raise ValueError(f"it lacks {key} in the shape {tuple(variable.shape)}")
+                variable.assign(stored[()])
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path} is damaged, or of another version of this program: {_reason(error)}.") from error
 
 
 def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:

@@ -9,9 +9,10 @@ from omegaconf import MISSING, OmegaConf
 
 from fmask.data.config import SPLITS, Jitter, photos_root
 from fmask.errors import UserError
-from fmask.model.check import check_model, check_side, check_values
+from fmask.model.check import check_memory, check_model, check_side, check_values
 from fmask.model.config import BLOCKS, LAYERS, ModelConfig
 from fmask.model.precision import fastest
+from fmask.model.recipe import read_recipe
 from fmask.pretrained import coco_file, find_weights
 
 
@@ -184,6 +185,7 @@ def validate(config: Any) -> Config:
     for key in ("size", "fit"):
         check_side(key, config[key])
     check_model(config)
+    check_memory(config, max(config.size, config.fit))
     if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
         raise UserError(
             f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
@@ -194,10 +196,25 @@ def validate(config: Any) -> Config:
         raise UserError("study= is empty; needed is the name of an MLflow experiment.")
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
-    find_weights(result.weights, result.backbone.name)
+    if file := find_weights(result.weights, result.backbone.name):
+        _check_norm(result, file)
     for part in result.parts().values():
         if part.aug.augmenters:
             from fmask.data import augment
 
             augment.build(part.aug.augmenters)
     return result
+
+
+def _check_norm(config: Config, file: Path) -> None:
+    """Group normalisation has other variables than the other two; what is scaled for the one is not for the other."""
+    try:
+        theirs = read_recipe(file).model.norm
+    except UserError:  # of COCO or ImageNet, or in matterport's layout
+        theirs = "batch"
+    if (theirs == "group") != (config.norm == "group"):
+        others = "with norm=group" if config.norm == "group" else "with norm=frozen or norm=batch"
+        raise UserError(
+            f"norm={config.norm} weights={config.weights}: these weights are of a network with norm={theirs}; allowed "
+            f"is weights=none, or a file of a network {others}."
+        )

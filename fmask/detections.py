@@ -30,9 +30,9 @@ class Detections:
         return len(self.scores)
 
     def at_least(self, min_confidence: float) -> "Detections":
-        """Keep the instances whose score is `min_confidence` or more."""
-        keep = self.scores >= min_confidence
-        return Detections(self.boxes[keep], self.class_ids[keep], self.scores[keep], self.masks[keep])
+        """Keep the instances whose score is `min_confidence` or more; their masks are shared, not copied."""
+        first = slice(np.count_nonzero(self.scores >= min_confidence))
+        return Detections(self.boxes[first], self.class_ids[first], self.scores[first], self.masks[first])
 
 
 class Finder(Protocol):

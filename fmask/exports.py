@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,22 +82,37 @@ class CocoDataset:
 class CocoResults:
     """The results list that `COCO(ground_truth).loadRes` takes, with the ids of that file's images and categories.
 
+    An image is the photo whose path ends with its `file_name`, the longest where several do; else the only one that is
+    called like the photo, in whatever folder.
+
     Raises:
-        UserError: the file is none of COCO's, or does not list one of the photos, or one of our classes.
+        UserError: the file is none of COCO's, or does not list one of our classes, or one of the photos, or it cannot
+            be told which of its images a photo is.
     """
 
     def __init__(self, folder: Path, photos: Sequence[Path], ground_truth: Path) -> None:
         document = _read(ground_truth)
-        ids = {str(each["file_name"]): each["id"] for each in document["images"]}
-        ids = {Path(name).name: image_id for name, image_id in ids.items()} | ids
+        ids = {PurePath(str(each["file_name"])): each["id"] for each in document["images"]}
+        called: dict[str, list[PurePath]] = {}
+        for image in ids:
+            called.setdefault(image.name, []).append(image)
         classes = {str(each["name"]).strip().lower(): each["id"] for each in document.get("categories", [])}
         self._results: list[dict[str, Any]] = []
         self._image_ids, self._category_ids = {}, [0]
-        for photo in photos:
-            name = via.name_in(folder, photo)
-            if name not in ids and photo.name not in ids:
-                raise UserError(f"{ground_truth} lists {len(document['images'])} images, but no {name} among them.")
-            self._image_ids[photo] = ids.get(name, ids.get(photo.name))
+        chosen: dict[PurePath, Path] = {}
+        for photo in dict.fromkeys(photos):
+            parts = (photo.parent.resolve() / photo.name).parts
+            ends = [end for start in range(len(parts)) if (end := PurePath(*parts[start:])) in ids]
+            if not (fitting := ends[:1] or called.get(photo.name, [])):
+                name = via.name_in(folder, photo)
+                raise UserError(f"{ground_truth} lists {len(ids)} images, but no {name} among them.")
+            image, *others = fitting
+            if others:
+                raise UserError(f"{ground_truth} lists {image} and {others[0]}; which of them is {photo} is not clear.")
+            if image in chosen:
+                raise UserError(f"{ground_truth} lists {image} once, but both {chosen[image]} and {photo} could be it.")
+            chosen[image] = photo
+            self._image_ids[photo] = ids[image]
         for label in CLASS_NAMES:
             if label not in classes:
                 raise UserError(f"{ground_truth} has no category {label!r}; it has {', '.join(map(repr, classes))}.")

@@ -33,6 +33,8 @@ MAX_BYTES = 64 * 2**20
 """Of the encoded photos in one request."""
 MAX_PIXELS = 50_000_000
 """Of one photo."""
+MAX_MASK_PIXELS = 2**31
+"""Of all that is found in one photo, a byte each."""
 
 
 class MaskAndHatFinder(PythonModel):
@@ -59,8 +61,8 @@ class MaskAndHatFinder(PythonModel):
             pixels, ends exclusive, and `mask`, COCO's run-length code: `size` [height, width] and `counts`, a text.
 
         Raises:
-            Refused: a photo cannot be decoded, or there is more than `MAX_PHOTOS`, `MAX_BYTES` or `MAX_PIXELS`; a
-                server answers with status 400.
+            Refused: a photo cannot be decoded, or there is more than `MAX_PHOTOS`, `MAX_BYTES`, `MAX_PIXELS` or
+                `MAX_MASK_PIXELS`; a server answers with status 400.
         """
         rows: list[list[Any]] = []
         try:
@@ -72,7 +74,11 @@ class MaskAndHatFinder(PythonModel):
 
     def _find(self, content: bytes, name: str) -> list[list[Any]]:
         with self.turn:
-            found = self.detector.detect(np.array(decode(io.BytesIO(content), name, MAX_PIXELS)))
+            image = np.array(decode(io.BytesIO(content), name, MAX_PIXELS))
+            try:
+                found = self.detector.detect(image, MAX_MASK_PIXELS)
+            except UserError as error:
+                raise UserError(f"{name} is too large for all that is found in it: {error}") from error
             return [
                 [CLASS_NAMES[class_id - 1], float(score), *map(float, box), _code(mask)]
                 for class_id, score, box, mask in zip(

@@ -63,6 +63,7 @@ COMMANDS = [
         "none has no via_region_data.json and no other JSON file; expected one VIA",
     ),
     ("anchors of nothing", "anchors none", "none has none of the folders train, val, test."),
+    ("anchors of photos of no size", "anchors split --fit 0", "greater than or equal to 64"),
     (
         "photos from no web",
         "install photos --base-url ftp://me:hunter2@x",

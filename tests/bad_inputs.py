@@ -41,6 +41,7 @@ TRAIN = [
     ("unknown word", "optim.decay=step", "optim.decay=step: allowed is constant or cosine."),
     ("too few scales", "anchors.scales=[8,16]", "anchors.scales=[8.0, 16.0]: five positive sides in pixels"),
     ("a scale that is none", "anchors.scales=[8,16,32,64,nan]", "64.0, nan]: five positive sides in pixels"),
+    ("a loss that pushes away", "loss.rpn_class=-5", "loss.rpn_class=-5.0: allowed is 0 to 1000."),
     ("more regions than proposals", "proposals.train=3", "proposals.train=3: needed are at least regions.count="),
     ("a share of nothing", "regions.positive=0.01", "regions.positive=0.01: this share of regions.count="),
     ("part that is not there", "schedule.parts.one.steps=5", "there is no 'one' in schedule.parts, which has nothing"),
@@ -163,6 +164,12 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("name that is empty", _via(filename=""), "missing photo", "listed, but not in the folder"),
     ("name twice", _via() | {"b": _via(filename="./a.png")["a"]}, "listed twice", "a second entry for the same file"),
     ("no regions", _via(regions=[]), "no regions", "listed without any"),
+    (
+        "regions without end",
+        _via(regions=2001 * _via()["a"]["regions"]),
+        "too many regions",
+        "2001, where 2000 are the most",
+    ),
 ]
 """For `read_split`, which reads on: the document, the kind of fault and its detail."""
 

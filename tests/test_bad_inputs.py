@@ -216,6 +216,28 @@ def test_a_store_of_runs(
         ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect=1000000000: allowed is 1 to 20000."),
         ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales=[8.0]: five positive sides"),
         ({"model": {"colour": 1}}, "Key 'colour' not in 'ModelConfig'"),
+        ({"model": {"anchors": {"ratios": [1] * 101}}}, "one to a hundred positive widths over heights are needed."),
+        ({"model": {"loss": {"mrcnn_mask": float("nan")}}}, "loss.mrcnn_mask=nan: allowed is 0 to 1000."),
+        (
+            {"model": {"regions": {"pool_box": 28}, "widths": {"fpn": 1024, "box": 4096}}},
+            "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would be 3288 million",
+        ),
+        (
+            {"size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
+            "anchors.ratios has 100 values, which make 34918400 anchors at 2048 px; at most 4000000 are allowed.",
+        ),
+        (
+            {"model": {"proposals": {"detect": 20000}}},
+            "proposals.detect=20000, regions.pool_box=7 and widths.fpn=256: the regions to classify would be 251",
+        ),
+        (
+            {"model": {"regions": {"pool_mask": 56, "count": 500}}},
+            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the regions to outline would be 401 million",
+        ),
+        (
+            {"size": 2048, "model": {"widths": {"rpn": 2048}}},
+            "widths.rpn=2048 at 2048 px: a feature map would be 537 million numbers; at most 134 million are allowed.",
+        ),
     ],
 )
 def test_a_networks_recipe(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -234,14 +256,15 @@ class Trap:
         return os.mkdir, ("sprung",)
 
 
-@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_nothing(file)])
+@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_one_number(file)])
 def test_files_of_numbers_are_data_alone(
     read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pickled.h5").write_bytes(pickle.dumps(Trap()))
     with h5py.File("other.h5", "w") as file:
-        file["weights"] = np.frombuffer(pickle.dumps(Trap()), np.uint8)
+        file["conv1/kernel:0"] = np.void(pickle.dumps(Trap()))
+        file["conv1"].attrs["weight_names"] = ["kernel:0"]
         file["checkpoint"] = pickle.dumps(Trap(), protocol=0).decode()
         file.attrs["fmask"] = pickle.dumps(Trap(), protocol=0).decode()
         file.attrs["model_config"] = '{"class_name": "Lambda"}'
@@ -252,11 +275,23 @@ def test_files_of_numbers_are_data_alone(
     assert not Path("sprung").exists()
 
 
-def weights_into_nothing(file: Path) -> None:
+def weights_into_one_number(file: Path) -> list[Any]:
+    """What a network of one layer that has one number is given by a weight file."""
     from fmask.model import weights
 
-    nothing: Any = SimpleNamespace(layers=[])
-    weights.load(SimpleNamespace(trunk=nothing, box_head=nothing, mask_head=nothing), file)  # type: ignore[arg-type]
+    given: list[Any] = []
+    kernel = SimpleNamespace(name="kernel", shape=(), assign=given.append)
+    part: Any = SimpleNamespace(layers=[SimpleNamespace(name="conv1", weights=[kernel])])
+    network: Any = SimpleNamespace(trunk=part, box_head=part, mask_head=part)
+    weights.load(network, file)
+    return given
+
+
+def test_a_file_of_one_number_is_taken(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "right.h5", "w") as file:
+        file["conv1/kernel:0"] = np.float32(5)
+        file["conv1"].attrs["weight_names"] = ["kernel:0"]
+    assert weights_into_one_number(tmp_path / "right.h5") == [5]
 
 
 @pytest.mark.parametrize(

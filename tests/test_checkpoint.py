@@ -127,6 +127,20 @@ def test_a_network_and_its_optimizer_are_as_they_were(tmp_path: Path) -> None:
         checkpoint.restore(tmp_path / "a.h5", small_network(31))
 
 
+def test_a_checkpoint_reads_no_other_file(tmp_path: Path) -> None:
+    network = small_network()
+    checkpoint.save(tmp_path / "a.h5", network, STANDING)
+    (tmp_path / "b.h5").write_bytes((tmp_path / "a.h5").read_bytes())
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        del file["network/0"], file["checkpoint"]
+        file["network/0"] = h5py.ExternalLink("a.h5", "network/0")
+        file["checkpoint"] = h5py.ExternalLink("a.h5", "checkpoint")
+    with pytest.raises(UserError, match=r"b\.h5 is damaged, .*: network/0 is a link to somewhere else\.$"):
+        checkpoint.restore(tmp_path / "b.h5", network)
+    with pytest.raises(UserError, match=r"b\.h5 is no checkpoint of a training: checkpoint is a link"):
+        checkpoint.read(tmp_path / "b.h5")
+
+
 @pytest.mark.parametrize("asked_in", [1, 2], ids=["amid an epoch", "in its last step"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_training_after_a_step_or_a_checkpoint(number: signal.Signals, asked_in: int) -> None:

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 from hydra import compose, initialize_config_dir
 
 from fmask.config import Config, register, validate
 from fmask.errors import UserError
+from fmask.model.config import ModelConfig
+from fmask.model.recipe import Recipe
 from fmask.overrides import check_overrides
 
 ROOT = Path(__file__).parents[1]
@@ -140,3 +143,21 @@ def test_command_line_refuses_before_tensorflow_loads() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_weights_and_network_have_the_same_kind_of_normalisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    imagenet = Path("models/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5")
+    for name, norm in ((imagenet, None), ("plain.h5", None), ("batch.h5", "batch"), ("group.h5", "group")):
+        with h5py.File(name, "w") as file:
+            if norm:
+                file.attrs["fmask"] = Recipe("resnet50", ModelConfig(norm=norm), 64, True).to_json()
+    for norm, weights in (("group", "imagenet"), ("group", "plain.h5"), ("group", "batch.h5"), ("batch", "group.h5")):
+        with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights are of a network with"):
+            composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")
+    for norm, weights in (("group", "group.h5"), ("group", "none"), ("frozen", "batch.h5"), ("batch", "imagenet")):
+        composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")

@@ -94,6 +94,29 @@ def test_results_have_the_ids_of_the_ground_truth(photos: list[Path], tmp_path: 
         start("coco", photos, truth)
 
 
+def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.json"
+    photos = [tmp_path / "set" / name for name in ("site1/1.jpg", "site2/1.jpg", "1.jpg", "site2/2.jpg")]
+
+    def ids_of(photos: list[Path], *names: str) -> list[int]:
+        images = [{"id": number, "file_name": name} for number, name in enumerate(names, start=1)]
+        categories = [{"id": 1, "name": "mask"}, {"id": 2, "name": "hat"}]
+        truth.write_text(json.dumps({"images": images, "categories": categories}))
+        results = json.loads(exported("coco", photos, [detections(MASK)] * len(photos), truth))
+        return [each["image_id"] for each in results]
+
+    assert ids_of(photos[:1], "site1/1.jpg", "site2/1.jpg") == [1]
+    assert ids_of(photos[1:2], "site1/1.jpg", "site2/1.jpg") == [2]
+    assert ids_of(photos[:3], "1.jpg", "site2/1.jpg", "./site1/1.jpg") == [3, 2, 1]
+    assert ids_of(photos[3:], "train/1.jpg", "train/2.jpg") == [2]  # called like no other
+    with pytest.raises(UserError, match=r"lists a/1\.jpg and b/1\.jpg; which of them is .*/set/1\.jpg is not clear\.$"):
+        ids_of(photos[2:3], "a/1.jpg", "b/1.jpg")
+    with pytest.raises(UserError, match=r"lists 1\.jpg once, but both .*1/1\.jpg and .*2/1\.jpg could be it\.$"):
+        ids_of(photos[:2], "1.jpg")
+    with pytest.raises(UserError, match=r"lists 1 images, but no 1\.jpg among them\.$"):
+        ids_of(photos[:1], "")
+
+
 def test_a_via_export_is_read_back_as_annotations(photos: list[Path], tmp_path: Path) -> None:
     found = [detections(MASK, HAT), with_a_hole()]
     (tmp_path / "found.json").write_text(exported("via", photos, found))

@@ -121,6 +121,13 @@ def test_what_cannot_be_taken_is_one_sentence(network: Any, photos: list[bytes],
     assert len(told.value.message) < 120
 
 
+def test_more_masks_than_memory_is_made_for_are_refused(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = network.unwrap_python_model()
+    monkeypatch.setitem(type(finder)._find.__globals__, "MAX_MASK_PIXELS", 5_000)
+    with pytest.raises(MlflowException, match=r"^photo 0 is too large for all that is found in it: \d masks of"):
+        network.predict([encoded(noise(50, 70))])
+
+
 @pytest.fixture(scope="module")
 def server(folder: Path, model: str) -> Iterator[str]:
     """The address that a served model answers at, without any package that only training needs."""

@@ -31,7 +31,7 @@ def check(
 @app.command()
 def anchors(
     folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/); its training photos are measured.")],
-    fit: Annotated[int, typer.Option(help="Longer side of a photo in pixels, as in training.")] = 192,
+    fit: Annotated[int, typer.Option(min=64, help="Longer side of a photo in pixels, as in training.")] = 192,
 ) -> None:
     """Propose anchor scales and ratios for a data set's objects, by k-means, and say how well they cover them."""
     from rich.console import Console

@@ -34,7 +34,9 @@ def fit_anchors(photos: Sequence[Photo], fit: int) -> FittedAnchors:
     Raises:
         UserError: there are too few objects.
     """
-    sizes = np.concatenate([_sizes(photo) * fit / max(photo.width, photo.height) for photo in photos])
+    sizes = np.concatenate(
+        [np.zeros((0, 2)), *(_sizes(photo) * fit / max(photo.width, photo.height) for photo in photos)]
+    )
     if len(sizes) < SCALES:
         raise UserError(f"{len(sizes)} objects are annotated; anchors can be fitted to {SCALES} or more.")
     sides, ratios = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]

@@ -22,6 +22,7 @@ FAULT_KINDS = {
     "too few points": "region left out",
     "no area": "region left out",
     "no regions": "photo left out",
+    "too many regions": "photo left out",
     "missing photo": "photo left out",
     "unreadable photo": "photo left out",
     "unsafe file name": "photo left out",
@@ -74,11 +75,13 @@ class Photo:
     width: int
     height: int
     regions: tuple[Region, ...]
+    listed: str = ""
+    """Its path below its split's folder, with slashes."""
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.name
+        """What tells it from the split's other photos: its path below the folder, or its file's name unless listed."""
+        return self.listed or self.path.name
 
     def masks(self) -> np.ndarray:
         """Bool (G, H, W)."""
@@ -117,6 +120,8 @@ class Split:
     folder: Path
     photos: tuple[Photo, ...]
     faults: tuple[Fault, ...]
+    is_coco: bool = False
+    """Whether the annotations came from a COCO file rather than from VIA's."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ import numpy as np
 
 from fmask.errors import UserError
 
+TRIES = 8
+"""Draws that an augmenter is tried in before it is taken: what it does may be left to chance."""
+
 
 def build(spec: Sequence[Any]) -> Any:
     """The imgaug augmenter that applies `spec`, a list of augmenters, one after the other; None for an empty list.
@@ -28,26 +31,30 @@ def build(spec: Sequence[Any]) -> Any:
         return None
     iaa = _imgaug().augmenters
     augmenter = iaa.Sequential([_one(iaa, item) for item in spec])
+    photo = np.zeros((64, 64, 3), np.uint8)
     try:
-        shape = augmenter.augment_image(np.zeros((64, 64, 3), np.uint8)).shape
+        changed = augmenter.augment_images([photo] * TRIES)
     except Exception as error:  # some arguments are looked at no earlier
         raise UserError(f"aug: {list(spec)} cannot change a photo: {error}.") from error
-    if shape != (64, 64, 3):
-        raise UserError(
-            f"aug: {list(spec)} makes {shape[1]} x {shape[0]} pixels of 64 x 64; a photo must keep its size."
-        )
+    for each in changed:
+        _check_size(photo, each, str(list(spec)))
     return augmenter
 
 
 def apply(
     augmenter: Any, image: np.ndarray, polygons: list[np.ndarray], seed: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Augments an image, uint8 (H, W, 3), with its outlines, each (n, 2) of x, y in pixels; `seed` decides the draw."""
+    """Augments an image, uint8 (H, W, 3), with its outlines, each (n, 2) of x, y in pixels; `seed` decides the draw.
+
+    Raises:
+        UserError: this draw changes the photo's size, as those that `build` tried did not.
+    """
     # imgaug's augmenters carry their random state, so that each call gets its own copy to seed.
     drawn = copy.deepcopy(augmenter)
     drawn.seed_(seed)
     drawn = drawn.to_deterministic()
     changed = drawn.augment_image(image)
+    _check_size(image, changed, f"[{', '.join(type(each).__name__ for each in augmenter)}]")
     if not polygons:
         return changed, polygons
     ia = _imgaug()
@@ -55,6 +62,14 @@ def apply(
     points = [ia.Keypoint(x=x + 0.5, y=y + 0.5) for polygon in polygons for x, y in polygon]
     moved = drawn.augment_keypoints(ia.KeypointsOnImage(points, shape=image.shape)).to_xy_array() - 0.5
     return changed, np.split(moved, np.cumsum([len(polygon) for polygon in polygons])[:-1])
+
+
+def _check_size(photo: np.ndarray, changed: np.ndarray, what: str) -> None:
+    if changed.shape != photo.shape:
+        (height, width), (before, across) = changed.shape[:2], photo.shape[:2]
+        raise UserError(
+            f"aug: {what} makes {width} x {height} pixels of {across} x {before}; a photo must keep its size."
+        )
 
 
 def _one(iaa: Any, item: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a data set holds, what is wrong with it, and whether photos of one split turn up in another."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fmask.data.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Photo, Split
+from fmask.data.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
 from fmask.data.config import SPLITS
 from fmask.data.images import open_image
 from fmask.data.outlines import area
@@ -110,8 +110,8 @@ def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
             hashes.append(_hashes(open_image(photo.path)))
             photos.append(photo)
         except UserError as error:
-            faults.append(Fault("unreadable photo", _listed_name(split, photo), None, str(error.__cause__ or error)))
-    return Split(split.name, split.folder, tuple(photos), tuple(faults)), hashes
+            faults.append(Fault("unreadable photo", photo.name, None, str(error.__cause__ or error)))
+    return replace(split, photos=tuple(photos), faults=tuple(faults)), hashes
 
 
 def _hashes(image: Image.Image) -> np.ndarray:
@@ -131,16 +131,12 @@ def _find_twins(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Twins
             other_split, other = photos[earlier]
             as_is, mirrored = bits[earlier]
             yield Twins(
-                first=f"{split.name}/{_listed_name(split, photo)}",
-                second=f"{other_split.name}/{_listed_name(other_split, other)}",
+                first=f"{split.name}/{photo.name}",
+                second=f"{other_split.name}/{other.name}",
                 bits=int(min(as_is, mirrored)),
                 mirrored=bool(mirrored < as_is),
                 leak=split is not other_split,
             )
-
-
-def _listed_name(split: Split, photo: Photo) -> str:
-    return photo.path.relative_to(split.folder).as_posix()
 
 
 def _summary(splits: tuple[Split, ...]) -> Table:

@@ -8,7 +8,6 @@ us, and for COCO's tools on some sides only.
 A crowd (`iscrowd` 1) is a region to ignore; one outline that is a crowd of several classes is a region without a label.
 """
 
-import json
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from functools import partial
@@ -21,7 +20,7 @@ import shapely
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.annotations import PhotoEntry, RegionEntry, Unusable
-from fmask.data.outlines import check_outline
+from fmask.data.outlines import MOST_POINTS, check_outline, check_outlines
 from fmask.data.tracing import join, trace
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError
@@ -38,14 +37,14 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
 
 
-def entries(text: str, path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
+def entries(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
     """The photos of a COCO file, in order, with what is annotated in them.
 
     Several polygons of one annotation, and the parts and holes of its run-length encoding, become one outline by
     `fmask.data.tracing.join`.
 
     Args:
-        text: what is in the file, a document that `is_coco`.
+        document: what is in the file, which `is_coco`, its fractions as `Decimal`.
         path: the file, for messages.
         categories: a category of the file to one of `CLASS_NAMES`, or to "" to leave its objects out. Those that have
             our names need not be in it.
@@ -53,10 +52,6 @@ def entries(text: str, path: Path, categories: Mapping[str, str]) -> list[PhotoE
     Raises:
         UserError: objects are of a category without a name of ours, or the document is not built as COCO's are.
     """
-    try:
-        document = json.loads(text, parse_float=Decimal)
-    except ArithmeticError as error:
-        raise UserError(f"{path} has a number with an exponent that none can have.") from error
     labels = _labels(document, path, categories)
     objects: dict[Any, list[dict[str, Any]]] = {}
     for number, image in enumerate(document["images"]):
@@ -123,16 +118,17 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str]) -> list[
 def _outline(segmentation: Any, width: int, height: int) -> np.ndarray:
     try:
         if isinstance(segmentation, dict):
-            rings = trace(_decode(segmentation, width, height))
+            rings = _traced(_decode(segmentation, width, height))
             if not rings:
                 raise Unusable("no area", "its mask is empty")
         elif isinstance(segmentation, list):
             rings = _rings([_points(part) for part in segmentation])
         else:
             raise Unusable("bad coordinates", "its `segmentation` is neither polygons nor run lengths")
+        check_outlines(rings)
+        return check_outline(join(rings)) if rings else np.zeros((0, 2))
     except ValueError as error:
         raise Unusable("bad coordinates", str(error)) from error
-    return join(rings) if rings else np.zeros((0, 2))
 
 
 def _points(part: Any) -> np.ndarray:
@@ -151,6 +147,7 @@ def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
     parts = [part for part in parts if len(part) >= 3] or parts[:1]
     if len(parts) <= 1:
         return parts
+    check_outlines(parts)
     union = shapely.union_all([shapely.make_valid(shapely.Polygon(part)) for part in parts])
     areas = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
     return [shapely.get_coordinates(ring)[:-1] for area in areas for ring in (area.exterior, *area.interiors)]
@@ -168,6 +165,13 @@ def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray
         return rle.decode(code).astype(bool)
     except (ValueError, RuntimeError, TypeError, KeyError) as error:  # as the C++ beneath sees fit
         raise ValueError("its run lengths cannot be decoded") from error
+
+
+def _traced(mask: np.ndarray) -> list[np.ndarray]:
+    length = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    if length > 4 * MOST_POINTS:  # tracing takes time for every one, even where few points are left in the end
+        raise ValueError(f"its mask's outlines are {length} pixels long, where {4 * MOST_POINTS} are the most")
+    return trace(mask)
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:

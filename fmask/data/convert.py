@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from fmask.data import coco, coco_writing
+from fmask.data import coco_writing
 from fmask.data.annotations import Split
 from fmask.data.via import export, find_export, name_in, read_file
 from fmask.errors import UserError
@@ -34,14 +34,9 @@ def convert(
     if not split.photos:
         told = f"; {fault.file}: {fault.kind}, {fault.detail}" if (fault := next(iter(split.faults), None)) else ""
         raise UserError(f"{file} lists no annotated photo that is in {folder}{told}.")
-    if is_coco_file(file):
+    if split.is_coco:
         text = json.dumps(export(folder, split.photos))
     else:
         text = coco_writing.dataset((name_in(folder, photo.path), photo) for photo in split.photos)
     write_text(text, target)
     return split
-
-
-def is_coco_file(file: Path) -> bool:
-    """Whether an annotation file, which can be read, is COCO's rather than VIA's."""
-    return coco.is_coco(json.loads(file.read_text(encoding="utf-8-sig")))

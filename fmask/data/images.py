@@ -7,11 +7,15 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
+from fmask.data.scans import count_scans
 from fmask.errors import UserError
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a file of a few kilobytes can unpack to more than the memory holds."""
+MAX_SCANS = 100
+"""JPEGs that go over their pixels more often are refused; those made for slow lines do about ten times."""
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # Pillow's, of what is refused anyway
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 """Of the many that Pillow knows; some of the others start programs, or have decoders that nobody looks after."""
@@ -56,6 +60,7 @@ def decode(file: Path | BinaryIO, name: str, most_pixels: int) -> Image.Image:
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_readable(image, most_pixels)
+            _check_scans(image)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255, not scale
@@ -91,6 +96,14 @@ def _check_readable(image: Image.Image, most_pixels: int) -> None:
         raise ValueError(f"{image.width} x {image.height} pixels, more than {most_pixels // 10**6} megapixels")
     if image.mode in ("F", "LAB", "HSV"):
         raise ValueError(f"pixels of Pillow's mode {image.mode} have no plain conversion to RGB")
+
+
+def _check_scans(image: Image.Image) -> None:
+    """Raises `ValueError` where decoding a JPEG, which is open and at its beginning, would take no end."""
+    if isinstance(image, JpegImageFile) and image.fp:
+        image.fp.seek(0)
+        if (scans := count_scans(image.fp.read())) > MAX_SCANS:
+            raise ValueError(f"{scans} scans, more than {MAX_SCANS}")
 
 
 def _reason(error: Exception) -> str:

@@ -10,8 +10,13 @@ import shapely
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse")
 MOST_POINTS = 10_000
-MOST_CROSSINGS = 300
-"""Of one outline. No object has more; scribbles that cross themselves at every turn keep geometry busy for hours."""
+MOST_PARTS = 200
+MOST_CROSSINGS = 1000
+"""Of one object. None has more; scribbles that cross themselves at every turn keep geometry busy for hours. A bridge of
+`fmask.data.tracing.join` counts as three or four crossings."""
+
+MOST_ROWS = 3_000_000
+"""That the sides of an outline may cross together, to look whether it covers a pixel."""
 
 
 def outline(shape: dict[str, Any]) -> np.ndarray:
@@ -46,22 +51,35 @@ def clip(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def check_outline(polygon: np.ndarray) -> np.ndarray:
-    """The polygon (n, 2), if it is one that can be worked with.
+    """The polygon (n, 2), if it is one that can be worked with; see `check_outlines`."""
+    check_outlines([polygon])
+    return polygon
+
+
+def check_outlines(polygons: Sequence[np.ndarray]) -> None:
+    """Looks whether the polygons of one object, each (n, 2), can be worked with.
 
     Raises:
-        ValueError: it has more than `MOST_POINTS`, or its sides cross more than `MOST_CROSSINGS` times.
+        ValueError: they are more than `MOST_PARTS`, have more than `MOST_POINTS` together, or their sides cross more
+            than `MOST_CROSSINGS` times.
     """
-    count = len(polygon)
+    if len(polygons) > MOST_PARTS:
+        raise ValueError(f"{len(polygons)} parts and holes, where {MOST_PARTS} are the most")
+    count = sum(map(len, polygons))
     if count > MOST_POINTS:
         raise ValueError(f"{count} points, where {MOST_POINTS} are the most")
-    if count > 3 and not shapely.Polygon(polygon).is_valid:
-        sides = shapely.linestrings(np.stack([polygon, np.roll(polygon, -1, axis=0)], axis=1))
-        tree, meetings = shapely.STRtree(sides), 0
-        for first in range(0, count, 100):  # a few at a time: all pairs of all sides may be millions
-            meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
-            if meetings > 3 * count + 2 * MOST_CROSSINGS:  # each side meets itself and its neighbours anyway
-                raise ValueError(f"its sides cross each other more than {MOST_CROSSINGS} times")
-    return polygon
+    polygons = [polygon for polygon in polygons if len(polygon) >= 3]
+    if shapely.MultiPolygon([shapely.Polygon(polygon) for polygon in polygons]).is_valid:
+        return
+    points = [polygon[:, 0] + 1j * polygon[:, 1] for polygon in polygons]
+    ends = np.concatenate([np.stack([each, np.roll(each, -1)], axis=1) for each in points])
+    ends = np.unique(np.sort(ends, axis=1), axis=0)  # a bridge's way back is no other side than its way there
+    sides = shapely.linestrings(np.stack([ends.real, ends.imag], axis=2))
+    tree, meetings = shapely.STRtree(sides), 0
+    for first in range(0, len(sides), 100):  # a few at a time: all pairs of all sides may be millions
+        meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
+        if meetings > 3 * len(sides) + 2 * MOST_CROSSINGS:  # each side meets itself and its neighbours anyway
+            raise ValueError(f"its sides cross each other more than {MOST_CROSSINGS} times")
 
 
 def area(polygon: np.ndarray) -> float:
@@ -70,20 +88,23 @@ def area(polygon: np.ndarray) -> float:
 
 
 def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
-    """Whether the polygon covers a pixel's centre."""
-    if len(polygon) < 3:
-        return False
-    if area(polygon) > shapely.Polygon(polygon).length / 2:  # any such convex shape does, and rows take time
-        return True
+    """Whether the polygon covers a pixel's centre; not if it is thin and its sides cross rows `MOST_ROWS` times."""
     (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
-    for row in range(max(0, math.ceil(y1.min())), min(height - 1, math.floor(y1.max())) + 1):
-        for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
-            crossing = above(y1, row) != above(y2, row)
-            run = (row - y1[crossing]) / (y2[crossing] - y1[crossing])
-            ends = np.sort(x1[crossing] + run * (x2[crossing] - x1[crossing])).reshape(-1, 2)
-            starts, stops = np.ceil(np.maximum(ends[:, 0], 0)), np.floor(np.minimum(ends[:, 1], width - 1))
-            if np.any((starts <= stops) & (ends[:, 0] < ends[:, 1])):
-                return True
+    first = np.ceil(np.clip(np.minimum(y1, y2), 0, height)).astype(int)
+    last = np.floor(np.clip(np.maximum(y1, y2), -1, height - 1)).astype(int)
+    counts = np.maximum(last - first + 1, 0)
+    if (total := counts.sum()) > MOST_ROWS:
+        return area(polygon) > shapely.Polygon(polygon).length / 2  # any such convex shape does
+    side = np.repeat(np.arange(len(polygon)), counts)
+    row = np.arange(total) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
+        crossing = above(y1[side], row) != above(y2[side], row)
+        s, y = side[crossing], row[crossing]
+        x = x1[s] + (y - y1[s]) / (y2[s] - y1[s]) * (x2[s] - x1[s])
+        ends = x[np.lexsort((x, y))].reshape(-1, 2)  # a row is crossed an even number of times
+        starts, stops = np.ceil(np.maximum(ends[:, 0], 0)), np.floor(np.minimum(ends[:, 1], width - 1))
+        if np.any((starts <= stops) & (ends[:, 0] < ends[:, 1])):
+            return True
     return False
 
 

@@ -8,6 +8,7 @@ nor as background. A point (x, y) is the centre of column x, row y.
 
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import partial
 from pathlib import Path, PureWindowsPath
 from reprlib import repr as shortly
@@ -24,6 +25,8 @@ from fmask.errors import UserError, printable
 ANNOTATIONS = "via_region_data.json"
 MAX_BYTES = 512 * 2**20
 """Larger annotation files are refused, for in memory they grow tenfold; the largest of COCO's own has 448 MiB."""
+MOST_REGIONS = 2000
+"""In one photo; each may take some hundredths of a second to look at, and no photo shows thousands of people."""
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
@@ -55,7 +58,8 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
     faults: list[Fault] = []
     photos: list[Photo] = []
     listed: set[str] = set()
-    for entry in _read_entries(file, categories or {}):
+    entries, is_coco = _read_entries(file, categories or {})
+    for entry in entries:
         name = Path(entry.name).as_posix()  # which ./a.jpg and a.jpg share
         if name in listed:
             faults.append(Fault("listed twice", printable(name), None, "a second entry for the same file"))
@@ -70,7 +74,7 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
             faults.append(
                 Fault("unlisted photo", printable(path.name), None, "in the folder, but not in the annotations")
             )
-    return Split(folder.resolve().name, folder, tuple(photos), tuple(faults))
+    return Split(folder.resolve().name, folder, tuple(photos), tuple(faults), is_coco)
 
 
 def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
@@ -146,22 +150,33 @@ def find_export(folder: Path) -> Path:
     return folder / found[0]
 
 
-def _read_entries(path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
-    """The file's photos, in order."""
+def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[PhotoEntry], bool]:
+    """The file's photos, in order, and whether it is COCO's."""
+    document = _parse(path)
+    if coco.is_coco(document):
+        return coco.entries(document, path, categories), True
+    if categories:
+        raise UserError(f"{path} is a VIA file; only the categories of COCO files can be given other names.")
+    return _via_entries(document, path), False
+
+
+def _parse(path: Path) -> Any:
+    """The file's document, with fractions as `Decimal` where it is COCO's and as floats where it is VIA's."""
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise UserError(f"{path} has {size} bytes; annotation files have {MAX_BYTES} at most.")
         text = path.read_text(encoding="utf-8-sig")
-        document = json.loads(text)
+        guess = '"annotations"' in text  # right but for odd files: what is large should be parsed only once
+        document = json.loads(text, parse_float=Decimal if guess else None)
+        if coco.is_coco(document) != guess:
+            document = json.loads(text, parse_float=None if guess else Decimal)
+        return document
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except ArithmeticError as error:
+        raise UserError(f"{path} has a number with an exponent that none can have.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
-    if coco.is_coco(document):
-        return coco.entries(text, path, categories)
-    if categories:
-        raise UserError(f"{path} is a VIA file; only the categories of COCO files can be given other names.")
-    return _via_entries(document, path)
 
 
 def _via_entries(export: Any, path: Path) -> list[PhotoEntry]:
@@ -221,6 +236,8 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {head.mode}"))
     if head.orientation > 1:
         faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {head.orientation}"))
+    if len(entry.regions) > MOST_REGIONS:
+        raise Unusable("too many regions", f"{len(entry.regions)}, where {MOST_REGIONS} are the most")
     regions = []
     for index in range(len(entry.regions)):
         try:
@@ -230,7 +247,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
     if not regions:
         count = len(entry.regions)
         raise Unusable("no regions", f"none of {count} is usable" if count else "listed without any")
-    return Photo(path, width, height, tuple(regions))
+    return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix())
 
 
 def stays_inside(name: str) -> bool:

@@ -30,9 +30,13 @@ class Detector:
         """How many photos go through the network together: as many as memory is made for."""
         return max(1, REGIONS_AT_ONCE // self.network.config.proposals.detect)
 
-    def detect(self, image: np.ndarray) -> Detections:
-        """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
-        return self.detect_all([image], batch=1)[0]
+    def detect(self, image: np.ndarray, most: int | None = None) -> Detections:
+        """Finds the instances in one photo, uint8 (H, W, 3), RGB.
+
+        Raises:
+            UserError: their masks have more than `most` pixels together.
+        """
+        return in_frames([image], self.size, self.smooth, 1, self._detect.predict_on_batch, most)[0]
 
     def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
         """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size.

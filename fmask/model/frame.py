@@ -13,6 +13,10 @@ import numpy as np
 
 from fmask.data.resize import resize
 from fmask.detections import Detections
+from fmask.errors import UserError
+
+ROWS_AT_ONCE = 256
+"""Of a photo, when a mask is drawn into it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,15 @@ def in_frames(
     smooth: bool,
     batch: int,
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
+    most: int | None = None,
 ) -> list[Detections]:
     """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size, `batch` of them at a time.
 
     `network` takes and returns what `fmask.model.mask_rcnn.Detect` does, always of the same shapes, so that it is
     traced once.
+
+    Raises:
+        UserError: the masks found in one photo have more than `most` pixels together.
     """
     found: list[Detections] = []
     for start in range(0, len(images), batch):
@@ -64,7 +72,8 @@ def in_frames(
             boxes, class_ids, scores, masks = (
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
-            found.append(unmold(boxes, class_ids, scores, masks, one, *image.shape[:2]))
+            height, width = image.shape[:2]
+            found.append(unmold(boxes, class_ids, scores, masks, one, height, width, most))
     return found
 
 
@@ -83,11 +92,21 @@ def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:
 
 
 def unmold(
-    boxes: np.ndarray, class_ids: np.ndarray, scores: np.ndarray, masks: np.ndarray, mold: Mold, height: int, width: int
+    boxes: np.ndarray,
+    class_ids: np.ndarray,
+    scores: np.ndarray,
+    masks: np.ndarray,
+    mold: Mold,
+    height: int,
+    width: int,
+    most: int | None = None,
 ) -> Detections:
     """What `Detect` says of one image, in pixels of the photo of `height` x `width` that it was made from.
 
     Args: boxes (D, 4) normalised, class_ids (D,), scores (D,), masks (D, M, M) in [0, 1]; rows of class 0 are none.
+
+    Raises:
+        UserError: the masks have more than `most` pixels together.
     """
     size = mold.image.shape[0]
     window = normalise(mold.window, size, size)
@@ -96,6 +115,8 @@ def unmold(
     pixels = np.rint(denormalise(relative, height, width)).astype(np.int64)
     sides = pixels[:, 2:] - pixels[:, :2]
     kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
+    if most is not None and len(kept) * height * width > most:
+        raise UserError(f"{len(kept)} masks of {width} x {height} pixels are more than {most / 1e6:.0f} megapixels.")
     full = np.zeros((len(kept), height, width), bool)
     for target, index in zip(full, kept, strict=True):
         _paste(target, masks[index], pixels[index])
@@ -104,13 +125,13 @@ def unmold(
 
 def _paste(target: np.ndarray, mask: np.ndarray, box: np.ndarray) -> None:
     """Draws a mask (M, M) of probabilities into its box of `target` (H, W) where it is one half or more."""
+    height, width = target.shape
     y1, x1, y2, x2 = (int(value) for value in box)
     rows, columns = _stretch(y2 - y1, mask.shape[0]), _stretch(x2 - x1, mask.shape[1])
-    pixels = rows @ mask @ columns.T >= 0.5
-    height, width = target.shape
-    top, left = max(0, -y1), max(0, -x1)
-    seen = pixels[top : top + height - max(y1, 0), left : left + width - max(x1, 0)]
-    target[max(y1, 0) : max(y1, 0) + seen.shape[0], max(x1, 0) : max(x1, 0) + seen.shape[1]] = seen
+    rows, columns = rows[max(0, -y1) : max(0, height - y1)], columns[max(0, -x1) : max(0, width - x1)]
+    seen = target[max(y1, 0) : max(y1, 0) + len(rows), max(x1, 0) : max(x1, 0) + len(columns)]
+    for top in range(0, len(rows), ROWS_AT_ONCE):  # a large photo's pixels as numbers are eight times the photo
+        seen[top : top + ROWS_AT_ONCE] = rows[top : top + ROWS_AT_ONCE] @ mask @ columns.T >= 0.5
 
 
 def _stretch(length: int, cells: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import h5py
 from omegaconf import OmegaConf
 
 from fmask.errors import UserError
-from fmask.model.check import check_model, check_side
+from fmask.model.check import check_memory, check_model, check_side
 from fmask.model.config import BLOCKS, ModelConfig
 
 
@@ -42,6 +42,7 @@ class Recipe:
         if backbone not in BLOCKS or type(size) is not int or type(smooth) is not bool:
             raise ValueError(f"its recipe is backbone {backbone!r}, size {size!r} and smooth {smooth!r}")
         check_side("size", size)
+        check_memory(config, size)
         model = OmegaConf.to_object(config)
         assert isinstance(model, ModelConfig)
         return cls(backbone, model, size, smooth)

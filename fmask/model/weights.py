@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from fmask.errors import UserError
+from fmask.hdf5 import numbers, within
 from fmask.model.mask_rcnn import MaskRCNN
 
 RPN_GROUP = "rpn_model"
@@ -105,18 +106,17 @@ def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:
 
 def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
     """The file's arrays by layer and variable."""
-    root = file.get("model_weights", file)  # where Keras saved a whole model
+    root = within(file, "model_weights") if "model_weights" in file else file  # where Keras saved a whole model
     layers: dict[str, dict[str, h5py.Dataset]] = {}
-    for group_name, group in root.items():
+    for group_name in root:
         if group_name in NO_LAYERS:
             continue
+        group = within(root, group_name)
         for name in np.atleast_1d(group.attrs.get("weight_names", ())):
             name = name.decode() if isinstance(name, bytes) else name
             *owners, variable = name.split("/")
             layer = owners[-1] if group_name == RPN_GROUP and owners else group_name
-            if not isinstance(group[name], h5py.Dataset):
-                raise KeyError(f"{group_name}/{name} is no array")
-            layers.setdefault(layer, {})[variable.split(":")[0]] = group[name]
+            layers.setdefault(layer, {})[variable.split(":")[0]] = numbers(group, name)
     return layers
 
 
@@ -130,7 +130,12 @@ def _choose(
     for name, layer in layers_of(network).items():
         if name not in stored:
             continue
-        sizes = [_sizes(path, name, variable, stored[name]) for variable in layer.weights]
+        there, here = list(stored[name]), [variable.name for variable in layer.weights]
+        if set(there) != set(here):  # one too many, too: what batch normalisation scales is not for group normalisation
+            raise UserError(
+                f"{path}: {name} has {' and '.join(there)} in the file, but {' and '.join(here)} in this network."
+            )
+        sizes = [(tuple(stored[name][variable.name].shape), tuple(variable.shape)) for variable in layer.weights]
         alike_but_for_classes = all(have[:-1] == want[:-1] for have, want in sizes)
         if name in CLASS_LAYERS and alike_but_for_classes and any(have != want for have, want in sizes):
             continue
@@ -146,15 +151,6 @@ def _choose(
             f"this network's ({_few(tuple(layers_of(network)))})."
         )
     return chosen
-
-
-def _sizes(
-    path: Path, layer: str, variable: keras.Variable, arrays: dict[str, h5py.Dataset]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The shape of a variable in the file and in the network."""
-    if variable.name not in arrays:
-        raise UserError(f"{path}: {layer} has {' and '.join(arrays)} in the file, but no {variable.name}.")
-    return tuple(arrays[variable.name].shape), tuple(variable.shape)
 
 
 def _write(network: MaskRCNN, file: h5py.File) -> None:
@@ -181,4 +177,5 @@ def _few(names: tuple[str, ...]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error.args[-1] if error.args else error).strip().splitlines()[0].strip("\"'.")
+    lines = str(error.args[-1] if error.args else error).strip().splitlines()
+    return lines[0].strip("\"'.") if lines else type(error).__name__

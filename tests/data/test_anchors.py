@@ -36,6 +36,9 @@ def test_coverage_is_the_mean_best_overlap() -> None:
 def test_too_few_objects_are_refused() -> None:
     with pytest.raises(UserError, match="4 objects are annotated"):
         fit_anchors([photo(*[(9, 9)] * 4)], fit=100)
+    for nothing in ([], [photo()]):
+        with pytest.raises(UserError, match=r"^0 objects are annotated; anchors can be fitted to 5 or more\.$"):
+            fit_anchors(nothing, fit=100)
 
 
 def test_the_command_prints_overrides(photos_root: Path) -> None:

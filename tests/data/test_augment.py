@@ -1,5 +1,6 @@
 """Augmenters named in YAML: outlines move with the pixels, draws repeat, and mistakes are told."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_an_empty_list_builds_nothing() -> None:
 def test_mistakes_are_told_by_name(spec: Any, said: str) -> None:
     with pytest.raises(UserError, match=said):
         augment.build([spec])
+
+
+def test_a_size_that_changes_now_and_then_stops_training_in_one_sentence() -> None:
+    crop = {"CropToFixedSize": {"width": 32, "height": 32}}
+    augmenter = None
+    while augmenter is None:  # nearly every time it is taken
+        with contextlib.suppress(UserError):
+            augmenter = augment.build([{"Sometimes": {"p": 0.02, "then_list": [crop]}}, {"Fliplr": {}}])
+    said = r"^aug: \[Sometimes, Fliplr\] makes 32 x 32 pixels of \d+ x \d+; a photo must keep its size\.$"
+    with pytest.raises(UserError, match=said):
+        _ = [augment.apply(augmenter, noise(), [POLYGON], seed) for seed in range(1000)]
 
 
 @pytest.mark.parametrize("name", ["none", "sharpen", "blur", "fliplr_rotate", "fliplr_clahe"])

@@ -1,6 +1,7 @@
 """Reading COCO files: every way to say where an object is, and every fault."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 
 from fmask.data.annotations import Split
 from fmask.data.check import check
-from fmask.data.via import read_file, read_split
+from fmask.data.via import read_file, read_split, write_split
 from fmask.errors import UserError
 
 WIDTH, HEIGHT = 20, 12
@@ -30,8 +31,10 @@ def document(*annotations: dict[str, Any], **image: Any) -> dict[str, Any]:
     return {"images": images, "categories": CATEGORIES, "annotations": list(annotations)}
 
 
-def read(folder: Path, content: Any, categories: Mapping[str, str] | None = None) -> Split:
-    Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "a.png")
+def read(
+    folder: Path, content: Any, categories: Mapping[str, str] | None = None, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Split:
+    Image.new("RGB", size).save(folder / "a.png")
     (folder / "coco.json").write_text(json.dumps(content))
     return read_file(folder / "coco.json", folder, categories)
 
@@ -102,6 +105,63 @@ def test_run_lengths_with_a_hole_and_two_parts(tmp_path: Path, compressed: bool)
         counts = counts[:-1] if counts[-1] == 0 else counts
     split = read(tmp_path, document(annotation({"size": [HEIGHT, WIDTH], "counts": counts})))
     np.testing.assert_array_equal(mask_of(split), mask)
+
+
+def run_lengths(mask: np.ndarray) -> dict[str, Any]:
+    """Uncompressed."""
+    changes = np.flatnonzero(np.diff(np.r_[False, mask.T.ravel(), True]))
+    return {"size": list(mask.shape), "counts": np.diff(np.r_[0, changes]).tolist()}
+
+
+def comb(teeth: int) -> np.ndarray:
+    x = np.repeat(np.linspace(1, 199, teeth), 2)
+    y = np.where(np.arange(2 * teeth) // 2 % 2, 2.0, 198.0)
+    return np.r_[np.stack([x, y], axis=1), [(199.5, 199.5), (0.5, 199.5)]]
+
+
+def test_somebody_behind_a_fence_is_one_object_in_either_format(tmp_path: Path) -> None:
+    y, x = np.mgrid[:200, :200]
+    mask = (np.hypot(y - 100, x - 100) < 90) & (x % 20 > 2) & (y % 30 > 1)  # behind 9 posts and 6 rails
+    mask[::20, ::20] = False
+    split = read(tmp_path, document(annotation(run_lengths(mask)), width=200, height=200), size=(200, 200))
+    np.testing.assert_array_equal(mask_of(split), mask)
+    (tmp_path / "coco.json").unlink()
+    write_split(tmp_path, split.photos)
+    np.testing.assert_array_equal(mask_of(read_split(tmp_path)), mask)
+
+
+CHECKER = np.indices((200, 200)).sum(axis=0) % 2 == 1
+SPECKS = np.zeros((200, 200), bool)
+SPECKS[::10, ::10] = True
+DUST = [[float(v) for v in (x, y, x + 3, y, x, y + 3)] for x in range(0, 200, 8) for y in range(0, 200, 8)]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        pytest.param(run_lengths(CHECKER), "its mask's outlines are 79600 pixels long, where 40000", id="checker"),
+        pytest.param(run_lengths(SPECKS), "400 parts and holes, where 200 are the most", id="specks"),
+        pytest.param(DUST, "625 parts and holes, where 200 are the most", id="dust"),
+        pytest.param(
+            [comb(1000).ravel().tolist(), comb(1000)[:, ::-1].ravel().tolist()],
+            "its sides cross each other more than 1000 times",
+            id="two combs, one across the other",
+        ),
+        pytest.param([comb(2400).ravel().tolist()] * 3, "14406 points, where 10000 are the most", id="three combs"),
+        pytest.param([comb(31).ravel().tolist(), comb(31)[:, ::-1].ravel().tolist()], "parts and holes", id="a net"),
+    ],
+)
+def test_outlines_that_would_keep_geometry_busy_are_left_out_at_once(
+    segmentation: Any, said: str, tmp_path: Path
+) -> None:
+    content = document(annotation(segmentation), annotation([SQUARE]), width=200, height=200)
+    start = time.process_time()
+    split = read(tmp_path, content, size=(200, 200))
+    assert time.process_time() - start < 2
+    (fault,) = split.faults
+    assert (fault.kind, fault.region) == ("bad coordinates", 0)
+    assert said in fault.detail
+    assert len(split.photos[0].regions) == 1
 
 
 def test_an_outline_along_the_photos_edge_is_no_fault_and_one_beyond_is(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Annotations go from VIA to COCO and back without loss, and COCO's own tools read them."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,34 @@ def test_photos_may_lie_elsewhere_and_names_stay(via_file: Path, tmp_path: Path)
     with pytest.raises(UserError, match=r"via\.json lists no annotated photo that is in .*a\.png: missing photo"):
         convert(moved, notes / "other.json")
     assert not (notes / "other.json").exists()
+
+
+def test_a_photo_may_be_called_like_a_list_of_numbers(via_file: Path) -> None:
+    name = "numbers:1,2"
+    (via_file.parent / "a.png").rename(via_file.parent / name)
+    via_file.write_text(via_file.read_text().replace("a.png", name))
+    convert(via_file, via_file.with_name("coco.json"))
+    document = json.loads(via_file.with_name("coco.json").read_text())
+    assert [image["file_name"] for image in document["images"]] == [name, "more/b.png"]
+    assert document["annotations"][0]["segmentation"] == [[2.5, 3.5, 40.5, 8.5, 33.5, 60.5, 5.5, 51.5]]
+
+
+def test_a_file_is_parsed_once_and_an_odd_one_twice_to_the_same(
+    via_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, parsed, loads = via_file.parent, [], json.loads
+    monkeypatch.setattr("fmask.data.via.json.loads", lambda text, **how: parsed.append(how) or loads(text, **how))
+    convert(via_file, folder / "coco.json")
+    convert(folder / "coco.json", folder / "back.json")
+    assert parsed == [{"parse_float": None}, {"parse_float": Decimal}]
+    odd = folder / "odd.json"
+    odd.write_text((folder / "coco.json").read_text().replace('"annotations"', r'"\u0061nnotations"'))
+    convert(odd, folder / "odd_back.json")
+    assert (folder / "odd_back.json").read_text() == (folder / "back.json").read_text()
+    odd.write_text(via_file.read_text().replace('"fmask"', '"annotations": 0, "fmask"'))
+    right, same = (read_file(file, folder).photos[0].regions for file in (via_file, odd))
+    assert all(np.array_equal(one.polygon, other.polygon) for one, other in zip(right, same, strict=True))
+    assert len(parsed) == 2 + 2 + 1 + 2
 
 
 def test_the_studys_test_photos_come_back_the_same(photos_root: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reading VIA files: every version, shape and fault."""
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -244,7 +245,7 @@ def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) ->
     endless = {"name": "polygon", "all_points_x": [1] * 10_001, "all_points_y": [1] * 10_001}
     split = via.read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
     assert [fault.detail for fault in split.faults] == [
-        "its sides cross each other more than 300 times",
+        "its sides cross each other more than 1000 times",
         "10001 points, where 10000 are the most",
     ]
 
@@ -256,6 +257,16 @@ def test_a_comb_of_thousands_of_thin_teeth_is_no_work(tmp_path: Path) -> None:
     assert len(check_outline(comb)) == 2_002
     assert not covers_pixel(comb, 2_000, 2_000)
     assert covers_pixel(np.add(comb, [0.9 - 0.5e-5, 0.0]), 2_000, 2_000)
+
+
+def test_slivers_as_high_as_photos_can_be_are_no_work() -> None:
+    start = time.process_time()
+    for _ in range(10):
+        sliver = np.array([(0.2, 0.0), (0.4, 99_999.0), (0.3, 99_999.0)])
+        assert not covers_pixel(sliver, 1_000, 100_000)
+        assert covers_pixel(np.add(sliver, [0.65, 0.0]), 1_000, 100_000)
+        assert not covers_pixel(np.multiply(sliver, [1.0, 1e4]), 1_000, 10**9)  # it is not looked at row by row
+    assert time.process_time() - start < 2
 
 
 def test_an_undecodable_photo_is_left_out(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The study's counting, on rectangles and on the published detections."""
 
 import csv
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scenes import detections, from_masks, photo
 
 from fmask.data.annotations import Photo
@@ -174,3 +176,22 @@ def test_published_detections_give_the_published_counts(
     assert outcomes.accuracy.value == found / 18
     assert outcomes.precision.value == found / (found + wrong)
     assert outcomes.class_matrix()[1:, 1:].sum() == found + wrong
+
+
+def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path: Path) -> None:
+    region = {"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 4, "height": 4},
+              "region_attributes": {"fmask": "mask"}}  # fmt: skip
+    names = ["1.png", "./site1/1.png", "site2/1.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 12)).save(tmp_path / name)
+    entries = {name: {"filename": name, "regions": [region]} for name in names}
+    (tmp_path / "via_region_data.json").write_text(json.dumps(entries))
+    photos = read_split(tmp_path).photos
+    mask = np.zeros((1, 12, 20), bool)
+    mask[:, :, 12:] = True
+    found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask)
+    outcomes = count_outcomes(photos, [found] * 3)
+    expected = ["1.png", "site1/1.png", "site2/1.png"]  # at the top a photo is called by its file's name
+    assert [each.name for each in photos] == expected
+    assert [each.photo for each in outcomes.objects] == [each.photo for each in outcomes.spurious] == expected

@@ -1,10 +1,13 @@
 """Photos into the network's frame, and detections back out of it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from networks import SIZE
 
 from fmask.detections import Detections
+from fmask.errors import UserError
 from fmask.model.frame import Mold, denormalise, mold, normalise, unmold
 
 SHAPES = [(64, 64), (200, 133), (37, 91), (31, 17), (480, 640)]
@@ -127,3 +130,19 @@ def test_denormalise_undoes_normalise() -> None:
     back = denormalise(normalise(boxes, 57, 91), 57, 91)
     np.testing.assert_allclose(back, boxes, atol=1e-4)
     assert back.dtype == np.float32
+
+
+def test_a_large_photos_masks_take_little_more_memory_than_themselves() -> None:
+    height, width = 3000, 4000
+    mask = np.where(np.indices((28, 28)).sum(axis=0) < 28, np.float32(0.9), np.float32(0.1))
+    molded = Mold(np.zeros((SIZE, SIZE, 3), np.float32), np.array([8, 0, 56, 64], np.float32))
+    boxes = framed(np.array([0, 0, height, width], np.float32), molded, height, width)[None]
+    tracemalloc.start()
+    found = unmold(boxes, np.array([1]), np.array([0.9]), mask[None], molded, height, width)
+    kept = found.at_least(0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept.masks.mean() == pytest.approx(0.5, abs=0.03)
+    assert peak < 3 * height * width
+    with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels are more than 10 megapixels\.$"):
+        unmold(boxes, np.array([1]), np.array([0.9]), mask[None], molded, height, width, most=10**7)

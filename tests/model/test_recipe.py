@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import h5py
 import pytest
 
 from fmask.errors import UserError
+from fmask.model.check import LIMITS
 from fmask.model.config import Anchors, ModelConfig
 from fmask.model.recipe import Recipe, read_recipe
 
@@ -26,6 +28,18 @@ def test_a_recipe_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str)
     with pytest.raises(UserError, match="is no detector saved by fmask") as told:
         read_recipe(tmp_path / "network.h5")
     assert "\n" not in str(told.value)
+
+
+def test_every_number_of_a_network_has_a_range() -> None:
+    numbers = {
+        f"{part.name}.{setting.name}"
+        for part in fields(ModelConfig)
+        if is_dataclass(part.type)
+        for setting in fields(part.type)
+        if setting.type in (int, float)
+    }
+    assert len(numbers) > 20
+    assert set(LIMITS) == numbers
 
 
 def test_keras_is_not_imported() -> None:

@@ -8,6 +8,7 @@ import golden
 import h5py
 import numpy as np
 import pytest
+from networks import tiny
 
 from fmask.errors import UserError
 from fmask.model import weights
@@ -189,7 +190,14 @@ def test_a_layer_without_one_of_its_variables_is_refused(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path
 ) -> None:
     path = golden.write(tmp_path / "bare.h5", {"conv1": {"kernel": shapes["conv1"]["kernel"]}})
-    assert refusal(start, path).endswith("conv1 has kernel in the file, but no bias.")
+    assert refusal(start, path).endswith("conv1 has kernel in the file, but kernel and bias in this network.")
+
+
+def test_group_normalisation_takes_nothing_of_batch_normalisation(shapes: golden.Shapes, tmp_path: Path) -> None:
+    path = golden.write(tmp_path / "batch.h5", {"bn_conv1": shapes["bn_conv1"]})
+    told = "bn_conv1 has gamma and beta and moving_mean and moving_variance in the file, but gamma and beta in this"
+    with pytest.raises(UserError, match=told):
+        weights.load(tiny("group"), path)
 
 
 def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp_path: Path) -> None:
@@ -199,3 +207,18 @@ def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp
     with pytest.raises(UserError, match="cannot be written"):
         weights.export(start, tmp_path / "copy.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
+
+
+def test_numbers_are_taken_from_the_file_itself_alone(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(256)) * 2)
+    path = shutil.copy(whole, tmp_path / "weights.h5")
+    with h5py.File(path, "r+") as file:
+        del file["bn_conv1/bn_conv1/gamma:0"]
+        file.create_dataset("bn_conv1/bn_conv1/gamma:0", (64,), "f4", external=[(str(secret), 0, 256)])
+    assert "bn_conv1/gamma:0 has its numbers in other files" in refusal(start, path)
+    with h5py.File(path, "r+") as file:
+        del file["bn_conv1"]
+        file["bn_conv1"] = h5py.ExternalLink(whole, "bn_conv1")
+    assert "bn_conv1 is a link to somewhere else" in refusal(start, path)
+    assert_untouched(start, tuple(weights.layers_of(start)))
