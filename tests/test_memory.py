@@ -1,11 +1,16 @@
-"""A long training takes no more memory in the end than near its beginning.
+"""A long training holds no more memory in the end than near its beginning.
 
-It takes minutes, so that only FMASK_LOAD=1 runs it: 200 epochs of the real `fit`, in a process of its own.
+It takes minutes, so that only FMASK_LOAD=1 runs it: 200 epochs of the real `fit`, in a process of its own. What is
+measured is memory in use. oneDNN's pool would hide it: it takes some 100 MB from the system early on, of which other
+parts are touched for the first time as late as epoch 100 (3 % of the process), so here it is told to go without; and
+what the C library holds back for later is given back before each measurement.
 """
 
+import ctypes
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +24,9 @@ CONF = Path(__file__).parents[1] / "conf"
 EPOCHS, SETTLED = 200, 20
 GROWTH = 0.02
 
-PROCESSES = multiprocessing.get_context("forkserver")
-
 
 class Watching:
-    """Stands in for a tracked run; keeps the process's resident memory in bytes at the end of each epoch."""
+    """Stands in for a tracked run; keeps the process's memory in use, in bytes, at the end of each epoch."""
 
     id = "abc"
 
@@ -32,6 +35,7 @@ class Watching:
         self.memory: list[int] = []
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        ctypes.CDLL(None).malloc_trim(0)
         self.memory.append(psutil.Process().memory_info().rss)
         self.file.write_text(json.dumps(self.memory))
 
@@ -63,18 +67,17 @@ def work(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("FMASK_LOAD"), reason="200 epochs take minutes: set FMASK_LOAD=1")
-@pytest.mark.xfail(
-    reason="once between epochs 80 and 120 it takes 30 to 60 MB more (2.6 to 3.8 %), of a cause not known; it is flat "
-    "before and after, and what Python and the main heap hold does not grow"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux tells it")
 def test_memory_stays_as_it_is_from_epoch_20_on(tmp_path: Path) -> None:
     render_dataset(tmp_path / "rendered", seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
-    process = PROCESSES.Process(target=work, args=(tmp_path,))
-    process.start()
-    process.join()
-    assert process.exitcode == 0
+    environment = {**os.environ, "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1"}
+    subprocess.run([sys.executable, __file__, tmp_path], env=environment, check=True)
     assert checkpoint.read(tmp_path / checkpoint.NAME).epochs == EPOCHS
     memory = json.loads((tmp_path / "memory.json").read_text())
     print("MB after epochs", {epoch: memory[epoch - 1] // 1_000_000 for epoch in (1, 10, *range(20, EPOCHS + 1, 20))})
     settled, end = (sum(memory[last - 5 : last]) / 5 for last in (SETTLED + 5, EPOCHS))
     assert end < (1 + GROWTH) * settled
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))
