@@ -68,35 +68,45 @@ def start(
 
     uri_before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
+    run = monitor = None
     try:
-        with refusals_as_user_errors():
-            number = experiment_id(uri, experiment)
-            active = mlflow.start_run(
-                resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False
-            )
-            if "failure" in active.data.tags:  # of the time before
-                mlflow.delete_tag("failure")
-        run = Run(active.info, uri, output_dir)
-        # By hand: MLflow leaves it running if ending fails.
-        monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
         with termination_interrupts() as close:
+            around = mlflow.active_run()
             try:
+                with refusals_as_user_errors():
+                    run = _open(mlflow, uri, experiment, name, output_dir, resume)
+                    # By hand: MLflow leaves it running if ending fails.
+                    monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
                 monitor.start()
                 run._describe(config, tags or {})
                 yield run
             except BaseException as error:
                 close()
-                run._explain(error)
                 status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
+                if run:
+                    run._explain(error)
                 raise
             else:
                 status = "FINISHED"
             finally:
                 close()
-                monitor.finish()
-                run._end(status)
+                if monitor:
+                    monitor.finish()
+                if run:
+                    run._end(status)
+                elif mlflow.active_run() is not around:  # MLflow would say at exit that it has finished
+                    with suppress(Exception):
+                        mlflow.end_run(status)
     finally:
         mlflow.set_tracking_uri(uri_before)
+
+
+def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: Path, resume: str | None) -> "Run":
+    number = experiment_id(uri, experiment)
+    active = mlflow.start_run(resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False)
+    if "failure" in active.data.tags:  # of the time before
+        mlflow.delete_tag("failure")
+    return Run(active.info, uri, output_dir)
 
 
 class Run:
