@@ -21,6 +21,7 @@ from fmask.errors import Pruned, UserError
 from fmask.evaluation import figures
 from fmask.evaluation.evaluate import Scores
 from fmask.fitting import fit
+from fmask.locks import alone_in
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
 from fmask.model.imagenet import load_imagenet
@@ -43,20 +44,30 @@ def train(
     config: Config,
     output_dir: Path,
     console: Console | None = None,
-    standing: Checkpoint | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Result:
     """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
 
     Args:
         output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
-        standing: go on from this checkpoint, which is in `output_dir`, with the run that it is of.
         tags: of the run, beside those that all have.
 
     Raises:
-        UserError: the data or the tracking store cannot be used.
+        UserError: the data or the tracking store cannot be used, or another run is being trained in `output_dir`.
     """
-    console = console or Console()
+    refusal = f"{output_dir}: another run is being trained in this folder now; each needs one of its own."
+    with alone_in(output_dir, refusal):
+        return _train(config, output_dir, console or Console(), tags=tags)
+
+
+def _train(
+    config: Config,
+    output_dir: Path,
+    console: Console,
+    standing: Checkpoint | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Result:
+    """Trains; from `standing` on, the checkpoint in `output_dir`, with the run that it is of, if it is given."""
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
     keras.utils.set_random_seed(config.seed)
@@ -104,7 +115,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
         reference: the id of an MLflow run, or the folder of its output.
 
     Raises:
-        UserError: there is no such run or checkpoint, or what the run needs is not there any more.
+        UserError: there is no such run or checkpoint, it is being trained, or what it needs is not there any more.
     """
     folder = Path(reference)
     if not folder.is_dir():
@@ -115,13 +126,17 @@ def resume(reference: str, console: Console | None = None) -> Result:
     file = folder / checkpoint.NAME
     if not file.exists():
         raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
-    standing = checkpoint.read(file)
+    with alone_in(folder, f"resume={reference}: the run is being trained now, or what it left is being sent."):
+        standing = checkpoint.read(file)
+        return _train(_config_of(standing, file), folder, console or Console(), standing)
+
+
+def _config_of(standing: Checkpoint, file: Path) -> Config:
     try:
-        config = validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+        return validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{file} is of another version of this program: {reason}.") from error
-    return train(config, folder, console, standing)
 
 
 @contextmanager
