@@ -154,6 +154,17 @@ def end_abandoned(parent: str, trial: int) -> None:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
+def check_store() -> None:
+    """Ask MLflow for something, before work that would ask it often.
+
+    Raises:
+        UserError: the store cannot be used, or there is none yet.
+    """
+    client = _client()
+    with refusals_as_user_errors():
+        client.search_experiments(max_results=1)
+
+
 def _client() -> Any:
     file = sqlite_file(tracking_uri())
     if file and not file.exists():

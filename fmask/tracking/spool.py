@@ -135,18 +135,27 @@ def _keep(content: bytes, file: Path) -> None:
     draft.replace(file)
 
 
-def find_spools(folders: Iterable[Path]) -> list[Spool]:
-    """The spools in folders, at any depth; the folder of one, or its `unsent/`, does as well.
+def find_spools(folders: Iterable[Path]) -> list[Path]:
+    """The folders of spools in folders, at any depth; the folder of one, or its `unsent/`, does as well.
 
     Raises:
-        UserError: there is no such folder, or what a spool holds cannot be read.
+        UserError: there is no such folder.
     """
     found = set()
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"There is no folder {folder}; needed is one that holds the output of runs.")
         found |= {file.parent for file in folder.absolute().rglob(RECORDS) if file.parents[1].name == FOLDER}
-    return [Spool(folder.parents[1], folder.name) for folder in sorted(found)]
+    return sorted(found)
+
+
+def open_spool(folder: Path) -> Spool:
+    """The spool in a folder that `find_spools` found.
+
+    Raises:
+        UserError: what it holds cannot be read.
+    """
+    return Spool(folder.parents[1], folder.name)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fmask import tracking
 from fmask.cli import app
 from fmask.errors import UserError
 from fmask.tracking.items import Item
-from fmask.tracking.spool import Spool, find_spools
+from fmask.tracking.spool import Spool, find_spools, open_spool
 
 
 class Client:
@@ -101,17 +101,41 @@ def test_a_spool_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"There is no folder .*/none; needed is one that holds the output of runs"):
         find_spools([tmp_path / "none"])
     filled(tmp_path, tag("a"))
-    file = tmp_path / "unsent/abc/records.jsonl"
-    file.write_text('{"tags"')
+    (tmp_path / "unsent/abc/records.jsonl").write_text('{"tags"')
+    (folder,) = find_spools([tmp_path])
     with pytest.raises(UserError, match=r"records\.jsonl cannot be read"):
-        find_spools([tmp_path])
+        open_spool(folder)
 
 
-def test_a_run_that_the_store_does_not_have_keeps_its_spool(store: Path) -> None:
-    filled(store / "outputs", tag("a"))
-    with pytest.raises(UserError, match="holds no run 'abc'"):
-        CliRunner().invoke(app, ["send", "outputs"], catch_exceptions=False)
-    assert json.loads((store / "outputs/unsent/abc/records.jsonl").read_text()) == {"tags": {"a": "1"}}
-    assert [spool.run_id for spool in tracking.find_spools([store])] == ["abc"]
-    for path in ("outputs/unsent", "outputs/unsent/abc"):
-        assert len(find_spools([Path(path)])) == 1, path
+def test_what_cannot_be_sent_of_one_run_keeps_no_other_back(store: Path) -> None:
+    filled(store / "outputs/1", tag("a"))
+    filled(store / "outputs/2", tag("a"))
+    (store / "outputs/2/unsent/abc/records.jsonl").write_text('{"tags"')
+    with tracking.start({}, "report", output_dir=store / "outputs/3") as run:
+        pass
+    Spool(store / "outputs/3", run.id).add(tag("good"))
+    sent = CliRunner().invoke(app, ["send", "outputs"])
+    assert sent.exit_code == 1
+    assert (
+        sent.stdout
+        == f"run {run.id} ({tracking.find_run(run.id).name}): 1 items sent, all there were; it is FINISHED.\n"
+    )
+    unknown, damaged = sent.stderr.splitlines()
+    assert unknown.startswith(f"fmask: {store}/outputs/1/unsent/abc: sqlite:///{store}/mlflow.db holds no run 'abc'")
+    assert "outputs/2/unsent/abc/records.jsonl cannot be read" in damaged
+    assert tracking.find_run(run.id).tags["good"] == "1"
+    assert json.loads((store / "outputs/1/unsent/abc/records.jsonl").read_text()) == {"tags": {"a": "1"}}
+
+
+@pytest.mark.parametrize("folder", [".", "outputs", "outputs/unsent", "outputs/unsent/abc"])
+def test_a_spool_is_found_from_any_folder_above_it(tmp_path: Path, folder: str) -> None:
+    filled(tmp_path / "outputs", tag("a"))
+    assert find_spools([tmp_path / folder]) == [tmp_path / "outputs/unsent/abc"]
+
+
+def test_without_a_store_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    filled(tmp_path, tag("a"))
+    with pytest.raises(UserError, match=r"There are no runs yet: .*mlflow\.db does not exist"):
+        CliRunner().invoke(app, ["send", "."], catch_exceptions=False)
