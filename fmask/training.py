@@ -12,6 +12,7 @@ from rich.console import Console
 
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
+from fmask.circumstances import refuse_other_data
 from fmask.config import Config, validate
 from fmask.data.images import load_image
 from fmask.data.photos import Dataset
@@ -70,6 +71,8 @@ def _train(
     """Trains; from `standing` on, the checkpoint in `output_dir`, with the run that it is of, if it is given."""
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
+    if standing:
+        refuse_other_data(tracking.find_run(standing.run_id), dataset)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 

@@ -16,6 +16,11 @@ from fmask.tracking.store import import_mlflow
 PER_CALL = 100
 """Params in one call: MLflow's limit."""
 
+FAILURE = "failure.txt"
+"""Artifact of a run that an exception ended."""
+MARKS = {"failure", "pruned"}
+"""Tags of a run that something ended before its time."""
+
 Record = dict[str, Any]
 """Plain values, with one of the keys that `send` knows."""
 
@@ -36,8 +41,8 @@ class Item:
     @property
     def is_end(self) -> bool:
         """Whether it says how the run ended, which is so no more when it goes on."""
-        of_failure = self.artifact == "failure.txt" or "failure" in self.record.get("tags", {})
-        return of_failure or "status" in self.record
+        is_mark = self.artifact == FAILURE or MARKS & self.record.get("tags", {}).keys()
+        return bool(is_mark) or "status" in self.record
 
 
 def send(client: Any, run_id: str, item: Item) -> None:

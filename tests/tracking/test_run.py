@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from fmask import tracking
-from fmask.errors import UserError
+from fmask.errors import Pruned, UserError
 
 CONFIG = {
     "steps": 50,
@@ -230,6 +230,46 @@ def test_a_store_that_goes_away_while_a_run_opens_is_one_sentence(store: Path, m
         pass
     assert after_exit(run_id) == "FAILED"
     assert client().get_run(run_id).data.tags["failure"].startswith("UserError: MLflow at")
+
+
+def test_a_run_that_goes_on_keeps_what_it_was_made_from(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    provenance = "fmask.tracking.provenance"
+    with monkeypatch.context() as then:
+        then.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "first", "git_dirty": "true"})
+        then.setattr(f"{provenance}.installed_packages", lambda: "keras==0\n")
+        then.setattr("sys.argv", ["train.py", "aug=blur"])
+        with pytest.raises(Pruned), tracking.start(CONFIG, "report", output_dir=store) as run:
+            raise Pruned("hopeless")
+    monkeypatch.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "second", "git_dirty": "false"})
+    monkeypatch.setattr("sys.argv", ["train.py", "resume=abc"])
+    with tracking.start(
+        {**CONFIG, "steps": 9}, "report", output_dir=store, resume=run.id, tags={"output_dir": "moved"}
+    ):
+        pass
+    kept = client().get_run(run.id)
+    tags = kept.data.tags
+    assert (kept.info.status, kept.data.params["steps"]) == ("FINISHED", "50")
+    assert (tags["command"], tags["resumed.command"]) == ("train.py aug=blur", "train.py resume=abc")
+    assert (tags["mlflow.source.git.commit"], tags["git_dirty"]) == ("first", "true")
+    assert (tags["resumed.mlflow.source.git.commit"], tags["resumed.git_dirty"]) == ("second", "false")
+    assert tags["output_dir"] == "moved"
+    there = artifacts(run.id)
+    assert (there / "environment.txt").read_text() == "keras==0\n"
+    assert "mlflow==" in (there / "resumed/environment.txt").read_text()
+    assert "steps: 50" in (there / "config.yaml").read_text()
+    assert ("pruned" in tags, tags["resumed.after"]) == (False, "hopeless")
+
+
+def test_a_run_that_goes_on_has_not_failed(store: Path) -> None:
+    with pytest.raises(ValueError, match="bad"), tracking.start({}, "report", output_dir=store) as run:
+        raise ValueError("bad")
+    assert (artifacts(run.id) / "failure.txt").exists()
+    with tracking.start({}, "report", output_dir=store, resume=run.id):
+        pass
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.tags["resumed.after"]) == ("FINISHED", "ValueError: bad")
+    assert "failure" not in kept.data.tags
+    assert not (artifacts(run.id) / "failure.txt").exists()
 
 
 def test_a_store_and_a_disk_that_both_refuse_are_tried_again(
