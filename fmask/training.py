@@ -18,7 +18,7 @@ from fmask.data.images import load_image
 from fmask.data.photos import Dataset
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
-from fmask.errors import Pruned, UserError
+from fmask.errors import Diverged, Pruned, UserError
 from fmask.evaluation import figures
 from fmask.evaluation.evaluate import Scores
 from fmask.fitting import fit
@@ -78,7 +78,10 @@ def _train(
 
     all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
     resumed = standing.run_id if standing else None
-    with tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run:
+    with (
+        tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run,
+        _telling_how_to_go_on(run, config, output_dir, console),
+    ):
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
@@ -93,8 +96,7 @@ def _train(
                 at = score(dataset.splits[split].photos, found, config.min_confidence)
                 _log_part(run, name, split, at, config.min_confidence)
 
-        with _telling_how_to_go_on(run, output_dir, console):
-            losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
+        losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
 
         detector.save(output_dir / "last.h5")
         scores = {}
@@ -143,17 +145,25 @@ def _config_of(standing: Checkpoint, file: Path) -> Config:
 
 
 @contextmanager
-def _telling_how_to_go_on(run: tracking.Run, output_dir: Path, console: Console) -> Iterator[None]:
-    """Says, when a training ends before its time, which command goes on with it."""
+def _telling_how_to_go_on(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
+    """Says, when a run ends before its time, which command goes on with it."""
     try:
         yield
     except Pruned:
         raise
+    except Diverged:
+        best = output_dir / "best.h5"
+        if best.exists():
+            said = (
+                f"the same command with weights={best} lr={config.lr / 10:g} starts from the best weights that it had"
+            )
+            console.print(said, highlight=False, soft_wrap=True)
+        raise
     except BaseException:
         file = output_dir / checkpoint.NAME
-        if file.exists():
-            epochs = checkpoint.read(file).epochs
-            console.print(f"python train.py resume={run.id} goes on after epoch {epochs}", highlight=False)
+        if file.exists() and (standing := checkpoint.read(file)).run_id == run.id:
+            said = f"python train.py resume={run.id} goes on after epoch {standing.epochs}"
+            console.print(said, highlight=False, soft_wrap=True)
         raise
 
 

@@ -24,7 +24,7 @@ from fmask.circumstances import refuse_other_data
 from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
-from fmask.errors import UserError
+from fmask.errors import Diverged, UserError
 from fmask.fitting import fit, stretches
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
@@ -263,5 +263,5 @@ def test_a_loss_that_is_no_number_is_told_with_its_photos() -> None:
     fine = dict.fromkeys(("loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_mask_loss"), 1.0)
     stop.on_train_batch_end(0, {**fine, "mrcnn_bbox_loss": 1.0})
     said = r"mrcnn_bbox_loss is no finite number in step 5 of epoch 7, on a.jpg, b4.jpg\. "
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(Diverged, match=said):
         stop.on_train_batch_end(4, {**fine, "loss": float("inf"), "mrcnn_bbox_loss": float("nan")})

@@ -1,19 +1,24 @@
 """A whole run on a few rendered photos, and the same numbers twice."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from fmask import tracking
+from fmask import checkpoint, tracking
+from fmask.checkpoint import Checkpoint
 from fmask.config import Config, register, validate
 from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
+from fmask.errors import Diverged
 from fmask.fitting import fit
 from fmask.model import weights
 from fmask.model.detector import Detector
@@ -135,3 +140,43 @@ def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pyt
     (run,) = tracking.find_runs("fmask")
     assert run.status == "FAILED"
     assert run.tags["failure"] == "RuntimeError: the loss is not a number"
+
+
+def train_until(
+    error: BaseException, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[tracking.RunInfo, str]:
+    """The run of a training that keeps a checkpoint and the best weights, and meets with `error` in its final scoring;
+    and what it prints."""
+
+    def fit(*arguments: Any, **_: Any) -> None:
+        run, output = arguments[4:6]
+        standing = Checkpoint(run.id, {}, "one", 2, {})
+        (output / "best.h5").touch()
+        with h5py.File(output / checkpoint.NAME, "w") as file:
+            file["checkpoint"] = json.dumps(asdict(standing))
+
+    def end(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("fmask.training.fit", fit)
+    monkeypatch.setattr("fmask.training.detect", end)
+    with pytest.raises(type(error)):
+        train(smoke(root, "lr=1e-3"), folder)
+    (run,) = tracking.find_runs("fmask")
+    return run, capsys.readouterr().out
+
+
+def test_a_run_that_is_interrupted_while_it_is_scored_says_how_it_goes_on(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(KeyboardInterrupt(), rendered, store, monkeypatch, capsys)
+    assert said.splitlines()[-1] == f"python train.py resume={run.id} goes on after epoch 2"
+    assert (store / checkpoint.NAME).exists()
+
+
+def test_a_training_that_diverged_is_not_told_to_do_so_again(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = train_until(Diverged("no number"), rendered, store, monkeypatch, capsys)
+    assert "resume=" not in said
+    assert said.splitlines()[-1].startswith(f"the same command with weights={store}/best.h5 lr=0.0001 starts from")
