@@ -146,10 +146,11 @@ def _config_of(standing: Checkpoint, file: Path) -> Config:
 
 @contextmanager
 def _telling_how_to_go_on(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
-    """Says, when a run ends before its time, which command goes on with it."""
+    """Says, when a run ends before its time, which command goes on with it; a pruned one has ended for good."""
     try:
         yield
     except Pruned:
+        (output_dir / checkpoint.NAME).unlink(missing_ok=True)
         raise
     except Diverged:
         best = output_dir / "best.h5"

@@ -18,7 +18,7 @@ from fmask.config import Config, register, validate
 from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
-from fmask.errors import Diverged
+from fmask.errors import Diverged, Pruned
 from fmask.fitting import fit
 from fmask.model import weights
 from fmask.model.detector import Detector
@@ -180,3 +180,12 @@ def test_a_training_that_diverged_is_not_told_to_do_so_again(
     _, said = train_until(Diverged("no number"), rendered, store, monkeypatch, capsys)
     assert "resume=" not in said
     assert said.splitlines()[-1].startswith(f"the same command with weights={store}/best.h5 lr=0.0001 starts from")
+
+
+def test_a_pruned_run_leaves_no_checkpoint(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(Pruned("hopeless"), rendered, store, monkeypatch, capsys)
+    assert (run.status, run.tags["pruned"]) == ("KILLED", "hopeless")
+    assert "resume=" not in said
+    assert not (store / checkpoint.NAME).exists()
