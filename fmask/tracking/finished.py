@@ -18,13 +18,15 @@ from fmask.tracking.store import (
 
 WEIGHTS_ARTIFACT = "weights/best.h5"
 EVALUATIONS = "evaluate"
-"""The experiment of runs that score a model that is there: they train nothing, so none of them is the latest model."""
+"""The experiment of runs that score a model that is there."""
 
+_TRAINED = "attributes.status = 'FINISHED' and params.epochs != '' and tags.command != ''"
+"""A finished training of this program: sweeps, evaluations and runs of others lack one or the other."""
 _RANKED = {
-    "latest": ("", "attributes.start_time DESC"),
-    "best": (" and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
+    "latest": (_TRAINED, "attributes.start_time DESC"),
+    "best": (f"{_TRAINED} and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
 }
-"""Words for a run: what it must have beside an end, and what it is first by."""
+"""Words for a run: what it must have, and what it is first by."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments but `EVALUATIONS`: `latest`,
-    the newest, or `best`, the one with the highest `val/mask_ap50`.
+    """Look up a run by its id, `runs:/<id>`, or among the finished trainings of all experiments: `latest`, the newest,
+    or `best`, the one with the highest `val/mask_ap50`.
 
     Raises:
         UserError: there is no such run, or no store.
@@ -60,13 +62,10 @@ def find_run(reference: str) -> RunInfo:
         if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
         condition, order = _RANKED[run_id]
-        known = client.search_experiments()
-        experiments = [experiment.experiment_id for experiment in known if experiment.name != EVALUATIONS]
-        first = client.search_runs(
-            experiments, f"attributes.status = 'FINISHED'{condition}", max_results=1, order_by=[order]
-        )
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        first = client.search_runs(experiments, condition, max_results=1, order_by=[order])
     if not first:
-        raise UserError(f"{without_secrets(tracking_uri())} holds no finished run yet.")
+        raise UserError(f"{without_secrets(tracking_uri())} holds no finished training yet.")
     return _as_info(client, first[0])
 
 
