@@ -1,6 +1,7 @@
 """What MLflow refused, on disk: by a client that takes what it is told to."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from fmask import tracking
 from fmask.cli import app
 from fmask.errors import UserError
+from fmask.locks import alone_in
 from fmask.tracking.items import Item
 from fmask.tracking.spool import Spool, find_spools, open_spool
 
@@ -97,6 +99,30 @@ def test_sending_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> Non
     assert kept(tmp_path) == ["interrupt", "b"]
 
 
+def test_what_the_run_keeps_while_another_process_sends_stays(tmp_path: Path) -> None:
+    run = filled(tmp_path, tag("a"), Item({"artifact": "a.txt"}, b"first"))
+    other = Spool(tmp_path, "abc")
+    run.add(tag("b"))
+    run.add(Item({"artifact": "a.txt"}, b"second"))
+    assert other.send(Client()) is None
+    assert kept(tmp_path) == ["b", "artifact"]
+    assert Spool(tmp_path, "abc").items[1].content == b"second"
+    assert run.send(Client()) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_reads_back_otherwise_than_it_was_kept_is_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("best.h5").write_text("weights")
+    numbers = Item({"epoch": 1, "time_ms": 1, "metrics": {"loss": math.nan}})
+    spool = filled(Path(), Item({"file": "best.h5", "folder": "weights"}), numbers, tag("a"))
+    assert kept(tmp_path) == ["file", "epoch", "a"]
+    assert spool.send(Client()) is None
+    assert [each.name for each in tmp_path.iterdir()] == ["best.h5"]
+
+
 def test_a_spool_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"There is no folder .*/none; needed is one that holds the output of runs"):
         find_spools([tmp_path / "none"])
@@ -139,3 +165,16 @@ def test_without_a_store_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.Mo
     filled(tmp_path, tag("a"))
     with pytest.raises(UserError, match=r"There are no runs yet: .*mlflow\.db does not exist"):
         CliRunner().invoke(app, ["send", "."], catch_exceptions=False)
+
+
+def test_what_a_run_keeps_that_is_being_trained_is_left_to_it(store: Path) -> None:
+    with tracking.start({}, "report", output_dir=store / "outputs") as run:
+        pass
+    Spool(store / "outputs", run.id).add(Item({"status": "KILLED", "time_ms": 1}))
+    with alone_in(store / "outputs", ""):
+        sent = CliRunner().invoke(app, ["send", "outputs"])
+    assert (sent.exit_code, sent.stdout) == (1, "")
+    assert f"the run {run.id} is being trained now, and sends what it keeps itself." in sent.stderr
+    assert tracking.find_run(run.id).status == "FINISHED"
+    assert CliRunner().invoke(app, ["send", "outputs"]).exit_code == 0
+    assert tracking.find_run(run.id).status == "KILLED"
