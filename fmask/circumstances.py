@@ -1,7 +1,7 @@
 """What a run was made from, against what there is here and now."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -12,6 +12,7 @@ from fmask import tracking
 from fmask.config import Config, validate
 from fmask.data.photos import Dataset, digest
 from fmask.errors import UserError
+from fmask.starting import START, Start, find_start
 
 UNKNOWN = "not recorded"
 MACHINE = ("python", "backend", "platform", "processor", "processor_features", "cpus")
@@ -51,10 +52,11 @@ def read_config(run: tracking.RunInfo) -> tuple[Config, dict[str, Any]]:
 
 
 def compare(run: tracking.RunInfo, config: Config, written: Mapping[str, Any], dataset: Dataset) -> list[Circumstance]:
-    """Everything that a run's numbers depend on, as far as it was recorded: machine, packages, code, data, settings.
+    """Everything that a run's numbers depend on, as far as it was recorded: machine, packages, code, data, weights that
+    training started from, settings.
 
     Raises:
-        UserError: the store cannot be used.
+        UserError: the store cannot be used, or the weights are not there any more.
     """
     here = tracking.machine_tags() | tracking.code_tags()
     rows = [Circumstance(tag.replace("_", " "), run.tags.get(tag, UNKNOWN), here.get(tag, "none")) for tag in MACHINE]
@@ -62,6 +64,8 @@ def compare(run: tracking.RunInfo, config: Config, written: Mapping[str, Any], d
     rows.append(_commit(run.tags, here))
     rows += _when_resumed(run, here)
     rows += [Circumstance(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
+    if start := find_start(config):
+        rows.append(Circumstance("weights to start from", _start_of(run), str(start)))
     rows.append(Circumstance("seed", str(written.get("seed", UNKNOWN)), str(config.seed)))
     rows.append(_settings(config, written))
     return rows
@@ -93,6 +97,12 @@ def as_table(rows: list[Circumstance]) -> Table:
 def _label(dataset: Dataset, split: str) -> str:
     known = dataset.splits.get(split)
     return f"{dataset.name}@{digest(known)[:16]}" if known else "no such split"
+
+
+def _start_of(run: tracking.RunInfo) -> str:
+    kept = tracking.read_json(run, START) or {}
+    known = [field.name for field in fields(Start)]
+    return str(Start(*(kept[name] for name in known))) if kept.keys() >= set(known) else UNKNOWN
 
 
 def _when_resumed(run: tracking.RunInfo, here: Mapping[str, str]) -> list[Circumstance]:

@@ -28,8 +28,8 @@ from fmask.model.detector import Detector
 from fmask.model.imagenet import load_imagenet
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import load as load_weights
-from fmask.pretrained import find_weights
 from fmask.scoring import log_scores, log_split, score, summary
+from fmask.starting import START, Start, find_start
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def _train(
     console.print(describe(dataset), highlight=False, soft_wrap=True)
     if standing:
         refuse_other_data(tracking.find_run(standing.run_id), dataset)
+    start = None if standing else find_start(config)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
@@ -86,8 +87,8 @@ def _train(
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-        if not standing:
-            _start_from(network, config, run, console)
+        if start:
+            _start_from(start, network, run, console)
         detector = Detector(network, config.fit, config.smooth)
 
         def score_part(name: str) -> None:
@@ -182,14 +183,11 @@ def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]
     return detector.detect_all([load_image(photo.path) for photo in dataset.splits[split].photos])
 
 
-def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:
-    """Gives the network the weights that training starts from, and logs which layers have them."""
-    if config.weights == "none":
-        return
-    file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(config.weights)
-    loaded = (load_imagenet if config.weights == "imagenet" else load_weights)(network, file)
-    console.print(f"weights={config.weights}: {loaded}", highlight=False, soft_wrap=True)
-    run.log_json(asdict(loaded) | {"path": str(file), "weights": config.weights}, "weights/start.json")
+def _start_from(start: Start, network: MaskRCNN, run: tracking.Run, console: Console) -> None:
+    """Gives the network the weights that training starts from, and logs which they are and which layers have them."""
+    loaded = (load_imagenet if start.weights == "imagenet" else load_weights)(network, Path(start.path))
+    console.print(f"weights={start.weights}: {loaded}", highlight=False, soft_wrap=True)
+    run.log_json(asdict(loaded) | asdict(start), START)
 
 
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:

@@ -1,5 +1,6 @@
 """A whole run on a few rendered photos, and the same numbers twice."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -118,6 +119,8 @@ def test_a_run_leaves_everything_in_mlflow(
     }  # fmt: skip
     folder = Path(run.artifacts.removeprefix("file://"))
     assert {name for name in artifacts if not (folder / name).is_file()} == set()
+    started = json.loads((folder / "weights/start.json").read_text())
+    assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
 
     photo = open_dataset(smoke(rendered).data).splits["test"].photos[0]
     last = Detector.load(output / "last.h5")

@@ -21,6 +21,7 @@ from fmask.tracking.finished import (
     end_abandoned,
     find_run,
     find_runs,
+    pinned,
     read_json,
 )
 from fmask.tracking.model import register
@@ -54,6 +55,7 @@ __all__ = [
     "installed_packages",
     "machine_tags",
     "open_spool",
+    "pinned",
     "prepare_store",
     "read_end",
     "read_folders",

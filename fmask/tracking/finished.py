@@ -69,6 +69,15 @@ def find_run(reference: str) -> RunInfo:
     return _as_info(client, first[0])
 
 
+def pinned(reference: str) -> str:
+    """`runs:/<id>` of the run that `latest` or `best` is now, which another may be tomorrow; any other name as it is.
+
+    Raises:
+        UserError: there is no such run, or no store.
+    """
+    return f"runs:/{find_run(reference).id}" if reference.removeprefix("runs:/").strip("/") in _RANKED else reference
+
+
 def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
     """All runs of an experiment, newest first.
 
