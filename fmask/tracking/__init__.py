@@ -10,7 +10,7 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
-from fmask.tracking.details import add_text, download, read_end, read_folders, read_history
+from fmask.tracking.details import add_text, download, read_end, read_folders, read_history, read_json
 from fmask.tracking.finished import (
     EVALUATIONS,
     WEIGHTS_ARTIFACT,
@@ -22,7 +22,6 @@ from fmask.tracking.finished import (
     find_run,
     find_runs,
     pinned,
-    read_json,
 )
 from fmask.tracking.model import register
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags

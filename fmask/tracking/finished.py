@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from fmask.errors import UserError
@@ -135,19 +135,6 @@ def download_model(reference: str) -> Path:
     if len(networks) != 1:
         raise UserError(f"The MLflow model {reference!r} holds {len(networks)} networks; one of fmask's holds one.")
     return networks[0]
-
-
-def read_json(run: RunInfo, path: str) -> Any | None:
-    """What a run logged as the JSON file `path`; None where it logged none.
-
-    Raises:
-        UserError: the store cannot be used.
-    """
-    client = _client()
-    mlflow = import_mlflow()
-    with refusals_as_user_errors():
-        logged = {file.path for file in client.list_artifacts(run.id, str(PurePosixPath(path).parent))}
-        return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if path in logged else None
 
 
 def end_abandoned(parent: str, trial: int) -> None:

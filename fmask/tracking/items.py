@@ -71,8 +71,8 @@ def send(client: Any, run_id: str, item: Item) -> None:
             _send_content(client, run_id, PurePosixPath(path), item.content or b"")
         case {"file": file, "folder": folder}:
             client.log_artifact(run_id, file, folder)
-        case {"model": network, "register_as": name}:
-            _send_model(client, run_id, Path(network), name)
+        case {"model": network}:
+            _send_model(client, run_id, Path(network))
         case {"status": status, "time_ms": time_ms}:
             client.set_terminated(run_id, status, time_ms)
         case _:
@@ -95,7 +95,7 @@ def _send_content(client: Any, run_id: str, path: PurePosixPath, content: bytes)
         client.log_artifact(run_id, str(file), None if len(path.parts) == 1 else str(path.parent))
 
 
-def _send_model(client: Any, run_id: str, network: Path, register_as: str | None) -> None:
+def _send_model(client: Any, run_id: str, network: Path) -> None:
     """MLflow makes another model each time that it is given one, so that it is asked first."""
     mlflow = import_mlflow()
     outputs = client.get_run(run_id).outputs
@@ -104,4 +104,4 @@ def _send_model(client: Any, run_id: str, network: Path, register_as: str | None
         return
     active = mlflow.active_run()
     with nullcontext() if active and active.info.run_id == run_id else mlflow.start_run(run_id):
-        log_model(network, register_as)
+        log_model(network)

@@ -182,14 +182,13 @@ class Run:
         """Log a file that is there, under its own name in `folder` among the artifacts."""
         self._log({"file": str(file), "folder": folder})
 
-    def log_model(self, network: Path, register_as: str | None = None) -> None:
+    def log_model(self, network: Path) -> None:
         """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
 
         It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout; `fmask.serving`
-        says what goes in and comes out. With `register_as` it becomes the next version of the registered model of that
-        name, too.
+        says what goes in and comes out.
         """
-        self._log({"model": str(network), "register_as": register_as})
+        self._log({"model": str(network)})
 
     def tag(self, key: str, value: str) -> None:
         """Set a tag."""
@@ -222,13 +221,10 @@ class Run:
         import mlflow
 
         self._ask_again = 0.0
-        end = {"status": status, "time_ms": _now()}
-        self._log(end)
+        self._log({"status": status, "time_ms": _now()})
         with suppress(Exception):
             mlflow.end_run(status)  # it is this process's active run no more
         if self._spool.items:
-            if self._spool.items[-1].record != end:  # it is said again when the rest has been sent
-                self._keep(Item(end))
             folder = self._spool.folder.parent.parent
             log.warning(
                 "MLflow at %s refused %d items to the end: `fmask send %s` sends them when it is back.",
