@@ -22,7 +22,7 @@ from rich.progress import (
 
 from fmask.data.annotations import Photo
 from fmask.data.samples import Batches
-from fmask.errors import UserError
+from fmask.errors import Diverged
 from fmask.evaluation.coco import average_precision
 from fmask.finding import find_all
 from fmask.model.detector import Detector
@@ -147,7 +147,7 @@ class StopAtNaN(keras.callbacks.Callback):
             return
         names = [name for name in LOSSES if not math.isfinite(logs[name])] or ["loss"]
         photos = ", ".join(dict.fromkeys(self.batches.names(batch)))
-        raise UserError(
+        raise Diverged(
             f"Training has diverged: {' and '.join(names)} is no finite number in step {batch + 1} of epoch "
             f"{self.epoch}, on {photos}. The weights from before this epoch are kept; a smaller lr or optim.clip helps."
         )

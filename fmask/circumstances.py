@@ -1,7 +1,7 @@
 """What a run was made from, against what there is here and now."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -12,10 +12,13 @@ from fmask import tracking
 from fmask.config import Config, validate
 from fmask.data.photos import Dataset, digest
 from fmask.errors import UserError
+from fmask.starting import START, Start, find_start
 
 UNKNOWN = "not recorded"
 MACHINE = ("python", "backend", "platform", "processor", "processor_features", "cpus")
 """Tags of a run that may decide a last digit, beside its packages."""
+CODE = ("mlflow.source.git.commit", "git_dirty")
+RESUMED_PACKAGES = "resumed/environment.txt"
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,38 @@ def read_config(run: tracking.RunInfo) -> tuple[Config, dict[str, Any]]:
 
 
 def compare(run: tracking.RunInfo, config: Config, written: Mapping[str, Any], dataset: Dataset) -> list[Circumstance]:
-    """Everything that a run's numbers depend on, as far as it was recorded: machine, packages, code, data, settings.
+    """Everything that a run's numbers depend on, as far as it was recorded: machine, packages, code, data, weights that
+    training started from, settings.
 
     Raises:
-        UserError: the store cannot be used.
+        UserError: the store cannot be used, or the weights are not there any more.
     """
     here = tracking.machine_tags() | tracking.code_tags()
     rows = [Circumstance(tag.replace("_", " "), run.tags.get(tag, UNKNOWN), here.get(tag, "none")) for tag in MACHINE]
     rows.append(_packages(run))
     rows.append(_commit(run.tags, here))
-    for split, label in run.datasets.items():
-        known = dataset.splits.get(split)
-        now = f"{dataset.name}@{digest(known)[:16]}" if known else "no such split"
-        rows.append(Circumstance(f"{split} data", label, now))
+    rows += _when_resumed(run, here)
+    rows += [Circumstance(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
+    if start := find_start(config):
+        rows.append(Circumstance("weights to start from", _start_of(run), str(start)))
     rows.append(Circumstance("seed", str(written.get("seed", UNKNOWN)), str(config.seed)))
     rows.append(_settings(config, written))
     return rows
+
+
+def refuse_other_data(run: tracking.RunInfo, dataset: Dataset) -> None:
+    """Checks that a run which is to go on does so with the data that it began with, wherever that is now.
+
+    Raises:
+        UserError: a split is another one.
+    """
+    for split, label in run.datasets.items():
+        then, now = (each.rpartition("@")[2] for each in (label, _label(dataset, split)))
+        if then != now:
+            raise UserError(
+                f"{dataset.root}: the {split} photos or their annotations are not those that the run {run.id} began "
+                f"with (digest {now}, and {then} then); it goes on with them only, and other ones take a new run."
+            )
 
 
 def as_table(rows: list[Circumstance]) -> Table:
@@ -75,8 +94,35 @@ def as_table(rows: list[Circumstance]) -> Table:
     return table
 
 
-def _packages(run: tracking.RunInfo) -> Circumstance:
-    file = tracking.download(run, "environment.txt")
+def _label(dataset: Dataset, split: str) -> str:
+    known = dataset.splits.get(split)
+    return f"{dataset.name}@{digest(known)[:16]}" if known else "no such split"
+
+
+def _start_of(run: tracking.RunInfo) -> str:
+    kept = tracking.read_json(run, START) or {}
+    known = [field.name for field in fields(Start)]
+    return str(Start(*(kept[name] for name in known))) if kept.keys() >= set(known) else UNKNOWN
+
+
+def _when_resumed(run: tracking.RunInfo, here: Mapping[str, str]) -> list[Circumstance]:
+    """What was otherwise than at first when the run was gone on with, the last time."""
+    then = run.tags | {tag: run.tags[f"resumed.{tag}"] for tag in (*MACHINE, *CODE) if f"resumed.{tag}" in run.tags}
+    rows = [
+        Circumstance(f"{tag.replace('_', ' ')}, resumed", then[tag], here.get(tag, "none"))
+        for tag in MACHINE
+        if then.get(tag) != run.tags.get(tag)
+    ]
+    if any(then.get(tag) != run.tags.get(tag) for tag in CODE):
+        rows.append(replace(_commit(then, here), what="commit, resumed"))
+    first, resumed = (tracking.download(run, path) for path in ("environment.txt", RESUMED_PACKAGES))
+    if first and resumed and first.read_bytes() != resumed.read_bytes():
+        rows.append(replace(_packages(run, RESUMED_PACKAGES), what="packages, resumed"))
+    return rows
+
+
+def _packages(run: tracking.RunInfo, path: str = "environment.txt") -> Circumstance:
+    file = tracking.download(run, path)
     if file is None:
         return Circumstance("packages", UNKNOWN, "")
     then, now = (_by_name(text) for text in (file.read_text(encoding="utf-8"), tracking.installed_packages()))

@@ -8,6 +8,10 @@ class UserError(Exception):
     """
 
 
+class Diverged(UserError):  # noqa: N818 - as all sentences to the user, told without a traceback
+    """A training's loss is no finite number any more: from its last checkpoint on it would be so again."""
+
+
 class Pruned(Exception):  # noqa: N818 - no error
     """A run is stopped early, on purpose: what it shows so far is not worth the time to its end."""
 

@@ -81,12 +81,12 @@ def install_coco(url: str = COCO_URL, size: int = COCO_BYTES, sha256: str = COCO
         UserError: they cannot be fetched, or are not the published file: then nothing is left behind.
     """
     path = coco_file()
-    if path.exists() and path.stat().st_size == size and _sha256(path) == sha256:
+    if path.exists() and path.stat().st_size == size and sha256_of(path) == sha256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     _fetch(url, part, size)
-    if part.stat().st_size != size or _sha256(part) != sha256:
+    if part.stat().st_size != size or sha256_of(part) != sha256:
         part.unlink()
         raise UserError(f"{url} is not the published file; expected {size} bytes with SHA-256 {sha256}.")
     part.replace(path)
@@ -147,6 +147,7 @@ def _first_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's contents, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,22 +12,24 @@ from rich.console import Console
 
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
+from fmask.circumstances import refuse_other_data
 from fmask.config import Config, validate
 from fmask.data.photos import Dataset
 from fmask.datasets import describe, open_dataset
 from fmask.detections import Detections
-from fmask.errors import Pruned, UserError
+from fmask.errors import Diverged, Pruned, UserError
 from fmask.evaluation import figures
 from fmask.evaluation.evaluate import Scores
 from fmask.finding import find_all
 from fmask.fitting import fit
+from fmask.locks import alone_in
 from fmask.model.config import ModelConfig
 from fmask.model.detector import Detector
 from fmask.model.imagenet import load_imagenet
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import load as load_weights
-from fmask.pretrained import find_weights
 from fmask.scoring import log_scores, log_split, score, summary
+from fmask.starting import START, Start, find_start
 
 
 @dataclass(frozen=True)
@@ -43,34 +45,50 @@ def train(
     config: Config,
     output_dir: Path,
     console: Console | None = None,
-    standing: Checkpoint | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Result:
     """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
 
     Args:
         output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
-        standing: go on from this checkpoint, which is in `output_dir`, with the run that it is of.
         tags: of the run, beside those that all have.
 
     Raises:
-        UserError: the data or the tracking store cannot be used.
+        UserError: the data or the tracking store cannot be used, or another run is being trained in `output_dir`.
     """
-    console = console or Console()
+    refusal = f"{output_dir}: another run is being trained in this folder now; each needs one of its own."
+    with alone_in(output_dir, refusal):
+        return _train(config, output_dir, console or Console(), tags=tags)
+
+
+def _train(
+    config: Config,
+    output_dir: Path,
+    console: Console,
+    standing: Checkpoint | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Result:
+    """Trains; from `standing` on, the checkpoint in `output_dir`, with the run that it is of, if it is given."""
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
+    if standing:
+        refuse_other_data(tracking.find_run(standing.run_id), dataset)
+    start = None if standing else find_start(config)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
     all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
     resumed = standing.run_id if standing else None
-    with tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run:
+    with (
+        tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run,
+        _telling_how_to_go_on(run, config, output_dir, console),
+    ):
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-        if not standing:
-            _start_from(network, config, run, console)
+        if start:
+            _start_from(start, network, run, console)
         detector = Detector(network, config.fit, config.smooth)
 
         def score_part(name: str) -> None:
@@ -79,8 +97,7 @@ def train(
                 at = score(dataset.splits[split].photos, found, config.min_confidence)
                 _log_part(run, name, split, at, config.min_confidence)
 
-        with _telling_how_to_go_on(run, output_dir, console):
-            losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
+        losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
 
         detector.save(output_dir / "last.h5")
         scores = {}
@@ -104,7 +121,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
         reference: the id of an MLflow run, or the folder of its output.
 
     Raises:
-        UserError: there is no such run or checkpoint, or what the run needs is not there any more.
+        UserError: there is no such run or checkpoint, it is being trained, or what it needs is not there any more.
     """
     folder = Path(reference)
     if not folder.is_dir():
@@ -115,27 +132,40 @@ def resume(reference: str, console: Console | None = None) -> Result:
     file = folder / checkpoint.NAME
     if not file.exists():
         raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
-    standing = checkpoint.read(file)
+    with alone_in(folder, f"resume={reference}: the run is being trained now, or what it left is being sent."):
+        standing = checkpoint.read(file)
+        return _train(_config_of(standing, file), folder, console or Console(), standing)
+
+
+def _config_of(standing: Checkpoint, file: Path) -> Config:
     try:
-        config = validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+        return validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{file} is of another version of this program: {reason}.") from error
-    return train(config, folder, console, standing)
 
 
 @contextmanager
-def _telling_how_to_go_on(run: tracking.Run, output_dir: Path, console: Console) -> Iterator[None]:
-    """Says, when a training ends before its time, which command goes on with it."""
+def _telling_how_to_go_on(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
+    """Says, when a run ends before its time, which command goes on with it; a pruned one has ended for good."""
     try:
         yield
     except Pruned:
+        (output_dir / checkpoint.NAME).unlink(missing_ok=True)
+        raise
+    except Diverged:
+        best = output_dir / "best.h5"
+        if best.exists():
+            said = (
+                f"the same command with weights={best} lr={config.lr / 10:g} starts from the best weights that it had"
+            )
+            console.print(said, highlight=False, soft_wrap=True)
         raise
     except BaseException:
         file = output_dir / checkpoint.NAME
-        if file.exists():
-            epochs = checkpoint.read(file).epochs
-            console.print(f"python train.py resume={run.id} goes on after epoch {epochs}", highlight=False)
+        if file.exists() and (standing := checkpoint.read(file)).run_id == run.id:
+            said = f"python train.py resume={run.id} goes on after epoch {standing.epochs}"
+            console.print(said, highlight=False, soft_wrap=True)
         raise
 
 
@@ -153,14 +183,11 @@ def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]
     return list(find_all(detector, [photo.path for photo in dataset.splits[split].photos], detector.batch))
 
 
-def _start_from(network: MaskRCNN, config: Config, run: tracking.Run, console: Console) -> None:
-    """Gives the network the weights that training starts from, and logs which layers have them."""
-    if config.weights == "none":
-        return
-    file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(config.weights)
-    loaded = (load_imagenet if config.weights == "imagenet" else load_weights)(network, file)
-    console.print(f"weights={config.weights}: {loaded}", highlight=False, soft_wrap=True)
-    run.log_json(asdict(loaded) | {"path": str(file), "weights": config.weights}, "weights/start.json")
+def _start_from(start: Start, network: MaskRCNN, run: tracking.Run, console: Console) -> None:
+    """Gives the network the weights that training starts from, and logs which they are and which layers have them."""
+    loaded = (load_imagenet if start.weights == "imagenet" else load_weights)(network, Path(start.path))
+    console.print(f"weights={start.weights}: {loaded}", highlight=False, soft_wrap=True)
+    run.log_json(asdict(loaded) | asdict(start), START)
 
 
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:

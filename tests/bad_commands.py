@@ -19,7 +19,7 @@ COMMANDS = [
         "detect text.h5 a.png",
         "text.h5 is no detector saved by fmask: it is no HDF5 file (.h5).",
     ),
-    ("model of no run", "detect latest a.png", "holds no finished run yet."),
+    ("model of no run", "detect latest a.png", "holds no finished training yet."),
     ("model of an unknown run", "detect 0123abcd a.png", "holds no run '0123abcd'."),
     ("model that nobody registered", "detect models:/hats/1 a.png", "holds no model 'models:/hats/1'"),
     (

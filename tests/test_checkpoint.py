@@ -1,9 +1,11 @@
 """A training that was stopped goes on as if it had not been."""
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,22 @@ import keras
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
 from rich.console import Console
 
 from fmask import checkpoint, tracking
 from fmask.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
 from fmask.checkpoint import Checkpoint
+from fmask.circumstances import refuse_other_data
 from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
-from fmask.errors import UserError
+from fmask.errors import Diverged, UserError
 from fmask.fitting import fit, stretches
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.overrides import resumed_run
+from fmask.scoring import log_split
 from fmask.stopping import stop_on_signal
 from fmask.training import model_config, resume
 
@@ -230,6 +235,30 @@ def test_what_cannot_be_gone_on_with_is_said(store: Path, tmp_path: Path) -> Non
         resume("abc")
 
 
+def test_a_run_does_not_go_on_with_other_photos(store: Path, tmp_path: Path) -> None:
+    root, output = tmp_path / "rendered", tmp_path / "output"
+    output.mkdir()
+    render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
+    config = composed(f"data.root={root}")
+    tags = {"output_dir": str(output)}
+    with tracking.start(asdict(config), "photos", tags=tags, output_dir=output) as run:
+        for name, split in open_dataset(config.data).splits.items():
+            log_split(run, name, "rendered", root, split)
+    MlflowClient(tracking.tracking_uri()).set_terminated(run.id, "KILLED")
+    standing = Checkpoint(run.id, asdict(config), "one", 1, {})
+    with h5py.File(output / checkpoint.NAME, "w") as file:
+        file["checkpoint"] = json.dumps(asdict(standing))
+    refuse_other_data(tracking.find_run(run.id), open_dataset(config.data))
+    photo = next((root / "val").glob("*.jpg"))
+    photo.write_bytes(photo.read_bytes() + b"changed")
+    with pytest.raises(
+        UserError, match=rf"{root}: the val photos or their annotations are not those that the run {run.id}"
+    ):
+        resume(run.id)
+    assert tracking.find_run(run.id).status == "KILLED"
+    assert (output / checkpoint.NAME).exists()
+
+
 def test_resuming_takes_nothing_beside_it() -> None:
     assert resumed_run(["aug=blur"]) is None
     assert resumed_run(["resume=abc"]) == "abc"
@@ -248,5 +277,5 @@ def test_a_loss_that_is_no_number_is_told_with_its_photos() -> None:
     fine = dict.fromkeys(("loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_mask_loss"), 1.0)
     stop.on_train_batch_end(0, {**fine, "mrcnn_bbox_loss": 1.0})
     said = r"mrcnn_bbox_loss is no finite number in step 5 of epoch 7, on a.jpg, b4.jpg\. "
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(Diverged, match=said):
         stop.on_train_batch_end(4, {**fine, "loss": float("inf"), "mrcnn_bbox_loss": float("nan")})

@@ -101,6 +101,22 @@ def test_what_is_not_as_it_was_is_listed(store: Path, rendered: Path, monkeypatc
     assert "0123456789ab" in said
 
 
+def test_what_was_otherwise_when_it_was_resumed_is_listed(
+    store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = MadeUp()(composed(rendered), store)
+    machine = tracking.machine_tags() | {"python": "3.10.0"}
+    with monkeypatch.context() as then:
+        then.setattr("fmask.tracking.provenance.machine_tags", lambda: machine)
+        then.setattr("fmask.tracking.provenance.installed_packages", lambda: "keras==0\n")
+        then.setattr("fmask.tracking.provenance.code_tags", lambda: {"mlflow.source.git.commit": "0123456789abcdef"})
+        with tracking.start({}, "mine", output_dir=store, resume=first):
+            pass
+    said = again(first, MadeUp())[1]
+    rows = [line.split("│")[1].strip() for line in said.splitlines() if line.count("│") == 4]
+    assert [name for name in rows if "resumed" in name] == ["python, resumed", "commit, resumed", "packages, resumed"]
+
+
 def test_differences_are_exact_and_in_the_order_of_time() -> None:
     then = {"loss": {1: 1.0, 2: math.nan}, "val_loss": {1: 1.0, 2: 0.5}, "accuracy": {0: 0.5}, "gone": {1: 0.0}}
     now = {"loss": {1: 1.0, 2: math.nan}, "val_loss": {1: 1.0, 2: 0.5 + 2**-50}, "accuracy": {0: 0.25}}

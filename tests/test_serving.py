@@ -57,8 +57,7 @@ def model(folder: Path, empty_store: Path, detector: Detector) -> Iterator[str]:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
         detector.save(folder / "last.h5")
-        with tracking.start({}, "serving", output_dir=folder) as run:
-            run.log_model(folder / "last.h5", register_as="finder")
+        tracking.register(folder / "last.h5", "finder", "a test")
         (folder / "last.h5").unlink()
         mlflow.set_tracking_uri(tracking.tracking_uri())
         yield "models:/finder/1"

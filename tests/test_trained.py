@@ -13,7 +13,7 @@ def run_with_weights(folder: Path, ap50: float | None) -> str:
     """A finished run whose weights are its own score, as text."""
     file = folder / "best.h5"
     file.write_text(str(ap50))
-    with tracking.start({}, "trained") as run:
+    with tracking.start({"epochs": 1}, "trained") as run:
         run.log_file(file, "weights")
         run.log_scores({"mask_ap50": ap50}, prefix="val")
     file.unlink()
@@ -52,5 +52,5 @@ def test_what_is_no_file_is_one_sentence(store: Path, reference: str) -> None:
 
 def test_without_scores_there_is_no_best(store: Path, tmp_path: Path) -> None:
     run_with_weights(tmp_path, None)
-    with pytest.raises(UserError, match="no finished run"):
+    with pytest.raises(UserError, match="no finished training"):
         find_network("best")

@@ -1,19 +1,25 @@
 """A whole run on a few rendered photos, and the same numbers twice."""
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from fmask import tracking
+from fmask import checkpoint, tracking
+from fmask.checkpoint import Checkpoint
 from fmask.config import Config, register, validate
 from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
+from fmask.errors import Diverged, Pruned
 from fmask.fitting import fit
 from fmask.model import weights
 from fmask.model.detector import Detector
@@ -113,6 +119,8 @@ def test_a_run_leaves_everything_in_mlflow(
     }  # fmt: skip
     folder = Path(run.artifacts.removeprefix("file://"))
     assert {name for name in artifacts if not (folder / name).is_file()} == set()
+    started = json.loads((folder / "weights/start.json").read_text())
+    assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
 
     photo = open_dataset(smoke(rendered).data).splits["test"].photos[0]
     last = Detector.load(output / "last.h5")
@@ -135,3 +143,52 @@ def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pyt
     (run,) = tracking.find_runs("fmask")
     assert run.status == "FAILED"
     assert run.tags["failure"] == "RuntimeError: the loss is not a number"
+
+
+def train_until(
+    error: BaseException, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[tracking.RunInfo, str]:
+    """The run of a training that keeps a checkpoint and the best weights, and meets with `error` in its final scoring;
+    and what it prints."""
+
+    def fit(*arguments: Any, **_: Any) -> None:
+        run, output = arguments[4:6]
+        standing = Checkpoint(run.id, {}, "one", 2, {})
+        (output / "best.h5").touch()
+        with h5py.File(output / checkpoint.NAME, "w") as file:
+            file["checkpoint"] = json.dumps(asdict(standing))
+
+    def end(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("fmask.training.fit", fit)
+    monkeypatch.setattr("fmask.training.detect", end)
+    with pytest.raises(type(error)):
+        train(smoke(root, "lr=1e-3"), folder)
+    (run,) = tracking.find_runs("fmask")
+    return run, capsys.readouterr().out
+
+
+def test_a_run_that_is_interrupted_while_it_is_scored_says_how_it_goes_on(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(KeyboardInterrupt(), rendered, store, monkeypatch, capsys)
+    assert said.splitlines()[-1] == f"python train.py resume={run.id} goes on after epoch 2"
+    assert (store / checkpoint.NAME).exists()
+
+
+def test_a_training_that_diverged_is_not_told_to_do_so_again(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = train_until(Diverged("no number"), rendered, store, monkeypatch, capsys)
+    assert "resume=" not in said
+    assert said.splitlines()[-1].startswith(f"the same command with weights={store}/best.h5 lr=0.0001 starts from")
+
+
+def test_a_pruned_run_leaves_no_checkpoint(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(Pruned("hopeless"), rendered, store, monkeypatch, capsys)
+    assert (run.status, run.tags["pruned"]) == ("KILLED", "hopeless")
+    assert "resume=" not in said
+    assert not (store / checkpoint.NAME).exists()

@@ -22,7 +22,8 @@ def register(
     from fmask import tracking
     from fmask.trained import find_network
 
-    version = tracking.register(find_network(model), name, source=model)
+    source = model if Path(model).is_file() else tracking.pinned(model)
+    version = tracking.register(find_network(source), name, source)
     print(f"Registered as models:/{name}/{version}.")
 
 

@@ -32,7 +32,7 @@ def reproduce(
     import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask import reproducing
 
-    folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S}")
+    folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
     differences = reproducing.reproduce(run, folder, Console(), _train)
     raise typer.Exit(1 if differences else 0)
 

@@ -1,11 +1,14 @@
 """The command that sends MLflow what it refused while runs were going on: send."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fmask.cli.app import app
+from fmask.errors import UserError
+from fmask.tracking.provenance import without_secrets
 
 
 @app.command()
@@ -16,8 +19,8 @@ def send(
 ) -> None:
     """Send what MLflow refused of runs, which they kept in their output, to the store at MLFLOW_TRACKING_URI.
 
-    What MLflow takes is removed from there; what it refuses again stays, with exit status 1. It can be interrupted and
-    repeated: what is sent twice is there once.
+    What MLflow takes is removed from there; what it refuses again, or has no run for, stays, with exit status 1. It can
+    be interrupted and repeated: what is sent twice is there once.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,13 +30,19 @@ def send(
     spools = tracking.find_spools(folders)
     if not spools:
         print("Nothing is left to be sent.")
+        return
+    tracking.check_store()
     stays = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        for spool in spools:
-            task = bar.add_task(f"run {spool.run_id[:8]}", total=len(spool.items))
-            sent = tracking.deliver(spool, lambda task=task: bar.advance(task))  # type: ignore[misc]
-            stays |= bool(spool.items)
-            print(sent)
+        for folder in spools:
+            try:
+                spool = tracking.open_spool(folder)
+                task = bar.add_task(f"run {spool.run_id[:8]}", total=len(spool.items))
+                print(tracking.deliver(spool, lambda task=task: bar.advance(task)))  # type: ignore[misc]
+                stays |= bool(spool.items)
+            except UserError as error:  # that of one run says nothing of the others
+                print(f"fmask: {folder}: {without_secrets(str(error))}", file=sys.stderr)
+                stays = True
     raise typer.Exit(1 if stays else 0)

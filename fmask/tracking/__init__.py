@@ -10,22 +10,23 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
-from fmask.tracking.details import add_text, download, read_end, read_folders, read_history
+from fmask.tracking.details import add_text, download, read_end, read_folders, read_history, read_json
 from fmask.tracking.finished import (
     EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
+    check_store,
     download_model,
     download_weights,
     end_abandoned,
     find_run,
     find_runs,
-    read_json,
+    pinned,
 )
 from fmask.tracking.model import register
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
-from fmask.tracking.spool import Delivered, Spool, deliver, find_spools
+from fmask.tracking.spool import Delivered, Spool, deliver, find_spools, open_spool
 from fmask.tracking.store import prepare_store, tracking_uri
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "RunInfo",
     "Spool",
     "add_text",
+    "check_store",
     "code_tags",
     "deliver",
     "download",
@@ -51,6 +53,8 @@ __all__ = [
     "flatten",
     "installed_packages",
     "machine_tags",
+    "open_spool",
+    "pinned",
     "prepare_store",
     "read_end",
     "read_folders",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from fmask.tracking.finished import RunInfo, _client
 from fmask.tracking.store import import_mlflow, refusals_as_user_errors
@@ -53,14 +54,35 @@ def read_folders(run: RunInfo) -> dict[str, Path]:
 
 
 def download(run: RunInfo, path: str) -> Path | None:
-    """The artifact `path` of a run as a local file, None where there is none; nothing is copied from a local store."""
+    """The artifact `path` of a run as a local file, None where there is none; nothing is copied from a local store.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
     client = _client()
     mlflow = import_mlflow()
     with refusals_as_user_errors():
-        folder = str(PurePosixPath(path).parent)
-        # The top has no name of its own: a server says of the files in "." that they are others than those at the top.
-        logged = {file.path for file in client.list_artifacts(run.id, None if folder == "." else folder)}
-        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if path in logged else None
+        there = _is_logged(client, run, path)
+        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if there else None
+
+
+def read_json(run: RunInfo, path: str) -> Any | None:
+    """What a run logged as the JSON file `path`; None where it logged none.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
+    client = _client()
+    mlflow = import_mlflow()
+    with refusals_as_user_errors():
+        there = _is_logged(client, run, path)
+        return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if there else None
+
+
+def _is_logged(client: Any, run: RunInfo, path: str) -> bool:
+    folder = str(PurePosixPath(path).parent)
+    # The top has no name of its own: a server says of the files in "." that they are others than those at the top.
+    return path in {file.path for file in client.list_artifacts(run.id, None if folder == "." else folder)}
 
 
 def add_text(run: RunInfo, text: str, path: str) -> None:

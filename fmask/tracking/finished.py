@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from fmask.errors import UserError
@@ -19,13 +19,15 @@ from fmask.tracking.store import (
 WEIGHTS_ARTIFACT = "weights/last.h5"
 """The network that a run's scores are of; `best.h5` beside it is of the epoch that did best on validation."""
 EVALUATIONS = "evaluate"
-"""The experiment of runs that score a model that is there: they train nothing, so none of them is the latest model."""
+"""The experiment of runs that score a model that is there."""
 
+_TRAINED = "attributes.status = 'FINISHED' and params.epochs != '' and tags.command != ''"
+"""A finished training of this program: sweeps, evaluations and runs of others lack one or the other."""
 _RANKED = {
-    "latest": ("", "attributes.start_time DESC"),
-    "best": (" and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
+    "latest": (_TRAINED, "attributes.start_time DESC"),
+    "best": (f"{_TRAINED} and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
 }
-"""Words for a run: what it must have beside an end, and what it is first by."""
+"""Words for a run: what it must have, and what it is first by."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or among the finished ones of all experiments but `EVALUATIONS`: `latest`,
-    the newest, or `best`, the one with the highest `val/mask_ap50`.
+    """Look up a run by its id, `runs:/<id>`, or among the finished trainings of all experiments: `latest`, the newest,
+    or `best`, the one with the highest `val/mask_ap50`.
 
     Raises:
         UserError: there is no such run, or no store.
@@ -61,14 +63,20 @@ def find_run(reference: str) -> RunInfo:
         if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
         condition, order = _RANKED[run_id]
-        known = client.search_experiments()
-        experiments = [experiment.experiment_id for experiment in known if experiment.name != EVALUATIONS]
-        first = client.search_runs(
-            experiments, f"attributes.status = 'FINISHED'{condition}", max_results=1, order_by=[order]
-        )
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        first = client.search_runs(experiments, condition, max_results=1, order_by=[order])
     if not first:
-        raise UserError(f"{without_secrets(tracking_uri())} holds no finished run yet.")
+        raise UserError(f"{without_secrets(tracking_uri())} holds no finished training yet.")
     return _as_info(client, first[0])
+
+
+def pinned(reference: str) -> str:
+    """`runs:/<id>` of the run that `latest` or `best` is now, which another may be tomorrow; any other name as it is.
+
+    Raises:
+        UserError: there is no such run, or no store.
+    """
+    return f"runs:/{find_run(reference).id}" if reference.removeprefix("runs:/").strip("/") in _RANKED else reference
 
 
 def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
@@ -130,19 +138,6 @@ def download_model(reference: str) -> Path:
     return networks[0]
 
 
-def read_json(run: RunInfo, path: str) -> Any | None:
-    """What a run logged as the JSON file `path`; None where it logged none.
-
-    Raises:
-        UserError: the store cannot be used.
-    """
-    client = _client()
-    mlflow = import_mlflow()
-    with refusals_as_user_errors():
-        logged = {file.path for file in client.list_artifacts(run.id, str(PurePosixPath(path).parent))}
-        return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if path in logged else None
-
-
 def end_abandoned(parent: str, trial: int) -> None:
     """End what a process that died without a word left RUNNING: the runs of a trial of the search `parent`."""
     client = _client()
@@ -153,6 +148,17 @@ def end_abandoned(parent: str, trial: int) -> None:
         for run in client.search_runs([experiment], f"{running} and {mine}"):
             client.set_tag(run.info.run_id, "failure", "its process died")
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def check_store() -> None:
+    """Ask MLflow for something, before work that would ask it often.
+
+    Raises:
+        UserError: the store cannot be used, or there is none yet.
+    """
+    client = _client()
+    with refusals_as_user_errors():
+        client.search_experiments(max_results=1)
 
 
 def _client() -> Any:

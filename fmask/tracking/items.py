@@ -16,6 +16,11 @@ from fmask.tracking.store import import_mlflow
 PER_CALL = 100
 """Params in one call: MLflow's limit."""
 
+FAILURE = "failure.txt"
+"""Artifact of a run that an exception ended."""
+MARKS = {"failure", "pruned"}
+"""Tags of a run that something ended before its time."""
+
 Record = dict[str, Any]
 """Plain values, with one of the keys that `send` knows."""
 
@@ -36,8 +41,8 @@ class Item:
     @property
     def is_end(self) -> bool:
         """Whether it says how the run ended, which is so no more when it goes on."""
-        of_failure = self.artifact == "failure.txt" or "failure" in self.record.get("tags", {})
-        return of_failure or "status" in self.record
+        is_mark = self.artifact == FAILURE or MARKS & self.record.get("tags", {}).keys()
+        return bool(is_mark) or "status" in self.record
 
 
 def send(client: Any, run_id: str, item: Item) -> None:
@@ -66,8 +71,8 @@ def send(client: Any, run_id: str, item: Item) -> None:
             _send_content(client, run_id, PurePosixPath(path), item.content or b"")
         case {"file": file, "folder": folder}:
             client.log_artifact(run_id, file, folder)
-        case {"model": network, "register_as": name}:
-            _send_model(client, run_id, Path(network), name)
+        case {"model": network}:
+            _send_model(client, run_id, Path(network))
         case {"status": status, "time_ms": time_ms}:
             client.set_terminated(run_id, status, time_ms)
         case _:
@@ -90,7 +95,7 @@ def _send_content(client: Any, run_id: str, path: PurePosixPath, content: bytes)
         client.log_artifact(run_id, str(file), None if len(path.parts) == 1 else str(path.parent))
 
 
-def _send_model(client: Any, run_id: str, network: Path, register_as: str | None) -> None:
+def _send_model(client: Any, run_id: str, network: Path) -> None:
     """MLflow makes another model each time that it is given one, so that it is asked first."""
     mlflow = import_mlflow()
     outputs = client.get_run(run_id).outputs
@@ -99,4 +104,4 @@ def _send_model(client: Any, run_id: str, network: Path, register_as: str | None
         return
     active = mlflow.active_run()
     with nullcontext() if active and active.info.run_id == run_id else mlflow.start_run(run_id):
-        log_model(network, register_as)
+        log_model(network)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmask.errors import Pruned, UserError
 from fmask.tracking import provenance
-from fmask.tracking.items import Item, Record, send
+from fmask.tracking.items import FAILURE, MARKS, Item, Record, send
 from fmask.tracking.signals import termination_interrupts
 from fmask.tracking.spool import Spool
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
@@ -57,7 +57,9 @@ def start(
         name: the run's name; MLflow makes one up without it.
         tags: the caller's tags, beside those for code, data and machine.
         output_dir: folder whose `unsent/` keeps what MLflow refuses.
-        resume: id of a run that is there, to go on with instead of opening a new one.
+        resume: id of a run that is there, to go on with instead of opening a new one. It keeps what it was made from,
+            and what there is now stands beside it, in tags `resumed.*` and the artifact `resumed/environment.txt`; how
+            it ended before is the tag `resumed.after`, and nothing else any more.
 
     Raises:
         UserError: the store cannot be used.
@@ -68,35 +70,52 @@ def start(
 
     uri_before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
+    run = monitor = None
     try:
-        with refusals_as_user_errors():
-            number = experiment_id(uri, experiment)
-            active = mlflow.start_run(
-                resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False
-            )
-            if "failure" in active.data.tags:  # of the time before
-                mlflow.delete_tag("failure")
-        run = Run(active.info, uri, output_dir)
-        # By hand: MLflow leaves it running if ending fails.
-        monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
         with termination_interrupts() as close:
+            around = mlflow.active_run()
             try:
+                with refusals_as_user_errors():
+                    run = _open(mlflow, uri, experiment, name, output_dir, resume)
+                    # By hand: MLflow leaves it running if ending fails.
+                    monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
                 monitor.start()
                 run._describe(config, tags or {})
                 yield run
             except BaseException as error:
                 close()
-                run._explain(error)
                 status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
+                if run:
+                    run._explain(error)
                 raise
             else:
                 status = "FINISHED"
             finally:
                 close()
-                monitor.finish()
-                run._end(status)
+                if monitor:
+                    monitor.finish()
+                if run:
+                    run._end(status)
+                elif mlflow.active_run() is not around:  # MLflow would say at exit that it has finished
+                    with suppress(Exception):
+                        mlflow.end_run(status)
     finally:
         mlflow.set_tracking_uri(uri_before)
+
+
+def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: Path, resume: str | None) -> "Run":
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    number = experiment_id(uri, experiment)
+    active = mlflow.start_run(resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False)
+    run = Run(active.info, uri, output_dir, bool(resume))
+    if ended := [active.data.tags[mark] for mark in MARKS if mark in active.data.tags]:
+        mlflow.set_tag("resumed.after", ended[0])
+        with suppress(Exception):  # some stores delete no files; the tag says then what the file is of
+            get_artifact_repository(active.info.artifact_uri, uri).delete_artifacts(FAILURE)
+        for mark in MARKS & active.data.tags.keys():
+            mlflow.delete_tag(mark)
+    return run
 
 
 class Run:
@@ -107,7 +126,7 @@ class Run:
     `fmask send`. Only the machine's load, which MLflow itself watches, has a gap.
     """
 
-    def __init__(self, info: Any, uri: str, output_dir: Path) -> None:
+    def __init__(self, info: Any, uri: str, output_dir: Path, goes_on: bool = False) -> None:
         from mlflow import MlflowClient
 
         self.id: str = info.run_id
@@ -119,6 +138,7 @@ class Run:
         self._store = provenance.without_secrets(uri)
         self._spool = Spool(output_dir, self.id)
         self._spool.forget_end()
+        self._goes_on = goes_on
         self._ask_again = 0.0
         """When MLflow, being away, is asked next, in seconds of `time.monotonic`."""
         self._troubled = False
@@ -162,14 +182,13 @@ class Run:
         """Log a file that is there, under its own name in `folder` among the artifacts."""
         self._log({"file": str(file), "folder": folder})
 
-    def log_model(self, network: Path, register_as: str | None = None) -> None:
+    def log_model(self, network: Path) -> None:
         """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
 
         It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout; `fmask.serving`
-        says what goes in and comes out. With `register_as` it becomes the next version of the registered model of that
-        name, too.
+        says what goes in and comes out.
         """
-        self._log({"model": str(network), "register_as": register_as})
+        self._log({"model": str(network)})
 
     def tag(self, key: str, value: str) -> None:
         """Set a tag."""
@@ -178,10 +197,14 @@ class Run:
     def _describe(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         from omegaconf import OmegaConf
 
+        here = provenance.machine_tags() | provenance.code_tags()
+        if self._goes_on:
+            self._log({"tags": {**{f"resumed.{key}": value for key, value in here.items()}, **tags}})
+            self.log_text(provenance.installed_packages(), "resumed/environment.txt")
+            return
         params = provenance.flatten(config)
         data = {"data": params["data"]} if "data" in params else {}
-        machine, code = provenance.machine_tags(), provenance.code_tags()
-        self._log({"tags": {**machine, **code, **data, **_sweep_tags(), **tags}})
+        self._log({"tags": {**here, **data, **_sweep_tags(), **tags}})
         if config:  # a sweep has none of its own
             self._log({"params": params})
             self.log_text(provenance.without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
@@ -192,19 +215,16 @@ class Run:
             self.tag("pruned", str(error))
             return
         self.tag("failure", reason(error))
-        self.log_text(provenance.without_secrets("".join(traceback.format_exception(error))), "failure.txt")
+        self.log_text(provenance.without_secrets("".join(traceback.format_exception(error))), FAILURE)
 
     def _end(self, status: str) -> None:
         import mlflow
 
         self._ask_again = 0.0
-        end = {"status": status, "time_ms": _now()}
-        self._log(end)
+        self._log({"status": status, "time_ms": _now()})
         with suppress(Exception):
             mlflow.end_run(status)  # it is this process's active run no more
         if self._spool.items:
-            if self._spool.items[-1].record != end:  # it is said again when the rest has been sent
-                self._keep(Item(end))
             folder = self._spool.folder.parent.parent
             log.warning(
                 "MLflow at %s refused %d items to the end: `fmask send %s` sends them when it is back.",

@@ -14,6 +14,7 @@ from typing import Any
 
 from fmask.errors import UserError
 from fmask.files import write_text
+from fmask.locks import alone_in
 from fmask.tracking.finished import RunInfo, find_run
 from fmask.tracking.items import Item, Record, send
 from fmask.tracking.store import import_mlflow, reason, tracking_uri
@@ -31,6 +32,8 @@ class Spool:
         self.run_id = run_id
         self.output_dir = output_dir.absolute()
         self.items: list[Item] = self._read()
+        self._written = self._as_on_disk(self.items)
+        """What this process knows to be there: all else is another process's, which has the same run open."""
 
     def add(self, item: Item) -> None:
         """Keep an item, at once on disk; it takes the place of an artifact of the same path.
@@ -99,14 +102,16 @@ class Spool:
 
     def _write(self) -> None:
         """Bring the folder up to date; what records speak of is there before them, and goes after them."""
-        if not self.items:
+        items = self.items + [item for item in self._read() if not self._as_on_disk([item]) <= self._written]
+        if not items:
             shutil.rmtree(self.folder, ignore_errors=True)
             with suppress(OSError):  # another run's items are there
                 self.folder.parent.rmdir()
+            self._written = set()
             return
         artifacts = self.folder / ARTIFACTS
-        contents = {artifacts / item.record["artifact"]: item.content or b"" for item in self.items if item.artifact}
-        lines = [json.dumps(self._closed(item.record), ensure_ascii=False) for item in self.items]
+        contents = {artifacts / item.record["artifact"]: item.content or b"" for item in items if item.artifact}
+        lines = [self._line(item) for item in items]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for file, content in contents.items():
@@ -117,6 +122,14 @@ class Spool:
         for file in artifacts.rglob("*"):
             if file.is_file() and file not in contents:
                 file.unlink()
+        self._written = self._as_on_disk(self.items)
+
+    def _as_on_disk(self, items: Iterable[Item]) -> set[tuple[str, bytes | None]]:
+        """Items in the form in which equal ones are equal, with relative paths or with NaN in them as well."""
+        return {(self._line(item), item.content) for item in items}
+
+    def _line(self, item: Item) -> str:
+        return json.dumps(self._closed(item.record), ensure_ascii=False)
 
     def _closed(self, record: Record) -> Record:
         paths = {}
@@ -135,18 +148,27 @@ def _keep(content: bytes, file: Path) -> None:
     draft.replace(file)
 
 
-def find_spools(folders: Iterable[Path]) -> list[Spool]:
-    """The spools in folders, at any depth; the folder of one, or its `unsent/`, does as well.
+def find_spools(folders: Iterable[Path]) -> list[Path]:
+    """The folders of spools in folders, at any depth; the folder of one, or its `unsent/`, does as well.
 
     Raises:
-        UserError: there is no such folder, or what a spool holds cannot be read.
+        UserError: there is no such folder.
     """
     found = set()
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"There is no folder {folder}; needed is one that holds the output of runs.")
         found |= {file.parent for file in folder.absolute().rglob(RECORDS) if file.parents[1].name == FOLDER}
-    return [Spool(folder.parents[1], folder.name) for folder in sorted(found)]
+    return sorted(found)
+
+
+def open_spool(folder: Path) -> Spool:
+    """The spool in a folder that `find_spools` found.
+
+    Raises:
+        UserError: what it holds cannot be read.
+    """
+    return Spool(folder.parents[1], folder.name)
 
 
 @dataclass(frozen=True)
@@ -171,13 +193,14 @@ def deliver(spool: Spool, told: Callable[[], None] = lambda: None) -> Delivered:
     """Send a spool to the run that it is of, in the store at MLFLOW_TRACKING_URI; see `Spool.send`.
 
     Raises:
-        UserError: the store cannot be used, or has no such run.
+        UserError: the store cannot be used, or has no such run; or the run is being trained, which sends it itself.
     """
     run = find_run(spool.run_id)
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri())
     waiting = len(spool.items)
-    refused = spool.send(mlflow.MlflowClient(), told)
+    with alone_in(spool.output_dir, f"the run {spool.run_id} is being trained now, and sends what it keeps itself."):
+        refused = spool.send(mlflow.MlflowClient(), told)
     if not refused:
         run = find_run(spool.run_id)
     return Delivered(spool, run, waiting - len(spool.items), refused)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fmask.errors import UserError
+from fmask.locks import locked
 from fmask.tracking.provenance import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -48,7 +49,7 @@ def prepare_store() -> str:
         return uri
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(file):
+        with locked(file.with_name(f"{file.name}.lock")):
             if not file.exists():
                 _create_tables(file)
         with closing(sqlite3.connect(file)) as store:
@@ -68,7 +69,7 @@ def experiment_id(uri: str, name: str) -> str:
 
     client = MlflowClient(uri)
     file = sqlite_file(uri)
-    with _locked(file) if file else nullcontext():
+    with locked(file.with_name(f"{file.name}.lock")) if file else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is None:
             folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name) if file else None
@@ -123,14 +124,6 @@ def reason(error: BaseException) -> str:
     """An exception in one line."""
     first_line = shortened(next(iter(str(error).splitlines()), ""), 250).rstrip(".")
     return without_secrets(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold a lock beside `file` against other processes: SQLite's own, which ends with the process on any platform."""
-    with closing(sqlite3.connect(f"{file}.lock", timeout=300, isolation_level=None)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
-        yield
 
 
 def _create_tables(file: Path) -> None:

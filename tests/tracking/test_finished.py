@@ -3,25 +3,39 @@
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from fmask import tracking
 from fmask.errors import UserError
 
 
 def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
-    with tracking.start({"steps": 50}, "first") as older:
+    with tracking.start({"steps": 50, "epochs": 1}, "first") as older:
         pass
-    with tracking.start({"steps": 60}, "second", name="newer") as newer:
+    with tracking.start({"steps": 60, "epochs": 1}, "second", name="newer") as newer:
         newer.log_dataset("test", "photos", store, "ab" * 32, photos=9, objects={})
         newer.log_scores({"accuracy": 0.5})
     with pytest.raises(ValueError, match="broken"), tracking.start({}, "second"):
         raise ValueError("broken")
-    assert tracking.find_run(older.id).params == {"steps": "50"}
+    assert tracking.find_run(older.id).params == {"steps": "50", "epochs": "1"}
     found = tracking.find_run(f"runs:/{newer.id}")
     assert (found.name, found.experiment, found.status) == ("newer", "second", "FINISHED")
     assert found.metrics == {"accuracy": 0.5}
     assert found.datasets == {"test": "photos@" + "ab" * 8}
     assert tracking.find_run("latest") == found
+
+
+def test_what_is_no_training_of_ours_is_neither_the_latest_nor_the_best(store: Path) -> None:
+    with tracking.start({"epochs": 1}, "report") as mine:
+        mine.log_scores({"mask_ap50": 0.5}, prefix="val")
+    with tracking.start({}, "report", tags={"sweep": "search"}) as sweep:
+        sweep.log_scores({"mask_ap50": 0.6}, prefix="val")
+    client = MlflowClient(tracking.tracking_uri())
+    other = client.create_run(client.create_experiment("somebody's")).info.run_id
+    client.log_param(other, "epochs", 9)
+    client.log_metric(other, "val/mask_ap50", 0.9)
+    client.set_terminated(other)
+    assert [tracking.find_run(word).id for word in ("latest", "best")] == [mine.id, mine.id]
 
 
 def test_an_experiments_runs_come_newest_first(store: Path) -> None:
@@ -44,7 +58,7 @@ def test_weights_are_the_file_in_the_local_store(store: Path, tmp_path: Path) ->
 
 
 def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="no finished run yet"):
+    with pytest.raises(UserError, match="no finished training yet"):
         tracking.find_run("latest")
     with pytest.raises(UserError, match="holds no run 'abc'"):
         tracking.find_run("runs:/abc")

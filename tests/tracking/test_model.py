@@ -22,13 +22,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_network_is_registered_version_by_version(store: Path, network: Path) -> None:
-    with tracking.start({}, "mine", output_dir=store) as run:
+    with tracking.start({"epochs": 1}, "mine", output_dir=store) as run:
         run.log_file(network, "weights")
-    for version, reference in (("1", str(network)), ("2", run.id)):
+    references = ((str(network), str(network)), (run.id, run.id), ("latest", f"runs:/{run.id}"))
+    for version, (reference, source) in zip("123", references, strict=True):
         done = CliRunner().invoke(app, ["register", reference, "finder"], catch_exceptions=False)
         assert done.output == f"Registered as models:/finder/{version}.\n"
         kept = MlflowClient(tracking.tracking_uri()).get_model_version("finder", version)
-        assert kept.tags["source"] == reference
+        assert kept.tags["source"] == source
         assert find_network(f"models:/finder/{version}").read_bytes() == network.read_bytes()
     assert [run.id for run in tracking.find_runs("mine")] == [run.id]
 

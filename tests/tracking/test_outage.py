@@ -22,6 +22,8 @@ from fmask.model.detector import Detector
 
 CONFIG = {"data": {"name": "photos"}, "steps": 50, **{f"key{number}": number for number in range(150)}}
 
+JSON = ("scores/test.json", "top.json")
+
 
 @pytest.fixture(scope="module")
 def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -51,7 +53,8 @@ def log_all(run: tracking.Run, output: Path) -> None:
     run.log_dataset("test", "photos", output, "cd" * 32, photos=9, objects={"mask": 9, "hat": 9})
     run.log_scores({"accuracy": 0.5})
     run.tag("best_epoch", "3")
-    run.log_json({"found": 9}, "scores/test.json")
+    for path in JSON:
+        run.log_json({"found": 9}, path)
     run.log_figure(Figure(), "figures/losses.png")
     run.log_file(output / "last.h5", "weights")
 
@@ -71,7 +74,7 @@ def fetched(run: tracking.Run) -> tuple[MlflowRun, Path]:
     artifacts = Path(client.download_artifacts(run.id, ""))
     for name in ("config.yaml", "environment.txt", "figures/losses.png", "weights/last.h5"):
         assert (artifacts / name).stat().st_size > 100, name
-    assert json.loads((artifacts / "scores/test.json").read_text()) == {"found": 9}
+    assert [tracking.read_json(tracking.find_run(run.id), path) for path in JSON] == [{"found": 9}] * 2
     return kept, artifacts
 
 

@@ -8,12 +8,14 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import mlflow
 import pytest
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from fmask import tracking
-from fmask.errors import UserError
+from fmask.errors import Pruned, UserError
 
 CONFIG = {
     "steps": 50,
@@ -174,6 +176,100 @@ def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_o
     assert "failure" not in kept.data.tags
     assert not (artifacts(run.id) / "failure.txt").exists()
     assert not (store / "unsent").exists()
+
+
+def killed(store: Path) -> str:
+    """The id of a run that Ctrl-C ended."""
+    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report", output_dir=store) as run:
+        raise KeyboardInterrupt
+    return run.id
+
+
+def after_exit(run_id: str) -> str:
+    """A run's status once MLflow has done what it does when a process exits."""
+    mlflow.tracking.fluent._safe_end_run()
+    return client().get_run(run_id).info.status
+
+
+def test_a_run_that_cannot_go_on_is_not_finished(store: Path) -> None:
+    run_id = killed(store)
+    unsent = store / "unsent" / run_id
+    unsent.mkdir(parents=True)
+    (unsent / "records.jsonl").write_text('{"artifact": "figures/gone.png"}\n')
+    with (
+        pytest.raises(UserError, match=r"records\.jsonl cannot be read"),
+        tracking.start({}, "report", output_dir=store, resume=run_id),
+    ):
+        pass
+    assert after_exit(run_id) == "FAILED"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_while_it_opens_is_killed(
+    store: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
+) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted(run: tracking.Run, *_: object) -> None:
+        signal.raise_signal(end)
+
+    monkeypatch.setattr(tracking.Run, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report"):
+        pass
+    (run,) = tracking.find_runs("report")
+    assert after_exit(run.id) == "KILLED"
+
+
+def test_a_store_that_goes_away_while_a_run_opens_is_one_sentence(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = killed(store)
+    monkeypatch.setattr(SystemMetricsMonitor, "_get_next_logging_step", refuse)
+    with (
+        pytest.raises(UserError, match=r"cannot be used \(OSError: disk full\)"),
+        tracking.start({}, "report", output_dir=store, resume=run_id),
+    ):
+        pass
+    assert after_exit(run_id) == "FAILED"
+    assert client().get_run(run_id).data.tags["failure"].startswith("UserError: MLflow at")
+
+
+def test_a_run_that_goes_on_keeps_what_it_was_made_from(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    provenance = "fmask.tracking.provenance"
+    with monkeypatch.context() as then:
+        then.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "first", "git_dirty": "true"})
+        then.setattr(f"{provenance}.installed_packages", lambda: "keras==0\n")
+        then.setattr("sys.argv", ["train.py", "aug=blur"])
+        with pytest.raises(Pruned), tracking.start(CONFIG, "report", output_dir=store) as run:
+            raise Pruned("hopeless")
+    monkeypatch.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "second", "git_dirty": "false"})
+    monkeypatch.setattr("sys.argv", ["train.py", "resume=abc"])
+    with tracking.start(
+        {**CONFIG, "steps": 9}, "report", output_dir=store, resume=run.id, tags={"output_dir": "moved"}
+    ):
+        pass
+    kept = client().get_run(run.id)
+    tags = kept.data.tags
+    assert (kept.info.status, kept.data.params["steps"]) == ("FINISHED", "50")
+    assert (tags["command"], tags["resumed.command"]) == ("train.py aug=blur", "train.py resume=abc")
+    assert (tags["mlflow.source.git.commit"], tags["git_dirty"]) == ("first", "true")
+    assert (tags["resumed.mlflow.source.git.commit"], tags["resumed.git_dirty"]) == ("second", "false")
+    assert tags["output_dir"] == "moved"
+    there = artifacts(run.id)
+    assert (there / "environment.txt").read_text() == "keras==0\n"
+    assert "mlflow==" in (there / "resumed/environment.txt").read_text()
+    assert "steps: 50" in (there / "config.yaml").read_text()
+    assert ("pruned" in tags, tags["resumed.after"]) == (False, "hopeless")
+
+
+def test_a_run_that_goes_on_has_not_failed(store: Path) -> None:
+    with pytest.raises(ValueError, match="bad"), tracking.start({}, "report", output_dir=store) as run:
+        raise ValueError("bad")
+    assert (artifacts(run.id) / "failure.txt").exists()
+    with tracking.start({}, "report", output_dir=store, resume=run.id):
+        pass
+    kept = client().get_run(run.id)
+    assert (kept.info.status, kept.data.tags["resumed.after"]) == ("FINISHED", "ValueError: bad")
+    assert "failure" not in kept.data.tags
+    assert not (artifacts(run.id) / "failure.txt").exists()
 
 
 def test_a_store_and_a_disk_that_both_refuse_are_tried_again(

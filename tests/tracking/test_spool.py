@@ -1,6 +1,7 @@
 """What MLflow refused, on disk: by a client that takes what it is told to."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from typer.testing import CliRunner
 from fmask import tracking
 from fmask.cli import app
 from fmask.errors import UserError
+from fmask.locks import alone_in
 from fmask.tracking.items import Item
-from fmask.tracking.spool import Spool, find_spools
+from fmask.tracking.spool import Spool, find_spools, open_spool
 
 
 class Client:
@@ -97,21 +99,82 @@ def test_sending_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> Non
     assert kept(tmp_path) == ["interrupt", "b"]
 
 
+def test_what_the_run_keeps_while_another_process_sends_stays(tmp_path: Path) -> None:
+    run = filled(tmp_path, tag("a"), Item({"artifact": "a.txt"}, b"first"))
+    other = Spool(tmp_path, "abc")
+    run.add(tag("b"))
+    run.add(Item({"artifact": "a.txt"}, b"second"))
+    assert other.send(Client()) is None
+    assert kept(tmp_path) == ["b", "artifact"]
+    assert Spool(tmp_path, "abc").items[1].content == b"second"
+    assert run.send(Client()) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_reads_back_otherwise_than_it_was_kept_is_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("best.h5").write_text("weights")
+    numbers = Item({"epoch": 1, "time_ms": 1, "metrics": {"loss": math.nan}})
+    spool = filled(Path(), Item({"file": "best.h5", "folder": "weights"}), numbers, tag("a"))
+    assert kept(tmp_path) == ["file", "epoch", "a"]
+    assert spool.send(Client()) is None
+    assert [each.name for each in tmp_path.iterdir()] == ["best.h5"]
+
+
 def test_a_spool_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"There is no folder .*/none; needed is one that holds the output of runs"):
         find_spools([tmp_path / "none"])
     filled(tmp_path, tag("a"))
-    file = tmp_path / "unsent/abc/records.jsonl"
-    file.write_text('{"tags"')
+    (tmp_path / "unsent/abc/records.jsonl").write_text('{"tags"')
+    (folder,) = find_spools([tmp_path])
     with pytest.raises(UserError, match=r"records\.jsonl cannot be read"):
-        find_spools([tmp_path])
+        open_spool(folder)
 
 
-def test_a_run_that_the_store_does_not_have_keeps_its_spool(store: Path) -> None:
-    filled(store / "outputs", tag("a"))
-    with pytest.raises(UserError, match="holds no run 'abc'"):
-        CliRunner().invoke(app, ["send", "outputs"], catch_exceptions=False)
-    assert json.loads((store / "outputs/unsent/abc/records.jsonl").read_text()) == {"tags": {"a": "1"}}
-    assert [spool.run_id for spool in tracking.find_spools([store])] == ["abc"]
-    for path in ("outputs/unsent", "outputs/unsent/abc"):
-        assert len(find_spools([Path(path)])) == 1, path
+def test_what_cannot_be_sent_of_one_run_keeps_no_other_back(store: Path) -> None:
+    filled(store / "outputs/1", tag("a"))
+    filled(store / "outputs/2", tag("a"))
+    (store / "outputs/2/unsent/abc/records.jsonl").write_text('{"tags"')
+    with tracking.start({}, "report", output_dir=store / "outputs/3") as run:
+        pass
+    Spool(store / "outputs/3", run.id).add(tag("good"))
+    sent = CliRunner().invoke(app, ["send", "outputs"])
+    assert sent.exit_code == 1
+    assert (
+        sent.stdout
+        == f"run {run.id} ({tracking.find_run(run.id).name}): 1 items sent, all there were; it is FINISHED.\n"
+    )
+    unknown, damaged = sent.stderr.splitlines()
+    assert unknown.startswith(f"fmask: {store}/outputs/1/unsent/abc: sqlite:///{store}/mlflow.db holds no run 'abc'")
+    assert "outputs/2/unsent/abc/records.jsonl cannot be read" in damaged
+    assert tracking.find_run(run.id).tags["good"] == "1"
+    assert json.loads((store / "outputs/1/unsent/abc/records.jsonl").read_text()) == {"tags": {"a": "1"}}
+
+
+@pytest.mark.parametrize("folder", [".", "outputs", "outputs/unsent", "outputs/unsent/abc"])
+def test_a_spool_is_found_from_any_folder_above_it(tmp_path: Path, folder: str) -> None:
+    filled(tmp_path / "outputs", tag("a"))
+    assert find_spools([tmp_path / folder]) == [tmp_path / "outputs/unsent/abc"]
+
+
+def test_without_a_store_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    filled(tmp_path, tag("a"))
+    with pytest.raises(UserError, match=r"There are no runs yet: .*mlflow\.db does not exist"):
+        CliRunner().invoke(app, ["send", "."], catch_exceptions=False)
+
+
+def test_what_a_run_keeps_that_is_being_trained_is_left_to_it(store: Path) -> None:
+    with tracking.start({}, "report", output_dir=store / "outputs") as run:
+        pass
+    Spool(store / "outputs", run.id).add(Item({"status": "KILLED", "time_ms": 1}))
+    with alone_in(store / "outputs", ""):
+        sent = CliRunner().invoke(app, ["send", "outputs"])
+    assert (sent.exit_code, sent.stdout) == (1, "")
+    assert f"the run {run.id} is being trained now, and sends what it keeps itself." in sent.stderr
+    assert tracking.find_run(run.id).status == "FINISHED"
+    assert CliRunner().invoke(app, ["send", "outputs"]).exit_code == 0
+    assert tracking.find_run(run.id).status == "KILLED"
