@@ -1,5 +1,8 @@
 """Exceptions with a meaning of their own."""
 
+INTERRUPTED = 130
+"""Exit status, as of a shell's command that Ctrl-C ended."""
+
 
 class UserError(Exception):
     """A mistake in what the user gave: one sentence that names the thing, what was found and what is allowed.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
-from fmask.errors import UserError
+from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
+from fmask.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from fmask.detections import Finder
