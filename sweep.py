@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask import sweeping, tracking
+from fmask import sweeping
 from fmask.config import register, validate
 from fmask.errors import UserError
 from fmask.tracking.provenance import without_secrets
@@ -22,8 +22,7 @@ def job(config: DictConfig) -> Mapping[str, float]:
     from fmask.training import train
 
     register()  # for what the configuration asks of the machine, in a process that has only just started
-    result = train(validate(config), Path(HydraConfig.get().runtime.output_dir))
-    return tracking.find_run(result.run_id).metrics
+    return train(validate(config), Path(HydraConfig.get().runtime.output_dir)).metrics
 
 
 if __name__ == "__main__":

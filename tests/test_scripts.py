@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 
 from fmask import tracking
+from fmask.config import register
 from fmask.data.rendered import render_dataset
 
 PROJECT = Path(__file__).parents[1]
@@ -30,6 +35,22 @@ def test_a_sweep_trains_in_a_process_of_its_own(store: Path, tmp_path: Path) -> 
     assert (run.status, parent.status, run.params["aug"]) == ("FINISHED", "FINISHED", "blur")
     assert "mask_ap50" in run.metrics
     assert "finished" in swept.stdout.splitlines()[-2], swept.stdout
+
+
+def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = spec_from_file_location("sweep", PROJECT / "sweep.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sweep = module_from_spec(spec)
+    spec.loader.exec_module(sweep)
+    metrics = {"val/mask_ap50": 0.5}
+    trained = SimpleNamespace(train=lambda config, folder: SimpleNamespace(run_id="abc", metrics=metrics))
+    monkeypatch.setitem(sys.modules, "fmask.training", trained)
+    monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(runtime=SimpleNamespace(output_dir=tmp_path)))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    register()
+    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+        assert sweep.job(compose("train", ["experiment=smoke"])) == metrics
 
 
 @pytest.mark.parametrize("script", ["train.py", "sweep.py"])

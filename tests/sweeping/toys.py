@@ -58,7 +58,7 @@ def tracked_job(config: DictConfig) -> Mapping[str, float]:
         for epoch in range(5):
             run.log_epoch(epoch, {"loss": epoch})
         run.log_scores({"value": config.x})
-    return tracking.find_run(run.id).metrics
+    return run.metrics
 
 
 def write(name: str, text: str) -> None:
