@@ -91,6 +91,11 @@ SWEEP = [
         "hydra.sweeper.trials=0: needed is at least 1",
     ),
     (
+        "storage with a password",
+        "hydra/sweeper=optuna lr=interval(0.1,1) hydra.sweeper.storage=postgresql://me:hunter2@host/x",
+        "storage=postgresql://me:***@host/x has a password, which each job's folder would keep: put the",
+    ),
+    (
         "ends exchanged",
         "hydra/sweeper=optuna lr=interval(1,0)",
         "lr=interval(1,0): needed are two ends, the smaller first.",

@@ -1,5 +1,6 @@
 """Every job of a sweep is looked at before the first one starts."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,17 @@ def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
             if (number := OmegaConf.select(config, key)) is not None and number < 1:
                 raise UserError(f"{key}={number}: needed is at least 1.")
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+        _check_storage(settings.get("storage", ""))
         if "space" in settings:
             return space.probes(*space.split(own, settings["space"], loader))
         return combinations(own)
+
+
+def _check_storage(written: str) -> None:
+    """Refuses a password, but for one that comes from elsewhere: Hydra keeps what was written in each job's folder."""
+    own = re.sub(r"\$\{[\w.:]+\}", "", written)
+    if without_secrets(own) != own:
+        raise UserError(
+            f"hydra.sweeper.storage={without_secrets(written)} has a password, which each job's folder would keep: put "
+            "the address into an environment variable, and say hydra.sweeper.storage='${oc.env:NAME}' with its name."
+        )

@@ -36,10 +36,14 @@ def test_a_wrong_sweep_is_refused_in_one_sentence(overrides: list[str], said: st
     assert "\n" not in str(caught.value)
 
 
-def test_what_can_work_is_let_through() -> None:
+def test_what_can_work_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     check(ROOT / "conf", "sweep", ["aug=glob(*)", "seed=1,2", "experiment=smoke"])
     check(ROOT / "conf", "sweep", [OPTUNA, "aug=choice(none,blur)", "lr=tag(log,interval(1e-4,1e-2))"])
+    monkeypatch.setenv("WORD", "hunter2")
+    monkeypatch.setenv("DATABASE", "postgresql://me:hunter2@host/studies")
+    for storage in ("${oc.env:DATABASE}", "postgresql://me:${oc.env:WORD}@host/studies", "postgresql://me@host/x"):
+        check(ROOT / "conf", "sweep", [OPTUNA, "lr=interval(0.1,1)", f"hydra.sweeper.storage='{storage}'"])
 
 
 def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
