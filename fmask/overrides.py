@@ -79,7 +79,8 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
         options = str(error).partition("Available options in ")[2].partition("Config search path")[0].splitlines()[1:]
         known = ", ".join(each.strip() for each in options if each.strip())
         place = getattr(cause, "full_key", None)
-        what = _first_line(cause).partition(": Value '")[0]  # of the environment, say, which is nobody's to see
+        what = _first_line(cause).rpartition("raised while resolving interpolation: ")[2].strip('"')
+        what = what.partition(": Value '")[0]  # of the environment, say, which is nobody's to see
         return f"{f'{place}: ' if place else ''}{what}{f'; there are {known}' if known else ''}."
     key, typed = guilty.key_or_group, guilty.input_line
     if cause is error:
