@@ -1,6 +1,5 @@
 """Train many times: python sweep.py aug=none,sharpen,blur"""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +8,7 @@ from omegaconf import DictConfig
 
 from fmask import sweeping
 from fmask.config import register, validate
-from fmask.errors import UserError
-from fmask.tracking.provenance import without_secrets
+from fmask.scripts import answering
 
 CONF = Path(__file__).parent / "conf"
 
@@ -26,9 +24,7 @@ def job(config: DictConfig) -> Mapping[str, float]:
 
 
 if __name__ == "__main__":
-    try:
+    with answering("sweep.py"):
         register()
         sweeping.check(CONF, "sweep", get_args_parser().parse_args().overrides)
         sweeping.main(job, CONF, "sweep")
-    except UserError as error:
-        sys.exit(without_secrets(f"sweep.py: {error}"))

@@ -7,8 +7,16 @@ INTERRUPTED = 130
 class UserError(Exception):
     """A mistake in what the user gave: one sentence that names the thing, what was found and what is allowed.
 
-    Command-line entry points print the sentence and exit with status 2; library users may catch it.
+    Command-line entry points print the sentence and exit with its status; library users may catch it.
     """
+
+    status = 2
+
+
+class SomeFailedError(UserError):
+    """Of several things some could not be done, and the sentence says which; the others are done."""
+
+    status = 1
 
 
 class Pruned(Exception):  # noqa: N818 - no error

@@ -1,19 +1,22 @@
 """train.py and sweep.py as they are typed."""
 
 import os
+import runpy
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from fmask import tracking
+from fmask import sweeping, tracking
 from fmask.config import register
 from fmask.data.rendered import render_dataset
+from fmask.errors import SomeFailedError, UserError
 
 PROJECT = Path(__file__).parents[1]
 
@@ -53,10 +56,29 @@ def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.Monke
         assert sweep.job(compose("train", ["experiment=smoke"])) == metrics
 
 
+@pytest.mark.parametrize(
+    ("happened", "said", "status"),
+    [
+        (UserError("lr=5: allowed is 1."), "sweep.py: lr=5: allowed is 1.\n", 2),
+        (SomeFailedError("1 of 2 jobs failed."), "sweep.py: 1 of 2 jobs failed.\n", 1),
+        (KeyboardInterrupt(), "sweep.py: interrupted\n", 130),
+    ],
+)
+def test_what_ends_a_script_has_a_sentence_and_a_status(
+    happened: BaseException, said: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sweep.py", "seed=1,2"])
+    monkeypatch.setattr(sweeping, "check", Mock(side_effect=happened))
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(PROJECT / "sweep.py"), run_name="__main__")
+    assert left.value.code == status
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.parametrize("script", ["train.py", "sweep.py"])
 def test_a_typing_error_is_one_line(store: Path, script: str) -> None:
     refused = type_in(store, script, "stepz=50")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr == f"{script}: stepz=50: there is no key 'stepz'; did you mean steps?\n"
     assert not (store / "outputs").exists()
     assert not (store / "multirun").exists()

@@ -53,7 +53,7 @@ def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
         "finally: print(sorted({'tensorflow', 'keras', 'mlflow', 'optuna'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == "[]\n"
     assert done.stderr.startswith("sweep.py: aug=sharpe: there is no such choice")
     assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,7 @@ def said(process: BaseProcess, store: Path) -> str:
     """What the sweep, which ends now, has printed."""
     process.join(20)
     assert process.exitcode is not None, "it goes on"
+    assert process.exitcode == 130
     output = (store / f"output{process.pid}.txt").read_text()
     assert "Traceback" not in output, output
     return output
