@@ -7,7 +7,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from fmask.config import register, validate
-from fmask.overrides import check_overrides, resumed_run
+from fmask.overrides import check_one_run, check_overrides, resumed_run
 from fmask.scripts import answering
 
 CONF = Path(__file__).parent / "conf"
@@ -34,9 +34,10 @@ def go_on(reference: str) -> None:
 if __name__ == "__main__":
     with answering("train.py"):
         register()
-        overrides = get_args_parser().parse_args().overrides
-        if resumed := resumed_run(overrides):
+        typed = get_args_parser().parse_args()
+        if resumed := resumed_run(typed.overrides):
             go_on(resumed)
         else:
-            check_overrides(CONF, "train", overrides)
+            check_overrides(CONF, "train", typed.overrides)
+            check_one_run(typed.overrides, typed.multirun)
             run()

@@ -57,6 +57,26 @@ def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        (["lr=1e-3,1e-2", "steps=5"], "lr=1e-3,1e-2 steps=5"),
+        (["--multirun", "aug=blur"], "aug=blur"),
+        (["-m", "aug=glob(*)"], "'aug=glob(*)'"),
+        (["hydra.mode=MULTIRUN"], "hydra.mode=MULTIRUN"),
+    ],
+)
+def test_train_py_trains_once(
+    typed: list[str], command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", *typed])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(PROJECT / "train.py"), run_name="__main__")
+    assert left.value.code == 2
+    said = f"train.py: several runs are a sweep; `python sweep.py {command}` makes them.\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
     ("happened", "said", "status"),
     [
         (UserError("lr=5: allowed is 1."), "sweep.py: lr=5: allowed is 1.\n", 2),
