@@ -124,8 +124,7 @@ class OptunaSweeper(ParentSweeper):
         with claimed(trials):
             results = self.launch(jobs, parent, first=trials[0].number)
             for trial, result in zip(trials, results, strict=True):
-                if result.status == "failed":  # unless the job could do so itself
-                    tell(trial, result)
+                tell(trial, result, self.settings)  # unless the job could do so itself
 
     def _publish(self, study: "Study", parent: tracking.Run) -> None:
         from fmask.sweeping import figures
