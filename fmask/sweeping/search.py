@@ -60,6 +60,7 @@ class OptunaSweeper(ParentSweeper):
             "space": {each.key: f"{each.text} when {each.when}" if each.when else each.text for each in parameters},
             "overrides": sorted(fixed),
         }
+        tracking.check_store()  # first, for others wait for a study's run as soon as there is the study
         study, created = open_study(self.settings, Path.cwd(), asks)
         with self._parent(study, created) as parent:
             parent.log_json(asks, "search.json")
