@@ -46,6 +46,15 @@ def test_what_can_work_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
         check(ROOT / "conf", "sweep", [OPTUNA, "lr=interval(0.1,1)", f"hydra.sweeper.storage='{storage}'"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "module"), [("slurm", "hydra_submitit_launcher"), ("ray_cluster", "hydra_ray_launcher")]
+)
+def test_launchers_for_clusters_compose_where_they_are_installed(choice: str, module: str) -> None:
+    pytest.importorskip(f"hydra_plugins.{module}", reason=f"{module} is not installed")
+    register()
+    check(ROOT / "conf", "sweep", [f"hydra/launcher={choice}", "seed=1,2"])
+
+
 def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
     program = (
         "import sys, runpy; sys.argv = ['sweep.py', 'aug=none,sharpe']\n"
