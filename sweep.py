@@ -1,16 +1,14 @@
 """Train many times: python sweep.py aug=none,sharpen,blur"""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask import sweeping, tracking
+from fmask import sweeping
 from fmask.config import register, validate
-from fmask.errors import UserError
-from fmask.tracking.provenance import without_secrets
+from fmask.scripts import answering
 
 CONF = Path(__file__).parent / "conf"
 
@@ -22,14 +20,11 @@ def job(config: DictConfig) -> Mapping[str, float]:
     from fmask.training import train
 
     register()  # for what the configuration asks of the machine, in a process that has only just started
-    result = train(validate(config), Path(HydraConfig.get().runtime.output_dir))
-    return tracking.find_run(result.run_id).metrics
+    return train(validate(config), Path(HydraConfig.get().runtime.output_dir)).metrics
 
 
 if __name__ == "__main__":
-    try:
+    with answering("sweep.py"):
         register()
         sweeping.check(CONF, "sweep", get_args_parser().parse_args().overrides)
         sweeping.main(job, CONF, "sweep")
-    except UserError as error:
-        sys.exit(without_secrets(f"sweep.py: {error}"))

@@ -1,6 +1,5 @@
 """Train once: python train.py aug=fliplr_clahe steps=50; go on with what was stopped: python train.py resume=RUN"""
 
-import sys
 from pathlib import Path
 
 import hydra
@@ -8,9 +7,8 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from fmask.config import register, validate
-from fmask.errors import UserError
-from fmask.overrides import check_overrides, resumed_run
-from fmask.tracking.provenance import without_secrets
+from fmask.overrides import check_one_run, check_overrides, resumed_run
+from fmask.scripts import answering
 
 CONF = Path(__file__).parent / "conf"
 
@@ -22,10 +20,8 @@ def run(config: DictConfig) -> None:
     import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training import train
 
-    try:
+    with answering("train.py"):  # here, for Hydra would show a traceback
         train(validate(config), Path(HydraConfig.get().runtime.output_dir))
-    except UserError as error:
-        sys.exit(without_secrets(f"train.py: {error}"))  # here, for Hydra would show a traceback
 
 
 def go_on(reference: str) -> None:
@@ -36,15 +32,12 @@ def go_on(reference: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with answering("train.py"):
         register()
-        overrides = get_args_parser().parse_args().overrides
-        if resumed := resumed_run(overrides):
+        typed = get_args_parser().parse_args()
+        if resumed := resumed_run(typed.overrides):
             go_on(resumed)
         else:
-            check_overrides(CONF, "train", overrides)
+            check_overrides(CONF, "train", typed.overrides)
+            check_one_run(typed.overrides, typed.multirun)
             run()
-    except UserError as error:
-        sys.exit(without_secrets(f"train.py: {error}"))
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,11 +1,22 @@
 """Exceptions with a meaning of their own."""
 
+INTERRUPTED = 130
+"""Exit status, as of a shell's command that Ctrl-C ended."""
+
 
 class UserError(Exception):
     """A mistake in what the user gave: one sentence that names the thing, what was found and what is allowed.
 
-    Command-line entry points print the sentence and exit with status 2; library users may catch it.
+    Command-line entry points print the sentence and exit with its status; library users may catch it.
     """
+
+    status = 2
+
+
+class SomeFailedError(UserError):
+    """Of several things some could not be done, and the sentence says which; the others are done."""
+
+    status = 1
 
 
 class Diverged(UserError):  # noqa: N818 - as all sentences to the user, told without a traceback

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -27,17 +28,9 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    parser = OverridesParser.create()
-    parsed: list[Override] = []
-    for override in overrides:
-        try:
-            parsed += parser.parse_overrides([override])
-        except HydraException as error:
-            typed = without_secrets(repr(override))
-            raise UserError(f"{typed} cannot be read as an override; one is KEY=VALUE, such as steps=50.") from error
+    parsed = _parse(overrides)
     choices = _groups(conf)
     for each in parsed:
         _check_key(each, choices)
@@ -53,6 +46,20 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
         raise UserError(f"{error.filename}: {error.strerror}.") from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def check_one_run(overrides: list[str], multirun: bool) -> None:
+    """Refuses what stands for several runs.
+
+    Args:
+        multirun: whether Hydra was told to make several, by `--multirun`.
+
+    Raises:
+        UserError: naming the command that makes them.
+    """
+    if multirun or "hydra.mode=MULTIRUN" in overrides or any(each.is_sweep_override() for each in _parse(overrides)):
+        command = without_secrets(shlex.join(["python", "sweep.py", *overrides]))
+        raise UserError(f"several runs are a sweep; `{command}` makes them.")
 
 
 def resumed_run(overrides: list[str]) -> str | None:
@@ -79,7 +86,8 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
         options = str(error).partition("Available options in ")[2].partition("Config search path")[0].splitlines()[1:]
         known = ", ".join(each.strip() for each in options if each.strip())
         place = getattr(cause, "full_key", None)
-        what = _first_line(cause).partition(": Value '")[0]  # of the environment, say, which is nobody's to see
+        what = _first_line(cause).rpartition("raised while resolving interpolation: ")[2].strip('"')
+        what = what.partition(": Value '")[0]  # of the environment, say, which is nobody's to see
         return f"{f'{place}: ' if place else ''}{what}{f'; there are {known}' if known else ''}."
     key, typed = guilty.key_or_group, guilty.input_line
     if cause is error:
@@ -90,6 +98,21 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
         open_hint = f"; +{typed} adds it" if "not in struct" in _first_line(cause) else ""
         return f"{typed}: there is no {name!r} in {place}, which has {names}{open_hint}."
     return f"{typed}: {_first_line(cause) if key.startswith('hydra.') else f'needed is {_needed(key)}'}."
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    parsed: list[Override] = []
+    for override in overrides:
+        try:
+            parsed += parser.parse_overrides([override])
+        except HydraException as error:
+            typed = without_secrets(repr(override))
+            raise UserError(f"{typed} cannot be read as an override; one is KEY=VALUE, such as steps=50.") from error
+    return parsed
 
 
 def _groups(conf: Path) -> dict[str, list[str]]:

@@ -17,12 +17,16 @@ class Stop:
 
 @contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """While this lasts, the first Ctrl-C or SIGTERM only sets `asked`; a second one acts as it always does."""
+    """While this lasts, the first Ctrl-C or SIGTERM only sets `asked`; a second one acts as it always does.
+
+    Signals that are ignored stay ignored: under `nohup`, and of Ctrl-C in a sweep's job, which the sweep ends.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
         yield stop
         return
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = signal.SIGINT, signal.SIGTERM
+    usual = {each: handler for each in numbers if (handler := signal.getsignal(each)) is not signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in usual.items():

@@ -39,6 +39,8 @@ class Result:
     run_id: str
     scores: dict[str, dict[float, Scores]]
     """By split, val and test, and by the confidence from which detections count."""
+    metrics: dict[str, float]
+    """The last value of each that was logged, by its name in MLflow; with a resumed run, since then."""
 
 
 def train(
@@ -111,7 +113,7 @@ def _train(
         run.log_model(output_dir / "last.h5")
         console.print(summary(scores))
     (output_dir / checkpoint.NAME).unlink(missing_ok=True)
-    return Result(run.id, scores)
+    return Result(run.id, scores, run.metrics)
 
 
 def resume(reference: str, console: Console | None = None) -> Result:

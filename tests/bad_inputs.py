@@ -92,6 +92,26 @@ SWEEP = [
         "hydra.sweeper.trials=0: needed is at least 1",
     ),
     (
+        "storage with a password",
+        "hydra/sweeper=optuna lr=interval(0.1,1) hydra.sweeper.storage=postgresql://me:hunter2@host/x",
+        "storage=postgresql://me:***@host/x has a password, which each job's folder would keep: put the",
+    ),
+    (
+        "storage of a variable that is not set",
+        "hydra/sweeper=optuna lr=interval(0.1,1) 'hydra.sweeper.storage=${oc.env:NOBODY_SET_THIS}'",
+        "hydra.sweeper.storage: Environment variable 'NOBODY_SET_THIS' not found",
+    ),
+    (
+        "jobs of a variable that is not set",
+        "seed=1,2 'hydra.launcher.jobs=${oc.env:NOBODY_SET_THIS}'",
+        "hydra.launcher.jobs: Environment variable 'NOBODY_SET_THIS' not found",
+    ),
+    (
+        "jobs of a variable that is a word",
+        "seed=1,2 'hydra.launcher.jobs=${oc.env:FMASK_TEST_SECRET}'",
+        "hydra.launcher.jobs: While dereferencing interpolation",
+    ),
+    (
         "ends exchanged",
         "hydra/sweeper=optuna lr=interval(1,0)",
         "lr=interval(1,0): needed are two ends, the smaller first.",

@@ -119,6 +119,7 @@ def test_an_override_of_train_py(row: tuple[str, str], tmp_path: Path, monkeypat
 def test_overrides_of_sweep_py(row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     overrides, said = row
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMASK_TEST_SECRET", "hunter2")
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     register()
     assert said in refusal(lambda: check_sweep(CONF, "sweep", shlex.split(overrides)))

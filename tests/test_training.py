@@ -104,6 +104,7 @@ def test_a_run_leaves_everything_in_mlflow(
     assert logged <= set(run.metrics)
     assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "val/mask_ap50"} <= set(run.metrics)
     assert {"one/val/mask_ap50", "one/test/accuracy"} <= set(run.metrics)
+    assert {name: value for name, value in run.metrics.items() if not name.startswith("system/")} == result.metrics
     of_parts = [name for name in run.metrics if name.startswith(("val/", "one/", "two/"))]
     assert len(of_parts) <= 30, "too many to compare runs"
     assert (run.name, run.tags["output_dir"]) == ("rendered resnet18 aug=blur,none steps=2 seed=1", str(output))

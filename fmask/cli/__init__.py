@@ -4,7 +4,8 @@ import sys
 
 from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
-from fmask.errors import UserError, printable
+from fmask.errors import printable
+from fmask.scripts import answering
 from fmask.tracking.provenance import without_secrets
 
 __all__ = [
@@ -25,14 +26,12 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command; a `UserError` becomes one line and exit status 2, as does a file that the system refuses."""
+    """Run the command; a `UserError` becomes one line and its status, a file that the system refuses a line and 2."""
     try:
-        app()
+        with answering("fmask"):
+            app()
     except OSError as error:
         if error.filename is None:
             raise
         print(f"fmask: {without_secrets(printable(str(error.filename)))}: {error.strerror}.", file=sys.stderr)
-        sys.exit(2)
-    except UserError as error:
-        print(f"fmask: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(2)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmask.errors import UserError
+from fmask.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from fmask.detections import Detections, Finder
     from fmask.video.reading import Footage, Frame
-
-INTERRUPTED = 130
-"""Exit status, as of a shell's command that Ctrl-C ended."""
 
 Model = Annotated[str, typer.Argument(help="A weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION.")]
 Confidence = Annotated[float, typer.Option(help="What is found with a lower score, 0 to 1, does not count.")]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.cli.footage import INTERRUPTED, Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
-from fmask.errors import UserError
+from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
+from fmask.errors import INTERRUPTED, SomeFailedError, UserError
 
 if TYPE_CHECKING:
     from fmask.detections import Finder
@@ -99,4 +99,4 @@ def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", mi
         raise typer.Exit(INTERRUPTED)
     print(f"{place}: {done} photo{'' if done == 1 else 's'}")
     if failed:
-        raise UserError(f"{failed} of {len(targets)} photos could not be made, for the reasons above.")
+        raise SomeFailedError(f"{failed} of {len(targets)} photos could not be made, for the reasons above.")

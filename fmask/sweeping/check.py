@@ -1,10 +1,12 @@
 """Every job of a sweep is looked at before the first one starts."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from fmask.errors import UserError
 from fmask.overrides import check_overrides, explain
@@ -55,12 +57,25 @@ def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
         own = [each for each in parsed if not each.is_hydra_override()]
         try:
             config = compose(name, of_hydra, return_hydra_config=True)
-        except HydraException as error:
+            numbers = {key: OmegaConf.select(config, key) for key in _FROM_ONE}
+            OmegaConf.to_container(config.hydra.sweeper, resolve=True)  # what the environment has not is missed here
+        except (HydraException, OmegaConfBaseException) as error:
             raise UserError(without_secrets(explain(error, parsed))) from error
-        for key in _FROM_ONE:
-            if (number := OmegaConf.select(config, key)) is not None and number < 1:
+        for key, number in numbers.items():
+            if number is not None and number < 1:
                 raise UserError(f"{key}={number}: needed is at least 1.")
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+        _check_storage(settings.get("storage", ""))
         if "space" in settings:
             return space.probes(*space.split(own, settings["space"], loader))
         return combinations(own)
+
+
+def _check_storage(written: str) -> None:
+    """Refuses a password, but for one that comes from elsewhere: Hydra keeps what was written in each job's folder."""
+    own = re.sub(r"\$\{[\w.:]+\}", "", written)
+    if without_secrets(own) != own:
+        raise UserError(
+            f"hydra.sweeper.storage={without_secrets(written)} has a password, which each job's folder would keep: put "
+            "the address into an environment variable, and say hydra.sweeper.storage='${oc.env:NAME}' with its name."
+        )

@@ -5,6 +5,7 @@ process is simply looked for; another machine's is taken for dead when it has be
 heartbeat is for databases and its own loop only.
 """
 
+import logging
 import socket
 import threading
 import time
@@ -16,7 +17,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from fmask.sweeping.insisting import in_a_line
 from fmask.sweeping.study import drop
+
+log = logging.getLogger(__name__)
 
 BEAT = 60.0
 """Seconds between signs of life."""
@@ -39,8 +43,12 @@ def claimed(trials: Sequence[Trial]) -> Iterator[None]:
     def beat() -> None:
         while not done.wait(BEAT):
             for trial in trials:
-                with suppress(UpdateFinishedTrialError):
+                try:
                     trial.set_user_attr("seen", time.time())
+                except UpdateFinishedTrialError:
+                    pass
+                except Exception as error:  # whatever it is, a silent process would be taken for dead
+                    log.warning("The search was not told that job %d goes on (%s).", trial.number, in_a_line(error))
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -34,7 +34,7 @@ class SearchConf:
     study: str = "${study}"
     """Name of the Optuna study: one that is there is gone on with."""
     storage: str = "sweeps.journal"
-    """A journal file, or a database URL such as postgresql://me@host/studies. One with a password is better given as
+    """A journal file, or a database URL such as postgresql://me@host/studies. One with a password is taken only as
     ${oc.env:NAME}, for Hydra keeps its settings, as they were written, in each job's folder."""
     trials: int = 20
     """How many the study is to have in the end, whichever process runs them."""

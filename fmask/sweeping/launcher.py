@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,8 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.version import VersionBase, getbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fmask.errors import UserError
-
-# Not forks of the sweep itself, which has threads and connections; forks of a server that has imported the script.
-_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-PROCESSES: Any = multiprocessing.get_context(_METHOD)
+from fmask.errors import INTERRUPTED, UserError
+from fmask.sweeping.processes import PROCESSES, Running, start_server
 
 
 class LocalLauncher(Launcher):
@@ -42,7 +39,6 @@ class LocalLauncher(Launcher):
         if jobs < 1:
             raise UserError(f"hydra.launcher.jobs={jobs}: needed is at least 1.")
         self.jobs = jobs
-        self.running: set[BaseProcess] = set()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
@@ -50,22 +46,23 @@ class LocalLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs the jobs; returns what became of them in their order.
 
+        Ctrl-C asks those that run to end, and is then waited for; a second one does so with more emphasis.
+
         Raises:
             UserError: a job's folder is there already.
+            KeyboardInterrupt: it was Ctrl-C, and no job runs any more.
         """
         setup_globals()
         configs = [self._compose(overrides, initial_job_idx + index) for index, overrides in enumerate(job_overrides)]
         folders = [_new_folder(config) for config in configs]
-        pool = ThreadPoolExecutor(self.jobs)
-        try:
-            return list(pool.map(self._run, configs, folders, job_overrides))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(self.running):
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown()
+        start_server()
+        running = Running()
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                return list(pool.map(partial(self._run, running), configs, folders, job_overrides))
+            except BaseException:
+                _end(pool, running)
+                raise
 
     def _compose(self, overrides: Sequence[str], number: int) -> DictConfig:
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -76,7 +73,7 @@ class LocalLauncher(Launcher):
                 config.threads = max(1, _processors() // self.jobs)
         return config
 
-    def _run(self, config: DictConfig, folder: Path, overrides: Sequence[str]) -> JobReturn:
+    def _run(self, running: Running, config: DictConfig, folder: Path, overrides: Sequence[str]) -> JobReturn:
         own = [each for each in overrides if not each.lstrip("+").startswith("hydra.")]
         name = f"job {config.hydra.sweep.subdir}: {' '.join(own)}"
         output = folder / "output.txt" if self.jobs > 1 else None  # side by side, their lines would mix
@@ -84,20 +81,29 @@ class LocalLauncher(Launcher):
         receiving, sending = PROCESSES.Pipe(duplex=False)
         arguments = (sending, self.task, config, output, getbase(), dict(os.environ))
         process = PROCESSES.Process(target=_work, args=arguments)
-        self.running.add(process)
         started = time.monotonic()
-        process.start()
+        running.start(process)
         sending.close()
         try:
             result = receiving.recv()
         except EOFError:
             process.join()
             result = JobReturn(status=JobStatus.FAILED, _return_value=UserError(_death(process.exitcode)))
-        process.join()
-        self.running.discard(process)
+        running.join(process)
         if self.jobs > 1:
             print(f"{name}: ended after {time.monotonic() - started:.0f} s", flush=True)
         return result
+
+
+def _end(pool: ThreadPoolExecutor, running: Running) -> None:
+    """Ends all jobs and waits for them; each Ctrl-C in that time is handed on to them."""
+    while True:
+        try:
+            running.end()
+            pool.shutdown(cancel_futures=True)
+            return
+        except KeyboardInterrupt:
+            continue
 
 
 def _work(
@@ -110,7 +116,7 @@ def _work(
 ) -> None:
     """What a job's process does."""
     os.environ.update(environment)  # a server's is that of its start
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the sweep ends its jobs, once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the sweep ends its jobs, by SIGTERM
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if output:
         for stream in (sys.stdout, sys.stderr):
@@ -122,7 +128,10 @@ def _work(
     VersionBase.instance().setbase(version)
     setup_globals()
     context = HydraContext(config_loader=None, callbacks=Callbacks(config))  # type: ignore[arg-type]
-    result.send(run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context))
+    try:
+        result.send(run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context))
+    except KeyboardInterrupt:  # what SIGTERM becomes in a training, which has said all that is to be said
+        sys.exit(INTERRUPTED)
 
 
 def _end_with_parent() -> None:
@@ -133,6 +142,8 @@ def _end_with_parent() -> None:
 
 
 def _death(code: int | None) -> str:
+    if code == INTERRUPTED:
+        return "it was interrupted"
     if code is not None and code < 0:
         return f"its process was ended by {signal.Signals(-code).name}"
     return f"its process ended with exit code {code} before the job was done"

@@ -14,13 +14,10 @@ class PruningCallback(keras.callbacks.Callback):
     every few, and raises what only Optuna knows.
     """
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        from fmask.sweeping.trial import CurrentTrial
-
-        self.current = CurrentTrial()
-
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.current.report(epoch + 1, logs or {})
+        from fmask.sweeping import trial
+
+        trial.current().report(epoch + 1, logs or {})
 
 
 def callbacks() -> list[keras.callbacks.Callback]:

@@ -60,6 +60,7 @@ class OptunaSweeper(ParentSweeper):
             "space": {each.key: f"{each.text} when {each.when}" if each.when else each.text for each in parameters},
             "overrides": sorted(fixed),
         }
+        tracking.check_store()  # first, for others wait for a study's run as soon as there is the study
         study, created = open_study(self.settings, Path.cwd(), asks)
         with self._parent(study, created) as parent:
             parent.log_json(asks, "search.json")
@@ -124,8 +125,7 @@ class OptunaSweeper(ParentSweeper):
         with claimed(trials):
             results = self.launch(jobs, parent, first=trials[0].number)
             for trial, result in zip(trials, results, strict=True):
-                if result.status == "failed":  # unless the job could do so itself
-                    tell(trial, result)
+                tell(trial, result, self.settings)  # unless the job could do so itself
 
     def _publish(self, study: "Study", parent: tracking.Run) -> None:
         from fmask.sweeping import figures

@@ -75,13 +75,11 @@ def open_study(settings: Mapping[str, Any], folder: Path, asks: Mapping[str, Any
         )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-        asked = wait_for(study, "asks") or {}
-        for key in asks:
-            if asked.get(key) != asks[key]:
-                raise UserError(
-                    f"The study {name!r} in {without_secrets(settings['storage'])} was begun with "
-                    f"{key} = {asked.get(key)}, which is {asks[key]} now: choose another study=NAME."
-                ) from None
+        asked = wait_for(study, "asks")
+        if asked is None and not study.trials and [each.name.lower() for each in study.directions] == directions:
+            study.set_user_attr("asks", dict(asks))  # whoever began it died before saying so
+            return study, True
+        _check_same(study, asked, asks, without_secrets(settings["storage"]))
         if isinstance(settings["sampler"].get("seed"), int):
             # Begun anew with the same seed, it would propose the first trials again.
             seed = settings["sampler"]["seed"] + len(study.get_trials(deepcopy=False))
@@ -91,9 +89,22 @@ def open_study(settings: Mapping[str, Any], folder: Path, asks: Mapping[str, Any
     return study, True
 
 
+def _check_same(study: Study, asked: Mapping[str, Any] | None, asks: Mapping[str, Any], storage: str) -> None:
+    if asked is None:
+        raise UserError(f"The study {study.study_name!r} in {storage} is another program's: choose another study=NAME.")
+    for key in asks:
+        if asked.get(key) != asks[key]:
+            raise UserError(
+                f"The study {study.study_name!r} in {storage} was begun with {key} = {asked.get(key)}, which is "
+                f"{asks[key]} now: choose another study=NAME."
+            )
+
+
 def wait_for(study: Study, attribute: str) -> Any:
     """A user attribute that the process which created the study sets at once, or None if that process died."""
     end = time.monotonic() + PATIENCE
+    if attribute not in study.user_attrs:
+        print(f"waiting up to {PATIENCE:.0f} s for the process that began the study {study.study_name!r}", flush=True)
     while attribute not in study.user_attrs and time.monotonic() < end:
         time.sleep(0.2)
     return study.user_attrs.get(attribute)

@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from fmask import tracking
-from fmask.errors import UserError
+from fmask.errors import SomeFailedError
+from fmask.scripts import answering
 from fmask.sweeping.job import Job, JobResult, Task, failed
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
-from fmask.tracking.provenance import without_secrets
 
 
 class ParentSweeper(Sweeper):
@@ -38,13 +38,9 @@ class ParentSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the sweep that Hydra's command line asks for; exits with one sentence where something is wrong."""
-        try:
+        with answering(Path(sys.argv[0]).name):  # here, for Hydra would show a traceback
             parser = OverridesParser.create(config_loader=self.context.config_loader)
             self.run(parser.parse_overrides(arguments))
-        except UserError as error:
-            sys.exit(without_secrets(f"{Path(sys.argv[0]).name}: {error}"))  # here, for Hydra would show a traceback
-        except KeyboardInterrupt:
-            sys.exit(f"{Path(sys.argv[0]).name}: interrupted")
 
     def job(self, task: Task) -> Job:
         """What launchers are given for a task."""
@@ -55,7 +51,8 @@ class ParentSweeper(Sweeper):
         """Runs all jobs.
 
         Raises:
-            UserError: the sweep is not possible, or jobs failed.
+            UserError: the sweep is not possible.
+            SomeFailedError: jobs failed.
         """
 
     @property
@@ -73,7 +70,7 @@ class ParentSweeper(Sweeper):
         """Prints the sweep's table and logs it to its run.
 
         Raises:
-            UserError: with the list of what failed, if anything did.
+            SomeFailedError: with the list of what failed, if anything did.
         """
         metrics = self.columns
         Console().print(as_rich(rows, metrics, title=f"Sweep of {self.experiment}, MLflow run {parent.id}"))
@@ -88,7 +85,7 @@ class ParentSweeper(Sweeper):
                 f"{row.result.error}"
                 for row in failures
             ]
-            raise UserError("\n".join([f"{len(failures)} of {len(rows)} jobs failed:", *lines]))
+            raise SomeFailedError("\n".join([f"{len(failures)} of {len(rows)} jobs failed:", *lines]))
 
 
 def env_override(variable: str, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -93,6 +94,7 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
     places = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
     for axes, name in zip(places, known, strict=False):
         values = [row.result.metrics.get(name, 0.0) for row in rows]
+        values = [value if math.isfinite(value) else 0.0 for value in values]  # no bar is as long; it has its number
         bars = axes.barh(range(len(rows)), values, color="#0072B2")
         axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
         axes.set_title(name, fontsize=10)
@@ -113,4 +115,4 @@ def _job(row: Row) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"

@@ -27,7 +27,7 @@ from fmask.tracking.model import register
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.spool import Delivered, Spool, deliver, find_spools, open_spool
-from fmask.tracking.store import prepare_store, tracking_uri
+from fmask.tracking.store import check_store, prepare_store, tracking_uri
 
 __all__ = [
     "EVALUATIONS",

@@ -134,6 +134,8 @@ class Run:
         page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
         self.uri = f"{server}/{page}?workflowType=machine_learning"  # the pages for language models otherwise
         """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
+        self.metrics: dict[str, float] = {}
+        """The last value of each that was logged here, whether MLflow took it or not."""
         self._client = MlflowClient(uri)
         self._store = provenance.without_secrets(uri)
         self._spool = Spool(output_dir, self.id)
@@ -157,6 +159,7 @@ class Run:
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log an epoch's metrics (losses, learning rate, validation scores) at step `epoch`, in one call."""
         values = {key: float(value) for key, value in metrics.items()}
+        self.metrics |= values
         self._log({"epoch": epoch, "time_ms": _now(), "metrics": values})
 
     def log_scores(self, scores: Mapping[str, float | None], prefix: str | None = None) -> None:

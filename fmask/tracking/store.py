@@ -59,6 +59,20 @@ def prepare_store() -> str:
     return uri
 
 
+def check_store() -> None:
+    """Ask the store something, to know that it answers.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    uri = prepare_store()
+    import_mlflow()
+    from mlflow import MlflowClient
+
+    with refusals_as_user_errors():
+        MlflowClient(uri).search_experiments(max_results=1)
+
+
 def experiment_id(uri: str, name: str) -> str:
     """The id of the experiment called `name`, created where missing, its artifacts beside an SQLite store.
 

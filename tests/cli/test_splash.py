@@ -91,6 +91,7 @@ def test_a_broken_photo_does_not_keep_others_from_being_made(detector: ColourDet
     Path("site", "b.jpg").write_bytes(b"broken")
     result = splash("site")
     assert isinstance(result.exception, UserError)
+    assert result.exception.status == 1
     assert str(result.exception) == "1 of 3 photos could not be made, for the reasons above."
     assert "b.jpg is not a readable photo" in result.output.replace("\n", " ")
     assert names("site") == ["a.jpg", "a_splash.jpg", "b.jpg", "c.jpg", "c_splash.jpg"]

@@ -36,10 +36,23 @@ def test_a_wrong_sweep_is_refused_in_one_sentence(overrides: list[str], said: st
     assert "\n" not in str(caught.value)
 
 
-def test_what_can_work_is_let_through() -> None:
+def test_what_can_work_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     check(ROOT / "conf", "sweep", ["aug=glob(*)", "seed=1,2", "experiment=smoke"])
     check(ROOT / "conf", "sweep", [OPTUNA, "aug=choice(none,blur)", "lr=tag(log,interval(1e-4,1e-2))"])
+    monkeypatch.setenv("WORD", "hunter2")
+    monkeypatch.setenv("DATABASE", "postgresql://me:hunter2@host/studies")
+    for storage in ("${oc.env:DATABASE}", "postgresql://me:${oc.env:WORD}@host/studies", "postgresql://me@host/x"):
+        check(ROOT / "conf", "sweep", [OPTUNA, "lr=interval(0.1,1)", f"hydra.sweeper.storage='{storage}'"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "module"), [("slurm", "hydra_submitit_launcher"), ("ray_cluster", "hydra_ray_launcher")]
+)
+def test_launchers_for_clusters_compose_where_they_are_installed(choice: str, module: str) -> None:
+    pytest.importorskip(f"hydra_plugins.{module}", reason=f"{module} is not installed")
+    register()
+    check(ROOT / "conf", "sweep", [f"hydra/launcher={choice}", "seed=1,2"])
 
 
 def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
@@ -49,7 +62,7 @@ def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
         "finally: print(sorted({'tensorflow', 'keras', 'mlflow', 'optuna'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == "[]\n"
     assert done.stderr.startswith("sweep.py: aug=sharpe: there is no such choice")
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Trials whose process is gone, and trials beyond the limit."""
 
 import os
+import threading
 import time
 from typing import Any
 
@@ -33,6 +34,31 @@ def test_a_living_process_keeps_its_trial(study: optuna.Study) -> None:
     left_by(study)
     left_by(study, host="elsewhere", pid=1)
     assert take_over(study) == []
+
+
+def test_signs_of_life_go_on_after_one_that_failed(study: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fmask.sweeping.claims.BEAT", 0.01)
+    trial, failures, after = study.ask(), 0, threading.Event()
+    with claimed([trial]):
+        tell = trial.set_user_attr
+
+        def away_twice(key: str, value: Any) -> None:
+            nonlocal failures
+            if failures < 2:
+                failures += 1
+                raise OSError("the disk is gone")
+            tell(key, value)
+            after.set()
+
+        monkeypatch.setattr(trial, "set_user_attr", away_twice)
+        assert after.wait(10)
+
+
+def test_one_without_a_worker_is_dead_after_a_while(study: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = study.ask()
+    assert take_over(study) == []
+    monkeypatch.setattr("fmask.sweeping.claims.BEAT", 0)
+    assert [trial.number for trial in take_over(study)] == [asked.number]
 
 
 def test_a_dead_ones_trial_is_queued_once_with_its_parameters(study: optuna.Study) -> None:

@@ -22,7 +22,7 @@ def test_epochs_are_reported_and_pruning_ends_the_training(monkeypatch: pytest.M
                 raise Pruned("hopeless")
 
     monkeypatch.setenv(tracking.TRIAL_VARIABLE, "0")
-    monkeypatch.setattr(trial, "CurrentTrial", Current)
+    monkeypatch.setattr(trial, "current", Current)
     import keras
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])

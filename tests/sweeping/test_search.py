@@ -110,7 +110,7 @@ def test_a_study_takes_no_trials_that_do_not_compare(swept: Swept) -> None:
     command = (*SEARCH, IN_PROCESS, "study=other", "hydra.sweeper.trials=1")
     assert swept(*command, "x=interval(0,10)")[0] == 0
     code, output = swept(*command, "x=interval(0,20)")
-    assert code == 1
+    assert code == 2
     assert "was begun with space = {'x': 'interval(0,10)'}" in output
     assert "Traceback" not in output
     code, output = swept(*command, "x=interval(0,10)", "hydra.sweeper.pruner.name=Median")

@@ -1,6 +1,7 @@
 """The table of a sweep."""
 
 import io
+import math
 
 from rich.console import Console
 
@@ -21,6 +22,16 @@ def test_a_column_for_what_there_is() -> None:
         '1,[a|b],failed,,,"ValueError: no, never"\n'
     )  # fmt: skip
     assert as_markdown(ROWS, METRICS).splitlines()[-1] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
+
+
+def test_what_is_no_number_any_more_is_shown_as_it_is() -> None:
+    metrics = {"loss": math.nan, "val_loss": math.inf, "count": -math.inf}
+    rows = [*ROWS, Row(2, {"aug": "blur"}, JobResult("finished", metrics))]
+    assert as_csv(rows, list(metrics)).splitlines()[-1] == "2,blur,finished,nan,inf,-inf,"
+    figure = comparison(rows, list(metrics))
+    assert figure is not None
+    figure.savefig(io.BytesIO(), format="png")
+    assert [axes.texts[-1].get_text() for axes in figure.axes] == ["nan", "inf", "-inf"]
 
 
 def test_words_stay_whole_in_a_terminal_of_80_columns() -> None:

@@ -12,7 +12,9 @@ from urllib.request import url2pathname
 from omegaconf import DictConfig
 
 from fmask import sweeping, tracking
-from fmask.sweeping.launcher import PROCESSES
+from fmask.stopping import stop_on_signal
+from fmask.sweeping.processes import PROCESSES
+from fmask.tracking.signals import termination_interrupts
 
 CONF = Path(__file__).parent
 
@@ -27,15 +29,26 @@ def job(config: DictConfig) -> Mapping[str, float]:
         raise ValueError("the job is broken")
     if config.kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if config.kind == "steps":
+        step_until_asked()
     time.sleep(config.pause)
     if config.kind == "epochs":
-        current = trial.current()
-        assert current is not None
         for epoch in range(1, 21):
             write("epochs.txt", ".")
-            current.report(epoch, {"val": -abs(config.x - 3) - 1 / epoch} if epoch % 2 == 0 else {})
+            trial.current().report(epoch, {"val": -abs(config.x - 3) - 1 / epoch} if epoch % 2 == 0 else {})
     write("done.txt", f"{number}\n")
     return {"value": -((config.x - 3) ** 2), "cost": config.x, "threads": config.threads}
+
+
+def step_until_asked() -> None:
+    """Works in steps like a training; says in `steps.txt` which of them were finished."""
+    with termination_interrupts(), stop_on_signal() as stop:
+        for step in range(600):
+            time.sleep(0.1)
+            write("steps.txt", f"{step}\n")
+            if stop.asked:
+                write("stopped.txt", f"{step}\n")
+                raise KeyboardInterrupt
 
 
 def tracked_job(config: DictConfig) -> Mapping[str, float]:
@@ -43,7 +56,7 @@ def tracked_job(config: DictConfig) -> Mapping[str, float]:
         for epoch in range(5):
             run.log_epoch(epoch, {"loss": epoch})
         run.log_scores({"value": config.x})
-    return tracking.find_run(run.id).metrics
+    return run.metrics
 
 
 def write(name: str, text: str) -> None:
@@ -54,6 +67,7 @@ def write(name: str, text: str) -> None:
 def sweep(folder: Path, *overrides: str) -> None:
     """What a process does that sweeps: its output goes to `output.txt`, its environment is the test's."""
     os.chdir(folder)
+    os.setpgid(0, 0)  # what a terminal's Ctrl-C goes to
     output = os.open(f"output{os.getpid()}.txt", os.O_CREAT | os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)

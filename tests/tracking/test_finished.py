@@ -70,3 +70,23 @@ def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypa
     with pytest.raises(UserError, match=r"mlflow.db does not exist"):
         tracking.find_run("latest")
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_what_a_dead_process_left_running_is_ended(store: Path) -> None:
+    with tracking.start({}, "search") as parent:
+        pass
+    client = MlflowClient(tracking.prepare_store())
+    number = client.get_run(parent.id).info.experiment_id
+
+    def left_by(trial: str, parent: str) -> str:
+        return client.create_run(number, tags={"mlflow.parentRunId": parent, "trial": trial}).info.run_id
+
+    mine, other, elsewhere = left_by("3", parent.id), left_by("4", parent.id), left_by("3", "another")
+    tracking.end_abandoned(parent.id, 3)
+    assert {run: tracking.find_run(run).status for run in (parent.id, mine, other, elsewhere)} == {
+        parent.id: "FINISHED",
+        mine: "KILLED",
+        other: "RUNNING",
+        elsewhere: "RUNNING",
+    }
+    assert tracking.find_run(mine).tags["failure"] == "its process died"

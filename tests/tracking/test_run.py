@@ -74,7 +74,7 @@ def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
     with tracking.start({}, "report") as run:
         run.log_scores({"accuracy": 0.5, "precision": None, "recall": math.nan})
         run.log_scores({"accuracy": 0.25}, prefix="val")
-    assert client().get_run(run.id).data.metrics == {"accuracy": 0.5, "val/accuracy": 0.25}
+    assert client().get_run(run.id).data.metrics == run.metrics == {"accuracy": 0.5, "val/accuracy": 0.25}
 
 
 def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) -> None:
