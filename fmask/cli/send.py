@@ -31,7 +31,7 @@ def send(
     if not spools:
         print("Nothing is left to be sent.")
         return
-    tracking.check_store()
+    tracking.require_store()
     stays = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)

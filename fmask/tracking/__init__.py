@@ -15,13 +15,13 @@ from fmask.tracking.finished import (
     EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
-    check_store,
     download_model,
     download_weights,
     end_abandoned,
     find_run,
     find_runs,
     pinned,
+    require_store,
 )
 from fmask.tracking.model import register
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
@@ -61,6 +61,7 @@ __all__ = [
     "read_history",
     "read_json",
     "register",
+    "require_store",
     "start",
     "tracking_uri",
 ]

@@ -150,8 +150,8 @@ def end_abandoned(parent: str, trial: int) -> None:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def check_store() -> None:
-    """Ask MLflow for something, before work that would ask it often.
+def require_store() -> None:
+    """Ask the store that is there for something, before work that would ask it often.
 
     Raises:
         UserError: the store cannot be used, or there is none yet.

@@ -60,7 +60,7 @@ def prepare_store() -> str:
 
 
 def check_store() -> None:
-    """Ask the store something, to know that it answers.
+    """Ask the store something, to know that it answers; one in a file is created where missing.
 
     Raises:
         UserError: it cannot be used.
