@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from fmask.errors import UserError
+from fmask.files import reason
 from fmask.hdf5 import numbers, within
 
 NAME = "checkpoint.h5"
@@ -56,7 +57,7 @@ def save(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
     except (OSError, RuntimeError) as error:  # h5py tells some failed writes by a RuntimeError
         draft.unlink(missing_ok=True)
         kept = f"; that of epoch {read(path).epochs} is kept" if path.exists() else ""
-        raise UserError(f"{path} cannot be written: {_reason(error)}{kept}.") from error
+        raise UserError(f"{path} cannot be written: {reason(error)}{kept}.") from error
 
 
 def read(path: Path) -> Checkpoint:
@@ -74,7 +75,7 @@ def read(path: Path) -> Checkpoint:
                 raise TypeError(f"its {field.name} is a {type(value).__name__}")
         return checkpoint
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no checkpoint of a training: {_reason(error)}.") from error
+        raise UserError(f"{path} is no checkpoint of a training: {reason(error)}.") from error
 
 
 def restore(path: Path, network: keras.Model) -> None:
@@ -91,17 +92,10 @@ def restore(path: Path, network: keras.Model) -> None:
                     raise ValueError(f"it lacks {key} in the shape {tuple(variable.shape)}")
                 variable.assign(stored[()])
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path} is damaged, or of another version of this program: {_reason(error)}.") from error
+        raise UserError(f"{path} is damaged, or of another version of this program: {reason(error)}.") from error
 
 
 def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
     for kind, variables in (("network", network.variables), ("optimizer", network.optimizer.variables)):
         for number, variable in enumerate(variables):
             yield f"{kind}/{number}", variable
-
-
-def _reason(error: Exception) -> str:
-    """The operating system's words where they are known, for h5py's name its internals."""
-    text = str(error)
-    system = text.partition("error message = '")[2].partition("'")[0]
-    return system or (isinstance(error, OSError) and error.strerror) or text.splitlines()[0].rstrip(".")

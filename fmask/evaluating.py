@@ -1,6 +1,5 @@
 """One evaluation, from a model and annotated photos to scores in MLflow."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from fmask.data.via import find_export, read_file
 from fmask.detections import Detections, Finder
 from fmask.errors import UserError
 from fmask.evaluation.evaluate import Scores
+from fmask.files import sha256_of
 from fmask.finding import find_all
 from fmask.scoring import log_scores, log_split, score, summary
 from fmask.trained import find_network, load
@@ -37,7 +37,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     config = {
         "model": model,
         "weights": str(network),
-        "weights_sha256": hashlib.sha256(network.read_bytes()).hexdigest(),
+        "weights_sha256": sha256_of(network),
         "data": str(split.folder),
         "min_confidence": min_confidence,
     }

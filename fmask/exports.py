@@ -17,6 +17,7 @@ from fmask.data import coco_writing, via
 from fmask.data.tracing import join, trace
 from fmask.detections import CLASS_NAMES, Detections
 from fmask.errors import UserError
+from fmask.evaluation.coco import results_of
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
 SPECK = 0.01
@@ -72,7 +73,7 @@ class CocoDataset:
         height, width = found.masks.shape[1:]
         self._images.append(coco_writing.image_entry(image_id, via.name_in(self._folder, photo), width, height))
         areas = np.count_nonzero(found.masks, axis=(1, 2)).tolist()
-        for result, area in zip(_results(image_id, found, found.class_ids.tolist()), areas, strict=True):
+        for result, area in zip(results_of(found, image_id, found.class_ids.tolist()), areas, strict=True):
             self._annotations.append({"id": len(self._annotations) + 1, **result, "area": float(area), "iscrowd": 0})
 
     def text(self) -> str:
@@ -120,7 +121,7 @@ class CocoResults:
 
     def add(self, photo: Path, found: Detections) -> None:
         category_ids = [self._category_ids[class_id] for class_id in found.class_ids]
-        self._results += _results(self._image_ids[photo], found, category_ids)
+        self._results += results_of(found, self._image_ids[photo], category_ids)
 
     def text(self) -> str:
         return json.dumps(self._results)
@@ -170,22 +171,6 @@ def common_folder(photos: Sequence[Path]) -> Path:
 
 def _labels(found: Detections) -> list[str]:
     return [CLASS_NAMES[class_id - 1] for class_id in found.class_ids]
-
-
-def _results(image_id: Any, found: Detections, category_ids: list[Any]) -> list[dict[str, Any]]:
-    """Detections as the COCO API's results: boxes x, y, width, height; masks as compressed run lengths."""
-    return [
-        {
-            "image_id": image_id,
-            "category_id": category_id,
-            "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "score": score,
-            "segmentation": coco_writing.encode(mask),
-        }
-        for category_id, (y1, x1, y2, x2), score, mask in zip(
-            category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
-        )
-    ]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,11 +7,11 @@ PATH        a weight file: one of a run of ours (best.h5, last.h5), or one in ma
 runs:/ID    the weights of an MLflow run at its end
 """
 
-import hashlib
 import os
 from pathlib import Path
 
 from fmask.errors import UserError
+from fmask.files import sha256_of
 
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 COCO_BYTES = 257_557_808
@@ -145,9 +145,3 @@ def _first_cause(error: BaseException) -> BaseException:
     while error.__context__:
         error = error.__context__
     return error
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's contents, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

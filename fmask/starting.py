@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from fmask import tracking
 from fmask.config import Config
-from fmask.pretrained import RUN, find_weights, sha256_of
+from fmask.files import sha256_of
+from fmask.pretrained import RUN, find_weights
 
 START = "weights/start.json"
 """The artifact that keeps which they were, and which layers had them."""
@@ -18,7 +19,7 @@ class Start:
     """As they were chosen."""
     path: str
     run: str | None
-    """Id of the run that they are the best weights of, which may be chosen as `runs:/best`."""
+    """Id of the run that ended with them, which may be chosen as `runs:/best`."""
     sha256: str
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ def composed(*overrides: str) -> Config:
 
 def trained(folder: Path, content: bytes, ap50: float) -> str:
     """The id of a finished training that left these weights."""
-    file = folder / "best.h5"
+    file = folder / "last.h5"
     file.write_bytes(content)
     with tracking.start({"epochs": 1}, "trained", output_dir=folder) as run:
         run.log_file(file, "weights")

@@ -13,6 +13,7 @@ from fmask.data.annotations import Split
 from fmask.data.config import SPLITS
 from fmask.data.via import ANNOTATIONS, read_split, stays_inside
 from fmask.errors import UserError
+from fmask.files import sha256_of, whole
 
 BASE_URL = "https://raw.githubusercontent.com/dion797/VSE_CA1/7a3b9e668a49930a9871cf6ca99d06c2e8c9001a/SystemCode/datasets/fmask/"
 """Where the authors of the published study keep its photos and their outlines of train and val."""
@@ -68,7 +69,7 @@ class _Published:
 
     def is_at(self, root: Path) -> bool:
         path = root / self.path
-        return path.is_file() and path.stat().st_size == self.bytes and _sha256(path) == self.sha256
+        return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
 
 
 def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFEST) -> None:
@@ -93,7 +94,7 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     missing = [file for file in published if not file.is_at(destination)]
     ours = destination / "test" / ANNOTATIONS
     edited = [destination / file.path for file in missing if file.path.endswith(".json")]
-    if ours.exists() and _sha256(ours) != _sha256(TEST_ANNOTATIONS):
+    if ours.exists() and sha256_of(ours) != sha256_of(TEST_ANNOTATIONS):
         edited.append(ours)
     for path in edited:
         if path.exists():
@@ -102,9 +103,8 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
         _fetch(missing, destination, base_url)
     if not ours.exists():
         ours.parent.mkdir(parents=True, exist_ok=True)
-        draft = ours.with_suffix(".partial")
-        draft.write_bytes(TEST_ANNOTATIONS.read_bytes())
-        draft.replace(ours)
+        with whole(ours) as draft:
+            draft.write_bytes(TEST_ANNOTATIONS.read_bytes())
 
 
 def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
@@ -137,7 +137,3 @@ def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
             raise UserError(f"{file.path} could not be installed from {base_url}: {cause}.") from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -21,6 +21,7 @@ from fmask.data.annotations import Fault, Photo, PhotoEntry, Region, RegionEntry
 from fmask.data.outlines import SHAPES, clip, covers_pixel, outline
 from fmask.detections import CLASS_NAMES
 from fmask.errors import UserError, printable
+from fmask.files import write_text
 
 ANNOTATIONS = "via_region_data.json"
 MAX_BYTES = 512 * 2**20
@@ -81,12 +82,11 @@ def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
     """Write `via_region_data.json`, a VIA 2.x export, beside photos that lie in `folder`; return its path.
 
     Raises:
-        UserError: a photo lies elsewhere.
+        UserError: a photo lies elsewhere, or it cannot be written.
     """
     path = Path(folder) / ANNOTATIONS
-    draft = path.with_suffix(".partial")
-    draft.write_text(json.dumps(export(folder, photos)), encoding="utf-8")
-    return draft.replace(path)
+    write_text(json.dumps(export(folder, photos)), path)
+    return path
 
 
 def export(folder: Path, photos: Iterable[Photo]) -> dict[str, Any]:

@@ -5,11 +5,13 @@ Regions marked "ignore" are COCO crowds of every class: a detection mostly insid
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask as rle
 
+from fmask.data import coco_writing
 from fmask.data.annotations import Photo
 from fmask.detections import CLASS_NAMES, Detections
 
@@ -38,7 +40,7 @@ def average_precision(photos: Sequence[Photo], detections: Iterable[Detections])
     results = [
         result
         for image_id, (_, found) in enumerate(zip(photos, detections, strict=True), start=1)
-        for result in _results(image_id, found)
+        for result in results_of(found, image_id, found.class_ids.tolist())
     ]
     precisions = {name: _precisions(annotated, results, iou_type) for name, iou_type in _IOU_TYPES.items()}
     metrics: dict[str, float] = {}
@@ -94,21 +96,20 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
     }
 
 
-def _results(image_id: int, found: Detections) -> list[dict]:
-    results = []
-    for (y1, x1, y2, x2), class_id, score, mask in zip(
-        found.boxes.tolist(), found.class_ids.tolist(), found.scores.tolist(), found.masks, strict=True
-    ):
-        results.append(
-            {
-                "image_id": image_id,
-                "category_id": class_id,
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "segmentation": _encode(mask),
-                "score": score,
-            }
+def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) -> list[dict[str, Any]]:
+    """Detections as the COCO API's results: boxes x, y, width, height; masks as compressed run lengths."""
+    return [
+        {
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": score,
+            "segmentation": coco_writing.encode(mask),
+        }
+        for category_id, (y1, x1, y2, x2), score, mask in zip(
+            category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
         )
-    return results
+    ]
 
 
 def _encode(mask: np.ndarray) -> dict:

@@ -12,6 +12,7 @@ import keras
 
 from fmask.errors import UserError
 from fmask.exported import OUTPUTS, SIZE, SMOOTH
+from fmask.files import whole
 from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import Detect, MaskRCNN
 
@@ -53,14 +54,8 @@ def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> Non
 
     model, _ = tf2onnx.convert.from_function(network, signature, opset=OPSET)
     _describe(model, {SIZE: str(size), SMOOTH: str(detector.smooth)})
-    draft = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as draft:
         draft.write_bytes(model.SerializeToString())
-        draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _in_float32(network: MaskRCNN) -> MaskRCNN:

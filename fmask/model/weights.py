@@ -4,7 +4,6 @@ Each layer is a group whose attribute `weight_names` lists its arrays, `<layer>/
 proposal network are together in one group, `rpn_model`.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from fmask.errors import UserError
+from fmask.files import whole
 from fmask.hdf5 import numbers, within
 from fmask.model.mask_rcnn import MaskRCNN
 
@@ -84,18 +84,9 @@ def export(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None
     Raises:
         UserError: the file cannot be written; nothing is left behind then.
     """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        with h5py.File(draft, "w") as file:
-            _write(network, file)
-            file.attrs.update(notes or {})
-        draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    with whole(Path(path)) as draft, h5py.File(draft, "w") as file:
+        _write(network, file)
+        file.attrs.update(notes or {})
 
 
 def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from fmask.data.images import load_image
-from fmask.errors import UserError
+from fmask.files import whole
 from fmask.splash.look import Look
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ def splash_photo(source: Path, output: Path, detector: "Finder", look: Look, min
     """
     image = load_image(source)
     picture = Image.fromarray(look.draw(image, detector.detect(image).at_least(min_confidence)))
-    draft = output.with_name(output.name + ".part")
-    try:
+    with whole(output) as draft:
         # Full resolution of colour in JPEGs, or it would run over the edges of what has it.
         picture.save(draft, format=Image.registered_extensions()[output.suffix.lower()], quality=95, subsampling=0)
-        draft.replace(output)
-    except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror or error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)

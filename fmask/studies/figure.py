@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from fmask.errors import UserError
 from fmask.evaluation.figures import ACCENT_COLOUR
 from fmask.evaluation.outcomes import Rate
+from fmask.files import whole
 from fmask.studies.output import label
 from fmask.studies.table import StudyTable
 
@@ -65,10 +66,5 @@ def save(figure: Figure, file: Path) -> None:
     kind = file.suffix.removeprefix(".").lower()
     if kind not in known:
         raise UserError(f"{file}: a figure's name ends in one of .{', .'.join(sorted(known))}.")
-    draft = file.with_name(f"{file.name}.part")
-    try:
+    with whole(file) as draft:
         figure.savefig(draft, format=kind, dpi=150)
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"{file} cannot be written: {error.strerror}.") from error
