@@ -13,7 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 from mlflow import MlflowClient
 from rich.console import Console
 
@@ -21,7 +21,7 @@ from fmask import checkpoint, tracking
 from fmask.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
 from fmask.checkpoint import Checkpoint
 from fmask.circumstances import refuse_other_data
-from fmask.config import Config, register, validate
+from fmask.config import Config
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
 from fmask.errors import Diverged, UserError
@@ -33,7 +33,6 @@ from fmask.scoring import log_split
 from fmask.stopping import stop_on_signal
 from fmask.training import model_config, resume
 
-CONF = Path(__file__).parents[1] / "conf"
 STANDING = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
 
 
@@ -42,12 +41,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
     return root
-
-
-def composed(*overrides: str) -> Config:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", *overrides]))
 
 
 class Unlogged:
@@ -77,7 +70,7 @@ def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
     rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = ["schedule=two_part", "schedule.parts.two.aug.name=blur", "schedule.parts.two.layers=heads"]
-    config = composed(f"data.root={rendered}", "epochs=2", "score_every=9", *parts)
+    config = smoke(f"data.root={rendered}", "epochs=2", "score_every=9", *parts)
     expected, losses = trained(config, tmp_path / "whole")
 
     def interrupted(self: StopAtNaN, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -98,7 +91,7 @@ def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
 
 def test_what_is_left_of_a_schedule() -> None:
     parts = ["schedule=two_part", "schedule.parts.two.epochs=3"]
-    config = composed("data=rendered", "epochs=4", "steps=5", "batch=2", *parts)
+    config = smoke("data=rendered", "epochs=4", "steps=5", "batch=2", *parts)
 
     def left(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
         standing = Checkpoint("abc", {}, part, epochs, {})
@@ -239,7 +232,7 @@ def test_a_run_does_not_go_on_with_other_photos(store: Path, tmp_path: Path) -> 
     root, output = tmp_path / "rendered", tmp_path / "output"
     output.mkdir()
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
-    config = composed(f"data.root={root}")
+    config = smoke(f"data.root={root}")
     tags = {"output_dir": str(output)}
     with tracking.start(asdict(config), "photos", tags=tags, output_dir=output) as run:
         for name, split in open_dataset(config.data).splits.items():

@@ -6,27 +6,21 @@ from pathlib import Path
 
 import h5py
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import CONF, composed
 
-from fmask.config import Config, register, validate
+from fmask.config import register
 from fmask.errors import UserError
 from fmask.model.config import ModelConfig
 from fmask.model.recipe import Recipe
 from fmask.overrides import check_overrides
 
 ROOT = Path(__file__).parents[1]
-CONF = ROOT / "conf"
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     register()
-
-
-def composed(*overrides: str) -> Config:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", list(overrides)))
 
 
 def test_command_of_the_readme() -> None:

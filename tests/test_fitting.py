@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 from rich.console import Console
 
-from fmask.config import Config, register, validate
+from fmask.config import Config
 from fmask.data.rendered import render_dataset
 from fmask.data.samples import Batches
 from fmask.datasets import open_dataset
@@ -17,16 +17,12 @@ from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import model_config
 
-CONF = Path(__file__).parents[1] / "conf"
-
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", f"data.root={root}", "batch=2", "size=64", "fit=64"]))
+    return smoke(f"data.root={root}", "batch=2", "size=64", "fit=64")
 
 
 @pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])

@@ -15,13 +15,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 
 from fmask import checkpoint, tracking
-from fmask.config import register, validate
 from fmask.data.rendered import render_dataset
 
-CONF = Path(__file__).parents[1] / "conf"
 KILLS = int(os.environ.get("FMASK_KILLS", "3"))
 EPOCHS = 4 * KILLS
 SEED = int(os.environ.get("FMASK_SEED", str(time.time_ns() % 100_000)))
@@ -44,11 +42,8 @@ def work(folder: Path, data: Path, epochs: int) -> None:
     if (output_dir / checkpoint.NAME).exists():
         resume(str(output_dir))
         return
-    register()
     small = ["size=64", "fit=64", "steps=1", "val_steps=0", "batch=1", "score_every=7", "threads=1", "precision=fp32"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", ["experiment=smoke", f"data.root={data}", f"epochs={epochs}", *small])
-    train(validate(config), output_dir)
+    train(smoke(f"data.root={data}", f"epochs={epochs}", *small), output_dir)
 
 
 def started(folder: Path, data: Path) -> BaseProcess:

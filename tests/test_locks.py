@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from composing import CONF, smoke
 from hydra import compose, initialize_config_dir
 
 from fmask import checkpoint
-from fmask.config import Config, register, validate
+from fmask.config import register
 from fmask.errors import UserError
 from fmask.locks import NAME, alone_in
 from fmask.training import resume, train
 
-CONF = Path(__file__).parents[1] / "conf"
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -23,12 +23,6 @@ with alone_in(Path(sys.argv[1]), "held"):
     print("holds it", flush=True)
     time.sleep(600)
 """
-
-
-def composed() -> Config:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", "data=rendered"]))
 
 
 def test_a_lock_is_another_processes_until_that_dies(tmp_path: Path) -> None:
@@ -57,7 +51,7 @@ def test_what_fails_in_a_locked_folder_is_passed_on(tmp_path: Path) -> None:
 def test_two_trainings_share_no_folder(tmp_path: Path) -> None:
     said = f"{tmp_path}: another run is being trained in this folder now"
     with alone_in(tmp_path, ""), pytest.raises(UserError, match=re.escape(said)):
-        train(composed(), tmp_path)
+        train(smoke("data=rendered"), tmp_path)
 
 
 def test_a_run_that_is_being_trained_is_not_resumed(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 import psutil
 import pytest
+from composing import smoke
 
 from fmask import checkpoint
 from fmask.data.rendered import render_dataset
 
-CONF = Path(__file__).parents[1] / "conf"
 EPOCHS, SETTLED = 200, 20
 GROWTH = 0.02
 
@@ -44,21 +44,16 @@ class Watching:
 
 
 def work(folder: Path) -> None:
-    from hydra import compose, initialize_config_dir
     from rich.console import Console
 
-    from fmask.config import register, validate
     from fmask.datasets import open_dataset
     from fmask.fitting import fit
     from fmask.model.detector import Detector
     from fmask.model.mask_rcnn import MaskRCNN
     from fmask.training import model_config, use_threads
 
-    register()
     settings = ["steps=1", "val_steps=1", "batch=1", "score_every=5", "aug=fliplr_clahe", "threads=1", "optim.name=sgd"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = ["experiment=smoke", f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings]
-        config = validate(compose("train", overrides))
+    config = smoke(f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings)
     use_threads(config.threads)
     network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
     detector = Detector(network, config.fit, config.smooth)

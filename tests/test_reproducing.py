@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 from rich.console import Console
 from typer.testing import CliRunner
 
 from fmask import reproducing, studies, tracking
 from fmask.cli import app
-from fmask.config import Config, register, validate
+from fmask.config import Config
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
 from fmask.errors import UserError
 from fmask.reproducing import Difference, differing
 from fmask.scoring import log_split
-
-CONF = Path(__file__).parents[1] / "conf"
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +26,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
     return root
-
-
-def composed(root: Path, *overrides: str) -> Config:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", f"data.root={root}", *overrides]))
 
 
 class MadeUp:
@@ -60,7 +52,7 @@ def again(reference: str, train: MadeUp) -> tuple[list[Difference], str]:
 
 
 def test_an_equal_run_is_told_to_be_equal(store: Path, rendered: Path) -> None:
-    first = MadeUp()(composed(rendered, "study=mine"), store)
+    first = MadeUp()(smoke(f"data.root={rendered}", "study=mine"), store)
     differences, said = again(first, MadeUp())
     assert differences == []
     assert f"is equal to {first}, in all losses of all epochs and all scores, to the last digit" in said
@@ -73,7 +65,7 @@ def test_an_equal_run_is_told_to_be_equal(store: Path, rendered: Path) -> None:
 
 
 def test_an_unequal_one_is_told_from_where_and_by_how_much(store: Path, rendered: Path) -> None:
-    MadeUp()(composed(rendered), store)
+    MadeUp()(smoke(f"data.root={rendered}"), store)
     differences, said = again("latest", MadeUp(noise=2**-20))
     assert differences == [Difference("loss", 2, 2**-20), Difference("accuracy", 0, 2**-20)]
     assert "9.54e-07" in said
@@ -86,7 +78,7 @@ def test_what_is_not_as_it_was_is_listed(store: Path, rendered: Path, monkeypatc
         tags = {"python": "3.10.0", "backend": "tensorflow", "processor": "an older one"}
         then.setattr("fmask.tracking.provenance.machine_tags", lambda: tags)
         then.setattr("fmask.tracking.provenance.code_tags", lambda: {"mlflow.source.git.commit": "0123456789abcdef"})
-        first = MadeUp()(composed(rendered), store)
+        first = MadeUp()(smoke(f"data.root={rendered}"), store)
     photo = next((rendered / "train").glob("*.jpg"))
     content = photo.read_bytes()
     photo.write_bytes(content + b"changed")
@@ -104,7 +96,7 @@ def test_what_is_not_as_it_was_is_listed(store: Path, rendered: Path, monkeypatc
 def test_what_was_otherwise_when_it_was_resumed_is_listed(
     store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = MadeUp()(composed(rendered), store)
+    first = MadeUp()(smoke(f"data.root={rendered}"), store)
     machine = tracking.machine_tags() | {"python": "3.10.0"}
     with monkeypatch.context() as then:
         then.setattr("fmask.tracking.provenance.machine_tags", lambda: machine)
@@ -137,7 +129,7 @@ def test_what_cannot_be_reproduced_is_said(store: Path, rendered: Path) -> None:
         raise ValueError("broken")
     with pytest.raises(UserError, match="is FAILED; only one that has finished can be reproduced"):
         again(failed.id, MadeUp())
-    with tracking.start(dataclasses.asdict(composed(rendered)) | {"sharpness": 3}, "mine") as other:
+    with tracking.start(dataclasses.asdict(smoke(f"data.root={rendered}")) | {"sharpness": 3}, "mine") as other:
         pass
     with pytest.raises(UserError, match=r"was configured for another version of this program: .*sharpness"):
         again(other.id, MadeUp())
@@ -147,7 +139,7 @@ def test_what_cannot_be_reproduced_is_said(store: Path, rendered: Path) -> None:
 def test_the_command_says_it_with_its_exit_status(
     store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch, noise: float, status: int
 ) -> None:
-    MadeUp()(composed(rendered), store)
+    MadeUp()(smoke(f"data.root={rendered}"), store)
     monkeypatch.setattr("fmask.cli.reproduce._train", MadeUp(noise))
     done = CliRunner().invoke(app, ["reproduce", "latest"], catch_exceptions=False)
     assert done.exit_code == status, done.output

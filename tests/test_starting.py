@@ -5,25 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 
 from fmask import circumstances, tracking
-from fmask.config import Config, register, validate
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
 from fmask.errors import UserError
 from fmask.starting import START, Start, find_start
 from fmask.training import train
 
-CONF = Path(__file__).parents[1] / "conf"
 CONTENT = b"\x89HDF\r\n\x1a\n weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-def composed(*overrides: str) -> Config:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", "data=rendered", *overrides]))
 
 
 def trained(folder: Path, content: bytes, ap50: float) -> str:
@@ -39,20 +31,20 @@ def trained(folder: Path, content: bytes, ap50: float) -> str:
 def test_it_is_known_by_its_run_and_its_content(store: Path) -> None:
     good = trained(store, CONTENT, 0.7)
     trained(store, b"others", 0.4)
-    assert find_start(composed()) is None
-    start = find_start(composed("weights=runs:/best"))
+    assert find_start(smoke("data=rendered")) is None
+    start = find_start(smoke("data=rendered", "weights=runs:/best"))
     assert start
     assert (start.weights, start.run, start.sha256) == ("runs:/best", good, SHA256)
     assert str(start) == f"runs:/{good} {SHA256[:16]}"
     (store / "mine.h5").write_bytes(CONTENT)
-    assert find_start(composed("weights=mine.h5")) == Start("mine.h5", "mine.h5", None, SHA256)
+    assert find_start(smoke("data=rendered", "weights=mine.h5")) == Start("mine.h5", "mine.h5", None, SHA256)
 
 
 def test_weights_that_are_not_there_open_no_run(store: Path, tmp_path: Path) -> None:
     root = tmp_path / "rendered"
     render_dataset(root, seed=0, counts={"train": 1, "val": 1, "test": 1}, size=64)
     with pytest.raises(UserError, match="holds no run 'typo'"):
-        train(composed("weights=runs:/typo", f"data.root={root}"), tmp_path)
+        train(smoke("data=rendered", "weights=runs:/typo", f"data.root={root}"), tmp_path)
     assert tracking.find_runs("fmask", missing_ok=True) == []
 
 
@@ -60,7 +52,7 @@ def test_other_weights_are_another_circumstance(store: Path, tmp_path: Path) -> 
     root = tmp_path / "rendered"
     render_dataset(root, seed=0, counts={"train": 1, "val": 1, "test": 1}, size=64)
     trained(store, CONTENT, 0.7)
-    config = composed("weights=runs:/best", f"data.root={root}")
+    config = smoke("data=rendered", "weights=runs:/best", f"data.root={root}")
     with tracking.start(asdict(config), "fmask", output_dir=store) as run:
         start = find_start(config)
         assert start

@@ -10,12 +10,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import smoke
 from rich.console import Console
 
 from fmask import checkpoint, tracking
 from fmask.checkpoint import Checkpoint
-from fmask.config import Config, register, validate
 from fmask.data.images import load_image
 from fmask.data.rendered import render_dataset
 from fmask.datasets import open_dataset
@@ -26,20 +25,12 @@ from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.training import model_config, train
 
-CONF = Path(__file__).parents[1] / "conf"
-
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=96)
     return root
-
-
-def smoke(root: Path, *overrides: str) -> Config:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validate(compose("train", ["experiment=smoke", f"data.root={root}", *overrides]))
 
 
 class Unlogged:
@@ -58,7 +49,7 @@ class Unlogged:
 
 
 def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
-    config = smoke(root, "val_steps=0", "score_every=9", "epochs=2", *overrides)
+    config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
     keras.utils.set_random_seed(config.seed)
     network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
     run = Unlogged()
@@ -82,11 +73,11 @@ def test_a_run_leaves_everything_in_mlflow(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     output = tmp_path / "output"
     output.mkdir()
-    start = smoke(rendered)
+    start = smoke(f"data.root={rendered}")
     start = MaskRCNN(start.backbone.name, model_config(start), seed=9)
     weights.export(start, tmp_path / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
-    result = train(smoke(rendered, "aug=blur", "weights=start.h5", *parts), output)
+    result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
 
     said = capsys.readouterr().out
     assert said.startswith("data=rendered")
@@ -123,7 +114,7 @@ def test_a_run_leaves_everything_in_mlflow(
     started = json.loads((folder / "weights/start.json").read_text())
     assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
 
-    photo = open_dataset(smoke(rendered).data).splits["test"].photos[0]
+    photo = open_dataset(smoke(f"data.root={rendered}").data).splits["test"].photos[0]
     last = Detector.load(output / "last.h5")
     assert len(last.detect(load_image(photo.path))) <= 4
     for name, layer in weights.layers_of(last.network).items():  # the backbone moved in part one, and not in part two
@@ -140,7 +131,7 @@ def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("fmask.training.fit", broken)
     with pytest.raises(RuntimeError):
-        train(smoke(rendered), tmp_path)
+        train(smoke(f"data.root={rendered}"), tmp_path)
     (run,) = tracking.find_runs("fmask")
     assert run.status == "FAILED"
     assert run.tags["failure"] == "RuntimeError: the loss is not a number"
@@ -165,7 +156,7 @@ def train_until(
     monkeypatch.setattr("fmask.training.fit", fit)
     monkeypatch.setattr("fmask.training.detect", end)
     with pytest.raises(type(error)):
-        train(smoke(root, "lr=1e-3"), folder)
+        train(smoke(f"data.root={root}", "lr=1e-3"), folder)
     (run,) = tracking.find_runs("fmask")
     return run, capsys.readouterr().out
 
