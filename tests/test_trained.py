@@ -11,7 +11,7 @@ from fmask.trained import find_network
 
 def run_with_weights(folder: Path, ap50: float | None) -> str:
     """A finished run whose weights are its own score, as text."""
-    file = folder / "best.h5"
+    file = folder / "last.h5"
     file.write_text(str(ap50))
     with tracking.start({"epochs": 1}, "trained") as run:
         run.log_file(file, "weights")

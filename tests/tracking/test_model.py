@@ -16,7 +16,7 @@ from fmask.trained import find_network
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("network") / "best.h5"
+    path = tmp_path_factory.mktemp("network") / "last.h5"
     Detector(tiny(), SIZE, smooth=True).save(path)
     return path
 
