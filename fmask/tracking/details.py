@@ -72,11 +72,8 @@ def read_json(run: RunInfo, path: str) -> Any | None:
     Raises:
         UserError: the store cannot be used.
     """
-    client = _client()
-    mlflow = import_mlflow()
-    with refusals_as_user_errors():
-        there = _is_logged(client, run, path)
-        return mlflow.artifacts.load_dict(f"{run.artifacts}/{path}") if there else None
+    file = download(run, path)
+    return json.loads(file.read_text(encoding="utf-8")) if file else None
 
 
 def _is_logged(client: Any, run: RunInfo, path: str) -> bool:
