@@ -153,7 +153,7 @@ def litert(file: Path, detector: Detector) -> Runtime:
 
     with mock.patch.object(geometry, "non_max_suppression", suppress_in_one_photo):
         Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
-    # Its faster kernels, XNNPACK's, do not take the network since the mask head works on the slots that are filled.
+    # XNNPACK, its faster kernels, fails to prepare one of the network's nodes.
     kernels = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = tf.lite.Interpreter(str(file), num_threads=THREADS, experimental_op_resolver_type=kernels)
     return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
