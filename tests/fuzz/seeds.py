@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def change(document: Any, rng: random.Random) -> None:
         case "repeat" if isinstance(place, list):
             place[key:key] = place[: rng.randint(1, 60)]
         case _:
-            place[key] = rng.choice(ODD)
+            place[key] = deepcopy(rng.choice(ODD))
 
 
 def via_files() -> list[bytes]:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ values = st.recursive(
 @st.composite
 def nearly_right(draw: st.DrawFn) -> Any:
     """One of the seeds with some of its parts replaced, left out or said twice."""
-    document = draw(st.sampled_from(seeds.via_documents()))
+    document = deepcopy(draw(st.sampled_from(seeds.via_documents())))
     for _ in range(draw(st.integers(1, 4))):
         place: Any = document
         while isinstance(place, dict | list) and place:
@@ -54,7 +55,7 @@ def nearly_right(draw: st.DrawFn) -> Any:
         elif change == "repeat" and isinstance(place, list):
             place *= draw(st.integers(2, 60))
         else:
-            place[key] = draw(values)
+            place[key] = deepcopy(draw(values))  # or a later change would change what is drawn from
     return document
 
 
