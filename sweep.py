@@ -7,8 +7,8 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from fmask import sweeping
-from fmask.config import register, validate
-from fmask.scripts import answering
+from fmask.config.schema import register, validate
+from fmask.utils.exits import answering
 
 CONF = Path(__file__).parent / "conf"
 
@@ -16,8 +16,8 @@ CONF = Path(__file__).parent / "conf"
 def job(config: DictConfig) -> Mapping[str, float]:
     from hydra.core.hydra_config import HydraConfig
 
-    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
-    from fmask.training import train
+    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training.train import train
 
     register()  # for what the configuration asks of the machine, in a process that has only just started
     return train(validate(config), Path(HydraConfig.get().runtime.output_dir)).metrics

@@ -6,9 +6,9 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from fmask.config import register, validate
-from fmask.overrides import check_one_run, check_overrides, resumed_run
-from fmask.scripts import answering
+from fmask.config.overrides import check_one_run, check_overrides, resumed_run
+from fmask.config.schema import register, validate
+from fmask.utils.exits import answering
 
 CONF = Path(__file__).parent / "conf"
 
@@ -17,16 +17,16 @@ CONF = Path(__file__).parent / "conf"
 def run(config: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
 
-    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
-    from fmask.training import train
+    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training.train import train
 
     with answering("train.py"):  # here, for Hydra would show a traceback
         train(validate(config), Path(HydraConfig.get().runtime.output_dir))
 
 
 def go_on(reference: str) -> None:
-    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
-    from fmask.training import resume
+    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training.train import resume
 
     resume(reference)
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
 from benchmarks.machine import peak, timed
 from benchmarks.network import configuration
-from fmask.data import augment
+from fmask.data.open import open_dataset
 from fmask.data.samples import Batches, load_samples
-from fmask.datasets import open_dataset
-from fmask.training import use_threads
+from fmask.data.transforms import augment
+from fmask.training.train import use_threads
 
 
 def pipeline(times: int, overrides: list[str]) -> dict[str, Any]:

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
 from benchmarks.machine import memory, peak, timed
-from fmask.config import Config, register, validate
+from fmask.config.schema import Config, register, validate
+from fmask.inference.predictor import Detector
 from fmask.model.config import Detection
-from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.roi import positive_slots
-from fmask.optimizers import build_optimizer
-from fmask.training import model_config, use_threads
+from fmask.training.optimizers import build_optimizer
+from fmask.training.train import model_config, use_threads
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -57,7 +57,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
         with _counted(spent, "hydra"):
             from benchmarks.network import configuration
 
-        import fmask.backend  # isort: skip # noqa: F401 - TensorFlow is not what is measured
+        import fmask.utils.backend  # isort: skip # noqa: F401 - TensorFlow is not what is measured
 
         with _counted(spent, "hydra"):
             config = configuration("experiment=smoke", *overrides)
@@ -65,7 +65,8 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
             from fmask.tracking.store import import_mlflow
 
             import_mlflow()
-        from fmask import tracking, training
+        from fmask import tracking
+        from fmask.training.train import train
 
         _count_calls(spent, tracking.Run, "log_epoch", "epochs")
         _count_calls(spent, tracking.Run, "_log", "writing")
@@ -83,7 +84,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
                 entered.__exit__(None, None, None)
 
         tracking.start = start  # type: ignore[assignment]
-        training.train(config, Path(folder))
+        train.train(config, Path(folder))
         os.chdir(ROOT)
     epochs = config.epochs
     once = spent["hydra"] + spent["imports"] + spent["opening"] + spent["closing"] + spent["during"] - spent["epochs"]

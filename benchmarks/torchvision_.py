@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import memory, peak, timed
-from fmask.training import use_threads
+from fmask.training.train import use_threads
 
 
 def train_step(batch: int, objects: int, times: int) -> dict[str, Any] | None:

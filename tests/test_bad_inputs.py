@@ -14,22 +14,24 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import targets
-from bad_commands import COMMANDS, RUNS, STORES
-from bad_inputs import ANNOTATIONS, FAULTS, PHOTOS, SHAPES, SWEEP, TRAIN
-from fabricated import run, study
 from PIL import Image
 
-from fmask import checkpoint, cli, trained
-from fmask.config import register
-from fmask.data import via
+from fmask import cli
+from fmask.config.overrides import check_overrides
+from fmask.config.schema import register
+from fmask.data.formats import via
 from fmask.data.images import load_image
-from fmask.errors import UserError
+from fmask.inference import load as trained
 from fmask.model.config import ModelConfig
-from fmask.model.recipe import Recipe, read_recipe
-from fmask.overrides import check_overrides
+from fmask.model.weights.metadata import Recipe, read_recipe
 from fmask.studies import write_runs
 from fmask.sweeping.check import check as check_sweep
+from fmask.training import checkpoint
+from fmask.utils.errors import UserError
+from tests.helpers import targets
+from tests.helpers.bad_commands import COMMANDS, RUNS, STORES
+from tests.helpers.bad_inputs import ANNOTATIONS, FAULTS, PHOTOS, SHAPES, SWEEP, TRAIN
+from tests.helpers.fabricated import run, study
 
 CONF = Path(__file__).parents[1] / "conf"
 NETWORK = Recipe("resnet18", ModelConfig(), 64, True)
@@ -278,13 +280,13 @@ def test_files_of_numbers_are_data_alone(
 
 def weights_into_one_number(file: Path) -> list[Any]:
     """What a network of one layer that has one number is given by a weight file."""
-    from fmask.model import weights
+    from fmask.model.weights import matterport
 
     given: list[Any] = []
     kernel = SimpleNamespace(name="kernel", shape=(), assign=given.append)
     part: Any = SimpleNamespace(layers=[SimpleNamespace(name="conv1", weights=[kernel])])
     network: Any = SimpleNamespace(trunk=part, box_head=part, mask_head=part)
-    weights.load(network, file)
+    matterport.load(network, file)
     return given
 
 

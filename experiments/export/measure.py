@@ -17,18 +17,18 @@ from unittest import mock
 
 import numpy as np
 
-import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
+import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
+from fmask.data.formats.via import Photo, read_split
 from fmask.data.images import load_image
-from fmask.data.via import Photo, read_split
-from fmask.detections import Detections
-from fmask.evaluation.coco import average_precision
-from fmask.exported import OUTPUTS, OnnxDetector
+from fmask.evaluation.average_precision import average_precision
+from fmask.inference.export import export_onnx
+from fmask.inference.onnx import OUTPUTS, OnnxDetector
+from fmask.inference.predictor import Detector
 from fmask.model import geometry
-from fmask.model.detector import Detector
-from fmask.model.export import export_onnx
-from fmask.model.frame import in_frames, mold, normalise
 from fmask.model.mask_rcnn import Detect, MaskRCNN
-from fmask.training import use_threads
+from fmask.model.preprocessing import in_frames, mold, normalise
+from fmask.structures.detections import Detections
+from fmask.training.train import use_threads
 
 Find = Callable[[np.ndarray], Detections]
 Runtime = tuple[Find, Path]

@@ -27,8 +27,8 @@ def convert(
     from rich.console import Console
     from rich.text import Text
 
-    from fmask.data import convert as conversion
-    from fmask.data.annotations import FAULT_KINDS
+    from fmask.data.formats import convert as conversion
+    from fmask.structures.annotations import FAULT_KINDS
 
     check_target(target, overwrite)
     split = conversion.convert(source, target, photos, read_categories(category or []))

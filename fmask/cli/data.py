@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import app, install_app
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 
 @app.command()
@@ -36,8 +36,8 @@ def anchors(
     """Propose anchor scales and ratios for a data set's objects, by k-means, and say how well they cover them."""
     from rich.console import Console
 
-    from fmask.data.anchors import fit_anchors, print_anchors
-    from fmask.data.photos import read_dataset
+    from fmask.data.anchor_fitting import fit_anchors, print_anchors
+    from fmask.data.dataset import read_dataset
 
     dataset = read_dataset(folder, folder.name)
     if "train" not in dataset.splits:
@@ -51,7 +51,7 @@ def install_coco() -> None:
 
     Run it again after an interruption: it goes on where it stopped.
     """
-    from fmask.pretrained import install_coco
+    from fmask.model.weights.pretrained import install_coco
 
     print(f"The COCO weights are in {install_coco()}; weights=coco takes them, and recipe=report is the default now.")
 
@@ -61,7 +61,7 @@ def install_imagenet(
     backbone: Annotated[str, typer.Argument(help="resnet50 or resnet101")] = "resnet50",
 ) -> None:
     """Fetch a backbone trained on ImageNet, as keras.applications has it, for weights=imagenet."""
-    from fmask.pretrained import install_imagenet
+    from fmask.model.weights.pretrained import install_imagenet
 
     print(f"The ImageNet weights are in {install_imagenet(backbone)}; weights=imagenet takes them.")
 
@@ -77,7 +77,7 @@ def install_photos(
 
     Run it again after an interruption: what is there already is kept.
     """
-    from fmask.data.photos import BASE_URL, install
+    from fmask.data.dataset import BASE_URL, install
 
     install(to, base_url or BASE_URL)
     print(f"The photos are in {to}; `fmask check {to}` tells what they hold.")

@@ -8,7 +8,7 @@ import typer
 
 from fmask.cli.app import app
 from fmask.cli.options import check_target
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 
 @app.command()
@@ -38,24 +38,24 @@ def detect(
 
     Exit status: 1 where a photo could not be read; the others are written all the same, and those are listed.
     """
-    from fmask import exports
-    from fmask.files import write_text
-    from fmask.inputs import find_photos
+    from fmask.inference import outputs
+    from fmask.inference.inputs import find_photos
+    from fmask.utils.files import write_text
 
     photos = find_photos(inputs)
     if output:
         check_target(output, overwrite)
     if ground_truth and format != "coco":
         raise UserError(f"--ground-truth goes with --format coco, not {format}.")
-    export = exports.start(format, photos, ground_truth)
+    export = outputs.start(format, photos, ground_truth)
 
     from rich.console import Console
     from rich.progress import track
 
-    from fmask import trained
-    from fmask.finding import find
+    from fmask.inference import load
+    from fmask.inference.batched import find
 
-    detector = trained.load(model)
+    detector = load.load(model)
     console = Console(stderr=True)
     broken = []
     found = find(detector, photos)

@@ -29,7 +29,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from fmask import evaluating
+    from fmask.evaluation import evaluate
 
-    found = evaluating.open_split(data, split, photos, read_categories(category or []))
-    evaluating.evaluate(model, found, min_confidence, Console())
+    found = evaluate.open_split(data, split, photos, read_categories(category or []))
+    evaluate.evaluate(model, found, min_confidence, Console())

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import app
-from fmask.errors import UserError
-from fmask.trained import KINDS
+from fmask.inference.load import KINDS
+from fmask.utils.errors import UserError
 
 
 @app.command()
@@ -20,7 +20,7 @@ def register(
     `mlflow models serve -m models:/NAME/VERSION --env-manager local` then answers requests.
     """
     from fmask import tracking
-    from fmask.trained import find_network
+    from fmask.inference.load import find_network
 
     source = model if Path(model).is_file() else tracking.pinned(model)
     version = tracking.register(find_network(source), name, source)
@@ -34,7 +34,7 @@ def export(
     format: Annotated[Literal["onnx"], typer.Option(help="What runs it: onnx, for ONNX Runtime and others.")] = "onnx",
     batch: Annotated[str, typer.Option(help="Images that a call takes: a number, or dynamic for any.")] = "dynamic",
 ) -> None:
-    """Write a trained network as a file that runs without Keras and TensorFlow (`fmask.exported.OnnxDetector`)."""
+    """Write a trained network as a file that runs without Keras and TensorFlow."""
     if out.suffix != f".{format}":
         raise UserError(f"{out} does not end in .{format}, as files of that format do.")
     if not out.parent.is_dir():
@@ -43,13 +43,13 @@ def export(
 
     from rich.console import Console
 
-    from fmask.trained import find_network
+    from fmask.inference.load import find_network
 
     file = find_network(model)
     with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
-        import fmask.backend  # noqa: F401 - before Keras, to keep its loading quiet
-        from fmask.model.detector import Detector
-        from fmask.model.export import export_onnx
+        import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
+        from fmask.inference.export import export_onnx
+        from fmask.inference.predictor import Detector
 
         export_onnx(Detector.load(file), out, count)
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")

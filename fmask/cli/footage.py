@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmask.errors import INTERRUPTED, UserError
+from fmask.utils.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fmask.detections import Detections, Finder
-    from fmask.video.reading import Footage, Frame
+    from fmask.apps.video.reading import Footage, Frame
+    from fmask.structures.detections import Detections, Finder
 
 Model = Annotated[str, typer.Argument(help="A weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION.")]
 Confidence = Annotated[float, typer.Option(help="What is found with a lower score, 0 to 1, does not count.")]
@@ -36,8 +36,8 @@ def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
     Raises:
         UserError: it cannot be read.
     """
-    from fmask.video.camera import open_camera
-    from fmask.video.reading import open_video
+    from fmask.apps.video.camera import open_camera
+    from fmask.apps.video.reading import open_video
 
     return open_camera(source) if isinstance(source, int) else open_video(source)
 
@@ -50,14 +50,14 @@ def redraw_with_bar(
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,
 ) -> None:
-    """`fmask.video.redraw` with a progress bar, for `frames` at most, and what came of it told.
+    """`fmask.apps.video.redraw` with a progress bar, for `frames` at most, and what came of it told.
 
     Raises:
         UserError: the output cannot be written.
         typer.Exit: a file was stopped before its end. A camera is stopped as a matter of course.
     """
-    from fmask.cli.bars import counting
-    from fmask.video.redraw import redraw
+    from fmask.apps.video.redraw import redraw
+    from fmask.cli.progress import counting
 
     with counting("frames") as bars:
         total = min((count for count in (frames, footage.count) if count), default=None)

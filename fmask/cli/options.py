@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 Categories = Annotated[
     list[str] | None,
@@ -20,7 +20,7 @@ def read_categories(given: list[str]) -> dict[str, str]:
     Raises:
         UserError: one of them is not of that form, or names no class of ours.
     """
-    from fmask.detections import CLASS_NAMES
+    from fmask.structures.detections import CLASS_NAMES
 
     categories = {}
     for each in given:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import app
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 
 @app.command()
@@ -24,20 +24,20 @@ def report(
     """
     from rich.console import Console
 
-    from fmask import page, studies, tracking
+    from fmask import report, studies, tracking
 
     if not output.parent.is_dir():
         raise UserError(f"{output} cannot be written: there is no folder {output.parent}.")
     if _is_run(what):
         run = tracking.find_run(what)
-        html = page.of_run(run, Console())
+        html = report.of_run(run, Console())
         studies.write_text(html, output)
         tracking.add_text(run, html, "report.html")
         print(f"{output} shows the run {run.id} ({run.name}), which has it as report.html too.")
     else:
         study = studies.collect(what)
         table = studies.tabulate(study, float(confidence), against, data)
-        studies.write_text(page.of_study(table, study), output)
+        studies.write_text(report.of_study(table, study), output)
         print(f"{output} shows the study {what}.")
 
 

@@ -12,7 +12,7 @@ from fmask.cli.app import app
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fmask.config import Config
+    from fmask.config.schema import Config
 
 
 @app.command()
@@ -29,16 +29,16 @@ def reproduce(
     """
     from rich.console import Console
 
-    import fmask.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
-    from fmask import reproducing
+    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.training import reproduce
 
     folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
-    differences = reproducing.reproduce(run, folder, Console(), _train)
+    differences = reproduce.reproduce(run, folder, Console(), _train)
     raise typer.Exit(1 if differences else 0)
 
 
 def _train(config: "Config", output_dir: Path, console: "Console", tags: Mapping[str, str]) -> str:
-    from fmask.training import train
+    from fmask.training.train import train
 
     output_dir.mkdir(parents=True, exist_ok=True)
     return train(config, output_dir, console, tags=tags).run_id

@@ -8,12 +8,12 @@ import typer
 
 from fmask.cli.app import app
 from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
-from fmask.errors import INTERRUPTED, SomeFailedError, UserError
+from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 
 if TYPE_CHECKING:
-    from fmask.detections import Finder
-    from fmask.splash.look import Look
-    from fmask.splash.targets import Target
+    from fmask.apps.splash.look import Look
+    from fmask.apps.splash.targets import Target
+    from fmask.structures.detections import Finder
 
 
 class Kind(StrEnum):
@@ -48,12 +48,12 @@ def splash(
     A camera goes on until Ctrl-C, its usual end, or for --frames, without sound.
     """
     check_confidence(min_confidence)
-    from fmask import trained
-    from fmask.splash.look import Look
-    from fmask.splash.targets import find_targets
+    from fmask.apps.splash.look import Look
+    from fmask.apps.splash.targets import find_targets
+    from fmask.inference import load
 
     targets = find_targets(inputs, output)
-    detector = trained.load(model)
+    detector = load.load(model)
     look = Look(classes or tuple(Kind), boxes, labels)
     _splash_photos([target for target in targets if target.is_photo], detector, look, min_confidence)
     for target in targets:
@@ -70,9 +70,9 @@ def splash(
 
 
 def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", min_confidence: float) -> None:
-    from fmask.cli.bars import counting
-    from fmask.splash.photo import splash_photo
-    from fmask.stopping import stop_on_signal
+    from fmask.apps.splash.photo import splash_photo
+    from fmask.cli.progress import counting
+    from fmask.utils.signals import stop_on_signal
 
     if not targets:
         return

@@ -7,13 +7,13 @@ import typer
 
 from fmask.cli.app import app
 from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fmask.detections import Detections
-    from fmask.video.reading import Frame
+    from fmask.apps.video.reading import Frame
+    from fmask.structures.detections import Detections
 
 LIMITS = (
     "What the network overlooks counts as missing, and a head with neither mask nor hat is not seen at all: "
@@ -36,7 +36,7 @@ def watch(
     """Tell who in a video lacks a mask or a hat that is needed there.
 
     Nothing here finds people. Masks and hats are grouped into heads: a mask sits
-    below a hat within about a head's size (fmask/watch/heads.py has the rule).
+    below a hat within about a head's size (fmask/apps/watch/heads.py has the rule).
     Heads are followed from frame to frame by overlap. One that lacks an item
     whenever it is seen, for the seconds of --for, is an event, which is over when
     the item is there for as long.
@@ -55,13 +55,13 @@ def watch(
         raise UserError(f"--for is {hold}; it takes seconds, 0 or more.")
     source = _source(video)
     folder = output or _beside(source)
-    from fmask import trained
-    from fmask.video.writing import FORMATS
-    from fmask.watch.record import Record, mark_heads
-    from fmask.watch.watcher import Watcher
+    from fmask.apps.video.writing import FORMATS
+    from fmask.apps.watch.record import Record, mark_heads
+    from fmask.apps.watch.watcher import Watcher
+    from fmask.inference import load
 
     ending = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
-    detector = trained.load(model)
+    detector = load.load(model)
     watcher = Watcher(needed, hold)
     print(LIMITS)
     with open_footage(source) as footage, Record(folder) as record:
@@ -79,7 +79,7 @@ def watch(
 
 
 def _parse_need(need: str) -> tuple[str, ...]:
-    from fmask.detections import CLASS_NAMES
+    from fmask.structures.detections import CLASS_NAMES
 
     given = [item.strip() for item in need.split(",")]
     if unknown := [item for item in given if item not in CLASS_NAMES]:

@@ -15,14 +15,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fmask.data.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
 from fmask.data.config import SPLITS
+from fmask.data.dataset import read_dataset
+from fmask.data.formats.via import read_split
 from fmask.data.images import open_image
-from fmask.data.outlines import area
-from fmask.data.photos import read_dataset
-from fmask.data.via import read_split
-from fmask.detections import CLASS_NAMES
-from fmask.errors import UserError
+from fmask.data.polygons import area
+from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
+from fmask.structures.detections import CLASS_NAMES
+from fmask.utils.errors import UserError
 
 HASH_SIDE = 16
 TWIN_BITS = 56

@@ -1,4 +1,4 @@
-"""COCO's files of instances, written; `fmask.data.coco` reads them and tells where their pixels lie."""
+"""COCO's files of instances, written; `fmask.data.formats.coco` reads them and tells where their pixels lie."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.annotations import Photo, Region
-from fmask.data.coco import EXACTLY, HALF
-from fmask.detections import CLASS_NAMES
+from fmask.data.formats.coco import EXACTLY, HALF
+from fmask.structures.annotations import Photo, Region
+from fmask.structures.detections import CLASS_NAMES
 
 INFO = {"description": "worn face masks and hats"}
 CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLASS_NAMES, start=1)]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 SPLITS = ("train", "val", "test")
 
@@ -31,7 +31,7 @@ class Jitter:
     grey: float = 0.0
     """Probability that a photo loses its colours."""
     paste: float = 0.0
-    """Probability that objects of another photo are pasted in (`fmask.data.paste`)."""
+    """Probability that objects of another photo are pasted in (`fmask.data.transforms.copy_paste`)."""
     dye: float = 0.0
     """Probability that an object is dyed in any colour. Masks and hats come in all, a training set in few."""
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from fmask.data.scans import count_scans
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a file of a few kilobytes can unpack to more than the memory holds."""

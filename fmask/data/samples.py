@@ -12,14 +12,14 @@ import keras
 import numpy as np
 import skimage.draw
 
-from fmask.data import augment
-from fmask.data.annotations import Photo
 from fmask.data.config import Jitter
 from fmask.data.images import load_image
-from fmask.data.jitter import recolour, view
-from fmask.data.outlines import extents
-from fmask.data.paste import paste
-from fmask.data.resize import resize
+from fmask.data.polygons import extents
+from fmask.data.transforms import augment
+from fmask.data.transforms.copy_paste import paste
+from fmask.data.transforms.jitter import recolour, view
+from fmask.structures.annotations import Photo
+from fmask.utils.resize import resize
 
 MASK_SIDE = 56
 """M: instances are kept as masks of this side inside their boxes (the reference's mini masks)."""

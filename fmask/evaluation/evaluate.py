@@ -1,76 +1,85 @@
-"""All scores of a model on some annotated photos."""
+"""One evaluation, from a model and annotated photos to scores in MLflow."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
 
-from fmask.data.annotations import Photo
-from fmask.detections import CLASS_NAMES, Detections
-from fmask.evaluation.coco import AveragePrecision, average_precision
-from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
+from rich.console import Console
+from rich.progress import track
 
-HEADLINE = {
-    *("found", "found_wrongly", "missed", "spurious"),
-    *("accuracy", "precision", "recall"),
-    *("mask_ap50", "box_ap50", "mask_ap"),
-}
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The study's counts at one confidence, and COCO's average precision over all confidences."""
-
-    min_confidence: float
-    outcomes: Outcomes
-    average_precision: AveragePrecision
-
-    def metrics(self) -> dict[str, float]:
-        """Plain names to numbers, ready for tracking. What is undefined (0 of 0, a class without objects) is left out.
-
-        Counts `found`, `found_wrongly`, `missed`, `spurious`; rates `accuracy`, `precision`, `recall` in [0, 1], each
-        with the `_low` and `_high` end of its 95 % interval; the names of `AveragePrecision.metrics`.
-        """
-        counts = {
-            "found": self.outcomes.count(Outcome.FOUND),
-            "found_wrongly": self.outcomes.count(Outcome.FOUND_WRONGLY),
-            "missed": self.outcomes.count(Outcome.MISSED),
-            "spurious": len(self.outcomes.spurious),
-        }
-        metrics = {name: float(count) for name, count in counts.items()}
-        for name in ("accuracy", "precision", "recall"):
-            rate = getattr(self.outcomes, name)
-            metrics |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
-        metrics |= self.average_precision.metrics
-        return {name: value for name, value in metrics.items() if not math.isnan(value)}
-
-    def headline(self) -> dict[str, float]:
-        """The few of `metrics` that tell most; for what is beside a run's main scores, so that runs can be compared."""
-        return {name: value for name, value in self.metrics().items() if name in HEADLINE}
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the precision-recall curves, in what `json.dump` takes."""
-        return {
-            "min_confidence": self.min_confidence,
-            "metrics": self.metrics(),
-            "table": {"rows": "actual", "columns": "predicted", "counts": self.outcomes.table().tolist()},
-            "class_matrix": {
-                "rows": "annotated",
-                "columns": "detected",
-                "labels": ["background", *CLASS_NAMES],
-                "counts": self.outcomes.class_matrix().tolist(),
-            },
-            "objects": [asdict(record) for record in self.outcomes.objects],
-            "spurious": [asdict(record) for record in self.outcomes.spurious],
-        }
+from fmask import tracking
+from fmask.data.config import SPLITS
+from fmask.data.formats.via import find_export, read_file
+from fmask.evaluation.report import log_scores, log_split, score, summary
+from fmask.evaluation.scores import Scores
+from fmask.inference.batched import find_all
+from fmask.inference.load import find_network, load
+from fmask.structures.annotations import Split
+from fmask.structures.detections import Detections, Finder
+from fmask.utils.errors import UserError
+from fmask.utils.files import sha256_of
 
 
-def evaluate(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> Scores:
-    """Score what was found in each photo.
+def evaluate(model: str, split: Split, min_confidence: float, console: Console) -> dict[float, Scores]:
+    """Scores the network that `model` names (see `find_network`) on a split; prints the scores and logs them to MLflow.
 
-    `detections[i]` belongs to `photos[i]` and holds detections of any score: outcomes are counted over those of at
-    least `min_confidence` in [0, 1], average precision over all. Raises `ValueError` when photos and detections do not
-    fit.
+    Returns:
+        The scores by the confidence from which detections count: `min_confidence`, 0.5 and 0.9.
+
+    Raises:
+        UserError: there is no such model, a photo cannot be decoded, or the tracking store cannot be used.
     """
-    shown = [found.at_least(min_confidence) for found in detections]
-    return Scores(min_confidence, count_outcomes(photos, shown), average_precision(photos, detections))
+    network = find_network(model)
+    detector = load(str(network))
+    objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
+    told = [fault for fault in split.faults if not fault.is_note]
+    faults = f"; {len(told)} faults in it, which `fmask check` lists" if told else ""
+    console.print(f"{split.folder}: {len(split.photos)} photos, {objects} objects{faults}", soft_wrap=True)
+    config = {
+        "model": model,
+        "weights": str(network),
+        "weights_sha256": sha256_of(network),
+        "data": str(split.folder),
+        "min_confidence": min_confidence,
+    }
+    with tracking.start(config, tracking.EVALUATIONS, f"{model} on {split.name}") as run:
+        console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
+        log_split(run, split.name, split.folder.resolve().parent.name, split.folder, split)
+        found = _find(detector, split)
+        scores = score(split.photos, found, min_confidence)
+        log_scores(run, split.name, split.photos, found, scores, min_confidence, plain=True)
+        console.print(summary({split.name: scores}))
+    return scores
+
+
+def open_split(data: Path, name: str | None, photos: Path | None, categories: Mapping[str, str]) -> Split:
+    """The annotated photos that a person points at.
+
+    Args:
+        data: a data set, with folders train, val and test; the folder of one split; or an annotation file.
+        name: which split of a data set, test unless said; none of anything else.
+        photos: the folder that an annotation file's names count from, where it is not the file's own.
+        categories: that of `fmask.data.formats.coco.entries`.
+
+    Raises:
+        UserError: there is nothing of that kind, or no annotated photo in it.
+    """
+    splits = [split for split in SPLITS if (data / split).is_dir()]
+    if splits:
+        if (name or "test") not in splits:
+            raise UserError(f"{data} has no split {name or 'test'}; it has {', '.join(splits)}.")
+        data /= name or "test"
+    elif name:
+        raise UserError(f"{data} is no data set with splits, so --split {name} cannot be chosen.")
+    file = find_export(data) if data.is_dir() or not data.exists() else data
+    split = read_file(file, photos or file.parent, categories)
+    if not any(not region.ignore for photo in split.photos for region in photo.regions):
+        raise UserError(f"{file} has no annotated object in a photo that is there; there is nothing to be found.")
+    return split
+
+
+def _find(detector: Finder, split: Split) -> list[Detections]:
+    """What is found in each of the split's photos."""
+    console = Console(stderr=True)
+    paths = [photo.path for photo in split.photos]
+    found = find_all(detector, paths)
+    return list(track(found, "Photos", len(paths), console=console, disable=not console.is_terminal))

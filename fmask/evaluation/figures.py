@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from fmask.detections import CLASS_NAMES
-from fmask.evaluation.coco import AveragePrecision
+from fmask.evaluation.average_precision import AveragePrecision
 from fmask.evaluation.outcomes import Outcomes, Rate
+from fmask.structures.detections import CLASS_NAMES
 
 CLASS_COLOURS = ("#0072B2", "#E69F00")
 """One for each of `CLASS_NAMES`; told apart by the colour-blind (Okabe & Ito 2008)."""

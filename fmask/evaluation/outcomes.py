@@ -23,8 +23,8 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from fmask.data.annotations import Photo
-from fmask.detections import CLASS_NAMES, Detections
+from fmask.structures.annotations import Photo
+from fmask.structures.detections import CLASS_NAMES, Detections
 
 BACKGROUND = 0
 MIN_IOU = 0.5

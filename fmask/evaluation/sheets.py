@@ -18,12 +18,12 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.measure import find_contours
 
-from fmask.data.annotations import Photo
 from fmask.data.images import load_image
-from fmask.detections import CLASS_NAMES, Detections
 from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.evaluation.outcomes import Outcome, count_outcomes
-from fmask.splash.colour import splash
+from fmask.structures.annotations import Photo
+from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.visualization.splash import splash
 
 PHOTOS_A_SHEET = 12
 

@@ -1,6 +1,6 @@
 """Boxes: overlap, regression deltas, clipping, non-maximum suppression.
 
-Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2), normalised as `fmask.model.frame` says.
+Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2), normalised as `fmask.model.preprocessing` says.
 """
 
 import keras

@@ -10,16 +10,16 @@ from keras import ops
 from fmask.model import geometry, losses
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.backbone import resnet
+from fmask.model.compaction import compact
 from fmask.model.config import CLASSES, ModelConfig
 from fmask.model.fpn import feature_pyramid
-from fmask.model.frame import normalise
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
 from fmask.model.pooling import pool_regions
 from fmask.model.precision import layers_in
+from fmask.model.preprocessing import normalise
 from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
-from fmask.model.slots import compact
 from fmask.model.types import Tensor
 
 PIXEL_MEAN = (123.7, 116.8, 103.9)

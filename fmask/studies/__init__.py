@@ -5,11 +5,11 @@ table = studies.tabulate(study, confidence=0.9)
 studies.show(table, console)
 """
 
-from fmask.files import write_text
 from fmask.studies.figure import draw, save
 from fmask.studies.output import as_csv, as_markdown, as_rich, show
 from fmask.studies.runs import Study, StudyRun, collect, merge, read_runs, write_runs
 from fmask.studies.table import Row, StudyTable, tabulate
+from fmask.utils.files import write_text
 
 __all__ = [
     "Row",

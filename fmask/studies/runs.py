@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from fmask import tracking
-from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome
-from fmask.files import write_text
+from fmask.utils.errors import UserError
+from fmask.utils.files import write_text
 
 CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""

@@ -8,11 +8,11 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from fmask.errors import UserError
 from fmask.evaluation.outcomes import Outcome, Rate
 from fmask.studies.published import SCHEDULE, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.statistics import holm, paired_test, pooled_rate
+from fmask.utils.errors import UserError
 
 UNSAID = "-"
 """Stands for a setting that a row does not have, such as that of a part where there is one part."""

@@ -8,12 +8,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fmask.errors import UserError
-from fmask.overrides import check_overrides, explain
+from fmask.config.overrides import check_overrides, explain
 from fmask.sweeping import space
-from fmask.sweeping.config import register
 from fmask.sweeping.grid import combinations
+from fmask.sweeping.plugins import register
 from fmask.tracking.provenance import without_secrets
+from fmask.utils.errors import UserError
 
 _PLUGINS = {
     "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),

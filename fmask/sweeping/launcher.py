@@ -24,8 +24,8 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.version import VersionBase, getbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fmask.errors import INTERRUPTED, UserError
 from fmask.sweeping.processes import PROCESSES, Running, start_server
+from fmask.utils.errors import INTERRUPTED, UserError
 
 
 class LocalLauncher(Launcher):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import hydra
 
-from fmask.sweeping.config import register
 from fmask.sweeping.job import Task
+from fmask.sweeping.plugins import register
 
 
 def main(task: Task, conf: Path, name: str) -> None:

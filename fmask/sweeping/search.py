@@ -13,11 +13,11 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 
 from fmask import tracking
-from fmask.errors import UserError
 from fmask.sweeping import space
 from fmask.sweeping.job import Job, JobResult, Task
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
+from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -49,7 +49,7 @@ class OptunaSweeper(ParentSweeper):
         return [*self.settings["maximize"], *self.settings["minimize"]]
 
     def run(self, overrides: list[Override]) -> None:
-        from fmask.sweeping.study import open_study
+        from fmask.sweeping.optuna_study import open_study
 
         parameters, fixed = space.split(overrides, self.settings["space"], self.context.config_loader)
         if not parameters:
@@ -74,7 +74,7 @@ class OptunaSweeper(ParentSweeper):
     @contextmanager
     def _parent(self, study: "Study", created: bool) -> Iterator[tracking.Run]:
         """The study's MLflow run: one, however many processes ever work on it."""
-        from fmask.sweeping.study import wait_for
+        from fmask.sweeping.optuna_study import wait_for
 
         known = None if created else wait_for(study, "parent")
         if known:
@@ -89,8 +89,8 @@ class OptunaSweeper(ParentSweeper):
 
     def _goes_on(self, study: "Study", parent: tracking.Run) -> bool:
         """Whether trials are missing or not finished; queues those anew that a dead process left."""
-        from fmask.sweeping.claims import take_over
-        from fmask.sweeping.study import counted
+        from fmask.sweeping.heartbeat import take_over
+        from fmask.sweeping.optuna_study import counted
 
         for trial in take_over(study):
             with suppress(UserError):  # MLflow may be away; the search goes on
@@ -99,7 +99,7 @@ class OptunaSweeper(ParentSweeper):
         return len(trials) < self.settings["trials"] or any(not trial.state.is_finished() for trial in trials)
 
     def _ask(self, study: "Study", parameters: Sequence[space.Parameter]) -> "list[Trial]":
-        from fmask.sweeping.study import ask
+        from fmask.sweeping.optuna_study import ask
 
         trials: list[Trial] = []
         while len(trials) < self.settings["batch"] and (trial := ask(study, self.settings["trials"])):
@@ -110,7 +110,7 @@ class OptunaSweeper(ParentSweeper):
     def _launch(
         self, trials: "list[Trial]", parameters: Sequence[space.Parameter], fixed: list[str], parent: tracking.Run
     ) -> None:
-        from fmask.sweeping.claims import claimed
+        from fmask.sweeping.heartbeat import claimed
         from fmask.sweeping.trial import tell
 
         jobs = [
@@ -128,10 +128,10 @@ class OptunaSweeper(ParentSweeper):
                 tell(trial, result, self.settings)  # unless the job could do so itself
 
     def _publish(self, study: "Study", parent: tracking.Run) -> None:
-        from fmask.sweeping import figures
-        from fmask.sweeping.study import counted
+        from fmask.sweeping import optuna_figures
+        from fmask.sweeping.optuna_study import counted
 
-        for name, figure in figures.search_figures(study, self.objectives):
+        for name, figure in optuna_figures.search_figures(study, self.objectives):
             parent.log_figure(figure, f"figures/{name}.png")
         best = [trial for trial in study.best_trials if "dropped" not in trial.user_attrs]
         said = ", ".join(f"job {trial.number}" for trial in best)

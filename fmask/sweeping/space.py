@@ -20,7 +20,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from fmask.errors import UserError
+from fmask.utils.errors import UserError
 
 MOST_VALUES = 10_000
 """That one override may stand for."""

@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from fmask import tracking
-from fmask.errors import SomeFailedError
-from fmask.scripts import answering
 from fmask.sweeping.job import Job, JobResult, Task, failed
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
+from fmask.utils.errors import SomeFailedError
+from fmask.utils.exits import answering
 
 
 class ParentSweeper(Sweeper):

@@ -19,11 +19,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from fmask import tracking
-from fmask.errors import Pruned, UserError
-from fmask.sweeping.claims import claimed
-from fmask.sweeping.insisting import BRIEFLY, LONG, TROUBLES, in_a_line, insist
+from fmask.sweeping.heartbeat import claimed
 from fmask.sweeping.job import Job, JobResult, failed
-from fmask.sweeping.study import named, open_storage
+from fmask.sweeping.optuna_study import named, open_storage
+from fmask.sweeping.retry import BRIEFLY, LONG, TROUBLES, in_a_line, insist
+from fmask.utils.errors import Pruned, UserError
 
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 

@@ -10,8 +10,9 @@ Runs go to MLFLOW_TRACKING_URI, by default an SQLite file `mlflow.db` in the wor
 import it when they are called.
 """
 
-from fmask.tracking.details import add_text, download, read_end, read_folders, read_history, read_json
-from fmask.tracking.finished import (
+from fmask.tracking.artifacts import add_text, download, read_end, read_folders, read_history, read_json
+from fmask.tracking.logged_model import register
+from fmask.tracking.lookup import (
     EVALUATIONS,
     WEIGHTS_ARTIFACT,
     RunInfo,
@@ -23,7 +24,6 @@ from fmask.tracking.finished import (
     pinned,
     require_store,
 )
-from fmask.tracking.model import register
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start
 from fmask.tracking.spool import Delivered, Spool, deliver, find_spools, open_spool

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmask.errors import Pruned, UserError
 from fmask.tracking import provenance
-from fmask.tracking.items import FAILURE, MARKS, Item, Record, send
+from fmask.tracking.records import FAILURE, MARKS, Item, Record, send
 from fmask.tracking.signals import termination_interrupts
 from fmask.tracking.spool import Spool
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
+from fmask.utils.errors import Pruned, UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,8 +188,8 @@ class Run:
     def log_model(self, network: Path) -> None:
         """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
 
-        It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout; `fmask.serving`
-        says what goes in and comes out.
+        It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout;
+        `fmask.inference.serving` says what goes in and comes out.
         """
         self._log({"model": str(network)})
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmask.errors import UserError
-from fmask.files import write_text
-from fmask.locks import alone_in
-from fmask.tracking.finished import RunInfo, find_run
-from fmask.tracking.items import Item, Record, send
+from fmask.tracking.lookup import RunInfo, find_run
+from fmask.tracking.records import Item, Record, send
 from fmask.tracking.store import import_mlflow, reason, tracking_uri
+from fmask.utils.errors import UserError
+from fmask.utils.files import write_text
+from fmask.utils.locks import alone_in
 
 FOLDER, RECORDS, ARTIFACTS = "unsent", "records.jsonl", "artifacts"
 _PATHS = ("file", "model")

@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fmask.errors import UserError
-from fmask.locks import locked
 from fmask.tracking.provenance import shortened, without_secrets
+from fmask.utils.errors import UserError
+from fmask.utils.locks import locked
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from fmask import cli, trained
-from fmask.detections import Detections
+from fmask import cli
+from fmask.inference import load
+from fmask.structures.detections import Detections
 
 
 class Finder:
@@ -34,7 +35,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(trained, "load", {"finder": Finder()}.__getitem__)
+    monkeypatch.setattr(load, "load", {"finder": Finder()}.__getitem__)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

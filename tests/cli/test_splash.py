@@ -6,22 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import HAT, ColourDetector, frames_of, make_film, passing, scene, sound_of
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from fmask import trained
 from fmask.cli import app
+from fmask.data.formats.via import PHOTO_SUFFIXES
 from fmask.data.images import load_image
-from fmask.data.via import PHOTO_SUFFIXES
-from fmask.errors import UserError
+from fmask.inference import load
+from fmask.utils.errors import UserError
+from tests.helpers.films import HAT, ColourDetector, frames_of, make_film, passing, scene, sound_of
 
 
 @pytest.fixture
 def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
     """What any model's name stands for; the working directory is the test's own."""
     detector = ColourDetector()
-    monkeypatch.setattr(trained, "load", lambda _: detector)
+    monkeypatch.setattr(load, "load", lambda _: detector)
     monkeypatch.chdir(tmp_path)
     return detector
 

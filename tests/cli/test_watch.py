@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import HAT, MASK, ColourDetector, frames_of, make_film, scene, sound_of
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from fmask import trained
+from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED
 from fmask.cli import app
 from fmask.cli.watch import LIMITS
-from fmask.errors import UserError
-from fmask.watch.record import COMPLETE, LACKING, UNDECIDED
+from fmask.inference import load
+from fmask.utils.errors import UserError
+from tests.helpers.films import HAT, MASK, ColourDetector, frames_of, make_film, scene, sound_of
 
 
 def losing_its_hat(frame: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def losing_its_hat(frame: int) -> np.ndarray:
 def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
     """What any model's name stands for; the working directory, the test's own, has a.mp4 of 100 frames, 25 a second."""
     detector = ColourDetector()
-    monkeypatch.setattr(trained, "load", lambda _: detector)
+    monkeypatch.setattr(load, "load", lambda _: detector)
     monkeypatch.chdir(tmp_path)
     make_film(Path("a.mp4"), losing_its_hat, frames=100, sound="aac")
     return detector
@@ -74,7 +74,7 @@ def test_the_marked_video_has_all_frames_and_the_sound(detector: ColourDetector)
 
 def test_boxes_are_green_then_amber_then_red(detector: ColourDetector, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
-    monkeypatch.setattr("fmask.watch.record.draw_marks", lambda image, marks: drawn.append(marks) or image)
+    monkeypatch.setattr("fmask.apps.watch.record.draw_marks", lambda image, marks: drawn.append(marks) or image)
     watch("a.mp4")
     colours = [sorted(mark.colour for mark in marks) for marks in drawn]
     assert colours[0] == colours[29] == [COMPLETE, COMPLETE]

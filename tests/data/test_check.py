@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from fmask import cli
 from fmask.data.check import Report, check, print_report
-from fmask.data.via import ANNOTATIONS
-from fmask.errors import UserError
+from fmask.data.formats.via import ANNOTATIONS
+from fmask.utils.errors import UserError
 
 
 def picture(seed: int, width: int = 96, height: int = 64) -> Image.Image:

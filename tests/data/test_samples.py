@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmask.data import augment
-from fmask.data.annotations import Photo, Region
 from fmask.data.config import Jitter
 from fmask.data.samples import MASK_SIDE, Batches, Sample, box_mask, extents, load_samples, make, stack
+from fmask.data.transforms import augment
+from fmask.structures.annotations import Photo, Region
 
 SIZE = 64
 POLYGON = np.array([[30.0, 20], [99, 20], [99, 79], [60, 50], [30, 79]])

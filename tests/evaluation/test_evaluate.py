@@ -1,39 +1,124 @@
-"""All scores together."""
+"""A model is scored on annotated photos as a training run is, and the scores go to MLflow."""
 
+import io
 import json
+from pathlib import Path
+from urllib.parse import unquote
 
-from scenes import detections, photo
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
 
-from fmask.evaluation.evaluate import evaluate
+from fmask import tracking
+from fmask.data.coco_writing import dataset
+from fmask.data.formats.via import write_split
+from fmask.evaluation import evaluate as evaluating
+from fmask.evaluation.scores import evaluate
+from fmask.inference.load import find_network
+from fmask.inference.predictor import Detector
+from fmask.structures.detections import Detections
+from fmask.utils.errors import UserError
+from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
+FOUND = detections((*MASK, 0.95), (*HAT, 0.6))
 
 
-def test_outcomes_use_the_confident_detections_and_precision_uses_all() -> None:
-    metrics = evaluate([photo(MASK, HAT)], [detections((*MASK, 0.95), (*HAT, 0.6))], min_confidence=0.9).metrics()
-    assert (metrics["found"], metrics["missed"], metrics["accuracy"]) == (1, 1, 0.5)
-    assert metrics["mask_ap50_hat"] == 1
-    assert metrics["accuracy_low"] < 0.5 < metrics["accuracy_high"]
+class Finder:
+    """Finds the same in every photo."""
+
+    batch = 2
+
+    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+        return [FOUND] * len(images)
 
 
-def test_a_detection_at_the_confidence_counts() -> None:
-    scores = evaluate([photo(MASK)], [detections((*MASK, 0.5))], min_confidence=0.5)
-    assert scores.metrics()["found"] == 1
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data set with the splits test (VIA) and val (COCO), three photos each."""
+    for split in ("test", "val"):
+        folder = tmp_path / "data" / split
+        folder.mkdir(parents=True)
+        photos = [photo(MASK, HAT, name=str(folder / f"{name}.png")) for name in "abc"]
+        for one in photos:
+            Image.new("RGB", (WIDTH, HEIGHT)).save(one.path)
+        if split == "test":
+            write_split(folder, photos)
+        else:
+            (folder / "instances.json").write_text(dataset((one.name, one) for one in photos))
+    return tmp_path / "data"
 
 
-def test_undefined_numbers_are_left_out() -> None:
-    metrics = evaluate([photo(MASK)], [detections()], min_confidence=0.9).metrics()
-    assert "precision" not in metrics  # nothing is claimed
-    assert "mask_ap_hat" not in metrics  # no hat in the photo
-    assert metrics["recall"] == 0
-    assert all(value == value for value in metrics.values())
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    file = tmp_path / "finder.h5"
+    file.write_text("weights")
+    monkeypatch.setattr(Detector, "load", lambda _: Finder())
+    return str(file)
 
 
-def test_json_holds_the_matrices_and_every_object() -> None:
-    found = detections((*MASK, 0.95), ("hat", (50, 0, 60, 10), 0.92))
-    scores = evaluate([photo(MASK, HAT)], [found], min_confidence=0.9)
-    document = json.loads(json.dumps(scores.to_json(), allow_nan=False))
-    assert document["table"]["counts"] == [[1, 1], [0, 0]]
-    assert document["class_matrix"]["counts"] == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
-    assert [record["outcome"] for record in document["objects"]] == ["found", "missed"]
-    assert [record["class_id"] for record in document["spurious"]] == [2]
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_the_scores_are_those_of_a_run_and_in_mlflow(store: Path, data: Path, model: str, name: str) -> None:
+    split = evaluating.open_split(data, name, None, {})
+    text = io.StringIO()
+    scores = evaluating.evaluate(model, split, 0.7, Console(file=text, width=120))
+    assert list(scores) == [0.5, 0.7, 0.9]
+    expected = evaluate(split.photos, [FOUND] * 3, 0.7).metrics()
+    assert (expected["found"], expected["missed"]) == (3, 3)
+    assert f"{name} at 0.7" in text.getvalue()
+
+    (run,) = tracking.find_runs("evaluate")
+    assert run.status == "FINISHED"
+    assert {key: run.metrics[key] for key in expected} == expected
+    assert run.params["model"] == run.params["weights"] == model
+    assert len(run.params["weights_sha256"]) == 64
+    assert run.datasets.keys() == {name}
+    assert run.datasets[name].startswith("data@")
+    fates = tracking.read_json(run, f"scores/{name}_at_0.9.json")
+    assert [each["outcome"] for each in fates["objects"]] == ["found", "missed"] * 3
+    artifacts = Path(unquote(run.artifacts.removeprefix("file://")))
+    figures = {"confusion_matrix", "precision_recall", "predictions", "splash"}
+    assert {file.name for file in (artifacts / "figures").iterdir()} == {f"{name}_{each}.png" for each in figures}
+
+
+def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: str) -> None:
+    with tracking.start({"epochs": 1}, "trained") as run:
+        run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
+    Path(model).write_text("others")
+    evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
+    assert find_network("latest").read_text() == "weights"
+
+
+def test_a_photo_that_breaks_off_ends_the_run_failed(store: Path, data: Path, model: str) -> None:
+    file = data / "test" / "b.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)).save(file, "JPEG")
+    file.write_bytes(file.read_bytes()[:2000])  # its header, which says the size, is whole
+    with pytest.raises(UserError, match=r"b\.png is not a readable photo"):
+        evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
+    (run,) = tracking.find_runs("evaluate")
+    assert run.status == "FAILED"
+
+
+def test_what_can_be_pointed_at(data: Path) -> None:
+    folder = evaluating.open_split(data, None, None, {}).folder
+    assert folder == data / "test"
+    assert evaluating.open_split(data / "val", None, None, {}).folder == data / "val"
+    moved = (data / "val" / "instances.json").rename(data / "instances.json")
+    assert len(evaluating.open_split(moved, None, data / "val", {}).photos) == 3
+
+
+def test_what_cannot(data: Path) -> None:
+    with pytest.raises(UserError, match="has no split train; it has val, test"):
+        evaluating.open_split(data, "train", None, {})
+    with pytest.raises(UserError, match="is no data set with splits, so --split val"):
+        evaluating.open_split(data / "test", "val", None, {})
+    with pytest.raises(UserError, match="gone is not a folder"):
+        evaluating.open_split(data / "gone", None, None, {})
+    file = data / "val" / "instances.json"
+    document = json.loads(file.read_text())
+    for annotation in document["annotations"]:
+        annotation["iscrowd"] = 1
+    file.write_text(json.dumps(document))
+    with pytest.raises(UserError, match="has no annotated object in a photo that is there"):
+        evaluating.open_split(data / "val", None, None, {})

@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from scenes import detections, photo
 
-from fmask.evaluation.coco import average_precision
+from fmask.evaluation.average_precision import average_precision
 from fmask.evaluation.figures import ap_curve, confusion_matrix, loss_curves, pr_curve
 from fmask.evaluation.outcomes import count_outcomes
+from tests.helpers.scenes import detections, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 

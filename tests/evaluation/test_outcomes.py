@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import detections, from_masks, photo
 
-from fmask.data.annotations import Photo
-from fmask.data.via import read_split
-from fmask.detections import Detections
+from fmask.data.formats.via import read_split
 from fmask.evaluation.outcomes import Outcome, Outcomes, Rate, count_outcomes
+from fmask.structures.annotations import Photo
+from fmask.structures.detections import Detections
+from tests.helpers.scenes import detections, from_masks, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 

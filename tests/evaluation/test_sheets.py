@@ -8,10 +8,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
-from scenes import HEIGHT, WIDTH, detections, photo
 
-from fmask.data.annotations import Photo
 from fmask.evaluation.sheets import PHOTOS_A_SHEET, contact_sheet, splash_sheet
+from fmask.structures.annotations import Photo
+from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 RED = (200, 30, 30)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import seeds
-import targets
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from tests.helpers import seeds, targets
 
 SECONDS = int(os.environ.get("FMASK_FUZZ_SECONDS", "0"))
 EXAMPLES = 60 + 25 * SECONDS
@@ -99,7 +99,7 @@ def test_what_fuzzing_starts_from_is_taken(folder: Path) -> None:
 @pytest.mark.skipif(find_spec("atheris") is None, reason="there is no wheel of Atheris for this machine")
 @pytest.mark.parametrize("target", ["annotations", "photo"])
 def test_guided_by_coverage_nothing_breaks(tmp_path: Path, target: str) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("guided.py")), target]
+    command = [sys.executable, "-m", "tests.helpers.guided", target]
     limit = f"-max_total_time={SECONDS // 2}" if SECONDS else "-runs=300"
     # By way of a small process: to libFuzzer, the memory of the process that starts it is its own.
     between = ["sh", "-c", '"$@"; exit $?', "sh"]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference import Arrays, assert_near, assert_stages, distances, recorded_on_formula
-from stages import TRAINED, by_rule, losses_of, stages_of
+
+from tests.helpers.reference import Arrays, assert_near, assert_stages, distances, recorded_on_formula
+from tests.helpers.stages import TRAINED, by_rule, losses_of, stages_of
 
 pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed: uv sync installs it")
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 COMPUTE = """
 import sys
 class NoTensorFlow:
@@ -21,7 +22,8 @@ class NoTensorFlow:
         if name.partition(".")[0] == "tensorflow":
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NoTensorFlow())
-import fmask.serving, fmask.training, keras, numpy, stages
+import fmask.inference.serving, fmask.training.train, keras, numpy
+from tests.helpers import stages
 numpy.savez(sys.argv[1], backend=keras.backend.backend(), **stages.everything())
 """
 
@@ -33,7 +35,7 @@ def on_jax(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of the time is compilation
-        "PYTHONPATH": f"{HERE.parents[1]}:{HERE}",
+        "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-c", COMPUTE, str(path)]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from networks import SIZE, batch, settled, tiny
 
-from fmask.model import frame
+from fmask.model import preprocessing
 from fmask.model.config import Detection, LossWeights, ModelConfig, Proposals, Regions
 from fmask.model.mask_rcnn import LOSSES, Detect, MaskRCNN, select
 from fmask.model.rpn import DELTA_STD, propose
+from tests.helpers.networks import SIZE, batch, settled, tiny
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,10 @@ def test_heads_teach_the_proposals_nothing_unless_they_are_let(leak: bool) -> No
     network = settled(regions=Regions(count=8, positive=0.5, fill=True, leak=leak))
     inputs = batch()
     _, logits, deltas = network.trunk(inputs["image"])
-    anchors = frame.normalise(network.anchors(SIZE), SIZE, SIZE)
+    anchors = preprocessing.normalise(network.anchors(SIZE), SIZE, SIZE)
     found = propose(anchors, logits, deltas, network.config.proposals, 2)
     # What the network proposes is what is there, so that proposals become positive regions.
-    inputs["boxes"][0, :2] = frame.denormalise(ops.convert_to_numpy(found)[0] * 0.99, SIZE, SIZE)
+    inputs["boxes"][0, :2] = preprocessing.denormalise(ops.convert_to_numpy(found)[0] * 0.99, SIZE, SIZE)
     predictor = network.trunk.get_layer("rpn_bbox_pred").kernel
     with tf.GradientTape(persistent=True) as tape:
         losses = network(inputs, training=True)
@@ -120,7 +120,7 @@ def test_the_reference_configuration_runs() -> None:
 
 
 def test_detections_have_fixed_shapes_and_come_best_first(network: MaskRCNN) -> None:
-    window = frame.normalise(np.array([[0, 0, SIZE, SIZE], [10, 0, 50, SIZE]]), SIZE, SIZE)
+    window = preprocessing.normalise(np.array([[0, 0, SIZE, SIZE], [10, 0, 50, SIZE]]), SIZE, SIZE)
     found = {
         key: ops.convert_to_numpy(value)
         for key, value in Detect(network)({"image": batch()["image"], "window": window}).items()

@@ -8,19 +8,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-import golden
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
-from stages import stages_of
 
-from fmask.model import frame, mask_rcnn, rpn, weights
+from fmask.inference.predictor import Detector
+from fmask.model import mask_rcnn, preprocessing, rpn
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.config import Anchors, ModelConfig, Regions
-from fmask.model.detector import Detector
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
+from fmask.model.weights import matterport
+from tests.helpers import golden
+from tests.helpers.reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
+from tests.helpers.stages import stages_of
 
 REFERENCE = Anchors()
 
@@ -30,7 +31,7 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The published study's network, its weights read from a file."""
     network = MaskRCNN(request.param, ModelConfig(regions=Regions(leak=True)))
     path = tmp_path_factory.mktemp("parity") / "golden.h5"
-    report = weights.load(network, golden.write(path, golden.shapes_of(network), request.param))
+    report = matterport.load(network, golden.write(path, golden.shapes_of(network), request.param))
     path.unlink()
     assert not report.random
     return network
@@ -46,18 +47,18 @@ def recorded(name: str) -> Arrays:
 
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
     """Detections (D, 6) as the reference lists them: box, class, score."""
-    unit_window = ops.convert_to_tensor(frame.normalise(window, SIZE, SIZE)[None])
+    unit_window = ops.convert_to_tensor(preprocessing.normalise(window, SIZE, SIZE)[None])
     boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
 
 
 def propose(network: MaskRCNN, logits: Any, deltas: Any, keep: int) -> Any:
-    anchors = frame.normalise(network.anchors(SIZE), SIZE, SIZE)
+    anchors = preprocessing.normalise(network.anchors(SIZE), SIZE, SIZE)
     return rpn.propose(anchors, logits, deltas, network.config.proposals, keep)
 
 
 def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
-    molded = frame.mold(formula(), SIZE, smooth=False)
+    molded = preprocessing.mold(formula(), SIZE, smooth=False)
     expected = recorded_on_formula(network.backbone)
     assert (molded.image - np.array(PIXEL_MEAN)).mean() == pytest.approx(float(expected["molded_mean"]), rel=1e-9)
     assert_stages(stages_of(network), expected)
@@ -66,7 +67,7 @@ def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
 def test_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
-    molded = frame.mold(file["image_raw"], SIZE, smooth=False)
+    molded = preprocessing.mold(file["image_raw"], SIZE, smooth=False)
     np.testing.assert_array_equal(molded.image, np.rint(file["molded"][0] + np.array(PIXEL_MEAN)))
     pyramid, *raw = network.trunk(ops.convert_to_tensor(molded.image[None]))
     regions = propose(network, *raw, network.config.proposals.detect)
@@ -111,7 +112,7 @@ def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.
     draw_as_recorded(network, file, inputs["image"], monkeypatch)
     variables = {
         f"{name}/{index}": weight
-        for name, layer in weights.layers_of(network).items()
+        for name, layer in matterport.layers_of(network).items()
         for index, weight in enumerate(layer.trainable_weights)
     }
 
@@ -142,7 +143,7 @@ def training_inputs(file: Arrays) -> dict[str, np.ndarray]:
     shape = file["in/gt_mini_masks_shape"]
     masks = np.unpackbits(file["in/gt_mini_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1)
     return {
-        "image": frame.mold(file["in/image_raw"], SIZE, smooth=False).image[None],
+        "image": preprocessing.mold(file["in/image_raw"], SIZE, smooth=False).image[None],
         "boxes": file["in/gt_boxes"][:, : len(masks)].astype(np.float32),
         "class_ids": file["in/gt_class_ids"][:, : len(masks)],
         "masks": masks[None].astype(np.float32),

@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from fmask.model.config import Regions
-from fmask.model.frame import normalise
 from fmask.model.pooling import pool_by_gathering, pool_by_products, pyramid_levels
+from fmask.model.preprocessing import normalise
 
 SIZE = 64
 CHANNELS = 3

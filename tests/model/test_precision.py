@@ -5,13 +5,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from networks import SIZE, batch, settled, tiny
 
-from fmask.config import Config
-from fmask.model.detector import Detector
+from fmask.config.schema import Config
+from fmask.inference.predictor import Detector
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.precision import fastest
-from fmask.optimizers import build_optimizer
+from fmask.training.optimizers import build_optimizer
+from tests.helpers.networks import SIZE, batch, settled, tiny
 
 
 def twins() -> tuple[MaskRCNN, MaskRCNN]:

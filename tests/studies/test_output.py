@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fabricated import run, study
 from rich.console import Console
 from typer.testing import CliRunner
 
 from fmask.cli import app
-from fmask.errors import UserError
 from fmask.studies import Study, as_csv, as_markdown, draw, save, show, tabulate, write_runs
+from fmask.utils.errors import UserError
+from tests.helpers.fabricated import run, study
 
 SAME = {"backbone": "resnet50", "steps": 50, "val_steps": 10}
 

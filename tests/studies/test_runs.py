@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fabricated import run, scores_json, study
 
 from fmask import tracking
-from fmask.errors import UserError
 from fmask.studies import Study, as_csv, as_markdown, collect, merge, read_runs, tabulate, write_runs
+from fmask.utils.errors import UserError
+from tests.helpers.fabricated import run, scores_json, study
 
 
 def train_nothing(aug: str, seed: int, fate: str, **more: str) -> None:

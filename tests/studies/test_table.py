@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from fabricated import run, study
 
-from fmask.errors import UserError
 from fmask.studies import StudyTable, tabulate
+from fmask.utils.errors import UserError
+from tests.helpers.fabricated import run, study
 
 
 def test_seeds_are_pooled_by_setting() -> None:

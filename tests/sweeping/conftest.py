@@ -6,11 +6,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-import toys
+
+from tests.helpers import toys
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["toys", "fmask.sweeping.trial", "fmask.sweeping.figures", "mlflow.store.tracking.sqlalchemy_store"]
+    [
+        "tests.helpers.toys",
+        "fmask.sweeping.trial",
+        "fmask.sweeping.optuna_figures",
+        "mlflow.store.tracking.sqlalchemy_store",
+    ]
 )
 
 Start = Callable[..., BaseProcess]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fmask.config import register
-from fmask.errors import UserError
+from fmask.config.schema import register
 from fmask.sweeping import check
+from fmask.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 OPTUNA = "hydra/sweeper=optuna"

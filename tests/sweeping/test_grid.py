@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from toys import artifacts, lines
 
 from fmask import tracking
-from fmask.errors import UserError
 from fmask.sweeping.grid import combinations
 from fmask.sweeping.launcher import _processors
+from fmask.utils.errors import UserError
+from tests.helpers.toys import artifacts, lines
 
 Swept = Callable[..., tuple[int, str]]
 

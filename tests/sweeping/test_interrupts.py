@@ -10,11 +10,11 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from toys import lines
 
 from fmask import tracking
 from fmask.sweeping import launcher
 from fmask.sweeping.processes import Running
+from tests.helpers.toys import lines
 
 Start = Callable[..., BaseProcess]
 TOYS = ("kind=steps", "study=interrupted")

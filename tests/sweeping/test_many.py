@@ -8,10 +8,10 @@ from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
-from toys import artifacts, lines
 
 from fmask import tracking
-from fmask.sweeping.study import open_storage
+from fmask.sweeping.optuna_study import open_storage
+from tests.helpers.toys import artifacts, lines
 
 TRIALS = 200 if os.environ.get("FMASK_LOAD") else 12
 

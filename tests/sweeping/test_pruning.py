@@ -3,9 +3,9 @@
 import pytest
 
 from fmask import tracking
-from fmask.errors import Pruned
 from fmask.sweeping import trial
 from fmask.sweeping.pruning import callbacks
+from fmask.utils.errors import Pruned
 
 
 def test_there_is_nothing_to_call_outside_a_search() -> None:

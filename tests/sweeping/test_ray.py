@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import toys
 
 from fmask import tracking
+from tests.helpers import toys
 
 
 def test_a_grid_on_ray(store: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from toys import artifacts, lines
 
 from fmask import tracking
-from fmask.sweeping.study import open_storage
+from fmask.sweeping.optuna_study import open_storage
+from tests.helpers.toys import artifacts, lines
 
 Swept = Callable[..., tuple[int, str]]
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.maximize=[value]", "hydra.sweeper.watch=val")

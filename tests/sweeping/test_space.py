@@ -7,8 +7,8 @@ import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from fmask.errors import UserError
 from fmask.sweeping import space
+from fmask.utils.errors import UserError
 
 
 def split(overrides: list[str], entries: dict[str, Any] | None = None) -> tuple[list[space.Parameter], list[str]]:

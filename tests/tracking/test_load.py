@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
-from servers import Server
 
 from fmask import tracking
+from tests.helpers.servers import Server
 
 RUNS = 20 if os.environ.get("FMASK_LOAD") else 3
 EPOCHS = 20

@@ -11,14 +11,14 @@ import pytest
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
-from networks import SIZE, tiny
-from servers import Server
 from typer.testing import CliRunner, Result
 
 from fmask import tracking
 from fmask.cli import app
-from fmask.errors import UserError
-from fmask.model.detector import Detector
+from fmask.inference.predictor import Detector
+from fmask.utils.errors import UserError
+from tests.helpers.networks import SIZE, tiny
+from tests.helpers.servers import Server
 
 CONFIG = {"data": {"name": "photos"}, "steps": 50, **{f"key{number}": number for number in range(150)}}
 
@@ -115,7 +115,7 @@ def test_a_server_that_stays_away_is_sent_the_run_afterwards(
     moved = output.rename(output.with_name("moved"))
     before = shutil.copytree(moved / "unsent", moved.parent / "again" / "unsent")
     with monkeypatch.context() as broken:
-        broken.setattr("fmask.tracking.items.log_model", refuse)
+        broken.setattr("fmask.tracking.records.log_model", refuse)
         part = send(moved)
     assert part.exit_code == 1
     assert f"2 stay in {moved}/unsent/{run.id} (OSError: no room)." in part.output, "the model, and the end once more"

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from fmask import tracking
-from fmask.errors import Pruned, UserError
+from fmask.utils.errors import Pruned, UserError
 
 CONFIG = {
     "steps": 50,

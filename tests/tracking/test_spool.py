@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from fmask import tracking
 from fmask.cli import app
-from fmask.errors import UserError
-from fmask.locks import alone_in
-from fmask.tracking.items import Item
+from fmask.tracking.records import Item
 from fmask.tracking.spool import Spool, find_spools, open_spool
+from fmask.utils.errors import UserError
+from fmask.utils.locks import alone_in
 
 
 class Client:

@@ -1,0 +1,1 @@
+"""What people point a trained model at: photos, videos and cameras."""

@@ -1,0 +1,26 @@
+"""One photo, splashed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from fmask.apps.splash.look import Look
+from fmask.data.images import load_image
+from fmask.utils.files import whole
+
+if TYPE_CHECKING:
+    from fmask.structures.detections import Finder
+
+
+def splash_photo(source: Path, output: Path, detector: "Finder", look: Look, min_confidence: float) -> None:
+    """Write the splash of a photo, upright whatever its EXIF rotation, with what scores at least `min_confidence`.
+
+    Raises:
+        UserError: the photo cannot be read, or the output not written; nothing is left behind then.
+    """
+    image = load_image(source)
+    picture = Image.fromarray(look.draw(image, detector.detect(image).at_least(min_confidence)))
+    with whole(output) as draft:
+        # Full resolution of colour in JPEGs, or it would run over the edges of what has it.
+        picture.save(draft, format=Image.registered_extensions()[output.suffix.lower()], quality=95, subsampling=0)

@@ -1,0 +1,112 @@
+"""What a watch leaves in its folder: events.csv, a thumbnail of each event, and the marked-up video."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fmask.apps.watch.boxes import Box
+from fmask.apps.watch.tracks import Track
+from fmask.apps.watch.watcher import Event
+from fmask.utils.errors import UserError
+from fmask.visualization.boxes import Mark, draw_marks
+
+COLUMNS = ("time", "frame", "head", "missing", "since", "y1", "x1", "y2", "x2", "thumbnail")
+"""Of events.csv. `time` and `since` are seconds: when the lack was believed and when it began. `frame` counts from 0.
+The box is the head's, in that frame's pixels, ends exclusive. `thumbnail` is a path from the folder."""
+
+COMPLETE, UNDECIDED, LACKING = "#1E9E3C", "#E0A000", "#D62828"
+_THUMBNAIL = 320  # pixels, the longer side at most
+_AROUND = 0.35  # of the head's size, shown around it
+
+
+class Record:
+    """Writes events as they happen, so that they are there whatever ends the run; a context."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin in a folder that is new or empty.
+
+        Raises:
+            UserError: it holds something already, or cannot be made.
+        """
+        self.folder = folder
+        self.file = folder / "events.csv"
+        self.events = 0
+        try:
+            if folder.exists() and any(folder.iterdir()):
+                raise UserError(f"{folder} is not empty; a watch writes into a folder of its own, named with -o.")
+            (folder / "thumbnails").mkdir(parents=True)
+            self._open = self.file.open("w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise self._failure(error) from error
+        self._rows = csv.writer(self._open)
+        self._write(lambda: self._rows.writerow(COLUMNS))
+
+    def add(self, image: np.ndarray, event: Event) -> Path:
+        """Write an event, seen in `image`, (H, W, 3) uint8 RGB; return its thumbnail.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        name = f"thumbnails/{self.events + 1:04d}_head{event.head}_no_{event.missing}.jpg"
+        path = self.folder / name
+        self._write(lambda: _cut(image, event.box).save(path, quality=90))
+        box = _inside(event.box, *image.shape[:2])
+        row = (f"{event.time:.3f}", event.frame, event.head, event.missing, f"{event.since:.3f}", *box, name)
+        self._write(lambda: self._rows.writerow(row))
+        self.events += 1
+        return path
+
+    def __enter__(self) -> "Record":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._open.close()
+
+    def _write(self, write: Callable[[], Any]) -> None:
+        try:
+            write()
+            self._open.flush()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> UserError:
+        return UserError(f"{self.folder} cannot be written: {error.strerror or error}.")
+
+
+def mark_heads(image: np.ndarray, tracks: Sequence[Track], needed: Sequence[str]) -> np.ndarray:
+    """A copy of `image`, (H, W, 3) uint8 RGB, with a box for each head.
+
+    Green has all that is needed, red is believed to lack what it says, amber lacks something in this frame, but has not
+    for long enough to be believed.
+    """
+    return draw_marks(image, [_mark(track, needed) for track in tracks])
+
+
+def _mark(track: Track, needed: Sequence[str]) -> Mark:
+    absent = [item for item in needed if item not in track.head.items]
+    if track.missing:
+        colour, text = LACKING, "no " + ", no ".join(item for item in needed if item in track.missing)
+    elif absent:
+        colour, text = UNDECIDED, f"{', '.join(absent)}?"
+    else:
+        colour, text = COMPLETE, ""
+    return Mark(track.head.box, colour, f"{track.number} {text}".rstrip())
+
+
+def _inside(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
+    y1, x1, y2, x2 = (round(value) for value in box)
+    return max(0, y1), max(0, x1), min(height, y2), min(width, x2)
+
+
+def _cut(image: np.ndarray, box: Box) -> Image.Image:
+    y1, x1, y2, x2 = box
+    margin = _AROUND * max(y2 - y1, x2 - x1)
+    top, left, bottom, right = _inside((y1 - margin, x1 - margin, y2 + margin, x2 + margin), *image.shape[:2])
+    thumbnail = Image.fromarray(image[top:bottom, left:right])
+    thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return thumbnail

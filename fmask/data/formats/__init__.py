@@ -1,0 +1,1 @@
+"""Annotation files: VIA and COCO, read, written and converted."""

@@ -1,4 +1,0 @@
-"""How `fmask.data.rendered` draws: poses, layers of paint, backgrounds, people, hats, masks.
-
-Coordinates are photo pixels, x then y, integers at pixel centres. Colours are RGB in [0, 255].
-"""

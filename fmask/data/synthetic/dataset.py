@@ -1,0 +1,193 @@
+"""Photos that the program draws itself: people with and without face masks and hats, and exact outlines of both.
+
+For machines without the study's photos, and for tests. Framing follows the study: mostly one person, head and
+shoulders; hats cover some 2-15 % of a photo and masks 1-6 %; each test photo shows one person with both.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from shapely import Polygon, union_all
+
+from fmask.data.config import SPLITS
+from fmask.data.formats.via import write_split
+from fmask.data.synthetic.backgrounds import draw_background
+from fmask.data.synthetic.geometry import Pose
+from fmask.data.synthetic.layers import Item, Layer, largest_piece, paint, visible
+from fmask.data.synthetic.people import draw_person
+from fmask.structures.annotations import Photo, Region
+from fmask.utils.errors import UserError
+
+COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}
+SIZE_RANGE = (64, 1024)
+
+_VERSION = 1
+"""Raise it when a change makes other pictures from the same seed, so that old ones are not reused."""
+_SIDES = ((4, 4), (4, 3), (3, 4), (6, 4), (4, 6))
+"""Width to height."""
+_LEAST_PIXELS = 30
+"""Nobody would outline a smaller mask or hat; the study's smallest has more."""
+_LEAST_SEEN = 0.45
+"""Share of an item that neither a hand nor the photo's edge may hide."""
+_LEAST_IN_ONE_PIECE = 0.93
+"""Share of what is seen that the one outline of an item must hold, things lying upon it counted against it."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One photo before it is painted. H x W pixels."""
+
+    background: np.ndarray
+    """(H, W, 3) float32 RGB in [0, 255]."""
+    layers: list[Layer]
+    light: np.ndarray
+    """(3,) unit vector towards the light."""
+    regions: tuple[Region, ...]
+    """What is seen of each worn item, in the order they were drawn."""
+
+
+def ensure_rendered(root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256) -> Path:
+    """The folder below `root` with this data set, drawn first where it is not there yet.
+
+    Safe to call from several processes at once: each draws aside, and the first to finish wins.
+    """
+    amounts = "x".join(str(counts.get(split)) for split in SPLITS)
+    folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px"
+    if not folder.is_dir():
+        try:
+            render_dataset(folder, seed, counts, size)
+        except (OSError, UserError):
+            if not folder.is_dir():  # else another process was faster
+                raise
+    return folder
+
+
+def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
+    """Draw a data set: `root/train`, `root/val` and `root/test`, each with JPEGs and their VIA annotations.
+
+    The same arguments give the same bytes on one machine, and a larger count leaves the earlier photos as they are.
+    The folder appears when it is complete.
+
+    Args:
+        seed: not negative.
+        counts: photos in each split.
+        size: the longer side in pixels, within `SIZE_RANGE`; photos are square, upright or wide.
+
+    Raises:
+        UserError: an argument is out of range, or `root` already holds something.
+    """
+    root = Path(root)
+    _check(root, seed, counts, size)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as scratch:
+        draft = Path(scratch, root.name)
+        for split_index, split in enumerate(SPLITS):
+            folder = draft / split
+            folder.mkdir(parents=True)
+            photos = []
+            for index in range(counts[split]):
+                rng = np.random.default_rng([seed, split_index, index])
+                photos.append(_take_photo(rng, folder / f"{split}_{index:05d}.jpg", size, split == "test"))
+            write_split(folder, photos)
+        draft.rename(root)
+
+
+def _check(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UserError(f"{root} already exists and is not empty; rendered photos need a folder of their own.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}; rendered photos need one that is not negative.")
+    if set(counts) != set(SPLITS) or min(counts.values()) < 1:
+        raise UserError(f"counts is {dict(counts)}; expected at least one photo for each of {', '.join(SPLITS)}.")
+    if not SIZE_RANGE[0] <= size <= SIZE_RANGE[1]:
+        raise UserError(f"size is {size}; rendered photos are {SIZE_RANGE[0]} to {SIZE_RANGE[1]} pixels long.")
+
+
+def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool) -> Photo:
+    scene = draw_scene(rng, size, as_test)
+    image = _expose(rng, paint(scene.background, scene.layers, scene.light))
+    quality = int(rng.integers(80, 96))
+    written, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not written:
+        raise OSError(f"OpenCV could not encode {path.name}")
+    path.write_bytes(jpeg.tobytes())
+    height, width = image.shape[:2]
+    return Photo(path, width, height, scene.regions)
+
+
+def draw_scene(rng: np.random.Generator, size: int, as_test: bool) -> Scene:
+    """Compose until every worn item can be seen well enough to be outlined."""
+    long, short = _SIDES[rng.choice(len(_SIDES), p=[0.25, 0.25, 0.15, 0.2, 0.15])]
+    width, height = (round(side * size / max(long, short)) for side in (long, short))
+    while True:
+        layers = _draw_people(rng, width, height, as_test)
+        regions = _outline_items(layers, width, height)
+        if regions is not None:
+            break
+    direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
+    background = draw_background(rng, width, height)
+    return Scene(background, layers, direction / np.linalg.norm(direction), regions)
+
+
+def _draw_people(rng: np.random.Generator, width: int, height: int, as_test: bool) -> list[Layer]:
+    people = 1 if as_test else int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))
+    layers: list[Layer] = []
+    for index, pose in enumerate(_place_heads(rng, people, width, height)):
+        # The nearest wears something, as each of the study's photos has a region; the others need not.
+        odds = [0.42, 0.42, 0.16, 0.0] if index == people - 1 else [0.18, 0.18, 0.06, 0.58]
+        mask, hat = ((True, False), (False, True), (True, True), (False, False))[rng.choice(4, p=odds)]
+        layers += draw_person(rng, pose, mask or as_test, hat or as_test, bottom=height)
+    return layers
+
+
+def _place_heads(rng: np.random.Generator, people: int, width: int, height: int) -> list[Pose]:
+    """One head to a lane, so that heads hardly overlap; the nearest, who is the largest, comes last."""
+    lane = width / people
+    largest = min(0.27 * height, (0.27 if people > 1 else 0.26) * lane)
+    smallest = 0.42 * largest
+    poses = []
+    for place in range(people):
+        size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
+        slack = max(lane - 3.2 * size, 0) / 2
+        x = (place + 0.5) * lane + rng.uniform(-slack, slack) * 0.9
+        y = rng.uniform(min(1.6 * size, 0.4 * height), max(0.55 * height, 1.9 * size))
+        yaw = float(np.clip(rng.normal(0, 0.38), -0.95, 0.95))
+        roll, nod = rng.normal(0, 0.13), rng.normal(0.02, 0.1)
+        poses.append(Pose(x, y, size, roll, yaw, float(np.clip(nod, -0.22, 0.28)), jaw=rng.uniform(2.2, 3.2)))
+    return sorted(poses, key=lambda pose: pose.size)
+
+
+def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region, ...] | None:
+    """The outline of each item, or None where one is mostly hidden, in pieces, or has something in its midst."""
+    regions = []
+    items: list[Item] = list(dict.fromkeys(layer.item for layer in layers if layer.item is not None))
+    for index, item in enumerate(items):
+        seen = visible(layers, item, width, height)
+        whole = union_all([layer.shape for layer in layers if layer.item is item])
+        piece = largest_piece(seen)
+        if piece.area < max(_LEAST_PIXELS, _LEAST_SEEN * whole.area):
+            return None
+        holes = Polygon(piece.exterior).area - piece.area
+        if piece.area - holes < _LEAST_IN_ONE_PIECE * seen.area:
+            return None
+        corners = np.asarray(piece.simplify(0.1).exterior.coords)[:-1]
+        regions.append(Region(item.label, corners.round(2), ignore=False, index=index))
+    return tuple(regions)
+
+
+def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """What a camera adds: blur, brightness, contrast, a colour cast, dark corners, noise. Gives uint8."""
+    height, width = image.shape[:2]
+    if rng.random() < 0.5:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9) * max(height, width) / 256)
+    image = (image - 128) * rng.uniform(0.75, 1.15) + 128
+    image *= np.float32(rng.uniform(0.8, 1.25) * rng.normal(1, 0.04, 3))
+    if rng.random() < 0.4:
+        x, y = np.linspace(-1, 1, width)[None], np.linspace(-1, 1, height)[:, None]
+        image *= (1 - rng.uniform(0, 0.35) * (x * x + y * y) / 2)[..., None].astype(np.float32)
+    image += rng.standard_normal((height, width, 1), np.float32) * np.float32(rng.uniform(0, 5))
+    return np.clip(image, 0, 255).astype(np.uint8)

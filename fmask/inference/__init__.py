@@ -1,0 +1,1 @@
+"""A trained network on photos: loading, prediction, files in and out, ONNX, serving."""

@@ -1,0 +1,52 @@
+"""A trained network, found by the name that a person has for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmask import tracking
+from fmask.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from fmask.structures.detections import Finder
+
+KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
+
+
+def find_network(reference: str) -> Path:
+    """The file of a trained network, which `Detector.load` reads.
+
+    Args:
+        reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run, or
+            `best`, the finished run with the highest validation mask AP50; `models:/NAME/VERSION` or
+            `models:/NAME@ALIAS`, a registered model.
+
+    Raises:
+        UserError: there is nothing of that name.
+    """
+    if reference.startswith("models:/"):
+        return tracking.download_model(reference)
+    path = Path(reference)
+    if path.is_file():
+        return path
+    if path.is_dir() or path.suffix or (path.name != reference and not reference.startswith("runs:/")):
+        raise UserError(f"{reference or repr(reference)}: there is no such weight file; a model is {KINDS}.")
+    return tracking.download_weights(reference)
+
+
+def load(reference: str) -> "Finder":
+    """The trained network of that name (see `find_network`), ready to be pointed at photos.
+
+    A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.
+
+    Raises:
+        UserError: there is none, or its file is damaged.
+    """
+    file = find_network(reference)
+    if file.suffix == ".onnx":
+        from fmask.inference.onnx import OnnxDetector
+
+        return OnnxDetector(file)
+    import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
+    from fmask.inference.predictor import Detector
+
+    return Detector.load(file)

@@ -1,0 +1,1 @@
+"""The nouns that all other folders speak: annotations and detections."""

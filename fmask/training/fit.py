@@ -1,0 +1,189 @@
+"""Training itself: the parts of a schedule by Keras' `fit`, one after the other, with a checkpoint after each epoch."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from fmask import tracking
+from fmask.config.schema import Config
+from fmask.data.dataset import Dataset
+from fmask.data.samples import Batches, Sample, load_samples
+from fmask.data.transforms import augment
+from fmask.evaluation import figures
+from fmask.inference.predictor import Detector
+from fmask.model.freezing import train_only
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.sweeping import pruning
+from fmask.training import checkpoint
+from fmask.training.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN, StopWhenAsked
+from fmask.training.checkpoint import Checkpoint
+from fmask.training.optimizers import build_optimizer
+from fmask.utils.backend import JIT
+from fmask.utils.errors import UserError
+from fmask.utils.signals import stop_on_signal
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What is to be trained of a part of the schedule."""
+
+    name: str
+    part: Config
+    """With the part's own settings in place of those of the top."""
+    first: int
+    """Epochs of the run that are finished before it."""
+    last: int
+    """Epochs of the run that are finished after it."""
+    sample: int
+    """Training samples of the run that come before it."""
+
+
+def stretches(config: Config, standing: Checkpoint | None = None) -> list[Stretch]:
+    """The schedule's parts, or what is left of them; the part that `standing` is of comes even if nothing is."""
+    return [each for each in _every(config, standing) if not (standing and each.last < standing.epochs)]
+
+
+def _every(config: Config, standing: Checkpoint | None) -> Iterator[Stretch]:
+    done = standing.epochs if standing else 0
+    epochs = samples = 0
+    for name, part in config.parts().items():
+        last = epochs + part.epochs
+        first = min(max(done, epochs), last)
+        yield Stretch(name, part, first, last, samples + (first - epochs) * part.steps * part.batch)
+        epochs, samples = last, samples + part.epochs * part.steps * part.batch
+
+
+def fit(
+    network: MaskRCNN,
+    detector: Detector,
+    config: Config,
+    dataset: Dataset,
+    run: tracking.Run,
+    output_dir: Path,
+    console: Console,
+    standing: Checkpoint | None = None,
+    after_part: Callable[[str], None] | None = None,
+) -> dict[str, list[float]]:
+    """Trains the network; from `standing` on, the checkpoint in `output_dir`, if it is given.
+
+    The first Ctrl-C or SIGTERM ends it after the step that it is at, whose epoch is lost, or, where all steps of an
+    epoch are done, after its checkpoint; a second one at once.
+
+    Args:
+        detector: sees the validation photos with the network, every few epochs; the best weights are kept as `best.h5`.
+        after_part: called with the name of each part of the schedule but the last, when it is finished.
+
+    Returns:
+        Each loss by epoch, over all parts; `val_` before the name of a validation loss.
+
+    Raises:
+        UserError: training diverges, or a checkpoint cannot be written.
+        KeyboardInterrupt: a signal asked it to end.
+    """
+    photos = {name: dataset.splits[name].photos for name in ("train", "val")}
+    # Zoomed views keep detail that a photo shrunk to fit would have lost.
+    samples = {
+        "train": load_samples(photos["train"], round(config.fit * (1 + config.jitter.scale)), config.smooth),
+        "val": load_samples(photos["val"], config.fit, config.smooth),
+    }
+    log = EpochLog(run, detector, photos["val"], config.batch, config.score_every, output_dir / "best.h5")
+    if standing:
+        log.restore(standing.log)
+    file = output_dir / checkpoint.NAME
+
+    def keep(part: str, epochs: int) -> None:
+        checkpoint.save(file, network, Checkpoint(run.id, asdict(config), part, epochs, log.state()))
+
+    left = stretches(config, standing)
+    for stretch in left:
+        part, epochs = stretch.part, stretch.last - stretch.first
+        if config.schedule.parts:
+            said = f"part {stretch.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
+            console.print(said, highlight=False)
+        batches, checks = _batches(part, samples, stretch.sample)
+        train_only(network, part.layers)
+        network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
+        # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
+        network.optimizer.build(network.trainable_variables)
+        with _plain_failures(part, batches, checks):
+            console.print(_forecast(network, checks, part, epochs), highlight=False)
+        if standing and stretch.name == standing.part:
+            checkpoint.restore(file, network)
+        progress = Progress(epochs, part.steps, console)
+        with stop_on_signal() as stop, _plain_failures(part, batches, checks), progress:
+            network.fit(
+                batches,
+                initial_epoch=stretch.first,
+                epochs=stretch.last,
+                validation_data=checks if part.val_steps else None,
+                callbacks=[
+                    StopAtNaN(batches),
+                    log,
+                    AfterEpoch(partial(keep, stretch.name)),
+                    progress,
+                    *pruning.callbacks(),
+                    StopWhenAsked(stop),
+                ],
+                shuffle=False,  # the batches come in random order already, one that depends on the seed alone
+                verbose=0,
+            )
+        if after_part and stretch is not left[-1]:
+            after_part(stretch.name)
+    run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
+    return log.losses
+
+
+@contextmanager
+def _plain_failures(part: Config, *sources: Batches) -> Iterator[None]:
+    """Raises what kept a batch from being made as it was, and a UserError where there is not memory enough."""
+    try:
+        yield
+    except Exception as error:
+        cause = next((source.failure for source in sources if source.failure), error)
+        if isinstance(cause, MemoryError) or "ResourceExhausted" in type(cause).__name__:
+            raise UserError(
+                f"There is not memory enough for batch={part.batch} with size={part.size} and fit={part.fit}; "
+                "a smaller one of them needs less."
+            ) from error
+        if cause is error:
+            raise
+        raise cause from error
+
+
+def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:
+    """Training batches, from sample `start` of the run on, and validation batches."""
+    most = max(len(sample.polygons) for split in samples.values() for sample in split)
+    slots = 2 * most if part.jitter.paste else most
+    of_any = partial(Batches, fit=part.fit, batch=part.batch, slots=slots, seed=part.seed)
+    train = of_any(
+        samples["train"],
+        size=part.size,
+        steps=part.steps,
+        jitter=part.jitter,
+        augmenter=augment.build(part.aug.augmenters),
+        start=start,
+    )
+    one_pass = -(-len(samples["val"]) // part.batch)
+    checks = of_any(samples["val"], size=part.fit, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
+    return train, checks
+
+
+def _forecast(network: MaskRCNN, checks: Batches, config: Config, epochs: int) -> str:
+    """How long `epochs` of training will take, from the time that one validation batch takes now."""
+    (batch,) = checks[0]
+    network.test_on_batch(batch)  # traces the graph
+    started = time.perf_counter()
+    network.test_on_batch(batch)
+    check = time.perf_counter() - started
+    # A training step is about three times the forward pass, gradients of inputs and of weights being one each.
+    step = 3.2 * check * (config.size / config.fit) ** 2
+    seconds = epochs * (config.steps * step + len(checks) * check)
+    return (
+        f"{epochs} epochs of {config.steps} steps of {config.batch} photos: "
+        f"about {max(1, round(seconds / 60))} min on this machine"
+    )

@@ -1,0 +1,130 @@
+"""What changes the weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from fmask.config.schema import Config
+
+
+def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """The optimizer of `config.optim`, for one part of a schedule.
+
+    Gradients are cut by their global norm, all variables together. Keras' `clipnorm` cuts each variable by itself,
+    which changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.
+    """
+    optim = config.optim
+    common = {
+        "global_clipnorm": optim.clip,
+        "use_ema": optim.ema > 0,
+        "ema_momentum": optim.ema or 0.99,
+    }
+    if optim.name == "sgd":
+        decay = optim.weight_decay or None
+        optimizer = FusedSGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
+    else:
+        optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
+    # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+@contextmanager
+def averaged(network: keras.Model) -> Iterator[None]:
+    """Puts the running means of a network's weights in their places for a while, where its optimizer keeps any."""
+    if not network.optimizer.use_ema:
+        yield
+        return
+    trained = [keras.ops.copy(variable) for variable in network.trainable_variables]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.trainable_variables, trained, strict=True):
+            variable.assign(value)
+
+
+def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    warmup = min(config.optim.warmup, config.steps * config.epochs // 5)
+    if config.optim.decay == "constant" and not warmup:
+        return config.lr
+    falling = config.optim.decay == "cosine"
+    return keras.optimizers.schedules.CosineDecay(
+        config.lr / 100 if warmup else config.lr,
+        decay_steps=max(1, config.steps * config.epochs - warmup),
+        alpha=0.01 if falling else 1.0,
+        warmup_target=config.lr if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+# What TensorFlow does to all weights in fewer passes over memory than Keras: weights by the ten million and images of a
+# hundred pixels make these passes a tenth of a training step. Other backends, whose compilers fuse by themselves, use
+# Keras' formulas.
+
+
+class FusedSGD(keras.optimizers.SGD):
+    """Gradient descent with momentum, its two changes in one pass.
+
+    Gradients are cut by a smaller step: momentum adds up their products with the learning rate alone.
+    """
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        later = keras.backend.backend() == "tensorflow" and self.global_clipnorm
+        return grads if later else super()._clip_gradients(grads)
+
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+        if keras.backend.backend() == "tensorflow" and self.global_clipnorm:
+            import tensorflow as tf
+
+            norm = tf.linalg.global_norm(grads)
+            learning_rate = learning_rate * self.global_clipnorm / tf.maximum(norm, self.global_clipnorm)
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, gradient.dtype),
+            grad=gradient,
+            momentum=self.momentum,
+        )
+
+
+class FusedAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov 2019) whose moments and weights change in one pass."""
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:
+            return super()._clip_gradients(grads)
+        import tensorflow as tf
+
+        return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, gradient.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=tf.cast(learning_rate, gradient.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )

@@ -1,0 +1,1 @@
+"""Colours, boxes and colour splash."""

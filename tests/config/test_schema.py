@@ -1,0 +1,157 @@
+"""The configuration: what the presets compose to, and what is refused before any work."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+from fmask.config.overrides import check_overrides
+from fmask.config.schema import register
+from fmask.model.config import ModelConfig
+from fmask.model.weights.metadata import Recipe
+from fmask.utils.errors import UserError
+from tests.helpers.composing import CONF, composed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+    register()
+
+
+def test_command_of_the_readme() -> None:
+    config = composed("aug=fliplr_clahe", "steps=50", "seed=3")
+    assert config.aug.name == "fliplr_clahe"
+    assert [next(iter(one)) for one in config.aug.augmenters] == ["Fliplr", "CLAHE"]
+    assert (config.steps, config.seed) == (50, 3)
+
+
+def test_photos_are_the_default_where_they_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert composed().data.name == "rendered"
+    monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path))
+    assert composed().data.name == "photos"
+    assert composed("data=rendered").data.name == "rendered"
+
+
+def test_report_recipe_is_the_study() -> None:
+    config = composed("recipe=report", "weights=none", "data=photos")
+    assert config.backbone.name == "resnet50"
+    assert (config.epochs, config.batch, config.lr, config.size, config.fit) == (30, 1, 0.001, 128, 128)
+    assert (config.optim.name, config.optim.clip, config.min_confidence) == ("sgd", 5.0, 0.9)
+    assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 200, 1024)
+    assert list(config.anchors.scales) == [32, 64, 128, 256, 512]
+    assert config.jitter.scale == config.jitter.flip == config.jitter.colour == config.jitter.rotate == 0
+
+
+@pytest.mark.parametrize("aug", sorted(file.stem for file in (CONF / "aug").glob("*.yaml")))
+@pytest.mark.parametrize("recipe", ["report", "scratch"])
+def test_every_choice_composes(recipe: str, aug: str) -> None:
+    config = composed(f"recipe={recipe}", f"aug={aug}", "weights=none")
+    assert (config.recipe.name, config.aug.name) == (recipe, aug)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("stpes=50", "did you mean steps"),
+        ("aug=sharpe", "aug is one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
+        ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
+        ("steps=many", "steps=many: needed is a whole number"),
+        ("steps=0", "steps=0: allowed is 1 to"),
+        ("size=100", "multiple of 32, such as 96"),
+        ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
+        ("layers=5", "layers=5: allowed is all or 3+ or 4+ or 5+ or heads"),
+        ("weights=nowhere.h5", "weights=nowhere.h5: there is no such file"),
+        ("schedule.parts.two.steps=0", "schedule.parts.two.steps=0: allowed is 1 to"),
+        ("optim.name=lion", "allowed is sgd or adamw"),
+        ("optim.momentum=0.9", "optim.momentum"),
+        ("anchors.scales=[8,16]", "five positive sides"),
+        ("regions.pooling=max", "regions.pooling=max: allowed is crop or align"),
+        ("regions.positive=0.01", "regions.positive=0.01: this share"),
+        ("proposals.train=3", "proposals.train=3: needed are at least regions.count"),
+        ("aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
+        ("lr=[1", "cannot be read as an override"),
+    ],
+)
+def test_wrong_overrides_are_refused_by_name(override: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides(CONF, "train", ["schedule=two_part", override])
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_part_has_its_own_and_the_rest_from_the_top() -> None:
+    own = ["aug@schedule.parts.two.aug=sharpen", "schedule.parts.two.steps=7", "schedule.parts.two.layers=heads"]
+    parts = composed("schedule=two_part", "aug=blur", "lr=0.01", *own).parts()
+    assert list(parts) == ["one", "two"]
+    assert [(part.aug.name, part.steps, part.layers, part.lr) for part in parts.values()] == [
+        ("blur", 50, "all", 0.01),
+        ("sharpen", 7, "heads", 0.01),
+    ]
+
+
+def test_stages_and_a_single_part() -> None:
+    staged = composed("schedule=staged").parts()
+    assert [(name, part.layers) for name, part in staged.items()] == [
+        ("heads", "heads"),
+        ("upper", "4+"),
+        ("all", "all"),
+    ]
+    assert list(composed("aug=blur").parts()) == ["one_part"]
+    assert composed("aug=blur").parts()["one_part"].aug.name == "blur"
+
+
+def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert composed().recipe.name == "scratch"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mask_rcnn_coco.h5").touch()
+    config = composed()
+    assert (config.recipe.name, config.weights, config.backbone.name) == ("report", "coco", "resnet50")
+
+
+def test_right_overrides_and_sweeps_pass() -> None:
+    check_overrides(CONF, "train", ["schedule=two_part", "schedule.parts.two.epochs=3", "data.counts.train=9"])
+    check_overrides(CONF, "train", ["aug=blur", "steps=7", "experiment=smoke", "hydra.run.dir=x"])
+    check_overrides(CONF, "train", ["aug=none,sharpen,blur", "lr=0.1,0.2"])
+
+
+def test_command_line_refuses_before_tensorflow_loads() -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "stpes=50"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert "steps" in done.stderr
+    assert "Traceback" not in done.stderr
+    probe = (
+        "import sys; sys.argv = ['train.py', 'stpes=50']\n"
+        "import runpy\n"
+        "try: runpy.run_path('train.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras', 'mlflow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_weights_and_network_have_the_same_kind_of_normalisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    imagenet = Path("models/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5")
+    for name, norm in ((imagenet, None), ("plain.h5", None), ("batch.h5", "batch"), ("group.h5", "group")):
+        with h5py.File(name, "w") as file:
+            if norm:
+                file.attrs["fmask"] = Recipe("resnet50", ModelConfig(norm=norm), 64, True).to_json()
+    for norm, weights in (("group", "imagenet"), ("group", "plain.h5"), ("group", "batch.h5"), ("batch", "group.h5")):
+        with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights are of a network with"):
+            composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")
+    for norm, weights in (("group", "group.h5"), ("group", "none"), ("frozen", "batch.h5"), ("batch", "imagenet")):
+        composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")

@@ -1,0 +1,275 @@
+"""What people and strangers' files get wrong, a row each, and the words that the answer must have.
+
+Every row begins with a short name for it. `tests/test_bad_inputs.py` says what each table is given to.
+"""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.helpers import seeds
+
+TRAIN = [
+    ("typing error", "stepz=50", "stepz=50: there is no key 'stepz'; did you mean steps?"),
+    ("no value", "steps", "'steps' cannot be read as an override; one is KEY=VALUE"),
+    ("bracket left open", "lr=[1", "'lr=[1' cannot be read as an override"),
+    ("unknown below a group", "loss.name=x", "there is no key 'loss.name'; did you mean"),
+    ("unknown far and wide", "qqq=1", "there is no key 'qqq'; allowed are aug, backbone, data"),
+    ("added unknown", "+stepz=50", "+stepz=50: there is no key 'stepz'"),
+    ("unknown choice", "aug=sharpe", "aug=sharpe: there is no such choice; aug is one of blur, fliplr_clahe"),
+    ("null as a choice", "recipe=null", "recipe=null: there is no such choice; recipe is one of report, scratch"),
+    ("two choices", "aug=[blur,none]", "aug=[blur,none]: there is no such choice; aug is one of"),
+    ("choice added", "+aug=blur", "+aug=blur: aug is there already; leave out the +"),
+    (
+        "unknown name of a choice",
+        "backbone.name=vgg",
+        "backbone.name=vgg: allowed is resnet18 or resnet50 or resnet101",
+    ),
+    ("taken away", "~lr", "~lr: no setting can be taken away; lr=VALUE gives it another value"),
+    ("a word for a number", "steps=many", "steps=many: needed is a whole number."),
+    ("a fraction for a whole", "steps=1.5", "steps=1.5: needed is a whole number."),
+    ("null for a number", "lr=null", "lr=null: needed is a number."),
+    ("a word for yes or no", "smooth=maybe", "smooth=maybe: needed is true or false."),
+    ("a number for a list", "anchors.scales=8", "anchors.scales=8: needed is a list in brackets."),
+    ("a word for a group", "jitter=none", "jitter=none: needed is one of its settings, as in jitter.flip=VALUE."),
+    ("below its range", "steps=0", "steps=0: allowed is 1 to 1000000."),
+    ("above its range", "seed=2147483648", "seed=2147483648: allowed is 0 to 2147483647."),
+    ("no number", "lr=nan", "lr=nan: allowed is 1e-09 to 10."),
+    ("not a multiple", "size=100", "size=100: the side must be a multiple of 32, such as 96."),
+    ("unknown word", "optim.decay=step", "optim.decay=step: allowed is constant or cosine."),
+    ("too few scales", "anchors.scales=[8,16]", "anchors.scales=[8.0, 16.0]: five positive sides in pixels"),
+    ("a scale that is none", "anchors.scales=[8,16,32,64,nan]", "64.0, nan]: five positive sides in pixels"),
+    ("a loss that pushes away", "loss.rpn_class=-5", "loss.rpn_class=-5.0: allowed is 0 to 1000."),
+    ("more regions than proposals", "proposals.train=3", "proposals.train=3: needed are at least regions.count="),
+    ("a share of nothing", "regions.positive=0.01", "regions.positive=0.01: this share of regions.count="),
+    ("part that is not there", "schedule.parts.one.steps=5", "there is no 'one' in schedule.parts, which has nothing"),
+    ("unknown setting of a part", "+schedule.parts.one.stepz=5", "there is no key 'schedule.parts.one.stepz'"),
+    ("photos in a split of no name", "data.counts.rest=5", "no 'rest' in data.counts, which has train, val, test"),
+    ("no photos in a split", "data.counts.val=0", "needed is at least one photo for each of train, val, test"),
+    (
+        "data that are nowhere",
+        "data.root=nowhere",
+        "data.root=nowhere is no folder; needed is one with train, val, test",
+    ),
+    ("study without a name", "study=", "study= is empty; needed is the name of an MLflow experiment."),
+    ("unknown augmenter", "aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
+    ("augmenter fed wrongly", "aug.augmenters=[{Lambda: {func_images: x}}]", "cannot change a photo: 'str' object"),
+    (
+        "weights that are nowhere",
+        "weights=nowhere.h5",
+        "weights=nowhere.h5: there is no such file; allowed is none, coco",
+    ),
+    ("weights of no run", "weights=runs:/", "weights=runs:/ names nothing; allowed is none, coco"),
+    ("weights of too long a name", f"weights={'x' * 300}", "xxx: File name too long."),
+    ("weights in a folder", "weights=.", "weights=. is a folder; allowed is none, coco"),
+    ("weights that are none", "weights=text.h5", "weights=text.h5 is no HDF5 file; allowed is none, coco"),
+    ("weights for another", "weights=imagenet", "weights=imagenet: there are none for resnet18, only for resnet50"),
+    (
+        "a variable that is not set",
+        "study=${oc.env:NOBODY_SET_THIS}",
+        "Environment variable 'NOBODY_SET_THIS' not found",
+    ),
+    ("a variable of the wrong kind", "lr=${oc.env:FMASK_TEST_SECRET}", "lr: While dereferencing interpolation"),
+    ("a password in an override", "x.y=a://me:hunter2@h?a=b", "'x.y=a://me:***@h?a=b' cannot be read as an override"),
+]
+"""For train.py: the override."""
+
+SWEEP = [
+    ("one bad of several", "steps=5,0", "steps=0: allowed is 1 to 1000000."),
+    ("nothing to choose", "steps=range(1,0)", "steps=range(1,0): this stands for no value at all."),
+    ("endless", "steps=range(1,100000000)", "steps=range(1,100000000): this stands for more than 10000 values."),
+    ("too many jobs", "seed=range(0,200) steps=range(1,200)", "The grid has 39800 jobs; at most 10000 are taken."),
+    ("interval in a grid", "lr=interval(0.1,1)", "a grid takes no intervals; hydra/sweeper=optuna does."),
+    ("no job at a time", "hydra.launcher.jobs=0", "hydra.launcher.jobs=0: needed is at least 1."),
+    ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; there are basic, local"),
+    ("unknown setting", "hydra.sweeper.colour=1", "there is no 'colour' in hydra.sweeper, which has resume, metrics."),
+    ("package that is missing", "hydra/launcher=slurm", "hydra/launcher=slurm needs a package that is not installed"),
+    (
+        "search without trials",
+        "hydra/sweeper=optuna hydra.sweeper.trials=0",
+        "hydra.sweeper.trials=0: needed is at least 1",
+    ),
+    (
+        "storage with a password",
+        "hydra/sweeper=optuna lr=interval(0.1,1) hydra.sweeper.storage=postgresql://me:hunter2@host/x",
+        "storage=postgresql://me:***@host/x has a password, which each job's folder would keep: put the",
+    ),
+    (
+        "storage of a variable that is not set",
+        "hydra/sweeper=optuna lr=interval(0.1,1) 'hydra.sweeper.storage=${oc.env:NOBODY_SET_THIS}'",
+        "hydra.sweeper.storage: Environment variable 'NOBODY_SET_THIS' not found",
+    ),
+    (
+        "jobs of a variable that is not set",
+        "seed=1,2 'hydra.launcher.jobs=${oc.env:NOBODY_SET_THIS}'",
+        "hydra.launcher.jobs: Environment variable 'NOBODY_SET_THIS' not found",
+    ),
+    (
+        "jobs of a variable that is a word",
+        "seed=1,2 'hydra.launcher.jobs=${oc.env:FMASK_TEST_SECRET}'",
+        "hydra.launcher.jobs: While dereferencing interpolation",
+    ),
+    (
+        "ends exchanged",
+        "hydra/sweeper=optuna lr=interval(1,0)",
+        "lr=interval(1,0): needed are two ends, the smaller first.",
+    ),
+    ("logarithm of zero", "hydra/sweeper=optuna lr=tag(log,interval(0,1))", "needed are two positive ends"),
+    ("end out of range", "hydra/sweeper=optuna lr=interval(0.1,100)", "lr=100.0: allowed is 1e-09 to 10."),
+    ("fractions of a whole", "hydra/sweeper=optuna steps=interval(1,9)", "steps=1.0: needed is a whole number."),
+    (
+        "space of one value",
+        "hydra/sweeper=optuna +hydra.sweeper.space.lr=5",
+        "lr=5: a search needs choice(..), range(..)",
+    ),
+    ("space of an unknown", "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"", "there is no key 'lrr'"),
+]
+"""For sweep.py: the overrides."""
+
+
+def _via(**changed: Any) -> dict[str, Any]:
+    """An export of one photo with one region, in which something is changed."""
+    region = {"shape_attributes": seeds.SHAPES[0], "region_attributes": {"fmask": "mask"}}
+    return {"a": {"filename": "a.png", "regions": [region]} | changed}
+
+
+def _coco(**changed: Any) -> dict[str, Any]:
+    return seeds.via_documents()[-1] | changed
+
+
+ANNOTATIONS: list[tuple[str, Any, str]] = [
+    ("not JSON", "{", "via_region_data.json is not valid JSON: Expecting property name"),
+    ("empty", "", "via_region_data.json is not valid JSON: Expecting value"),
+    ("cut short", json.dumps(_via())[:60], "via_region_data.json is not valid JSON"),
+    ("nested without end", "[" * 100_000, "via_region_data.json is not valid JSON: maximum recursion depth"),
+    ("a number of 5000 digits", '{"a": ' + "1" * 5000 + "}", "via_region_data.json is not valid JSON"),
+    ("a list on top", [], "is not a VIA file: expected an object of photos, found list."),
+    ("a text on top", "null", "is not a VIA file: expected an object of photos, found NoneType."),
+    ("entry without a name", {"a": {}}, "its entry 'a' has no `filename`."),
+    ("entry with a number for a name", {"a": {"filename": 3}}, "its entry 'a' has no `filename`."),
+    ("entry of a long key", {"a" * 10**5: {}}, "its entry 'aaaaaaaaaaaa...aaaaaaaaaaaaa' has no `filename`."),
+    ("regions that are a text", _via(regions="none"), "`regions` of 'a' is a str; expected a list."),
+    ("region without a shape", _via(regions=[{}]), "region 0 of 'a' has no object `shape_attributes`."),
+    ("region that is a number", _via(regions=[3]), "region 0 of 'a' has no object `shape_attributes`."),
+    ("COCO image without a name", _coco(images=[{"id": 1}]), "entry 0 of `images` has no `id` or no `file_name`."),
+    ("COCO ids twice", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two of `images` have the id 1."),
+    ("COCO without categories", _coco(categories=[]), "entry 0 of `annotations` has a `category_id` not among"),
+    (
+        "COCO of other things",
+        _coco(categories=[{"id": 1, "name": "dog"}, {"id": 2, "name": "hat"}]),
+        "'dog'; known are",
+    ),
+    (
+        "COCO that commands a terminal",
+        _coco(categories=[{"id": 1, "name": "\x1b[2J"}, {"id": 2, "name": "hat"}]),
+        "the categories '\\x1b[2J'; known are 'hat', 'mask': say what each is, as in --category \"NAME=hat\"",
+    ),
+    ("COCO of no image", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
+    (
+        "COCO with an endless exponent",
+        json.dumps(_coco()).replace("2.5", "1E9" + "9" * 30),
+        "a number with an exponent",
+    ),
+]
+"""For `read_split`: what via_region_data.json holds."""
+
+FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
+    ("name that climbs", _via(filename="../a.png"), "unsafe file name", "leads out of the folder"),
+    ("name that climbs later", _via(filename="b/../../a.png"), "unsafe file name", "leads out of the folder"),
+    ("name from the root", _via(filename="/etc/passwd"), "unsafe file name", "leads out of the folder"),
+    ("name of a drive", _via(filename="C:\\a.png"), "unsafe file name", "leads out of the folder"),
+    ("name that no disk takes", _via(filename="x" * 300), "missing photo", "its name is none that a file can have"),
+    ("name that is empty", _via(filename=""), "missing photo", "listed, but not in the folder"),
+    ("name twice", _via() | {"b": _via(filename="./a.png")["a"]}, "listed twice", "a second entry for the same file"),
+    ("no regions", _via(regions=[]), "no regions", "listed without any"),
+    (
+        "regions without end",
+        _via(regions=2001 * _via()["a"]["regions"]),
+        "too many regions",
+        "2001, where 2000 are the most",
+    ),
+]
+"""For `read_split`, which reads on: the document, the kind of fault and its detail."""
+
+SHAPES: list[tuple[str, Any, str, str]] = [
+    ("unknown shape", {"name": "point", "cx": 1, "cy": 1}, "unknown shape", "'point'; known are polygon"),
+    ("no shape", {}, "unknown shape", "None; known are polygon"),
+    (
+        "unequal lists",
+        {"name": "polygon", "all_points_x": [1, 5, 9], "all_points_y": [1]},
+        "bad coordinates",
+        "one length",
+    ),
+    (
+        "no lists",
+        {"name": "polygon", "all_points_x": 3, "all_points_y": 3},
+        "bad coordinates",
+        "two lists of one length",
+    ),
+    ("no number", {"name": "circle", "cx": float("nan"), "cy": 1, "r": 1}, "bad coordinates", "nan stands where"),
+    (
+        "a text",
+        {"name": "circle", "cx": "9", "cy": 1, "r": 1},
+        "bad coordinates",
+        "'9' stands where a number of pixels",
+    ),
+    ("a long text", {"name": "circle", "cx": "9" * 10**5, "cy": 1, "r": 1}, "bad coordinates", "999...999"),
+    ("a huge number", {"name": "circle", "cx": 1e300, "cy": 1, "r": 1}, "bad coordinates", "1e+300 stands where"),
+    (
+        "nothing",
+        {"name": "rect", "x": 1, "y": 1, "width": 5},
+        "bad coordinates",
+        "None stands where a number of pixels",
+    ),
+    (
+        "two points",
+        {"name": "polyline", "all_points_x": [1, 9], "all_points_y": [1, 9]},
+        "too few points",
+        "an area needs 3",
+    ),
+    (
+        "outside",
+        {"name": "rect", "x": 100, "y": 100, "width": 5, "height": 5},
+        "no area",
+        "covers no pixel of the photo",
+    ),
+]
+"""For `read_split`: the shape of a photo's first region, the kind of fault and its detail."""
+
+
+def _encoded(image: Image.Image, format: str) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format)
+    return file.getvalue()
+
+
+def _bomb() -> bytes:
+    """A picture of 60 bytes that promises 30000 x 30000 pixels."""
+    content = bytearray(_encoded(Image.new("L", (1, 1)), "BMP"))
+    content[18:26] = np.array([30_000, 30_000], "<i4").tobytes()
+    return bytes(content)
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+PHOTOS: list[tuple[str, bytes, str]] = [
+    ("empty", b"", "its contents are of no picture format that is read (JPEG, PNG"),
+    ("a text", b"hello", "its contents are of no picture format that is read (JPEG, PNG"),
+    (
+        "a program for a printer",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "of no picture format that is read",
+    ),
+    ("a JPEG cut short", _encoded(NOISE, "JPEG")[:900], "image file is truncated"),
+    ("a PNG cut short", _encoded(NOISE, "PNG")[:900], "is not a readable photo"),
+    ("a GIF of no size", _encoded(NOISE, "GIF")[:6] + bytes(20), "is not a readable photo"),
+    ("pixels without end", _bomb(), "more than 100 megapixels"),
+    (
+        "fractions for pixels",
+        _encoded(Image.new("F", (4, 4)), "TIFF"),
+        "pixels of Pillow's mode F have no plain conversion",
+    ),
+]
+"""For `load_image`: the file."""

@@ -1,0 +1,19 @@
+"""What `train.py` would run with."""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+
+from fmask.config.schema import Config, register, validate
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def composed(*overrides: str) -> Config:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validate(compose("train", list(overrides)))
+
+
+def smoke(*overrides: str) -> Config:
+    return composed("experiment=smoke", *overrides)

@@ -1,0 +1,120 @@
+"""Videos of coloured squares, and a detector that knows them by their colours."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from fmask.apps.video.reading import Frame, open_video
+from fmask.structures.detections import Detections
+
+HEIGHT, WIDTH = 48, 64
+GROUND, MASK, HAT = (60, 150, 60), (30, 30, 230), (230, 30, 30)
+"""Blue is a mask and red a hat."""
+
+
+def scene(*squares: tuple[tuple[int, int, int], tuple[int, int, int, int]]) -> np.ndarray:
+    """A picture with squares, each a colour and y1, x1, y2, x2."""
+    image = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
+    for colour, (y1, x1, y2, x2) in squares:
+        image[y1:y2, x1:x2] = colour
+    return image
+
+
+def passing(frame: int) -> np.ndarray:
+    """A mask under a hat, moving right."""
+    left = 4 + frame % 40
+    return scene((HAT, (8, left, 20, left + 16)), (MASK, (24, left + 2, 34, left + 14)))
+
+
+def make_film(
+    path: Path,
+    picture: Callable[[int], np.ndarray] = passing,
+    frames: int = 20,
+    rate: Fraction | int = 25,
+    times: Sequence[int] | None = None,
+    rotation: int = 0,
+    sound: str | None = None,
+) -> Path:
+    """Writes a video.
+
+    `times`: of the frames, in hundredths of a second, where they are not evenly spaced. `rotation`: degrees clockwise
+    by which players turn it. `sound`: a codec, of silence as long as the pictures.
+    """
+    with av.open(str(path), "w") as out:
+        height, width = picture(0).shape[:2]
+        stream = out.add_stream("libx264", rate=rate, options={"crf": "10", "g": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if rotation:
+            stream.set_display_rotation(-rotation)
+        if times:
+            stream.codec_context.time_base = Fraction(1, 100)
+        track = out.add_stream(sound, rate=48000, layout="mono") if sound else None
+        for n in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(n), format="rgb24")
+            if times:
+                frame.pts, frame.time_base = times[n], Fraction(1, 100)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+        if track:
+            for start in range(0, int(48000 * frames / rate), 1024):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+                silence.sample_rate, silence.pts, silence.time_base = 48000, start, Fraction(1, 48000)
+                out.mux(track.encode(silence))
+            out.mux(track.encode())
+    return path
+
+
+def frames_of(path: Path) -> list[Frame]:
+    """All frames of a video."""
+    with open_video(path) as footage:
+        return list(footage.frames)
+
+
+def sound_of(path: Path) -> tuple[str, float] | None:
+    """The codec of a video's sound and until when it lasts, in seconds."""
+    with av.open(str(path)) as file:
+        if not file.streams.audio:
+            return None
+        track = file.streams.audio[0]
+        ends = [float((packet.pts + packet.duration) * packet.time_base) for packet in file.demux(track) if packet.size]
+        return track.codec_context.codec.canonical_name, max(ends)
+
+
+class ColourDetector:
+    """Finds blue squares as masks and red ones as hats; stands in for a `Detector`."""
+
+    def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
+        """`before` is called with the number of frames seen, before more are looked at."""
+        self.batch = 1
+        self.batches: list[int] = []
+        self.before, self.score = before, score
+
+    def detect(self, image: np.ndarray) -> Detections:
+        return self.detect_all([image], batch=1)[0]
+
+    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
+        self.before(sum(self.batches))
+        self.batches.append(len(images))
+        return [self._find(image) for image in images]
+
+    def _find(self, image: np.ndarray) -> Detections:
+        boxes, class_ids, masks = [], [], []
+        for class_id, colour in ((1, MASK), (2, HAT)):
+            alike = np.abs(image.astype(int) - colour).max(axis=-1) < 80
+            count, pieces, stats, _ = cv2.connectedComponentsWithStats(alike.astype(np.uint8))
+            for piece in range(1, count):
+                x, y, width, height, area = stats[piece].tolist()
+                if area > 20:
+                    boxes.append((y, x, y + height, x + width))
+                    class_ids.append(class_id)
+                    masks.append(pieces == piece)
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.array(class_ids, np.int64),
+            np.full(len(boxes), self.score, np.float32),
+            np.array(masks, bool).reshape(-1, *image.shape[:2]),
+        )

@@ -1,0 +1,65 @@
+"""A finished run that nobody trained, on photos of rectangles, and the detector that it stands for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fmask import tracking
+from fmask.data.dataset import digest
+from fmask.data.formats.via import read_split, write_split
+from fmask.evaluation.scores import evaluate
+from fmask.structures.detections import Detections
+from tests.helpers.scenes import HEIGHT, WIDTH, Box, detections, photo
+
+EVIL = "<img src=x onerror=alert(1)>.jpg"
+MASK: tuple[str, Box] = ("mask", (20, 10, 40, 30))
+HAT: tuple[str, Box] = ("hat", (0, 40, 20, 70))
+CONFIG = {
+    "data": {"name": "photos"},
+    "aug": {"name": "<b>none</b>"},
+    "epochs": 2,
+    "steps": 50,
+    "batch": 8,
+    "min_confidence": 0.5,
+    "schedule": {"name": "two_part", "parts": {"one": {}, "two": {"lr": 0.1}}},
+}
+
+
+@dataclass
+class FakeDetector:
+    """Finds the mask, takes the hat for a mask with little confidence, and sees one more hat where there is none."""
+
+    batch = 4
+
+    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+        assert {image.shape for image in images} == {(HEIGHT, WIDTH, 3)}
+        return [detections((*MASK, 0.99), ("hat", (45, 60, 58, 75), 0.95), ("mask", HAT[1], 0.6)) for _ in images]
+
+
+def make_run(folder: Path, found: Any = None) -> str:
+    """Logs what a run logs, with two test photos in `folder/test`, one of them of an evil name; returns its id."""
+    test = folder / "test"
+    test.mkdir(parents=True)
+    for name in (EVIL, "plain.jpg"):
+        Image.new("RGB", (WIDTH, HEIGHT), (90, 120, 90)).save(test / name, "JPEG", comment=b"taken at home")
+    write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (EVIL, "plain.jpg")])
+    split = read_split(test)
+    detector = found or FakeDetector()
+    seen = detector.detect_all([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch=2)
+    weights = folder / "last.h5"
+    weights.write_text("weights")
+    with tracking.start(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:
+        run.log_dataset("test", "photos", folder, digest(split), len(split.photos), {"mask": 2, "hat": 2})
+        for epoch in (1, 2):
+            run.log_epoch(epoch, {"loss": 2 / epoch, "val_loss": 3 / epoch, "rpn_class_loss": 1 / epoch})
+        run.log_epoch(2, {"val_mask_ap50": 0.4, "val_box_ap50": 0.5, "cpu_seconds": 130, "images_per_second": 9})
+        for confidence in (0.5, 0.9):
+            scores = evaluate(split.photos, seen, confidence)
+            for name in ("test", "val"):
+                run.log_json(scores.to_json(), f"scores/{name}_at_{confidence:g}.json")
+        run.log_scores(scores.metrics(), prefix="two/test")
+        run.log_file(weights, "weights")
+    return run.id

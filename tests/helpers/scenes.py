@@ -1,0 +1,55 @@
+"""Made-up photos and detections for the evaluation's tests: rectangles on a plain ground."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fmask.structures.annotations import Photo, Region
+from fmask.structures.detections import CLASS_NAMES, Detections
+
+HEIGHT, WIDTH = 60, 80
+Box = tuple[int, int, int, int]
+"""y1, x1, y2, x2 with exclusive ends."""
+
+
+def photo(*regions: tuple[str | None, Box], ignored: tuple[int, ...] = (), name: str = "made_up.png") -> Photo:
+    """A photo whose regions are rectangles; positions in `ignored`, and regions without a label, count neither way."""
+    return Photo(
+        Path(name),
+        WIDTH,
+        HEIGHT,
+        tuple(
+            Region(label, _outline(box), ignore=index in ignored or label is None, index=index)
+            for index, (label, box) in enumerate(regions)
+        ),
+    )
+
+
+def detections(*found: tuple[str, Box, float]) -> Detections:
+    """Rectangular detections: class, box and score, which must come best first."""
+    masks = np.zeros((len(found), HEIGHT, WIDTH), dtype=bool)
+    for mask, (_, (y1, x1, y2, x2), _) in zip(masks, found, strict=True):
+        mask[y1:y2, x1:x2] = True
+    return Detections(
+        boxes=np.array([box for _, box, _ in found], dtype=np.float32).reshape(-1, 4),
+        class_ids=np.array([1 + CLASS_NAMES.index(label) for label, _, _ in found], dtype=np.int64),
+        scores=np.array([score for *_, score in found], dtype=np.float32),
+        masks=masks,
+    )
+
+
+def from_masks(found: list[tuple[int, np.ndarray, float]]) -> Detections:
+    """Detections of the given class ids, (H, W) masks and scores, with the masks' own boxes; at least one."""
+    class_ids, masks, scores = zip(*sorted(found, key=lambda one: -one[2]), strict=True)
+    boxes = []
+    for mask in masks:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        boxes.append((rows[0], columns[0], rows[-1] + 1, columns[-1] + 1))
+    return Detections(np.array(boxes, np.float32), np.array(class_ids), np.array(scores, np.float32), np.stack(masks))
+
+
+def _outline(box: Box) -> np.ndarray:
+    """(4, 2) float64 polygon that `skimage.draw.polygon` fills with exactly the box's pixels."""
+    y1, x1, y2, x2 = box
+    top, left, bottom, right = y1 - 0.5, x1 - 0.5, y2 - 0.5, x2 - 0.5
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])

@@ -1,0 +1,130 @@
+"""What the network computes on the backend that Keras runs on: each stage on an image given by formula, and the losses
+of a few training steps. Weights follow from their names (`golden.py`).
+
+A process has one backend: to compare two, the second computes in a process of its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import fmask.utils.backend  # isort: skip - sets Keras' backend where nobody has
+import keras
+import numpy as np
+from keras import ops
+
+from fmask.config.schema import Config, Optim
+from fmask.model import mask_rcnn, preprocessing, rpn
+from fmask.model.config import ModelConfig, Regions
+from fmask.model.freezing import train_only
+from fmask.model.mask_rcnn import LOSSES, MaskRCNN
+from fmask.model.weights.matterport import layers_of
+from fmask.training.optimizers import build_optimizer
+from tests.helpers import golden, networks
+from tests.helpers.reference import SIZE, Arrays, formula, recorded_on_formula
+
+LAST_BLOCKS = {"resnet50": ("2c", "3d", "4f", "5c"), "resnet101": ("2c", "3d", "4w", "5c")}
+TRAINED = {"adamw": "all", "sgd": "heads"}
+"""Which layers each optimizer trains; fewer are compiled sooner."""
+MODE = {"jit_compile": fmask.utils.backend.JIT, "run_eagerly": not fmask.utils.backend.JIT}
+"""Compiled on JAX, as in use. On TensorFlow two steps are taken sooner than graphs are built."""
+
+
+class Stages(keras.Model):
+    """Every stage of a network's way from an image (1, S, S, 3) to detections, under the reference's names.
+
+    Takes `image`, `window` (1, 4), normalised, and `boxes` (1, D, 4), normalised, which masks are made for.
+    """
+
+    def __init__(self, network: MaskRCNN) -> None:
+        super().__init__()
+        trunk = network.trunk
+        blocks = [trunk.get_layer(f"res{block}_out").output for block in LAST_BLOCKS[network.backbone]]
+        self.network, self.trunk = network, keras.Model(trunk.input, [blocks, *trunk.output])
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        network = self.network
+        features, pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=False)
+        anchors = preprocessing.normalise(network.anchors(SIZE), SIZE, SIZE)
+        proposals = network.config.proposals
+        regions = rpn.propose(anchors, rpn_logits, rpn_deltas, proposals, proposals.detect)
+        logits, deltas = network.classify(pyramid, regions, SIZE)
+        boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, inputs["window"], network.config)
+        detections = [boxes, ops.cast(class_ids, boxes.dtype)[..., None], scores[..., None]]
+        every_box = np.ones(inputs["boxes"].shape[:2], bool)
+        return {
+            **{f"C{level}": feature for level, feature in enumerate(features, start=2)},
+            **{f"P{level}": feature for level, feature in enumerate(pyramid, start=2)},
+            "rpn_class": ops.softmax(rpn_logits),
+            "rpn_bbox": rpn_deltas,
+            "rpn_rois": regions,
+            "mrcnn_class": ops.softmax(logits),
+            "mrcnn_bbox": deltas,
+            "detections": ops.concatenate(detections, axis=-1),
+            "mrcnn_mask": ops.sigmoid(network.segment(pyramid, inputs["boxes"], every_box, SIZE)),
+        }
+
+
+def stages_of(network: MaskRCNN) -> Arrays:
+    """What each stage makes of the formula image, a batch of one; every detection is reported, whatever its score."""
+    expected = recorded_on_formula(network.backbone)
+    molded = preprocessing.mold(formula(), SIZE, smooth=False)
+    np.testing.assert_array_equal(molded.window, expected["window"][0])
+    network.config.detection.floor = 0.0
+    model = Stages(network)
+    model.compile(**MODE)
+    inputs = {
+        "image": molded.image[None],
+        "window": preprocessing.normalise(molded.window, SIZE, SIZE)[None],
+        "boxes": expected["detections"][None, :, :4],
+    }
+    return {name: np.asarray(values) for name, values in model.predict_on_batch(inputs).items()}
+
+
+def by_rule() -> MaskRCNN:
+    """The published study's network with the weights that the reference's outputs were recorded with."""
+    with undrawn():
+        network = MaskRCNN("resnet50", ModelConfig(regions=Regions(leak=True)))
+    assign(network)
+    return network
+
+
+def losses_of(name: str) -> np.ndarray:
+    """The sum of the losses and each of them in two steps, both on the same photo, (2, 6); the second row is means."""
+    with undrawn():
+        network = networks.tiny()
+    assign(network)
+    train_only(network, TRAINED[name])
+    network._noise = lambda _, count, __: np.random.default_rng(count).uniform(size=(1, count)).astype(np.float32)
+    config = Config(steps=2, epochs=1, batch=1, lr=1e-3, optim=Optim(name=name, warmup=0))
+    network.compile(optimizer=build_optimizer(config), **MODE)
+    seen: list[list[float]] = []
+    log = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda _, logs: seen.append([float(logs[key]) for key in ("loss", *LOSSES)])
+    )
+    twice = {key: values[[0, 0]] for key, values in networks.batch().items()}
+    network.fit(twice, batch_size=1, shuffle=False, verbose=0, callbacks=[log])
+    return np.array(seen)
+
+
+def assign(network: MaskRCNN) -> None:
+    for name, layer in layers_of(network).items():
+        for weight in layer.weights:
+            weight.assign(golden.draw(name, weight.name, tuple(weight.shape)))
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Networks made herein start from zeros: JAX compiles a program for each shape that it draws numbers in."""
+
+    def zeros(_: Any, shape: tuple[int, ...], dtype: Any = None, **__: Any) -> np.ndarray:
+        return np.zeros(shape, np.float32)
+
+    with patch.object(keras.initializers.VarianceScaling, "__call__", zeros):
+        yield
+
+
+def everything() -> Arrays:
+    return stages_of(by_rule()) | {name: losses_of(name) for name in TRAINED}

@@ -1,0 +1,61 @@
+"""What is fuzzed. Any bytes whatever lead to a proper result or to a `UserError`: to no other exception and no hang."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fmask.data.formats import via
+from fmask.data.images import decode
+from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS
+from fmask.structures.detections import CLASS_NAMES
+from fmask.utils.errors import UserError
+
+MOST_PIXELS = 1_000_000
+"""Fewer than in earnest, so that pictures at the limit cost no time."""
+
+
+def prepare(folder: Path) -> None:
+    """Puts the photo that the seeds speak of into a folder for `read_annotations`."""
+    Image.new("RGB", (20, 12), "grey").save(folder / "a.png")
+
+
+def read_annotations(content: bytes, folder: Path) -> bool:
+    """Reads annotations of which nothing is known; whether they were taken. Checks what is promised of a `Split`."""
+    (folder / via.ANNOTATIONS).write_bytes(content)
+    try:
+        split = via.read_split(folder)
+    except UserError as error:
+        assert_is_one_sentence(str(error))
+        return False
+    for photo in split.photos:
+        assert photo.path.resolve().is_relative_to(folder.resolve())
+        for region in photo.regions:
+            assert region.label in (None, *CLASS_NAMES)
+            assert region.ignore or region.label
+            assert region.polygon.shape >= (3, 2)
+            assert np.all((region.polygon >= 0) & (region.polygon <= (photo.width - 1, photo.height - 1)))
+    for fault in split.faults:
+        assert fault.kind in FAULT_KINDS | NOTE_KINDS
+        assert fault.file.isprintable()
+        assert_is_one_sentence(fault.detail)
+    return True
+
+
+def read_photo(content: bytes) -> bool:
+    """Decodes a photo of which nothing is known; whether it was taken."""
+    try:
+        image = decode(io.BytesIO(content), "photo", MOST_PIXELS)
+    except UserError as error:
+        assert_is_one_sentence(str(error))
+        return False
+    assert image.mode == "RGB"
+    assert 0 < image.width * image.height <= MOST_PIXELS
+    assert np.asarray(image).shape == (image.height, image.width, 3)
+    return True
+
+
+def assert_is_one_sentence(text: str) -> None:
+    assert text.isprintable(), text  # no line breaks, no control characters
+    assert 0 < len(text) < 1000, text

@@ -1,0 +1,147 @@
+"""An exported network finds what it found before, without Keras and TensorFlow."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fmask.cli import app
+from fmask.inference.onnx import OnnxDetector
+from fmask.inference.predictor import Detector
+from fmask.structures.detections import Detections
+from fmask.utils.errors import UserError
+from tests.helpers.networks import SIZE, settled, tiny
+
+pytestmark = pytest.mark.skipif(
+    not (find_spec("tf2onnx") and find_spec("onnxruntime")), reason="the extra `export` is not installed"
+)
+
+SHAPES = [(64, 64), (50, 70), (1, 1), (300, 40), (480, 640)]
+WITHOUT_KERAS = """
+import sys
+class NoKeras:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("keras", "tensorflow", "jax"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoKeras())
+import numpy
+from fmask.inference.load import load
+found = load(sys.argv[1]).detect(numpy.load(sys.argv[2]))
+numpy.savez(sys.argv[3], boxes=found.boxes, class_ids=found.class_ids, scores=found.scores, masks=found.masks)
+"""
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def same(found: Detections, expected: Detections) -> None:
+    np.testing.assert_array_equal(found.class_ids, expected.class_ids)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.5)
+    assert (found.masks == expected.masks).mean() > 0.999
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector(settled(), SIZE, smooth=True)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Path:
+    """The detector's network, exported from one that was trained in bf16."""
+    from fmask.inference.export import export_onnx
+
+    half = tiny(precision="bf16")
+    half.set_weights(detector.network.get_weights())
+    path = tmp_path_factory.mktemp("export") / "network.onnx"
+    export_onnx(Detector(half, SIZE, smooth=True), path)
+    assert [each.name for each in path.parent.iterdir()] == ["network.onnx"]
+    return path
+
+
+def test_an_exported_network_finds_the_same_in_any_photo(file: Path, detector: Detector) -> None:
+    exported = OnnxDetector(file)
+    assert (exported.size, exported.smooth, exported.batch) == (SIZE, True, 1)
+    for shape in SHAPES:
+        expected = detector.detect(noise(*shape))
+        assert len(expected) > 1
+        same(exported.detect(noise(*shape)), expected)
+
+
+def test_photos_are_seen_alone_whatever_batch_they_come_in(file: Path) -> None:
+    exported = OnnxDetector(file, threads=1)
+    photos = [noise(*shape) for shape in SHAPES]
+    for batch in (2, 5):
+        for photo, found in zip(photos, exported.detect_all(photos, batch), strict=True):
+            same(found, exported.detect(photo))
+    assert exported.detect_all([]) == []
+
+
+def test_it_runs_without_keras(file: Path, detector: Detector, tmp_path: Path) -> None:
+    photo, found = tmp_path / "photo.npy", tmp_path / "found.npz"
+    np.save(photo, noise(50, 70))
+    command = [sys.executable, "-c", WITHOUT_KERAS, str(file), str(photo), str(found)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(found) as arrays:
+        same(Detections(**arrays), detector.detect(noise(50, 70)))
+
+
+def test_the_command_exports_for_a_number_of_images(detector: Detector, tmp_path: Path) -> None:
+    detector.save(tmp_path / "best.h5")
+    done = CliRunner().invoke(
+        app, ["export", str(tmp_path / "best.h5"), str(tmp_path / "two.onnx"), "--batch", "2"], catch_exceptions=False
+    )
+    assert done.output.startswith(f"{tmp_path / 'two.onnx'}: ")
+    exported = OnnxDetector(tmp_path / "two.onnx")
+    assert exported.batch == 2
+    same(exported.detect(noise(50, 70)), detector.detect(noise(50, 70)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["x.pb"], "x.pb does not end in .onnx"),
+        (["gone/x.onnx"], "There is no folder gone"),
+        (["x.onnx", "--batch", "0"], "--batch is '0'; it takes a number from 1 up, or dynamic"),
+        (["x.onnx"], "best.h5: there is no such weight file"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence(
+    arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=reason):
+        CliRunner().invoke(app, ["export", "best.h5", *arguments], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_installed_is_named(detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fmask.inference.export import export_onnx
+
+    for module in ("tf2onnx", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match="tf2onnx, which exports, is not installed: `uv sync --extra export`"):
+        export_onnx(detector, tmp_path / "x.onnx")
+    with pytest.raises(UserError, match="needs ONNX Runtime, which is not installed: `uv sync --extra export`"):
+        OnnxDetector(tmp_path / "x.onnx")
+
+
+def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
+    import onnx
+
+    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "other", sides[:1], sides[1:])
+    other = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    onnx.save(other, tmp_path / "other.onnx")
+    (tmp_path / "text.onnx").write_text("no network")
+    for name in ("other.onnx", "text.onnx", "missing.onnx"):
+        with pytest.raises(UserError, match="is no network exported by fmask") as told:
+            OnnxDetector(tmp_path / name)
+        assert str(tmp_path / name) in str(told.value)
+        assert "\n" not in str(told.value)

@@ -1,0 +1,69 @@
+"""Photos in, what is in them out; networks into files and back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fmask.inference.predictor import Detector
+from fmask.structures.detections import Detections
+from fmask.utils.errors import UserError
+from tests.helpers.networks import SIZE, settled
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Spares the tracing of graphs, which takes longer than a few small photos."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def same(first: Detections, second: Detections) -> None:
+    np.testing.assert_array_equal(first.boxes, second.boxes)
+    np.testing.assert_array_equal(first.class_ids, second.class_ids)
+    np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4)
+    np.testing.assert_array_equal(first.masks, second.masks)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
+    detector = Detector(settled(), SIZE, smooth=False)
+    detector.save(tmp_path / "detector.h5")
+    loaded = Detector.load(tmp_path / "detector.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["detector.h5"]
+    assert (loaded.size, loaded.smooth) == (SIZE, False)
+    assert loaded.network.config == detector.network.config
+    expected = detector.detect(noise(50, 70))
+    assert len(expected.scores) > 1
+    assert expected.scores[0] > expected.scores[-1]
+    same(loaded.detect(noise(50, 70)), expected)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_photos_are_seen_alone_whatever_batch_they_come_in() -> None:
+    detector = Detector(settled(), SIZE, smooth=True)
+    photos = [noise(50, 70), noise(90, 40, seed=1), noise(64, 64, seed=2)]
+    together = detector.detect_all(photos, batch=2)
+    assert [found.masks.shape[1:] for found in together] == [(50, 70), (90, 40), (64, 64)]
+    for photo, found in zip(photos, together, strict=True):
+        same(detector.detect(photo), found)
+
+
+def test_what_is_no_detector_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("no network")
+    (tmp_path / "empty.h5").touch()
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["weights"] = np.zeros(3)
+    for name in ("missing.h5", "text.h5", "empty.h5", "other.h5", "."):
+        with pytest.raises(UserError, match="is no detector saved by fmask") as told:
+            Detector.load(tmp_path / name)
+        assert str(tmp_path / name) in str(told.value)
+        assert "\n" not in str(told.value)

@@ -1,0 +1,55 @@
+"""The backbone computes what keras.applications' computes, with their weights."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from fmask.model.config import ModelConfig, Widths
+from fmask.model.mask_rcnn import PIXEL_MEAN, MaskRCNN
+from fmask.model.weights.imagenet import APPLICATIONS, load_imagenet
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MaskRCNN, keras.Model]:
+    """Our network with the weights of a keras.applications file, and theirs."""
+    keras.utils.set_random_seed(0)
+    theirs = APPLICATIONS["resnet50"](include_top=False, weights=None)
+    rng = np.random.default_rng(0)
+    for layer in theirs.layers:
+        if layer.name.endswith("_bn"):  # statistics and scales that show a wrong epsilon
+            shape = layer.gamma.shape
+            layer.set_weights(
+                [
+                    rng.uniform(0.5, 1.5, shape),
+                    rng.normal(size=shape),
+                    rng.normal(size=shape),
+                    rng.uniform(1e-3, 2, shape),
+                ]
+            )
+    file = tmp_path_factory.mktemp("imagenet") / "resnet50.weights.h5"
+    theirs.save_weights(file)
+    ours = MaskRCNN("resnet50", ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
+    loaded = load_imagenet(ours, file)
+    assert len(loaded.loaded) == 2 * 53
+    assert all(not name.startswith(("res", "bn", "conv")) for name in loaded.random)
+    return ours, theirs
+
+
+def test_the_stem_sees_the_same_in_red_green_blue(pair: tuple[MaskRCNN, keras.Model]) -> None:
+    ours, theirs = pair
+    image = np.random.default_rng(1).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    stem = keras.Model(theirs.input, theirs.get_layer("conv1_bn").output)
+    expected = stem((image - np.array(PIXEL_MEAN, np.float32))[..., ::-1])
+    got = keras.Model(ours.trunk.input, ours.trunk.get_layer("bn_conv1").output)(image)
+    np.testing.assert_allclose(ops.convert_to_numpy(got), ops.convert_to_numpy(expected), rtol=1e-3, atol=1e-3)
+
+
+def test_the_stages_compute_the_same(pair: tuple[MaskRCNN, keras.Model]) -> None:
+    ours, theirs = pair
+    pooled = np.random.default_rng(2).normal(size=(1, 16, 16, 64)).astype(np.float32)
+    entry = ours.trunk.get_layer("res2a_branch2a").input
+    got = keras.Model(entry, ours.trunk.get_layer("res5c_out").output)(pooled)
+    expected = keras.Model(theirs.get_layer("pool1_pool").output, theirs.get_layer("conv5_block3_out").output)(pooled)
+    scale = np.abs(ops.convert_to_numpy(expected)).max()
+    np.testing.assert_allclose(ops.convert_to_numpy(got) / scale, ops.convert_to_numpy(expected) / scale, atol=1e-4)

@@ -1,0 +1,94 @@
+"""`fmask report` writes a file, whole or not at all; the page of a study; in a browser, where there is one."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fmask import report, tracking
+from fmask.cli import app
+from fmask.studies import tabulate
+from fmask.utils.errors import UserError
+from tests.helpers.fabricated import run, study
+from tests.helpers.made_up import FakeDetector, make_run
+from tests.helpers.parsed import parse
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--virtual-time-budget=3000",
+)  # fmt: skip
+
+
+def call(*words: str) -> str:
+    result = CliRunner().invoke(app, ["report", *words], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_page_of_a_run_is_written_and_becomes_its_artifact(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run(tmp_path / "data")
+    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakeDetector())
+    assert f"report.html shows the run {run_id}" in call("latest").replace("\n", " ")
+    html = (store / "report.html").read_text()
+    assert len(parse(html).all("article")) == 2
+    kept = tracking.download(tracking.find_run(run_id), "report.html")
+    assert kept is not None
+    assert kept.read_text() == html
+    with pytest.raises(UserError, match=r"there/report.html cannot be written: there is no folder there"):
+        call("latest", "-o", "there/report.html")
+    with pytest.raises(UserError, match=r"no MLflow experiment 'gone'; there are: .*made up"):
+        call("gone")
+    assert sorted(each.name for each in store.glob("*.html*")) == ["report.html"]
+
+
+def test_the_page_of_a_study_has_its_table_its_figure_and_all_its_runs() -> None:
+    runs = study([run(1, "m" * 6, aug="none"), run(2, "f" * 5 + "w", aug="<u>blur</u>"), run(3, "", status="FAILED")])
+    document = parse(report.of_study(tabulate(runs), runs))
+    table, listed = document.all("table")
+    cells = [[cell.text for cell in row.inside] for row in table.all("tr")]
+    assert cells[0][:3] == ["#", "aug", "runs"]
+    assert cells[2][:4] == ["2", "<u>blur</u>", "1", "5/1/0/2"]
+    assert not document.all("u")
+    assert "Runs left out: 1 failed." in document.text
+    assert "2: aug=<u>blur</u>" in [text.text for text in document.all("svg")[0].all("text")]
+    assert len(listed.all("tr")) == 4
+    assert [" ".join(cell.text.split()) for cell in listed.all("tr")[2].inside[3:8]] == [
+        "5",
+        "1",
+        "0",
+        "2",
+        "0.83 0.44-0.97",
+    ]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_a_browser_shows_what_the_run_counts_from_and_how_many_objects_there_are(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "data")
+    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakeDetector())
+    call("latest")
+    command = [
+        str(CHROMIUM),
+        *QUIET,
+        f"--user-data-dir={tmp_path / 'browser'}",
+        "--dump-dom",
+        str(store / "report.html"),
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
+    assert '<output role="status">all 6</output>' in shown  # the script ran, as the policy allows
+
+
+def test_the_command_starts_fast() -> None:
+    program = (
+        "import sys; from typer.testing import CliRunner; from fmask.cli import app\n"
+        "assert CliRunner().invoke(app, ['report', '--help']).exit_code == 0\n"
+        "assert not {'mlflow', 'matplotlib', 'keras', 'numpy', 'jinja2'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

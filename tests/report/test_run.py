@@ -1,0 +1,161 @@
+"""The page of a run holds what it says, asks for nothing, and takes no name for HTML."""
+
+import base64
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from fmask import report, tracking
+from fmask.structures.detections import Detections
+from tests.helpers.made_up import EVIL, FakeDetector, make_run
+from tests.helpers.parsed import Element, everything, parse
+from tests.helpers.scenes import detections
+
+Pages = Callable[..., Element]
+
+
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch) -> Pages:
+    monkeypatch.delenv("FMASK_PHOTOS", raising=False)
+
+    def show(run_id: str, detector: object | None = None) -> Element:
+        monkeypatch.setattr("fmask.inference.load.load", lambda _: detector or FakeDetector())
+        return parse(report.of_run(tracking.find_run(run_id), Console(quiet=True)))
+
+    return show
+
+
+def rows(document: Element, confidence: str) -> list[list[str]]:
+    (body,) = document.all("tbody", data_at=confidence)
+    return [[" ".join(cell.text.split()) for cell in row.inside] for row in body.all("tr")]
+
+
+def test_each_object_and_each_spurious_detection_is_listed_with_its_fate(
+    store: Path, tmp_path: Path, show: Pages
+) -> None:
+    document = show(make_run(tmp_path / "data"))
+    expected = [
+        ["mask", "mask", "found", "0.99", "1.00"],
+        ["hat", "mask", "found wrongly", "0.60", "1.00"],
+        ["-", "hat", "spurious", "0.95", "-"],
+    ]
+    assert rows(document, "0.5") == [[name, *row] for name in (EVIL, "plain.jpg") for row in expected]
+    assert rows(document, "0.9")[1] == [EVIL, "hat", "-", "missed", "-", "-"]
+    assert "every object met the same fate" in document.text
+    (head,) = document.all("tbody", data_at="0.9")
+    assert "hidden" in head.attributes  # the run's own confidence, 0.5, is shown first
+
+
+def test_scores_have_their_intervals_and_parts_their_line(store: Path, tmp_path: Path, show: Pages) -> None:
+    document = show(make_run(tmp_path / "data"))
+    (cards,) = document.all("div", _class="cards", data_at="0.5")
+    text = " ".join(cards.text.split())
+    assert "accuracy 0.50" in text
+    assert "95 %: 0.15 to 0.85; found of all objects" in text  # Wilson's interval of 2 in 4
+    assert "2 of 4 found 2 found wrongly, 0 missed; 2 spurious" in text
+    assert "test, after part two lr=0.1" in " ".join(document.text.split())
+    assert "2 epochs of 50 steps of 8 photos" in document.text
+
+
+def test_pictures_are_small_jpegs_of_pixels_alone_with_an_outline_for_everything(
+    store: Path, tmp_path: Path, show: Pages
+) -> None:
+    document = show(make_run(tmp_path / "data"))
+    first, _ = document.all("article")
+    annotated, found, found_at_nine = first.all("svg")
+    assert annotated.attributes["aria-label"] == f"{EVIL}, annotated: mask, hat"
+    assert found.attributes["aria-label"] == (
+        f"{EVIL}, detected: mask 0.99 found, hat 0.95 spurious, mask 0.60 found wrongly"
+    )
+    assert [path.attributes["class"] for path in found_at_nine.all("path")] == [
+        "outline mask is-found",
+        "outline hat is-spurious",
+        "outline hat is-missed",
+    ]
+    mask = found.all("path")[0]
+    corners = [tuple(map(float, each.split())) for each in re.findall(r"[\d.]+ [\d.]+", str(mask.attributes["d"]))]
+    across, down = zip(*corners, strict=True)
+    assert (min(across), max(across), min(down), max(down)) == (10, 30, 20, 40)  # the box of MASK, pixels and all
+    (image,) = annotated.all("image")
+    content = base64.b64decode(str(image.attributes["href"]).removeprefix("data:image/jpeg;base64,"))
+    assert b"taken at home" not in content
+    assert Image.open(io.BytesIO(content)).size == (80, 60)
+
+
+def test_a_page_asks_for_nothing_and_runs_no_script_but_its_own(store: Path, tmp_path: Path, show: Pages) -> None:
+    document = show(make_run(tmp_path / "data"))
+    (policy,) = document.all("meta", http_equiv="Content-Security-Policy")
+    (script,) = document.all("script")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert str(policy.attributes["content"]).startswith("default-src 'none'; img-src data:;")
+    assert f"script-src 'sha256-{digest}';" in str(policy.attributes["content"])
+    for element in everything(document):
+        assert element.tag not in {"img", "i", "iframe", "object"}  # the names of photo and run are no elements
+        assert not [name for name in element.attributes if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "action"):
+            assert str(element.attributes.get(name, "#")).startswith(("#", "data:"))
+    (style,) = document.all("style")
+    assert not re.search(r"url\(|@import", style.text)
+    assert document.all("h1")[0].text == "run of <i>mine</i> & yours"
+    assert "<b>none</b>" in document.text
+
+
+def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pages) -> None:
+    elements = everything(show(make_run(tmp_path / "data")))
+    ids = Counter(element.attributes["id"] for element in elements if "id" in element.attributes)
+    assert max(ids.values()) == 1
+    links = {str(element.attributes.get(name, "")) for element in elements for name in ("href", "xlink:href")}
+    links |= {
+        f"#{element.attributes['aria-labelledby']}" for element in elements if "aria-labelledby" in element.attributes
+    }
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    for element in elements:
+        if element.attributes.get("role") in ("img", "region"):
+            assert element.attributes.get("aria-label") or element.attributes.get("aria-labelledby")
+
+
+def test_another_fate_than_the_logged_one_is_told(store: Path, tmp_path: Path, show: Pages) -> None:
+    class Blind(FakeDetector):
+        def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+            return [detections() for _ in images]
+
+    document = show(make_run(tmp_path / "data"), Blind())
+    assert "4 objects met another fate than when it was scored" in document.text
+    assert "2 of 4 found" in " ".join(document.text.split())  # the scores stay those that were logged
+
+
+def test_photos_that_are_gone_or_others_are_left_out_with_a_sentence(store: Path, tmp_path: Path, show: Pages) -> None:
+    run_id = make_run(tmp_path / "data")
+    Image.new("RGB", (80, 60)).save(tmp_path / "data" / "test" / "plain.jpg")
+    document = show(run_id)
+    assert f"in {tmp_path / 'data' / 'test'} are others than those that the run was tested on" in document.text
+    assert not document.all("article")
+    assert rows(document, "0.5")[0] == [EVIL, "mask", "mask", "found", "-", "1.00"]
+    (tmp_path / "data").rename(tmp_path / "away")
+    assert f"There are no photos in {tmp_path / 'data' / 'test'} any more." in show(run_id).text
+
+
+def test_photos_are_found_where_they_are_installed_now(
+    store: Path, tmp_path: Path, show: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run(tmp_path / "data")
+    (tmp_path / "data").rename(tmp_path / "away")
+    monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path / "away"))
+    assert len(show(run_id).all("article")) == 2
+
+
+def test_a_run_that_failed_early_has_a_page_too(store: Path, show: Pages) -> None:
+    with pytest.raises(RuntimeError), tracking.start({"seed": 3}, "made up", name="early") as run:
+        raise RuntimeError("no <memory>")
+    document = show(run.id)
+    assert "RuntimeError: no <memory>" in document.text
+    assert "has logged no scores on test photos: it is failed" in document.text
+    assert "nothing yet to draw them from" in document.text

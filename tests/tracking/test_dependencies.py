@@ -1,0 +1,54 @@
+"""What a served network needs is found in import statements."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from fmask.tracking import dependencies
+
+
+def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
+    modules = {str(path) for path in dependencies.modules_behind("fmask.inference.serving")}
+    assert {
+        "fmask/__init__.py",
+        "fmask/inference/serving.py",
+        "fmask/inference/predictor.py",
+        "fmask/utils/resize.py",
+    } <= modules
+    assert not modules & {
+        "fmask/training/train.py",
+        "fmask/data/transforms/augment.py",
+        "fmask/data/formats/via.py",
+        "fmask/config/schema.py",
+    }
+    pins = dependencies.requirements_of([Path(module) for module in modules])
+    assert {pin for pin in metadata.requires("fmask") or () if pin.startswith(("keras=", "tensorflow=", "opencv"))} <= {
+        *pins
+    }
+    assert all("==" in pin for pin in pins)
+    assert not [pin for pin in pins if pin.startswith(("imgaug", "hydra", "optuna", "matplotlib"))]
+
+
+def test_imports_are_followed_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "fmask"
+    (package / "room").mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "start": "def later():\n    from fmask.room import first\n    import numpy as np\n",
+        "room/__init__": "import os",
+        "room/first": "from fmask.room.second import name",
+        "room/second": "import fmask.start, pytest, yaml",
+        "unused": "import torch",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.setattr(dependencies, "PACKAGE", package)
+    found = dependencies.modules_behind("fmask.start")
+    names = ["__init__", "room/__init__", "room/first", "room/second", "start"]
+    assert [str(path) for path in found] == [f"fmask/{name}.py" for name in names]
+    yaml, pytest_pin = (f"{name}=={metadata.version(name)}" for name in ("pyyaml", "pytest"))
+    assert [pin.partition(";")[0].strip() for pin in dependencies.requirements_of(found)] == sorted(
+        [next(pin for pin in metadata.requires("fmask") or () if pin.startswith("numpy")), pytest_pin, yaml]
+    )
+    assert "torch" not in sys.modules

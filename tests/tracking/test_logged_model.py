@@ -1,0 +1,48 @@
+"""Networks get names and versions in MLflow's registry."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from typer.testing import CliRunner
+
+from fmask import tracking
+from fmask.cli import app
+from fmask.inference.load import find_network
+from fmask.inference.predictor import Detector
+from fmask.utils.errors import UserError
+from tests.helpers.networks import SIZE, tiny
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("network") / "last.h5"
+    Detector(tiny(), SIZE, smooth=True).save(path)
+    return path
+
+
+def test_a_network_is_registered_version_by_version(store: Path, network: Path) -> None:
+    with tracking.start({"epochs": 1}, "mine", output_dir=store) as run:
+        run.log_file(network, "weights")
+    references = ((str(network), str(network)), (run.id, run.id), ("latest", f"runs:/{run.id}"))
+    for version, (reference, source) in zip("123", references, strict=True):
+        done = CliRunner().invoke(app, ["register", reference, "finder"], catch_exceptions=False)
+        assert done.output == f"Registered as models:/finder/{version}.\n"
+        kept = MlflowClient(tracking.tracking_uri()).get_model_version("finder", version)
+        assert kept.tags["source"] == source
+        assert find_network(f"models:/finder/{version}").read_bytes() == network.read_bytes()
+    assert [run.id for run in tracking.find_runs("mine")] == [run.id]
+
+
+@pytest.mark.parametrize("name", ["mine/finder", "a:b", ""])
+def test_a_name_that_cannot_be_leaves_nothing_behind(store: Path, network: Path, name: str) -> None:
+    with pytest.raises(UserError, match="any text does that has no / and no : in it"):
+        tracking.register(network, name, "mine")
+    assert not (store / "mlruns").exists()
+
+
+def test_what_is_no_network_is_not_registered(store: Path) -> None:
+    (store / "text.h5").write_text("no network")
+    with pytest.raises(UserError, match=r"text\.h5 is no detector saved by fmask"):
+        CliRunner().invoke(app, ["register", "text.h5", "finder"], catch_exceptions=False)
+    assert not MlflowClient(tracking.prepare_store()).search_registered_models()

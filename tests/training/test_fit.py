@@ -1,0 +1,52 @@
+"""What goes wrong in training is told as it is, not as the backend wraps it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from fmask.config.schema import Config
+from fmask.data.open import open_dataset
+from fmask.data.samples import Batches
+from fmask.data.synthetic.dataset import render_dataset
+from fmask.inference.predictor import Detector
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.training.fit import fit
+from fmask.training.train import model_config
+from fmask.utils.errors import UserError
+from tests.helpers.composing import smoke
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    root = tmp_path_factory.mktemp("data") / "rendered"
+    render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
+    return smoke(f"data.root={root}", "batch=2", "size=64", "fit=64")
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (MemoryError("Unable to allocate 3 GiB"), "not memory enough for batch=2 with size=64 and fit=64"),
+        (UserError("aug=mine: what it makes has another size"), "aug=mine: what it makes has another size"),
+    ],
+)
+def test_a_batch_that_cannot_be_made_is_told_as_it_is(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, said: str, at: int
+) -> None:
+    draw = Batches.draw
+
+    def failing(self: Batches, number: int) -> Any:
+        if self.shuffle == bool(at):
+            raise raised
+        return draw(self, number)
+
+    monkeypatch.setattr(Batches, "draw", failing)
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    detector = Detector(network, config.fit, config.smooth)
+    run: Any = None
+    with pytest.raises(UserError, match=said) as told:
+        fit(network, detector, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
+    assert str(told.value).count("\n") == 0

@@ -1,0 +1,78 @@
+"""A long training holds no more memory in the end than near its beginning.
+
+It takes minutes, so that only FMASK_LOAD=1 runs it: 200 epochs of the real `fit`, in a process of its own. What is
+measured is memory in use. oneDNN's pool would hide it: it takes some 100 MB from the system early on, of which other
+parts are touched for the first time as late as epoch 100 (3 % of the process), so here it is told to go without; and
+what the C library holds back for later is given back before each measurement.
+"""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fmask.data.synthetic.dataset import render_dataset
+from fmask.training import checkpoint
+from tests.helpers.composing import smoke
+
+EPOCHS, SETTLED = 200, 20
+GROWTH = 0.02
+
+
+class Watching:
+    """Stands in for a tracked run; keeps the process's memory in use, in bytes, at the end of each epoch."""
+
+    id = "abc"
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.memory: list[int] = []
+
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        ctypes.CDLL(None).malloc_trim(0)
+        self.memory.append(psutil.Process().memory_info().rss)
+        self.file.write_text(json.dumps(self.memory))
+
+    def log_figure(self, figure: Any, path: str) -> None:
+        pass
+
+
+def work(folder: Path) -> None:
+    from rich.console import Console
+
+    from fmask.data.open import open_dataset
+    from fmask.inference.predictor import Detector
+    from fmask.model.mask_rcnn import MaskRCNN
+    from fmask.training.fit import fit
+    from fmask.training.train import model_config, use_threads
+
+    settings = ["steps=1", "val_steps=1", "batch=1", "score_every=5", "aug=fliplr_clahe", "threads=1", "optim.name=sgd"]
+    config = smoke(f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings)
+    use_threads(config.threads)
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    detector = Detector(network, config.fit, config.smooth)
+    run: Any = Watching(folder / "memory.json")
+    fit(network, detector, config, open_dataset(config.data), run, folder, Console(quiet=True))
+
+
+@pytest.mark.skipif(not os.environ.get("FMASK_LOAD"), reason="200 epochs take minutes: set FMASK_LOAD=1")
+@pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux tells it")
+def test_memory_stays_as_it_is_from_epoch_20_on(tmp_path: Path) -> None:
+    render_dataset(tmp_path / "rendered", seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
+    environment = {**os.environ, "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1"}
+    subprocess.run([sys.executable, __file__, tmp_path], env=environment, check=True)
+    assert checkpoint.read(tmp_path / checkpoint.NAME).epochs == EPOCHS
+    memory = json.loads((tmp_path / "memory.json").read_text())
+    print("MB after epochs", {epoch: memory[epoch - 1] // 1_000_000 for epoch in (1, 10, *range(20, EPOCHS + 1, 20))})
+    settled, end = (sum(memory[last - 5 : last]) / 5 for last in (SETTLED + 5, EPOCHS))
+    assert end < (1 + GROWTH) * settled
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))

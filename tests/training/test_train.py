@@ -1,0 +1,189 @@
+"""A whole run on a few rendered photos, and the same numbers twice."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from fmask import tracking
+from fmask.data.images import load_image
+from fmask.data.open import open_dataset
+from fmask.data.synthetic.dataset import render_dataset
+from fmask.inference.predictor import Detector
+from fmask.model.mask_rcnn import LOSSES, MaskRCNN
+from fmask.model.weights import matterport
+from fmask.training import checkpoint
+from fmask.training.checkpoint import Checkpoint
+from fmask.training.fit import fit
+from fmask.training.train import model_config, train
+from fmask.utils.errors import Diverged, Pruned
+from tests.helpers.composing import smoke
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "rendered"
+    render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=96)
+    return root
+
+
+class Unlogged:
+    """Stands in for a tracked run; keeps the epochs."""
+
+    id = "abc"
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self.epochs.append(dict(metrics))
+
+    def log_figure(self, figure: Any, path: str) -> None:
+        pass
+
+
+def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
+    config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
+    keras.utils.set_random_seed(config.seed)
+    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    run = Unlogged()
+    fit(
+        network, Detector(network, config.fit, config.smooth), config, open_dataset(config.data), run, folder, Console()
+    )
+    return [{name: epoch[name] for name in ("loss", *LOSSES)} for epoch in run.epochs]
+
+
+def test_same_seed_same_losses_to_the_last_digit(rendered: Path, tmp_path: Path) -> None:
+    first = losses(rendered, tmp_path, "aug=fliplr_clahe")
+    assert losses(rendered, tmp_path, "aug=fliplr_clahe") == first
+    assert len(first) == 2
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in first)
+
+
+def test_a_run_leaves_everything_in_mlflow(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    output = tmp_path / "output"
+    output.mkdir()
+    start = smoke(f"data.root={rendered}")
+    start = MaskRCNN(start.backbone.name, model_config(start), seed=9)
+    matterport.export(start, tmp_path / "start.h5")
+    parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
+    result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
+
+    said = capsys.readouterr().out
+    assert said.startswith("data=rendered")
+    count = len(matterport.layers_of(start))
+    assert f"weights=start.h5: start.h5: {count} of {count} layers loaded" in said
+    assert "1 epochs of 2 steps of 2 photos: about" in said
+    assert "part one: aug=blur layers=all" in said
+    assert "part two: aug=none layers=heads lr=1e-05" in said
+
+    run = tracking.find_run(result.run_id)
+    assert run.status == "FINISHED"
+    expected = {"aug": "blur", "backbone": "resnet18", "data": "rendered", "steps": "2", "seed": "1"}
+    assert {key: run.params[key] for key in expected} == expected
+    logged = {"loss", *LOSSES, "val_loss", "learning_rate", "images_per_second", "cpu_seconds", "val_mask_ap50"}
+    assert logged <= set(run.metrics)
+    assert {"accuracy", "recall", "mask_ap50", "found", "missed", "val/accuracy", "val/mask_ap50"} <= set(run.metrics)
+    assert {"one/val/mask_ap50", "one/test/accuracy"} <= set(run.metrics)
+    assert {name: value for name, value in run.metrics.items() if not name.startswith("system/")} == result.metrics
+    of_parts = [name for name in run.metrics if name.startswith(("val/", "one/", "two/"))]
+    assert len(of_parts) <= 30, "too many to compare runs"
+    assert (run.name, run.tags["output_dir"]) == ("rendered resnet18 aug=blur,none steps=2 seed=1", str(output))
+    assert not (output / "checkpoint.h5").exists()
+    assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
+    assert set(run.datasets) == {"train", "val", "test"}
+    artifacts = {
+        "config.yaml", "weights/start.json", "scores/one/test.json", "environment.txt",
+        "weights/last.h5", "weights/best.h5",
+        "scores/test_at_0.5.json", "scores/test_at_0.9.json", "scores/val_at_0.5.json",
+        "figures/losses.png", "figures/val_mask_ap50.png", "figures/test_confusion_matrix.png",
+        "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
+    }  # fmt: skip
+    folder = Path(run.artifacts.removeprefix("file://"))
+    assert {name for name in artifacts if not (folder / name).is_file()} == set()
+    started = json.loads((folder / "weights/start.json").read_text())
+    assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
+
+    photo = open_dataset(smoke(f"data.root={rendered}").data).splits["test"].photos[0]
+    last = Detector.load(output / "last.h5")
+    assert len(last.detect(load_image(photo.path))) <= 4
+    for name, layer in matterport.layers_of(
+        last.network
+    ).items():  # the backbone moved in part one, and not in part two
+        moved = np.abs(np.asarray(layer.weights[0]) - np.asarray(matterport.layers_of(start)[name].weights[0])).max()
+        assert moved > 1e-5, name
+
+
+def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the loss is not a number")
+
+    monkeypatch.setattr("fmask.training.train.fit", broken)
+    with pytest.raises(RuntimeError):
+        train(smoke(f"data.root={rendered}"), tmp_path)
+    (run,) = tracking.find_runs("fmask")
+    assert run.status == "FAILED"
+    assert run.tags["failure"] == "RuntimeError: the loss is not a number"
+
+
+def train_until(
+    error: BaseException, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[tracking.RunInfo, str]:
+    """The run of a training that keeps a checkpoint and the best weights, and meets with `error` in its final scoring;
+    and what it prints."""
+
+    def fit(*arguments: Any, **_: Any) -> None:
+        run, output = arguments[4:6]
+        standing = Checkpoint(run.id, {}, "one", 2, {})
+        (output / "best.h5").touch()
+        with h5py.File(output / checkpoint.NAME, "w") as file:
+            file["checkpoint"] = json.dumps(asdict(standing))
+
+    def end(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("fmask.training.train.fit", fit)
+    monkeypatch.setattr("fmask.training.train.detect", end)
+    with pytest.raises(type(error)):
+        train(smoke(f"data.root={root}", "lr=1e-3"), folder)
+    (run,) = tracking.find_runs("fmask")
+    return run, capsys.readouterr().out
+
+
+def test_a_run_that_is_interrupted_while_it_is_scored_says_how_it_goes_on(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(KeyboardInterrupt(), rendered, store, monkeypatch, capsys)
+    assert said.splitlines()[-1] == f"python train.py resume={run.id} goes on after epoch 2"
+    assert (store / checkpoint.NAME).exists()
+
+
+def test_a_training_that_diverged_is_not_told_to_do_so_again(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = train_until(Diverged("no number"), rendered, store, monkeypatch, capsys)
+    assert "resume=" not in said
+    assert said.splitlines()[-1].startswith(f"the same command with weights={store}/best.h5 lr=0.0001 starts from")
+
+
+def test_a_pruned_run_leaves_no_checkpoint(
+    rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, said = train_until(Pruned("hopeless"), rendered, store, monkeypatch, capsys)
+    assert (run.status, run.tags["pruned"]) == ("KILLED", "hopeless")
+    assert "resume=" not in said
+    assert not (store / checkpoint.NAME).exists()

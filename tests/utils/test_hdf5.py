@@ -1,0 +1,58 @@
+"""Nothing is read of an HDF5 file but what lies in it."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from fmask.utils.hdf5 import numbers, within
+
+VALUES = np.arange(6, dtype=np.float32)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> h5py.File:
+    """With every way to say that something is elsewhere."""
+    (tmp_path / "secret").write_bytes(VALUES.tobytes())
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["layer/kernel"] = VALUES
+    opened = h5py.File(tmp_path / "weights.h5", "w")
+    opened["layer/kernel"] = VALUES
+    opened["again"] = opened["layer"]
+    opened["soft"] = h5py.SoftLink("/layer")
+    opened["away"] = h5py.ExternalLink("other.h5", "/layer")
+    opened.create_dataset("raw", (6,), "f4", external=[(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)])
+    layout = h5py.VirtualLayout((6,), "f4")
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "layer/kernel", (6,))
+    opened.create_virtual_dataset("virtual", layout)
+    opened.create_dataset("bomb", (1,), "f4", maxshape=(None,), chunks=(2**27,), compression=9)
+    opened["text"] = "hello"
+    return opened
+
+
+def test_what_lies_in_the_file_is_read_by_any_of_its_names(file: h5py.File) -> None:
+    for path in ("layer/kernel", "/layer/kernel", "again/kernel"):
+        np.testing.assert_array_equal(numbers(file, path)[()], VALUES)
+    np.testing.assert_array_equal(numbers(within(file, "layer"), "kernel")[()], VALUES)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("away/kernel", "away/kernel is a link to somewhere else"),
+        ("soft/kernel", "soft/kernel is a link to somewhere else"),
+        ("raw", "raw has its numbers in other files"),
+        ("virtual", "virtual has its numbers in other files"),
+        ("bomb", "bomb is stored in chunks of 134217728 numbers"),
+        ("text", "text is no array of numbers"),
+        ("layer", "layer is no array of numbers"),
+        ("layer/bias", "it lacks layer/bias"),
+        ("layer/kernel/more", "it lacks layer/kernel/more"),
+        ("../layer/kernel", "it lacks ../layer/kernel"),
+    ],
+)
+def test_what_lies_elsewhere_is_not(file: h5py.File, path: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        numbers(file, path)

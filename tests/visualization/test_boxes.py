@@ -1,0 +1,37 @@
+"""Boxes and labels stay in the picture, wherever the object is."""
+
+import numpy as np
+import pytest
+
+from fmask.visualization.boxes import Mark, draw_marks
+
+GREEN = "#00ff00"
+
+
+def green(image: np.ndarray) -> np.ndarray:
+    return (image == (0, 255, 0)).all(axis=-1)
+
+
+def test_a_box_is_drawn_just_inside_its_edges() -> None:
+    out = green(draw_marks(np.zeros((40, 60, 3), np.uint8), [Mark((10, 20, 30, 50), GREEN)]))
+    rows, columns = np.nonzero(out)
+    assert (rows.min(), columns.min(), rows.max(), columns.max()) == (10, 20, 29, 49)
+    assert not out[11:29, 21:49].any()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 100, 80), (100, 120, 199, 299), (-50, -40, 30, 20), (190, 290, 260, 400), (0, 0, 200, 300)],
+)
+def test_a_label_is_all_in_the_picture(box: tuple[float, float, float, float]) -> None:
+    def area(at: tuple[float, float, float, float]) -> int:
+        mark = Mark(at, GREEN, "mask 0.93", outlined=False)
+        return int(green(draw_marks(np.zeros((200, 300, 3), np.uint8), [mark])).sum())
+
+    assert area(box) == area((100, 100, 150, 150)) > 100
+
+
+def test_the_picture_itself_is_untouched() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    draw_marks(image, [Mark((10, 20, 30, 50), GREEN, "hat")])
+    assert not image.any()
