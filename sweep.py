@@ -17,10 +17,12 @@ def job(config: DictConfig) -> Mapping[str, float]:
     from hydra.core.hydra_config import HydraConfig
 
     import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    from fmask.sweeping import pruning
     from fmask.training.train import train
 
     register()  # for what the configuration asks of the machine, in a process that has only just started
-    return train(validate(config), Path(HydraConfig.get().runtime.output_dir)).metrics
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    return train(validate(config), folder, callbacks=pruning.callbacks()).metrics
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from typing import Any
 import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
 from benchmarks.machine import peak, timed
 from benchmarks.network import configuration
+from fmask.data.batches import Batches
 from fmask.data.open import open_dataset
-from fmask.data.samples import Batches, load_samples
+from fmask.data.samples import load_samples
 from fmask.data.transforms import augment
 from fmask.training.train import use_threads
 

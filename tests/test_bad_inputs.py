@@ -19,7 +19,8 @@ from PIL import Image
 from fmask import cli
 from fmask.config.overrides import check_overrides
 from fmask.config.schema import register
-from fmask.data.formats import via
+from fmask.data import paths
+from fmask.data.formats.read import MAX_BYTES, read_split
 from fmask.data.images import load_image
 from fmask.inference import load as trained
 from fmask.model.config import ModelConfig
@@ -71,7 +72,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("none").mkdir()
     Path("split").mkdir()
     Image.new("RGB", (20, 12)).save("split/a.png")
-    Path("split", via.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
+    Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
     load, fake = trained.load, SimpleNamespace(batch=1, detect_all=lambda images, batch: [])
     monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
@@ -131,16 +132,16 @@ def test_overrides_of_sweep_py(row: tuple[str, str], tmp_path: Path, monkeypatch
 def test_an_annotation_file(row: tuple[Any, str], tmp_path: Path) -> None:
     content, said = row
     targets.prepare(tmp_path)
-    (tmp_path / via.ANNOTATIONS).write_text(content if isinstance(content, str) else json.dumps(content))
-    assert said in refusal(lambda: via.read_split(tmp_path))
+    (tmp_path / paths.ANNOTATIONS).write_text(content if isinstance(content, str) else json.dumps(content))
+    assert said in refusal(lambda: read_split(tmp_path))
 
 
 @table(FAULTS)
 def test_an_entry_of_an_annotation_file(row: tuple[dict[str, Any], str, str], tmp_path: Path) -> None:
     document, kind, detail = row
     targets.prepare(tmp_path)
-    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(document))
-    fault = via.read_split(tmp_path).faults[0]
+    (tmp_path / paths.ANNOTATIONS).write_text(json.dumps(document))
+    fault = read_split(tmp_path).faults[0]
     assert (fault.kind, fault.detail) == (kind, detail)
 
 
@@ -149,16 +150,16 @@ def test_a_shape_of_an_annotation_file(row: tuple[Any, str, str], tmp_path: Path
     shape, kind, detail = row
     targets.prepare(tmp_path)
     region = {"shape_attributes": shape, "region_attributes": {"fmask": "mask"}}
-    (tmp_path / via.ANNOTATIONS).write_text(json.dumps({"a": {"filename": "a.png", "regions": [region]}}))
-    faults = {fault.kind: fault.detail for fault in via.read_split(tmp_path).faults if fault.region == 0}
+    (tmp_path / paths.ANNOTATIONS).write_text(json.dumps({"a": {"filename": "a.png", "regions": [region]}}))
+    faults = {fault.kind: fault.detail for fault in read_split(tmp_path).faults if fault.region == 0}
     assert detail in faults[kind]
     assert len(faults[kind]) < 200
 
 
 def test_an_annotation_file_of_gigabytes(tmp_path: Path) -> None:
-    with (tmp_path / via.ANNOTATIONS).open("wb") as file:
-        file.truncate(via.MAX_BYTES + 1)  # of which the disk keeps nothing
-    said = refusal(lambda: via.read_split(tmp_path))
+    with (tmp_path / paths.ANNOTATIONS).open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # of which the disk keeps nothing
+    said = refusal(lambda: read_split(tmp_path))
     assert "via_region_data.json has 536870913 bytes; annotation files have 536870912 at most." in said
 
 

@@ -18,7 +18,8 @@ from unittest import mock
 import numpy as np
 
 import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
-from fmask.data.formats.via import Photo, read_split
+from fmask.data.formats.read import read_split
+from fmask.data.formats.via import Photo
 from fmask.data.images import load_image
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.export import export_onnx

@@ -4,9 +4,9 @@ import sys
 
 from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import printable
 from fmask.utils.exits import answering
+from fmask.utils.secrets import without_secrets
 
 __all__ = [
     "app",

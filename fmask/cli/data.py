@@ -77,7 +77,7 @@ def install_photos(
 
     Run it again after an interruption: what is there already is kept.
     """
-    from fmask.data.dataset import BASE_URL, install
+    from fmask.data.install import BASE_URL, install
 
     install(to, base_url or BASE_URL)
     print(f"The photos are in {to}; `fmask check {to}` tells what they hold.")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import app
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 
 @app.command()

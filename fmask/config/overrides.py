@@ -11,9 +11,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fmask.config.schema import Aug, Config, Part, validate
-from fmask.tracking.provenance import without_secrets
+from fmask.config.schema import Config, Part, validate
+from fmask.data.config import Aug
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 _PARTS, _COUNTS = "schedule.parts.", "data.counts."
 """Below these, names are the user's choice."""

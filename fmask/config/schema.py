@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from fmask.data.config import SPLITS, Jitter, photos_root
+from fmask.data.config import SPLITS, Aug, Data, Jitter, photos_root
 from fmask.model.config import BLOCKS, LAYERS, ModelConfig
 from fmask.model.precision import fastest
 from fmask.model.validation import check_memory, check_model, check_side, check_values
@@ -21,25 +21,6 @@ class Named:
     """A choice that is a name and nothing more."""
 
     name: str = MISSING
-
-
-@dataclass
-class Data:
-    """Which photos."""
-
-    name: str = MISSING
-    root: str | None = None
-    """Folder with train/, val/ and test/; null: where this data set is kept."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """Photos in each split; for those that are drawn."""
-
-
-@dataclass
-class Aug:
-    """How training photos are changed; `fmask.data.transforms.augment` tells how augmenters are written."""
-
-    name: str = MISSING
-    augmenters: list[Any] = field(default_factory=list)
 
 
 @dataclass

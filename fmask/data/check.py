@@ -17,7 +17,7 @@ from rich.text import Text
 
 from fmask.data.config import SPLITS
 from fmask.data.dataset import read_dataset
-from fmask.data.formats.via import read_split
+from fmask.data.formats.read import read_split
 from fmask.data.images import open_image
 from fmask.data.polygons import area
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split

@@ -4,8 +4,11 @@ Light to import, so that a wrong word on the command line is answered at once.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
 
 from fmask.utils.errors import UserError
 
@@ -48,3 +51,22 @@ def photos_root() -> Path | None:
         return Path(named)
     default = Path("data", "photos")
     return default if default.is_dir() else None
+
+
+@dataclass
+class Data:
+    """Which photos."""
+
+    name: str = MISSING
+    root: str | None = None
+    """Folder with train/, val/ and test/; null: where this data set is kept."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Photos in each split; for those that are drawn."""
+
+
+@dataclass
+class Aug:
+    """How training photos are changed; `fmask.data.transforms.augment` tells how augmenters are written."""
+
+    name: str = MISSING
+    augmenters: list[Any] = field(default_factory=list)

@@ -1,5 +1,6 @@
 """Photos, decoded. They may come from anybody: what is read of a file is bounded before any of it is decoded."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from fmask.data.scans import count_scans
 from fmask.utils.errors import UserError
 
 MAX_PIXELS = 100_000_000
@@ -19,6 +19,13 @@ MAX_SCANS = 100
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # Pillow's, of what is refused anyway
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 """Of the many that Pillow knows; some of the others start programs, or have decoders that nobody looks after."""
+
+
+MARKER = re.compile(rb"\xff([^\x00\xff])")
+"""FF and a number. Entropy-coded data has FF 00 where it means FF, so that no marker is ever inside it."""
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+"""Markers without a segment: TEM, the restarts inside a scan, and SOI."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +124,20 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def count_scans(content: bytes) -> int:
+    """The scans of a JPEG file up to its end of image; what is in its segments, thumbnails too, is passed over.
+
+    A scan takes a decoder through the whole picture, however few bytes it has: some hundred kilobytes of empty ones
+    keep it busy for minutes.
+    """
+    scans, position = 0, 0
+    while found := MARKER.search(content, position):
+        position, (kind,) = found.end(), found[1]
+        if kind == END_OF_IMAGE:
+            break
+        scans += kind == START_OF_SCAN
+        if kind not in ALONE:  # its segment begins with its own length, those two bytes included
+            position += max(2, int.from_bytes(content[position : position + 2]))
+    return scans

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from fmask.config.schema import Data
-from fmask.data.config import SPLITS, photos_root
+from fmask.data.config import SPLITS, Data, photos_root
 from fmask.data.dataset import Dataset, read_dataset
 from fmask.utils.errors import UserError
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 import skimage.draw
 
@@ -57,77 +56,6 @@ def _load(photo: Photo, side: int, smooth: bool) -> Sample:
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
     return Sample(image, polygons, photo.class_ids(), photo.path.name)
-
-
-class Batches(keras.utils.PyDataset):
-    """`steps` batches an epoch of randomly ordered, augmented samples; each photo comes once before any comes again.
-
-    What a batch holds depends on the seed and on how many samples came before it since the start of training alone, so
-    that a run can be repeated, or go on from sample `start`, without replaying what went before.
-    """
-
-    def __init__(
-        self,
-        samples: list[Sample],
-        *,
-        size: int,
-        fit: int,
-        batch: int,
-        steps: int,
-        slots: int,
-        seed: int,
-        jitter: Jitter | None = None,
-        augmenter: Any = None,
-        shuffle: bool = True,
-        start: int = 0,
-    ) -> None:
-        super().__init__()
-        self.samples, self.size, self.fit, self.batch, self.steps = samples, size, fit, batch, steps
-        self.slots, self.seed = slots, seed
-        self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
-        self.epoch = 0
-        self.failure: Exception | None = None
-        """What kept a batch from being made; Keras' `fit` raises something else for it, that depends on the backend."""
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
-        first = self._first(index)
-        try:
-            return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
-        except Exception as error:
-            self.failure = error
-            raise
-
-    def names(self, index: int) -> list[str]:
-        """The photos of a batch of this epoch."""
-        first = self._first(index)
-        return [self.samples[self._position(first + number)].name for number in range(self.batch)]
-
-    def draw(self, number: int) -> dict[str, np.ndarray]:
-        """The sample that is the `number`-th since the start of training."""
-        position = self._position(number)
-        rng = np.random.default_rng([self.seed, 2, number])
-        donor = None
-        if self.jitter.paste and rng.uniform() < self.jitter.paste:
-            donor = self.samples[rng.integers(len(self.samples))]
-        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
-
-    def _first(self, index: int) -> int:
-        """The number of a batch's first sample."""
-        before = self.start + self.epoch * self.steps * self.batch if self.shuffle else 0
-        return before + index * self.batch
-
-    def _position(self, number: int) -> int:
-        """Which photo is the `number`-th since the start of training."""
-        passed, position = divmod(number, len(self.samples))
-        if self.shuffle:
-            return int(np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position])
-        return position
 
 
 def make(

@@ -5,13 +5,12 @@ Regions marked "ignore" are COCO crowds of every class: a detection mostly insid
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask as rle
 
-from fmask.data import coco_writing
+from fmask.data.formats.coco import results_of
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import CLASS_NAMES, Detections
 
@@ -94,22 +93,6 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
         "categories": [{"id": k, "name": CLASS_NAMES[k - 1]} for k in every_class],
         "annotations": annotations,
     }
-
-
-def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) -> list[dict[str, Any]]:
-    """Detections as the COCO API's results: boxes x, y, width, height; masks as compressed run lengths."""
-    return [
-        {
-            "image_id": image_id,
-            "category_id": category_id,
-            "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "score": score,
-            "segmentation": coco_writing.encode(mask),
-        }
-        for category_id, (y1, x1, y2, x2), score, mask in zip(
-            category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
-        )
-    ]
 
 
 def _encode(mask: np.ndarray) -> dict:

@@ -8,7 +8,7 @@ from rich.progress import track
 
 from fmask import tracking
 from fmask.data.config import SPLITS
-from fmask.data.formats.via import find_export, read_file
+from fmask.data.formats.read import find_export, read_file
 from fmask.evaluation.report import log_scores, log_split, score, summary
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import find_all

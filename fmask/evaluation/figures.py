@@ -14,10 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from fmask.evaluation.average_precision import AveragePrecision
 from fmask.evaluation.outcomes import Outcomes, Rate
 from fmask.structures.detections import CLASS_NAMES
-
-CLASS_COLOURS = ("#0072B2", "#E69F00")
-"""One for each of `CLASS_NAMES`; told apart by the colour-blind (Okabe & Ito 2008)."""
-ACCENT_COLOUR = "#D55E00"
+from fmask.visualization.palette import ACCENT_COLOUR, CLASS_COLOURS
 
 
 def confusion_matrix(outcomes: Outcomes) -> Figure:

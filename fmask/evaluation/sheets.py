@@ -19,10 +19,10 @@ from PIL import Image
 from skimage.measure import find_contours
 
 from fmask.data.images import load_image
-from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.visualization.palette import CLASS_COLOURS
 from fmask.visualization.splash import splash
 
 PHOTOS_A_SHEET = 12

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from fmask.data.formats.via import PHOTO_SUFFIXES
+from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.utils.errors import UserError
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fmask.evaluation.figures import ACCENT_COLOUR
+from fmask.visualization.palette import ACCENT_COLOUR
 
 PIXELS_A_POINT = 1.25
 LEAST = 0.6

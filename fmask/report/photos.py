@@ -14,7 +14,7 @@ from rich.progress import track
 from fmask import tracking
 from fmask.data.config import photos_root
 from fmask.data.dataset import digest
-from fmask.data.formats.via import read_split
+from fmask.data.formats.read import read_split
 from fmask.inference.batched import find_all
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import Detections

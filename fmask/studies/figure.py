@@ -4,12 +4,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from fmask.evaluation.figures import ACCENT_COLOUR
 from fmask.evaluation.outcomes import Rate
 from fmask.studies.output import label
 from fmask.studies.table import StudyTable
 from fmask.utils.errors import UserError
 from fmask.utils.files import whole
+from fmask.visualization.palette import ACCENT_COLOUR
 
 ROW_HEIGHT = 0.45  # inches
 

@@ -12,8 +12,8 @@ from fmask.config.overrides import check_overrides, explain
 from fmask.sweeping import space
 from fmask.sweeping.grid import combinations
 from fmask.sweeping.plugins import register
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 _PLUGINS = {
     "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),

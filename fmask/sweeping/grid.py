@@ -14,8 +14,8 @@ from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 MOST_JOBS = 10_000
 """In one grid: all are looked at before the first one starts."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import Pruned, UserError
+from fmask.utils.secrets import without_secrets
 
 Task = Callable[[DictConfig], Mapping[str, float]]
 """Does the work that a configuration describes and returns its metrics. Must be importable, for it goes to processes

@@ -14,8 +14,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import DBAPIError
 
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 PATIENCE = 60.0
 """Seconds that a process waits for the one that created a study to finish doing so."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from fmask.tracking.provenance import without_secrets
+from fmask.utils.secrets import without_secrets
 
 Answer = TypeVar("Answer")
 TROUBLES = (OSError, StorageInternalError, SQLAlchemyError)

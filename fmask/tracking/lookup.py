@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fmask.tracking.provenance import without_secrets
 from fmask.tracking.store import (
     import_mlflow,
     prepare_store,
@@ -15,6 +14,7 @@ from fmask.tracking.store import (
     tracking_uri,
 )
 from fmask.utils.errors import UserError
+from fmask.utils.secrets import without_secrets
 
 WEIGHTS_ARTIFACT = "weights/last.h5"
 """The network that a run's scores are of; `best.h5` beside it is of the epoch that did best on validation."""

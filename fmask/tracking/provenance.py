@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import re
 import shlex
 import subprocess
 import sys
@@ -12,12 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fmask.utils.secrets import shortened, without_secrets
+
 PROCESSOR_FEATURES = (
     "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
     "asimd", "sve", "bf16",
 )  # fmt: skip
 """Those that libraries choose their ways of computing by, in Linux' words, x86's first."""
-_SECRETS = "passw(?:or)?d|pwd|secret|token|api_?key|access_?key|credential"
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
@@ -75,26 +75,6 @@ def installed_packages() -> str:
     """All installed packages, one `name==version` a line."""
     lines = {f"{package.name}=={package.version}" for package in metadata.distributions()}
     return "\n".join(sorted(lines, key=str.lower)) + "\n"
-
-
-def shortened(text: str, length: int = 500) -> str:
-    """`text`, cut to `length` characters with an ellipsis at the end."""
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def without_secrets(text: str) -> str:
-    """Blank out passwords in URLs, and values whose `key=` or `key:` says password, secret, token or the like.
-
-    A password ends at the last @ before a slash; where there is none, for not all escape their slashes and blanks, at
-    the first @, unless it begins as a port does. On the web, where paths may have an @, so does `12/34`; a name without
-    a password is a token there.
-    """
-    text = re.sub(r"(?i)(https?://)[^:/@\s]+:?@", r"\1***@", text)
-    text = re.sub(r"(://[^:/@\s]*):(?:[^/\s]+|(?!\d*[/\s])[^@\n\"']+)@", r"\1:***@", text)
-    text = re.sub(r"(?i)((?<!http)(?<!https)://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
-    return re.sub(
-        rf"(?i)(\b[\w.-]*(?:{_SECRETS})[\w.-]*[\"']?(?:=|: ?))(?:'[^']*'|\"[^\"]*\"|[^\s,}}&]+)", r"\1***", text
-    )
 
 
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from fmask.tracking import provenance
 from fmask.tracking.records import FAILURE, MARKS, Item, Record, send
-from fmask.tracking.signals import termination_interrupts
 from fmask.tracking.spool import Spool
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
 from fmask.utils.errors import Pruned, UserError
+from fmask.utils.secrets import without_secrets
+from fmask.utils.signals import termination_interrupts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,14 +131,14 @@ class Run:
         from mlflow import MlflowClient
 
         self.id: str = info.run_id
-        server = provenance.without_secrets(uri) if uri.startswith("http") else "http://127.0.0.1:5000"
+        server = without_secrets(uri) if uri.startswith("http") else "http://127.0.0.1:5000"
         page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
         self.uri = f"{server}/{page}?workflowType=machine_learning"  # the pages for language models otherwise
         """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
         self.metrics: dict[str, float] = {}
         """The last value of each that was logged here, whether MLflow took it or not."""
         self._client = MlflowClient(uri)
-        self._store = provenance.without_secrets(uri)
+        self._store = without_secrets(uri)
         self._spool = Spool(output_dir, self.id)
         self._spool.forget_end()
         self._goes_on = goes_on
@@ -210,7 +211,7 @@ class Run:
         self._log({"tags": {**here, **data, **_sweep_tags(), **tags}})
         if config:  # a sweep has none of its own
             self._log({"params": params})
-            self.log_text(provenance.without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
+            self.log_text(without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
         self.log_text(provenance.installed_packages(), "environment.txt")
 
     def _explain(self, error: BaseException) -> None:
@@ -218,7 +219,7 @@ class Run:
             self.tag("pruned", str(error))
             return
         self.tag("failure", reason(error))
-        self.log_text(provenance.without_secrets("".join(traceback.format_exception(error))), FAILURE)
+        self.log_text(without_secrets("".join(traceback.format_exception(error))), FAILURE)
 
     def _end(self, status: str) -> None:
         import mlflow

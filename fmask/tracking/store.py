@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fmask.tracking.provenance import shortened, without_secrets
 from fmask.utils.errors import UserError
 from fmask.utils.locks import locked
+from fmask.utils.secrets import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 

@@ -20,7 +20,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from fmask.data.samples import Batches
+from fmask.data.batches import Batches
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.batched import find_all
 from fmask.inference.predictor import Detector

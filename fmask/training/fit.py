@@ -1,24 +1,25 @@
 """Training itself: the parts of a schedule by Keras' `fit`, one after the other, with a checkpoint after each epoch."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import keras
 from rich.console import Console
 
 from fmask import tracking
 from fmask.config.schema import Config
+from fmask.data.batches import Batches
 from fmask.data.dataset import Dataset
-from fmask.data.samples import Batches, Sample, load_samples
+from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
 from fmask.evaluation import figures
 from fmask.inference.predictor import Detector
 from fmask.model.freezing import train_only
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.sweeping import pruning
 from fmask.training import checkpoint
 from fmask.training.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN, StopWhenAsked
 from fmask.training.checkpoint import Checkpoint
@@ -68,6 +69,7 @@ def fit(
     console: Console,
     standing: Checkpoint | None = None,
     after_part: Callable[[str], None] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Trains the network; from `standing` on, the checkpoint in `output_dir`, if it is given.
 
@@ -76,6 +78,7 @@ def fit(
 
     Args:
         detector: sees the validation photos with the network, every few epochs; the best weights are kept as `best.h5`.
+        callbacks: called after those that training needs itself.
         after_part: called with the name of each part of the schedule but the last, when it is finished.
 
     Returns:
@@ -126,7 +129,7 @@ def fit(
                     log,
                     AfterEpoch(partial(keep, stretch.name)),
                     progress,
-                    *pruning.callbacks(),
+                    *callbacks,
                     StopWhenAsked(stop),
                 ],
                 shuffle=False,  # the batches come in random order already, one that depends on the seed alone

@@ -1,6 +1,6 @@
 """One run, from configuration to scores."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -49,19 +49,21 @@ def train(
     output_dir: Path,
     console: Console | None = None,
     tags: Mapping[str, str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
     """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
 
     Args:
         output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
         tags: of the run, beside those that all have.
+        callbacks: Keras callbacks, called after those that training needs itself.
 
     Raises:
         UserError: the data or the tracking store cannot be used, or another run is being trained in `output_dir`.
     """
     refusal = f"{output_dir}: another run is being trained in this folder now; each needs one of its own."
     with alone_in(output_dir, refusal):
-        return _train(config, output_dir, console or Console(), tags=tags)
+        return _train(config, output_dir, console or Console(), tags=tags, callbacks=callbacks)
 
 
 def _train(
@@ -70,6 +72,7 @@ def _train(
     console: Console,
     standing: Checkpoint | None = None,
     tags: Mapping[str, str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
     """Trains; from `standing` on, the checkpoint in `output_dir`, with the run that it is of, if it is given."""
     dataset = open_dataset(config.data)
@@ -100,7 +103,7 @@ def _train(
                 at = score(dataset.splits[split].photos, found, config.min_confidence)
                 _log_part(run, name, split, at, config.min_confidence)
 
-        losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part)
+        losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part, callbacks)
 
         detector.save(output_dir / "last.h5")
         scores = {}

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fmask.tracking.provenance import without_secrets
 from fmask.utils.errors import INTERRUPTED, UserError
+from fmask.utils.secrets import without_secrets
 
 
 @contextmanager

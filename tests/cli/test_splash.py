@@ -10,8 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from fmask.cli import app
-from fmask.data.formats.via import PHOTO_SUFFIXES
 from fmask.data.images import load_image
+from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference import load
 from fmask.utils.errors import UserError
 from tests.helpers.films import HAT, ColourDetector, frames_of, make_film, passing, scene, sound_of

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from fmask import cli
 from fmask.data.check import Report, check, print_report
-from fmask.data.formats.via import ANNOTATIONS
+from fmask.data.paths import ANNOTATIONS
 from fmask.utils.errors import UserError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fmask.config.schema import Data
+from fmask.data.config import Data
 from fmask.data.open import describe, open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.utils.errors import UserError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from fmask.data.tracing import join, trace
+from fmask.data.polygons import join, trace
 from fmask.structures.annotations import Region
 
 DISC = np.hypot(*(np.mgrid[:60, :60] - 30)) < 25

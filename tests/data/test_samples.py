@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmask.data.batches import Batches
 from fmask.data.config import Jitter
-from fmask.data.samples import MASK_SIDE, Batches, Sample, box_mask, extents, load_samples, make, stack
+from fmask.data.samples import MASK_SIDE, Sample, box_mask, extents, load_samples, make, stack
 from fmask.data.transforms import augment
 from fmask.structures.annotations import Photo, Region
 

@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from fmask import tracking
-from fmask.data.coco_writing import dataset
+from fmask.data.formats.coco import dataset
 from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
 from fmask.evaluation.scores import evaluate

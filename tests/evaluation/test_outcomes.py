@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmask.data.formats.via import read_split
+from fmask.data.formats.read import read_split
 from fmask.evaluation.outcomes import Outcome, Outcomes, Rate, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections

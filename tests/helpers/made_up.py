@@ -9,7 +9,8 @@ from PIL import Image
 
 from fmask import tracking
 from fmask.data.dataset import digest
-from fmask.data.formats.via import read_split, write_split
+from fmask.data.formats.read import read_split
+from fmask.data.formats.via import write_split
 from fmask.evaluation.scores import evaluate
 from fmask.structures.detections import Detections
 from tests.helpers.scenes import HEIGHT, WIDTH, Box, detections, photo

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fmask.data.formats import via
+from fmask.data.formats.read import read_split
 from fmask.data.images import decode
+from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS
 from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
@@ -23,9 +24,9 @@ def prepare(folder: Path) -> None:
 
 def read_annotations(content: bytes, folder: Path) -> bool:
     """Reads annotations of which nothing is known; whether they were taken. Checks what is promised of a `Split`."""
-    (folder / via.ANNOTATIONS).write_bytes(content)
+    (folder / ANNOTATIONS).write_bytes(content)
     try:
-        split = via.read_split(folder)
+        split = read_split(folder)
     except UserError as error:
         assert_is_one_sentence(str(error))
         return False

@@ -13,8 +13,7 @@ from omegaconf import DictConfig
 
 from fmask import sweeping, tracking
 from fmask.sweeping.processes import PROCESSES
-from fmask.tracking.signals import termination_interrupts
-from fmask.utils.signals import stop_on_signal
+from fmask.utils.signals import stop_on_signal, termination_interrupts
 
 CONF = Path(__file__).parent
 

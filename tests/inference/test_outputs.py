@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from fmask.data.formats.via import read_split
+from fmask.data.formats.read import read_split
 from fmask.inference.outputs import start
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fmask.tracking import provenance
-from fmask.tracking.provenance import flatten, without_secrets
+from fmask.tracking.provenance import flatten
+from fmask.utils.secrets import without_secrets
 
 
 def test_groups_collapse_to_their_name() -> None:

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from fmask.config.schema import Config
+from fmask.data.batches import Batches
 from fmask.data.open import open_dataset
-from fmask.data.samples import Batches
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.predictor import Detector
 from fmask.model.mask_rcnn import MaskRCNN

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmask.evaluation.figures import CLASS_COLOURS
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.visualization.boxes import Mark, draw_marks
+from fmask.visualization.palette import CLASS_COLOURS
 from fmask.visualization.splash import splash
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fmask.apps.video.reading import VIDEO_SUFFIXES
 from fmask.apps.video.writing import FORMATS, check_format
-from fmask.data.formats.via import PHOTO_SUFFIXES
+from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference.inputs import find_photos
 from fmask.utils.errors import UserError
 

@@ -8,7 +8,9 @@ us, and for COCO's tools on some sides only.
 A crowd (`iscrowd` 1) is a region to ignore; one outline that is a crowd of several classes is a region without a label.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import partial
 from pathlib import Path
@@ -19,10 +21,9 @@ import numpy as np
 import shapely
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.polygons import MOST_POINTS, check_outline, check_outlines
-from fmask.data.tracing import join, trace
-from fmask.structures.annotations import PhotoEntry, RegionEntry, Unusable
-from fmask.structures.detections import CLASS_NAMES
+from fmask.data.polygons import MOST_POINTS, check_outline, check_outlines, join, trace
+from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
+from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.utils.errors import UserError
 
 HALF = Decimal("0.5")
@@ -30,6 +31,14 @@ EXACTLY = Context(prec=400)
 """Decimal places enough for any double beside a half."""
 EDGE = 0.5
 """How far beyond the centres of a photo's outermost pixels COCO's outlines may reach: to the pixels' edges."""
+
+
+INFO = {"description": "worn face masks and hats"}
+
+CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLASS_NAMES, start=1)]
+
+_NUMBERS = "numbers:"
+"""Begins a text that stands for a list of numbers: Python's JSON would round those with many digits."""
 
 
 def is_coco(document: Any) -> bool:
@@ -41,7 +50,7 @@ def entries(document: dict[str, Any], path: Path, categories: Mapping[str, str])
     """The photos of a COCO file, in order, with what is annotated in them.
 
     Several polygons of one annotation, and the parts and holes of its run-length encoding, become one outline by
-    `fmask.data.tracing.join`.
+    `fmask.data.polygons.join`.
 
     Args:
         document: what is in the file, which `is_coco`, its fractions as `Decimal`.
@@ -186,3 +195,71 @@ def _is_id(value: Any) -> bool:
 def _quoted(names: Any) -> str:
     first = [shortly(name) for name in sorted(names)]
     return ", ".join(first[:10]) + (f" and {len(first) - 10} more" if len(first) > 10 else "")
+
+
+def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) -> list[dict[str, Any]]:
+    """Detections as the COCO API's results: boxes x, y, width, height; masks as compressed run lengths."""
+    return [
+        {
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": score,
+            "segmentation": encode(mask),
+        }
+        for category_id, (y1, x1, y2, x2), score, mask in zip(
+            category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
+        )
+    ]
+
+
+def dataset(photos: Iterable[tuple[str, Photo]]) -> str:
+    """Photos, each after its `file_name`, as the text of a COCO file of one polygon a region.
+
+    A region without a label is a crowd of every class, annotated once for each. `area` is that of the mask which COCO's
+    tools make of the polygon, in pixels; `bbox` goes around the polygon.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for name, photo in photos:
+        images.append(image_entry(len(images) + 1, name, photo.width, photo.height))
+        for region in photo.regions:
+            for label in [region.label] if region.label else CLASS_NAMES:
+                annotation = {
+                    "id": len(annotations) + 1,
+                    "image_id": len(images),
+                    "category_id": 1 + CLASS_NAMES.index(label),
+                    **_shape(region, photo),
+                    "iscrowd": int(region.ignore),
+                }
+                annotations.append(annotation)
+    return as_text(images, annotations)
+
+
+def as_text(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> str:
+    """A whole file."""
+    head = json.dumps({"info": INFO, "images": images, "categories": CATEGORIES})
+    tail = re.sub(rf'"{_NUMBERS}([-+.,E\d ]*)"', r"[\1]", json.dumps(annotations))  # where nobody's words are
+    return f'{head[:-1]}, "annotations": {tail}}}'
+
+
+def image_entry(image_id: int, name: str, width: int, height: int) -> dict[str, Any]:
+    """An entry of `images`."""
+    return {"id": image_id, "file_name": name, "width": width, "height": height}
+
+
+def encode(mask: np.ndarray) -> dict[str, Any]:
+    """A mask, bool (H, W), as compressed run lengths, ready for JSON."""
+    code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(mask.shape), "counts": code["counts"].decode("ascii")}
+
+
+def _shape(region: Region, photo: Photo) -> dict[str, Any]:
+    polygon = region.polygon + 0.5
+    (code,) = rle.frPyObjects([polygon.ravel().tolist()], photo.height, photo.width)
+    exact = [EXACTLY.add(Decimal(repr(value)), HALF) for value in region.polygon.ravel().tolist()]
+    return {
+        "segmentation": [_NUMBERS + ", ".join(map(str, exact))],
+        "area": float(rle.area(code)),
+        "bbox": [*polygon.min(axis=0).tolist(), *np.ptp(polygon, axis=0).tolist()],
+    }

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from fmask.data import coco_writing
-from fmask.data.formats.via import export, find_export, name_in, read_file
+from fmask.data.formats import coco
+from fmask.data.formats.read import find_export, read_file
+from fmask.data.formats.via import export
+from fmask.data.paths import name_in
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
@@ -37,6 +39,6 @@ def convert(
     if split.is_coco:
         text = json.dumps(export(folder, split.photos))
     else:
-        text = coco_writing.dataset((name_in(folder, photo.path), photo) for photo in split.photos)
+        text = coco.dataset((name_in(folder, photo.path), photo) for photo in split.photos)
     write_text(text, target)
     return split

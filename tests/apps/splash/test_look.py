@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmask.apps.splash.look import Look
-from fmask.evaluation.figures import CLASS_COLOURS
+from fmask.visualization.palette import CLASS_COLOURS
 from tests.helpers.films import HAT, MASK, ColourDetector, scene
 
 HAT_BOX, MASK_BOX = (8, 10, 20, 26), (24, 12, 34, 24)

@@ -12,7 +12,8 @@ from faster_coco_eval.core import mask as rle
 from PIL import Image
 
 from fmask.data.check import check
-from fmask.data.formats.via import read_file, read_split, write_split
+from fmask.data.formats.read import read_file, read_split
+from fmask.data.formats.via import write_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 

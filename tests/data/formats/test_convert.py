@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from fmask.data.formats.convert import convert
-from fmask.data.formats.via import read_file
+from fmask.data.formats.read import read_file
 from fmask.utils.errors import UserError
 
 WIDTH, HEIGHT = 90, 70
@@ -118,7 +118,7 @@ def test_a_file_is_parsed_once_and_an_odd_one_twice_to_the_same(
 ) -> None:
     folder, parsed, loads = via_file.parent, [], json.loads
     monkeypatch.setattr(
-        "fmask.data.formats.via.json.loads", lambda text, **how: parsed.append(how) or loads(text, **how)
+        "fmask.data.formats.read.json.loads", lambda text, **how: parsed.append(how) or loads(text, **how)
     )
     convert(via_file, folder / "coco.json")
     convert(folder / "coco.json", folder / "back.json")

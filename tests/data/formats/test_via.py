@@ -14,6 +14,8 @@ from PIL import Image
 from fmask.data import images
 from fmask.data.dataset import read_dataset
 from fmask.data.formats import via
+from fmask.data.formats.read import read_split
+from fmask.data.paths import ANNOTATIONS, name_in
 from fmask.data.polygons import check_outline, covers_pixel
 from fmask.utils.errors import UserError
 
@@ -24,7 +26,7 @@ def region(shape: dict[str, Any] = SQUARE, **attributes: Any) -> dict[str, Any]:
     return {"shape_attributes": shape, "region_attributes": attributes or {"fmask": "mask"}}
 
 
-def write(folder: Path, photos: dict[str, Any], name: str = via.ANNOTATIONS) -> Path:
+def write(folder: Path, photos: dict[str, Any], name: str = ANNOTATIONS) -> Path:
     """A VIA 2.x export of `photos` (name to regions), each 20 x 12 pixels unless it is there already."""
     for file in photos:
         if "/" not in file and not (folder / file).exists():
@@ -39,13 +41,13 @@ def kinds(split: via.Split) -> list[str]:
 
 
 def only_region(folder: Path, shape: dict[str, Any], **attributes: Any) -> via.Region:
-    split = via.read_split(write(folder, {"a.png": [region(shape, **attributes)]}))
+    split = read_split(write(folder, {"a.png": [region(shape, **attributes)]}))
     return split.photos[0].regions[0]
 
 
 def test_reads_an_export_of_via_2(tmp_path: Path) -> None:
     regions = [region(), region(fmask=" Hat "), region(fmask="hat", ignore="true")]
-    split = via.read_split(write(tmp_path, {"a.png": regions}))
+    split = read_split(write(tmp_path, {"a.png": regions}))
     (photo,) = split.photos
     assert (split.name, split.faults) == (tmp_path.name, ())
     assert (photo.name, photo.width, photo.height) == ("a.png", 20, 12)
@@ -63,13 +65,13 @@ def test_reads_regions_of_via_1_and_project_files(tmp_path: Path) -> None:
     entry = {"filename": "a.png", "size": 1, "regions": {"0": region(), "1": region(fmask="hat")}}
     project = {"_via_settings": {}, "_via_img_metadata": {"a.png1": entry}, "_via_attributes": {}}
     (tmp_path / "anything.json").write_text(json.dumps(project), encoding="utf-8-sig")
-    split = via.read_split(tmp_path)
+    split = read_split(tmp_path)
     assert [each.label for each in split.photos[0].regions] == ["mask", "hat"]
 
 
 def test_masks_are_the_pixels_of_the_reference(tmp_path: Path) -> None:
     x, y = [3, 17, 11, 4], [1, 4, 10, 8]
-    (photo,) = via.read_split(
+    (photo,) = read_split(
         write(tmp_path, {"a.png": [region(), region({"name": "polyline", "all_points_x": x, "all_points_y": y})]})
     ).photos
     expected = np.zeros((12, 20), dtype=bool)
@@ -116,7 +118,7 @@ def test_an_ellipse_turns_clockwise_on_the_screen(tmp_path: Path) -> None:
     ],
 )
 def test_a_label_that_says_nothing_is_kept_but_ignored(tmp_path: Path, attributes: dict[str, Any], kind: str) -> None:
-    split = via.read_split(write(tmp_path, {"a.png": [region(), region(**attributes)]}))
+    split = read_split(write(tmp_path, {"a.png": [region(), region(**attributes)]}))
     ignored = split.photos[0].regions[1]
     assert (ignored.label, ignored.ignore, ignored.class_id) == (None, True, -1)
     assert [(fault.kind, fault.file, fault.region) for fault in split.faults] == [(kind, "a.png", 1)]
@@ -125,7 +127,7 @@ def test_a_label_that_says_nothing_is_kept_but_ignored(tmp_path: Path, attribute
 def test_points_outside_the_photo_are_clipped_along_its_edges(tmp_path: Path) -> None:
     # A triangle whose right half lies outside: clamping its tip to x = 19 would bend its sides.
     shape = {"name": "polygon", "all_points_x": [9, 29, 9], "all_points_y": [0, 5, 10]}
-    split = via.read_split(write(tmp_path, {"a.png": [region(shape)]}))
+    split = read_split(write(tmp_path, {"a.png": [region(shape)]}))
     polygon = split.photos[0].regions[0].polygon
     assert kinds(split) == ["outside the photo"]
     assert "10 px" in split.faults[0].detail
@@ -134,7 +136,7 @@ def test_points_outside_the_photo_are_clipped_along_its_edges(tmp_path: Path) ->
 
 def test_one_pixel_outside_still_has_a_mask(tmp_path: Path) -> None:
     shape = {"name": "rect", "x": 10, "y": 2, "width": 10, "height": 10}
-    split = via.read_split(write(tmp_path, {"a.png": [region(shape)]}))
+    split = read_split(write(tmp_path, {"a.png": [region(shape)]}))
     assert kinds(split) == ["outside the photo"]
     assert split.photos[0].masks()[0, 2:, 10:].all()
 
@@ -160,14 +162,14 @@ def test_one_pixel_outside_still_has_a_mask(tmp_path: Path) -> None:
     ],
 )
 def test_a_region_without_a_usable_outline_is_left_out(tmp_path: Path, shape: dict[str, Any], kind: str) -> None:
-    split = via.read_split(write(tmp_path, {"a.png": [region(shape), region()]}))
+    split = read_split(write(tmp_path, {"a.png": [region(shape), region()]}))
     assert [each.index for each in split.photos[0].regions] == [1]
     assert [(fault.kind, fault.region) for fault in split.faults] == [(kind, 0)]
 
 
 def test_a_region_wholly_outside_is_left_out(tmp_path: Path) -> None:
     far = {"name": "rect", "x": 100, "y": 100, "width": 5, "height": 5}
-    split = via.read_split(write(tmp_path, {"a.png": [region(far)]}))
+    split = read_split(write(tmp_path, {"a.png": [region(far)]}))
     assert split.photos == ()
     assert kinds(split) == ["outside the photo", "no area", "no regions"]
 
@@ -176,7 +178,7 @@ def test_photos_listed_and_photos_present_are_compared(tmp_path: Path) -> None:
     write(tmp_path, {"a.png": [region()], "empty.png": [], "gone.png": [region()]})
     (tmp_path / "gone.png").unlink()
     Image.new("RGB", (4, 4)).save(tmp_path / "extra.JPG", "JPEG")
-    split = via.read_split(tmp_path)
+    split = read_split(tmp_path)
     assert [photo.name for photo in split.photos] == ["a.png"]
     assert [(fault.kind, fault.file) for fault in split.faults] == [
         ("no regions", "empty.png"),
@@ -186,15 +188,15 @@ def test_photos_listed_and_photos_present_are_compared(tmp_path: Path) -> None:
 
 
 def test_a_photo_of_ignored_regions_only_stays(tmp_path: Path) -> None:
-    split = via.read_split(write(tmp_path, {"a.png": [region(fmask="")]}))
+    split = read_split(write(tmp_path, {"a.png": [region(fmask="")]}))
     assert split.photos[0].class_ids().tolist() == [-1]
 
 
 def test_the_first_of_two_entries_counts(tmp_path: Path) -> None:
     Image.new("RGB", (20, 12)).save(tmp_path / "a.png")
     first, second = ({"filename": "a.png", "regions": [region(fmask=label)]} for label in ("hat", "mask"))
-    (tmp_path / via.ANNOTATIONS).write_text(json.dumps({"a.png1": first, "a.png2": second}))
-    split = via.read_split(tmp_path)
+    (tmp_path / ANNOTATIONS).write_text(json.dumps({"a.png1": first, "a.png2": second}))
+    split = read_split(tmp_path)
     assert [each.label for photo in split.photos for each in photo.regions] == ["hat"]
     assert kinds(split) == ["listed twice"]
 
@@ -204,7 +206,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     folder = tmp_path / "train"
     folder.mkdir()
     Image.new("RGB", (20, 12)).save(tmp_path / "secret.png")
-    split = via.read_split(write(folder, {"a.png": [region()]} | {f"{name}": [region()]}))
+    split = read_split(write(folder, {"a.png": [region()]} | {f"{name}": [region()]}))
     assert [photo.name for photo in split.photos] == ["a.png"]
     assert "unsafe file name" in kinds(split)
 
@@ -217,8 +219,8 @@ def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
         Image.new("RGB", (20, 12)).save(kept / name)
     (folder / "a.png").symlink_to(kept / "one.png")
     (folder / "more").symlink_to(kept)
-    split = via.read_split(write(folder, {"a.png": [region()], "more/two.png": [region()]}))
-    assert [via.name_in(folder, photo.path) for photo in split.photos] == ["a.png", "more/two.png"]
+    split = read_split(write(folder, {"a.png": [region()], "more/two.png": [region()]}))
+    assert [name_in(folder, photo.path) for photo in split.photos] == ["a.png", "more/two.png"]
     assert split.faults == ()
 
 
@@ -226,8 +228,8 @@ def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
 def test_a_name_that_no_photo_has_is_told_as_it_can_be_printed(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"a.png": [region()]})
     entries = {"a": {"filename": "a.png", "regions": [region()]}, "b": {"filename": name, "regions": []}}
-    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(entries))
-    (fault,) = via.read_split(tmp_path).faults
+    (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
+    (fault,) = read_split(tmp_path).faults
     assert fault.kind == "missing photo"
     assert fault.file.isprintable()
 
@@ -235,8 +237,8 @@ def test_a_name_that_no_photo_has_is_told_as_it_can_be_printed(tmp_path: Path, n
 def test_two_spellings_of_a_name_are_one_photo(tmp_path: Path) -> None:
     write(tmp_path, {"a.png": [region()]})
     entries = {name: {"filename": name, "regions": [region()]} for name in ("a.png", "./a.png")}
-    (tmp_path / via.ANNOTATIONS).write_text(json.dumps(entries))
-    split = via.read_split(tmp_path)
+    (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
+    split = read_split(tmp_path)
     assert (len(split.photos), kinds(split)) == (1, ["listed twice"])
 
 
@@ -244,7 +246,7 @@ def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) ->
     x, y = np.random.default_rng(0).uniform(0, 11, (2, 400)).tolist()
     scribble = {"name": "polygon", "all_points_x": x, "all_points_y": y}
     endless = {"name": "polygon", "all_points_x": [1] * 10_001, "all_points_y": [1] * 10_001}
-    split = via.read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
+    split = read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
     assert [fault.detail for fault in split.faults] == [
         "its sides cross each other more than 1000 times",
         "10001 points, where 10000 are the most",
@@ -272,14 +274,14 @@ def test_slivers_as_high_as_photos_can_be_are_no_work() -> None:
 
 def test_an_undecodable_photo_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
-    split = via.read_split(write(tmp_path, {"a.png": [region()]}))
+    split = read_split(write(tmp_path, {"a.png": [region()]}))
     assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
     assert str(tmp_path) not in split.faults[0].detail
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_PIXELS", 200)
-    split = via.read_split(write(tmp_path, {"a.png": [region()]}))
+    split = read_split(write(tmp_path, {"a.png": [region()]}))
     assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
     with pytest.raises(UserError, match=r"20 x 12 pixels"):
         images.load_image(tmp_path / "a.png")
@@ -291,7 +293,7 @@ def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise: left becomes top
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    split = via.read_split(write(tmp_path, {"a.png": [region()]}))
+    split = read_split(write(tmp_path, {"a.png": [region()]}))
     image = images.load_image(tmp_path / "a.png")
     assert (split.photos[0].width, split.photos[0].height) == (12, 20)
     assert image.shape == (20, 12, 3)
@@ -308,7 +310,7 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
         picture = Image.new("RGB", (20, 12), "white").convert(mode)
     file = "a.tif" if mode == "CMYK" else "a.png"
     picture.save(tmp_path / file)
-    split = via.read_split(write(tmp_path, {file: [region()]}))
+    split = read_split(write(tmp_path, {file: [region()]}))
     image = images.load_image(tmp_path / file)
     assert (image.shape, image.dtype, image.min()) == ((12, 20, 3), np.uint8, 255)
     assert [(fault.kind, fault.is_note) for fault in split.faults] == [("colour conversion", True)]
@@ -340,30 +342,30 @@ def test_a_cut_off_photo_is_a_users_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_via_is_a_users_error(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / via.ANNOTATIONS).write_text(text)
+    (tmp_path / ANNOTATIONS).write_text(text)
     with pytest.raises(UserError, match=r"via_region_data\.json") as raised:
-        via.read_split(tmp_path)
+        read_split(tmp_path)
     assert message in str(raised.value)
 
 
 def test_the_annotation_file_must_be_the_only_candidate(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no other JSON file"):
-        via.read_split(tmp_path)
+        read_split(tmp_path)
     write(tmp_path, {"a.png": [region()]}, name="mine.json")
-    assert len(via.read_split(tmp_path).photos) == 1
+    assert len(read_split(tmp_path).photos) == 1
     write(tmp_path, {"a.png": [region()]}, name="old.json")
     with pytest.raises(UserError, match=r"2 JSON files \(mine\.json, old\.json\)"):
-        via.read_split(tmp_path)
+        read_split(tmp_path)
     with pytest.raises(UserError, match="is not a folder"):
-        via.read_split(tmp_path / "nowhere")
+        read_split(tmp_path / "nowhere")
 
 
 def test_what_is_written_is_read_back_the_same(tmp_path: Path) -> None:
     circle = {"name": "circle", "cx": 9.3, "cy": 5, "r": 4}
     regions = [region(circle), region(fmask="hat", ignore="true"), region(fmask="")]
-    before = via.read_split(write(tmp_path, {"a.png": regions}))
-    assert via.write_split(tmp_path, before.photos) == tmp_path / via.ANNOTATIONS
-    after = via.read_split(tmp_path)
+    before = read_split(write(tmp_path, {"a.png": regions}))
+    assert via.write_split(tmp_path, before.photos) == tmp_path / ANNOTATIONS
+    after = read_split(tmp_path)
     for old, new in zip(before.photos[0].regions, after.photos[0].regions, strict=True):
         assert (old.label, old.ignore, old.index) == (new.label, new.ignore, new.index)
         np.testing.assert_array_equal(old.polygon, new.polygon)

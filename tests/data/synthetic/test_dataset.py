@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from fmask.data.config import SPLITS
-from fmask.data.formats.via import read_split
+from fmask.data.formats.read import read_split
 from fmask.data.images import load_image
 from fmask.data.synthetic import dataset
 from fmask.data.synthetic.dataset import Scene, draw_scene, ensure_rendered, render_dataset

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from fmask.data.batches import Batches
 from fmask.data.config import Jitter
-from fmask.data.samples import Batches, Sample, make
+from fmask.data.samples import Sample, make
 from fmask.data.transforms.copy_paste import paste
 from fmask.structures.annotations import Region
 
