@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from fmask import sweeping
 from fmask.config.schema import register, validate
-from fmask.utils.exits import answering
+from fmask.utils.exits import cli_errors
 
 CONF = Path(__file__).parent / "conf"
 
@@ -26,7 +26,7 @@ def job(config: DictConfig) -> Mapping[str, float]:
 
 
 if __name__ == "__main__":
-    with answering("sweep.py"):
+    with cli_errors("sweep.py"):
         register()
         sweeping.check(CONF, "sweep", get_args_parser().parse_args().overrides)
         sweeping.main(job, CONF, "sweep")

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from fmask.config.overrides import check_one_run, check_overrides, resumed_run
 from fmask.config.schema import register, validate
-from fmask.utils.exits import answering
+from fmask.utils.exits import cli_errors
 
 CONF = Path(__file__).parent / "conf"
 
@@ -20,7 +20,7 @@ def run(config: DictConfig) -> None:
     import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training.train import train
 
-    with answering("train.py"):  # here, for Hydra would show a traceback
+    with cli_errors("train.py"):  # here, for Hydra would show a traceback
         train(validate(config), Path(HydraConfig.get().runtime.output_dir))
 
 
@@ -32,7 +32,7 @@ def go_on(reference: str) -> None:
 
 
 if __name__ == "__main__":
-    with answering("train.py"):
+    with cli_errors("train.py"):
         register()
         typed = get_args_parser().parse_args()
         if resumed := resumed_run(typed.overrides):

@@ -5,7 +5,7 @@ import sys
 from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
 from fmask.cli.app import app
 from fmask.utils.errors import printable
-from fmask.utils.exits import answering
+from fmask.utils.exits import cli_errors
 from fmask.utils.secrets import without_secrets
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 def main() -> None:
     """Run the command; a `UserError` becomes one line and its status, a file that the system refuses a line and 2."""
     try:
-        with answering("fmask"):
+        with cli_errors("fmask"):
             app()
     except OSError as error:
         if error.filename is None:

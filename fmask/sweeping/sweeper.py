@@ -20,7 +20,7 @@ from fmask import tracking
 from fmask.sweeping.job import Job, JobResult, Task, failed
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
 from fmask.utils.errors import SomeFailedError
-from fmask.utils.exits import answering
+from fmask.utils.exits import cli_errors
 
 
 class ParentSweeper(Sweeper):
@@ -38,7 +38,7 @@ class ParentSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the sweep that Hydra's command line asks for; exits with one sentence where something is wrong."""
-        with answering(Path(sys.argv[0]).name):  # here, for Hydra would show a traceback
+        with cli_errors(Path(sys.argv[0]).name):  # here, for Hydra would show a traceback
             parser = OverridesParser.create(config_loader=self.context.config_loader)
             self.run(parser.parse_overrides(arguments))
 

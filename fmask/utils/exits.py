@@ -9,7 +9,7 @@ from fmask.utils.secrets import without_secrets
 
 
 @contextmanager
-def answering(program: str) -> Iterator[None]:
+def cli_errors(program: str) -> Iterator[None]:
     """Ends the program with one sentence and a status, in place of a traceback, on a `UserError` and on Ctrl-C."""
     try:
         yield
