@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fmask.data.paths import ANNOTATIONS, stays_inside
 from fmask.utils.errors import UserError
-from fmask.utils.files import sha256_of, whole
+from fmask.utils.files import atomic_write, sha256_of
 
 BASE_URL = "https://raw.githubusercontent.com/dion797/VSE_CA1/7a3b9e668a49930a9871cf6ca99d06c2e8c9001a/SystemCode/datasets/fmask/"
 """Where the authors of the published study keep its photos and their outlines of train and val."""
@@ -62,7 +62,7 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
         _fetch(missing, destination, base_url)
     if not ours.exists():
         ours.parent.mkdir(parents=True, exist_ok=True)
-        with whole(ours) as draft:
+        with atomic_write(ours) as draft:
             draft.write_bytes(TEST_ANNOTATIONS.read_bytes())
 
 

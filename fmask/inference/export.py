@@ -14,7 +14,7 @@ from fmask.inference.onnx import OUTPUTS, SIZE, SMOOTH
 from fmask.inference.predictor import Detector
 from fmask.model.mask_rcnn import Detect, MaskRCNN
 from fmask.utils.errors import UserError
-from fmask.utils.files import whole
+from fmask.utils.files import atomic_write
 
 OPSET = 18
 """Of ONNX's operations: the newest that tf2onnx writes."""
@@ -54,7 +54,7 @@ def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> Non
 
     model, _ = tf2onnx.convert.from_function(network, signature, opset=OPSET)
     _describe(model, {SIZE: str(size), SMOOTH: str(detector.smooth)})
-    with whole(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_bytes(model.SerializeToString())
 
 

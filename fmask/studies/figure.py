@@ -8,7 +8,7 @@ from fmask.evaluation.outcomes import Rate
 from fmask.studies.output import label
 from fmask.studies.table import StudyTable
 from fmask.utils.errors import UserError
-from fmask.utils.files import whole
+from fmask.utils.files import atomic_write
 from fmask.visualization.palette import ACCENT_COLOUR
 
 ROW_HEIGHT = 0.45  # inches
@@ -66,5 +66,5 @@ def save(figure: Figure, file: Path) -> None:
     kind = file.suffix.removeprefix(".").lower()
     if kind not in known:
         raise UserError(f"{file}: a figure's name ends in one of .{', .'.join(sorted(known))}.")
-    with whole(file) as draft:
+    with atomic_write(file) as draft:
         figure.savefig(draft, format=kind, dpi=150)

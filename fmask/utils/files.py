@@ -9,7 +9,7 @@ from fmask.utils.errors import UserError
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path) -> Iterator[Path]:
     """Where to write what `file` is to hold: a draft beside it, which takes its place once all is written.
 
     Raises:
@@ -32,7 +32,7 @@ def write_text(text: str, file: Path) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    with whole(file) as draft:
+    with atomic_write(file) as draft:
         draft.write_text(text, encoding="utf-8")
 
 

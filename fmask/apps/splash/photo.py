@@ -7,7 +7,7 @@ from PIL import Image
 
 from fmask.apps.splash.look import Look
 from fmask.data.images import load_image
-from fmask.utils.files import whole
+from fmask.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from fmask.structures.detections import Finder
@@ -21,6 +21,6 @@ def splash_photo(source: Path, output: Path, detector: "Finder", look: Look, min
     """
     image = load_image(source)
     picture = Image.fromarray(look.draw(image, detector.detect(image).at_least(min_confidence)))
-    with whole(output) as draft:
+    with atomic_write(output) as draft:
         # Full resolution of colour in JPEGs, or it would run over the edges of what has it.
         picture.save(draft, format=Image.registered_extensions()[output.suffix.lower()], quality=95, subsampling=0)

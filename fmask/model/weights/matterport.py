@@ -14,7 +14,7 @@ import numpy as np
 
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.utils.errors import UserError
-from fmask.utils.files import whole
+from fmask.utils.files import atomic_write
 from fmask.utils.hdf5 import numbers, within
 
 RPN_GROUP = "rpn_model"
@@ -84,7 +84,7 @@ def export(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None
     Raises:
         UserError: the file cannot be written; nothing is left behind then.
     """
-    with whole(Path(path)) as draft, h5py.File(draft, "w") as file:
+    with atomic_write(Path(path)) as draft, h5py.File(draft, "w") as file:
         _write(network, file)
         file.attrs.update(notes or {})
 

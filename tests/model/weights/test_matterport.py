@@ -30,7 +30,7 @@ def shapes(network: MaskRCNN) -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def whole(shapes: golden.Shapes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def atomic_write(shapes: golden.Shapes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return golden.write(tmp_path_factory.mktemp("weights") / "whole.h5", shapes)
 
 
