@@ -30,7 +30,7 @@ from fmask.utils.signals import stop_on_signal
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Phase:
     """What is to be trained of a part of the schedule."""
 
     name: str
@@ -44,18 +44,18 @@ class Stretch:
     """Training samples of the run that come before it."""
 
 
-def stretches(config: Config, standing: Checkpoint | None = None) -> list[Stretch]:
+def phases(config: Config, standing: Checkpoint | None = None) -> list[Phase]:
     """The schedule's parts, or what is left of them; the part that `standing` is of comes even if nothing is."""
-    return [each for each in _every(config, standing) if not (standing and each.last < standing.epochs)]
+    return [each for each in _all_phases(config, standing) if not (standing and each.last < standing.epochs)]
 
 
-def _every(config: Config, standing: Checkpoint | None) -> Iterator[Stretch]:
+def _all_phases(config: Config, standing: Checkpoint | None) -> Iterator[Phase]:
     done = standing.epochs if standing else 0
     epochs = samples = 0
     for name, part in config.parts().items():
         last = epochs + part.epochs
         first = min(max(done, epochs), last)
-        yield Stretch(name, part, first, last, samples + (first - epochs) * part.steps * part.batch)
+        yield Phase(name, part, first, last, samples + (first - epochs) * part.steps * part.batch)
         epochs, samples = last, samples + part.epochs * part.steps * part.batch
 
 
@@ -102,32 +102,32 @@ def fit(
     def keep(part: str, epochs: int) -> None:
         checkpoint.save(file, network, Checkpoint(run.id, asdict(config), part, epochs, log.state()))
 
-    left = stretches(config, standing)
-    for stretch in left:
-        part, epochs = stretch.part, stretch.last - stretch.first
+    left = phases(config, standing)
+    for phase in left:
+        part, epochs = phase.part, phase.last - phase.first
         if config.schedule.parts:
-            said = f"part {stretch.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
+            said = f"part {phase.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
             console.print(said, highlight=False)
-        batches, checks = _batches(part, samples, stretch.sample)
+        batches, checks = _batches(part, samples, phase.sample)
         train_only(network, part.layers)
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
         # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
         network.optimizer.build(network.trainable_variables)
         with _plain_failures(part, batches, checks):
             console.print(_forecast(network, checks, part, epochs), highlight=False)
-        if standing and stretch.name == standing.part:
+        if standing and phase.name == standing.part:
             checkpoint.restore(file, network)
         progress = Progress(epochs, part.steps, console)
         with stop_on_signal() as stop, _plain_failures(part, batches, checks), progress:
             network.fit(
                 batches,
-                initial_epoch=stretch.first,
-                epochs=stretch.last,
+                initial_epoch=phase.first,
+                epochs=phase.last,
                 validation_data=checks if part.val_steps else None,
                 callbacks=[
                     StopAtNaN(batches),
                     log,
-                    AfterEpoch(partial(keep, stretch.name)),
+                    AfterEpoch(partial(keep, phase.name)),
                     progress,
                     *callbacks,
                     StopWhenAsked(stop),
@@ -135,8 +135,8 @@ def fit(
                 shuffle=False,  # the batches come in random order already, one that depends on the seed alone
                 verbose=0,
             )
-        if after_part and stretch is not left[-1]:
-            after_part(stretch.name)
+        if after_part and phase is not left[-1]:
+            after_part(phase.name)
     run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
     return log.losses
 

@@ -27,7 +27,7 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import checkpoint
 from fmask.training.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
 from fmask.training.checkpoint import Checkpoint
-from fmask.training.fit import fit, stretches
+from fmask.training.fit import fit, phases
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.training.train import model_config, resume
 from fmask.utils.errors import Diverged, UserError
@@ -96,9 +96,9 @@ def test_what_is_left_of_a_schedule() -> None:
 
     def left(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
         standing = Checkpoint("abc", {}, part, epochs, {})
-        return [(each.name, each.first, each.last, each.sample) for each in stretches(config, standing)]
+        return [(each.name, each.first, each.last, each.sample) for each in phases(config, standing)]
 
-    assert [(each.first, each.last, each.sample) for each in stretches(config)] == [(0, 4, 0), (4, 7, 40)]
+    assert [(each.first, each.last, each.sample) for each in phases(config)] == [(0, 4, 0), (4, 7, 40)]
     assert left("one", 3) == [("one", 3, 4, 30), ("two", 4, 7, 40)]
     assert left("one", 4) == [("one", 4, 4, 40), ("two", 4, 7, 40)], "the first part is still to be scored"
     assert left("two", 5) == [("two", 5, 7, 50)]
