@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from fmask.data.config import Jitter
-from fmask.data.samples import Sample, make, stack
+from fmask.data.samples import Sample, augment_sample, collate
 
 
 class Batches(keras.utils.PyDataset):
@@ -48,7 +48,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
         first = self._first(index)
         try:
-            return (stack([self.draw(first + number) for number in range(self.batch)], self.slots),)
+            return (collate([self.draw(first + number) for number in range(self.batch)], self.slots),)
         except Exception as error:
             self.failure = error
             raise
@@ -65,7 +65,7 @@ class Batches(keras.utils.PyDataset):
         donor = None
         if self.jitter.paste and rng.uniform() < self.jitter.paste:
             donor = self.samples[rng.integers(len(self.samples))]
-        return make(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
+        return augment_sample(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
 
     def _first(self, index: int) -> int:
         """The number of a batch's first sample."""

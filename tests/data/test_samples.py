@@ -8,7 +8,7 @@ from PIL import Image
 
 from fmask.data.batches import Batches
 from fmask.data.config import Jitter
-from fmask.data.samples import MASK_SIDE, Sample, box_mask, extents, load_samples, make, stack
+from fmask.data.samples import MASK_SIDE, Sample, augment_sample, box_mask, collate, extents, load_samples
 from fmask.data.transforms import augment
 from fmask.structures.annotations import Photo, Region
 
@@ -60,7 +60,7 @@ def pasted(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.parametrize("spec", [[], [{"Fliplr": {"p": 1}}, {"Affine": {"rotate": [-45, 45]}}]])
 def test_boxes_and_masks_follow_the_pixels(seed: int, spec: list[dict]) -> None:
     rng = np.random.default_rng(seed)
-    made = make(sample(POLYGON), SIZE, SIZE, STRONG, augment.build(spec), rng)
+    made = augment_sample(sample(POLYGON), SIZE, SIZE, STRONG, augment.build(spec), rng)
     white = made["image"][..., 0] > 127
     rows, columns = np.flatnonzero(white.any(axis=1)), np.flatnonzero(white.any(axis=0))
     box = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
@@ -71,7 +71,7 @@ def test_boxes_and_masks_follow_the_pixels(seed: int, spec: list[dict]) -> None:
 
 
 def test_without_jitter_the_photo_fills_the_frame() -> None:
-    made = make(sample(POLYGON, shape=(120, 120)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    made = augment_sample(sample(POLYGON, shape=(120, 120)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
     scale = SIZE / 120
     np.testing.assert_allclose(made["boxes"], [np.array([20.5, 30.5, 79.5, 99.5]) * scale], atol=1e-4)
     assert made["image"].shape == (SIZE, SIZE, 3)
@@ -84,7 +84,7 @@ def test_objects_out_of_view_are_left_out_and_hidden_or_tiny_ones_ignored() -> N
     others = [square(100, 100, 20), square(55, 20, 40), square(40, 40, 20), square(5, 5, 1)]
     one = Sample(np.zeros((128, 128, 3), np.uint8), [focus, *others], np.array([1, 2, 2, 2, 2]))
     for seed in range(40):
-        made = make(one, SIZE, 128, Jitter(), None, np.random.default_rng(seed))
+        made = augment_sample(one, SIZE, 128, Jitter(), None, np.random.default_rng(seed))
         if len(made["boxes"]) and np.allclose(made["boxes"][0], [0, 0, 64, 64]):
             break
     else:
@@ -97,12 +97,12 @@ def test_objects_out_of_view_are_left_out_and_hidden_or_tiny_ones_ignored() -> N
 
 
 def test_ignored_objects_stay_ignored() -> None:
-    made = make(sample(POLYGON, class_ids=(-1,)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    made = augment_sample(sample(POLYGON, class_ids=(-1,)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
     assert made["class_ids"].tolist() == [-1]
 
 
 def test_a_photo_without_objects_makes_an_empty_sample() -> None:
-    made = make(sample(class_ids=()), SIZE, SIZE, STRONG, None, np.random.default_rng(0))
+    made = augment_sample(sample(class_ids=()), SIZE, SIZE, STRONG, None, np.random.default_rng(0))
     assert made["boxes"].shape == (0, 4)
     assert made["masks"].shape == (0, MASK_SIDE, MASK_SIDE)
     assert made["class_ids"].shape == (0,)
@@ -138,7 +138,7 @@ def test_stacking_pads_with_zeros_and_cuts_what_has_no_slot() -> None:
         }
         for n in (0, 1, 4)
     ]
-    batch = stack(samples, slots=3)
+    batch = collate(samples, slots=3)
     assert {key: value.shape for key, value in batch.items()} == {
         "image": (3, 2, 2, 3),
         "boxes": (3, 3, 4),
@@ -200,5 +200,5 @@ def test_validation_batches_come_in_file_order_every_epoch() -> None:
     for _ in range(2):
         assert [numbers(dataset, index) for index in range(len(dataset))] == [[0, 1], [2, 3], [4, 0]]
         dataset.on_epoch_end()
-    expected = make(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
+    expected = augment_sample(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
     np.testing.assert_array_equal(dataset[1][0]["image"][0], expected["image"])

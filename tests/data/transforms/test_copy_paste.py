@@ -5,7 +5,7 @@ import pytest
 
 from fmask.data.batches import Batches
 from fmask.data.config import Jitter
-from fmask.data.samples import Sample, make
+from fmask.data.samples import Sample, augment_sample
 from fmask.data.transforms.copy_paste import paste
 from fmask.structures.annotations import Region
 
@@ -51,7 +51,7 @@ def test_pasted_objects_do_not_hide_each_other() -> None:
 
 def test_a_pasted_object_is_an_object_of_the_sample() -> None:
     own, other = sample(100, square(2, 2, 20)), sample(200, square(40, 40, 15), square(0, 50, 5), class_ids=(2, -1))
-    made = make(own, SIZE, SIZE, Jitter(), None, np.random.default_rng(0), other)
+    made = augment_sample(own, SIZE, SIZE, Jitter(), None, np.random.default_rng(0), other)
     assert made["class_ids"].tolist() == [1, 2], "what is ignored is not copied"
     np.testing.assert_allclose(made["boxes"], [[2.5, 2.5, 22.5, 22.5], [40.5, 40.5, 55.5, 55.5]], atol=0.01)
     assert made["image"][45, 45, 0] == 200
