@@ -119,7 +119,7 @@ def _hashes(image: Image.Image) -> np.ndarray:
     side = 4 * HASH_SIDE  # what phash scales to first; doing so here does it once for both
     small = image.convert("L").resize((side, side), Image.Resampling.LANCZOS)
     both = (imagehash.phash(picture, HASH_SIDE) for picture in (small, ImageOps.mirror(small)))
-    return np.collate([each.hash.ravel() for each in both])
+    return np.stack([each.hash.ravel() for each in both])
 
 
 def _find_twins(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Twins]:

@@ -33,7 +33,7 @@ def outline(shape: dict[str, Any]) -> np.ndarray:
         x, y = shape.get("all_points_x"), shape.get("all_points_y")
         if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
             raise ValueError("all_points_x and all_points_y are not two lists of one length")
-        return check_outline(np.collate([_numbers(x), _numbers(y)], axis=1))
+        return check_outline(np.stack([_numbers(x), _numbers(y)], axis=1))
     if shape["name"] == "rect":
         x, y, width, height = _numbers([shape.get(key) for key in ("x", "y", "width", "height")])
         return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
@@ -74,9 +74,9 @@ def check_outlines(polygons: Sequence[np.ndarray]) -> None:
     if shapely.MultiPolygon([shapely.Polygon(polygon) for polygon in polygons]).is_valid:
         return
     points = [polygon[:, 0] + 1j * polygon[:, 1] for polygon in polygons]
-    ends = np.concatenate([np.collate([each, np.roll(each, -1)], axis=1) for each in points])
+    ends = np.concatenate([np.stack([each, np.roll(each, -1)], axis=1) for each in points])
     ends = np.unique(np.sort(ends, axis=1), axis=0)  # a bridge's way back is no other side than its way there
-    sides = shapely.linestrings(np.collate([ends.real, ends.imag], axis=2))
+    sides = shapely.linestrings(np.stack([ends.real, ends.imag], axis=2))
     tree, meetings = shapely.STRtree(sides), 0
     for first in range(0, len(sides), 100):  # a few at a time: all pairs of all sides may be millions
         meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
@@ -123,7 +123,7 @@ def _ellipse(x: float, y: float, rx: float, ry: float, theta: float) -> np.ndarr
     turn = np.linspace(0, math.tau, 64, endpoint=False)
     along, across = rx * np.cos(turn), ry * np.sin(turn)
     cos, sin = math.cos(theta), math.sin(theta)
-    return np.collate([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
+    return np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
 
 
 def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:

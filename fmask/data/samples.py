@@ -125,7 +125,7 @@ def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.
 
 def collate(samples: list[dict[str, np.ndarray]], slots: int) -> dict[str, np.ndarray]:
     """Samples as one batch: image (B, S, S, 3), boxes (B, G, 4), class_ids (B, G), masks (B, G, M, M), zero-padded."""
-    batch = {"image": np.collate([sample["image"] for sample in samples])}
+    batch = {"image": np.stack([sample["image"] for sample in samples])}
     for key in ("boxes", "class_ids", "masks"):
         rows = [sample[key][:slots] for sample in samples]
         padded = np.zeros((len(rows), slots, *rows[0].shape[1:]), rows[0].dtype)

@@ -40,7 +40,7 @@ class Pose:
         """(n, 3) points of the head's frame, turned and seen from far away, in photo pixels."""
         x, y, z = np.asarray(points, float).T
         x, z = x * np.cos(self.yaw) + z * np.sin(self.yaw), z * np.cos(self.yaw) - x * np.sin(self.yaw)
-        return self.flat(np.collate([x, y * np.cos(self.nod) + z * np.sin(self.nod)], axis=1))
+        return self.flat(np.stack([x, y * np.cos(self.nod) + z * np.sin(self.nod)], axis=1))
 
     def wrap(self, points: np.ndarray, lift: float | np.ndarray = 0.0, reach: float = 1.0) -> np.ndarray:
         """Lay points on the head's surface; those on its far side go to its edge.
@@ -54,7 +54,7 @@ class Pose:
         angle = np.minimum(np.maximum(angle + self.yaw, -np.pi / 2), np.pi / 2)
         radius = self.half_width(y * reach) + lift
         x, z = radius * np.sin(angle), radius * np.cos(angle)
-        return self.flat(np.collate([x, y + z * np.sin(self.nod)], axis=1))
+        return self.flat(np.stack([x, y + z * np.sin(self.nod)], axis=1))
 
     def half_width(self, y: np.ndarray) -> np.ndarray:
         """Half the head's width at height `y`."""
@@ -103,7 +103,7 @@ def ring(radius: float | np.ndarray, y: float | np.ndarray, depth: float = 1.1) 
     """(48, 3) points of a level ring around the head, `depth` times as deep as wide, from the back round."""
     angle = np.linspace(-np.pi, np.pi, 48, endpoint=False)
     x, z = radius * np.sin(angle), radius * depth * np.cos(angle)
-    return np.collate([x, np.broadcast_to(y, x.shape), z], axis=1)
+    return np.stack([x, np.broadcast_to(y, x.shape), z], axis=1)
 
 
 def dome(radius: float, y: float, height: float, depth: float = 1.1, power: float = 1.0) -> np.ndarray:

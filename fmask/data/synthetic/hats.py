@@ -138,11 +138,11 @@ def _meridian(x: float, radius: float, y: float, height: float) -> np.ndarray:
     """(16, 3) points over a dome from its front to its back, in the plane at `x`."""
     rise = np.linspace(0.05, 2.2, 16)
     span = np.sqrt(max(1 - (x / radius) ** 2, 0))
-    return np.collate([np.full(16, x), y - height * span * np.sin(rise), 1.15 * radius * span * np.cos(rise)], axis=1)
+    return np.stack([np.full(16, x), y - height * span * np.sin(rise), 1.15 * radius * span * np.cos(rise)], axis=1)
 
 
 def _arc(angle: np.ndarray, radius: np.ndarray, y: float | np.ndarray) -> np.ndarray:
-    return np.collate([radius * np.sin(angle), np.broadcast_to(y, angle.shape), radius * 1.1 * np.cos(angle)], axis=1)
+    return np.stack([radius * np.sin(angle), np.broadcast_to(y, angle.shape), radius * 1.1 * np.cos(angle)], axis=1)
 
 
 def _belt(pose: Pose, radius: float, top: float, bottom: float) -> Geometry:
@@ -159,7 +159,7 @@ def _badge(rng: np.random.Generator, pose: Pose, shell: Geometry, y: float, item
     if rng.random() < 0.5:
         mark = polygon(ellipse(0, 0, a, b) * pose.size + centre)
     else:
-        zigzag = np.collate([np.linspace(-a, a, 5), b * np.array([1, -1, 1, -1, 1])], axis=1)
+        zigzag = np.stack([np.linspace(-a, a, 5), b * np.array([1, -1, 1, -1, 1])], axis=1)
         mark = line(zigzag * pose.size + centre, 0.07 * pose.size)
     return _inside(shell, mark, Paint(any_colour(rng), 0.2), item)
 

@@ -55,7 +55,7 @@ def _cloth(rng: np.random.Generator, pose: Pose, item: Item, slid: float) -> lis
     pattern = None if plain else any_print(rng, pose.size, pose.roll)
     layers = _straps(rng, pose, [(side, 0.42 + slid), (side, 0.74 + slid)], [0.0, 0.4], choose(rng, [BLACK, WHITE]))
     layers.append(Layer(sheet, Paint(colour, 0.8, 0, 0.06, pattern, any_colour(rng)), item))
-    seam = np.collate([np.zeros(12), np.linspace(0.1, 1.37, 12) + slid], axis=1)
+    seam = np.stack([np.zeros(12), np.linspace(0.1, 1.37, 12) + slid], axis=1)
     bulge = 0.16 + 0.14 * np.sin(np.linspace(0, np.pi, 12))
     fold = line(pose.wrap(seam, bulge, 0.8), 0.035 * pose.size)
     layers.append(Layer(fold.intersection(sheet), Paint(scaled(colour, 0.65), 0, opacity=0.6), item))
@@ -98,7 +98,7 @@ def _outline(pose: Pose, half: list[tuple[float, float]], slid: float, bulge: fl
 def _level(spread: float, y: float, sag: float) -> np.ndarray:
     """(16, 2) a line across the face, lower by `sag` in its middle."""
     angle = np.linspace(-spread, spread, 16)
-    return np.collate([angle, y + sag * np.cos(angle / spread * np.pi / 2)], axis=1)
+    return np.stack([angle, y + sag * np.cos(angle / spread * np.pi / 2)], axis=1)
 
 
 def _pleat(pose: Pose, sheet: Geometry, side: float, y: float, colour: Colour, item: Item) -> list[Layer]:
@@ -136,7 +136,7 @@ def _straps(
     for side in (-1, 1):
         for (angle, y), ear in zip(corners, ears, strict=True):
             if abs(side * angle + pose.yaw) < 1.5:
-                path = np.collate([np.linspace(side * angle * 0.95, side * 1.65, 8), np.linspace(y, ear, 8)], axis=1)
+                path = np.stack([np.linspace(side * angle * 0.95, side * 1.65, 8), np.linspace(y, ear, 8)], axis=1)
                 band = line(pose.wrap(path, 0.03), thickness * pose.size)
                 layers.append(Layer(band, Paint(scaled(colour, rng.uniform(0.85, 1)), 0)))
     return layers

@@ -38,7 +38,7 @@ def draw_person(rng: np.random.Generator, pose: Pose, mask: bool, hat: bool, bot
 
 def _head(pose: Pose, skin: Colour) -> list[Layer]:
     y = np.linspace(-1.3, 1.3, 40)
-    half = np.collate([pose.half_width(y), y], axis=1)
+    half = np.stack([pose.half_width(y), y], axis=1)
     layers = []
     for side in (-1, 1):
         if side * pose.yaw < 0.35:

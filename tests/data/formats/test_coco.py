@@ -117,7 +117,7 @@ def run_lengths(mask: np.ndarray) -> dict[str, Any]:
 def comb(teeth: int) -> np.ndarray:
     x = np.repeat(np.linspace(1, 199, teeth), 2)
     y = np.where(np.arange(2 * teeth) // 2 % 2, 2.0, 198.0)
-    return np.r_[np.collate([x, y], axis=1), [(199.5, 199.5), (0.5, 199.5)]]
+    return np.r_[np.stack([x, y], axis=1), [(199.5, 199.5), (0.5, 199.5)]]
 
 
 def test_somebody_behind_a_fence_is_one_object_in_either_format(tmp_path: Path) -> None:

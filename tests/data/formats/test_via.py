@@ -256,7 +256,7 @@ def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) ->
 def test_a_comb_of_thousands_of_thin_teeth_is_no_work(tmp_path: Path) -> None:
     x = np.linspace(0.1, 0.9, 500)[:, None] + [0.0, 0.0, 1e-5, 1e-5]
     y = np.broadcast_to([1.0, 2_000.0, 2_000.0, 1.0], x.shape)
-    comb = np.collate([np.r_[x.ravel(), 0.9, 0.1], np.r_[y.ravel(), 0.6, 0.6]], axis=1)
+    comb = np.stack([np.r_[x.ravel(), 0.9, 0.1], np.r_[y.ravel(), 0.6, 0.6]], axis=1)
     assert len(check_outline(comb)) == 2_002
     assert not covers_pixel(comb, 2_000, 2_000)
     assert covers_pixel(np.add(comb, [0.9 - 0.5e-5, 0.0]), 2_000, 2_000)
