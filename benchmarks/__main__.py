@@ -21,7 +21,7 @@ from benchmarks.report import write
 
 FOLDER = Path(__file__).parent
 REPORT = ["recipe=report"]
-LARGE = ["recipe=report", "size=1024", "fit=1024"]
+LARGE = ["recipe=report", "crop_size=1024", "image_size=1024"]
 SCRATCH = ["recipe=scratch"]
 BOTH = ("fp32", "bf16")
 
@@ -38,7 +38,7 @@ def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
             ("resnet50", 8, 10),
             ("resnet101", 1, 2),
         ):
-            settings = [*REPORT, f"backbone={backbone}", f"batch={batch}", own]
+            settings = [*REPORT, f"backbone={backbone}", f"batch_size={batch}", own]
             name = f"{backbone}, 128 px, batch {batch}, {objects} objects, {precision}"
             table[name] = "step", network.train_step, {"objects": objects, "times": 12, "overrides": settings}
         table[f"recipe scratch: resnet18, 96 px, batch 8, 2 objects, {precision}"] = (

@@ -18,12 +18,12 @@ def pipeline(times: int, overrides: list[str]) -> dict[str, Any]:
     use_threads(1)
     best = peak()
     photos = open_dataset(config.data).splits["train"].photos
-    samples = load_samples(photos, round(config.fit * (1 + config.jitter.scale)), config.smooth)
+    samples = load_samples(photos, round(config.image_size * (1 + config.jitter.scale)), config.antialias)
     batches = Batches(
         samples,
-        size=config.size,
-        fit=config.fit,
-        batch=config.batch,
+        crop_size=config.crop_size,
+        image_size=config.image_size,
+        batch_size=config.batch_size,
         steps=times,
         slots=max(len(sample.polygons) for sample in samples),
         seed=config.seed,
@@ -32,5 +32,5 @@ def pipeline(times: int, overrides: list[str]) -> dict[str, Any]:
     )
     numbers = iter(range(times + 1))
     took = timed(lambda: batches[next(numbers)], times)
-    cpu, wall = took.cpu / config.batch, took.wall / config.batch
+    cpu, wall = took.cpu / config.batch_size, took.wall / config.batch_size
     return {"cpu_s": cpu, "wall_s": wall, "images_per_s": 1 / wall, "peak_gflops": best, "peak_gflop": cpu * best}

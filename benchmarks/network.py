@@ -11,8 +11,10 @@ from hydra import compose, initialize_config_dir
 
 import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
 from benchmarks.machine import memory, peak, timed
-from fmask.config.schema import Config, register, validate
-from fmask.inference.predictor import Detector
+from fmask.config.compose import register
+from fmask.config.schema import Config
+from fmask.config.validate import validate
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.config import Detection
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.roi import positive_slots
@@ -38,22 +40,23 @@ def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]
     config = configuration(*overrides, "regions.add_objects=true")
     use_threads(1)
     before = peak()
-    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
     network.compile(optimizer=build_optimizer(config), jit_compile=False)
     network.optimizer.build(network.trainable_variables)
     batch = _batch(config, objects)
     started = time.perf_counter()
-    network.train_on_batch(batch)
+    network.train_on_batch(*batch)
     first = time.perf_counter() - started
-    took = timed(lambda: network.train_on_batch(batch), times)
+    took = timed(lambda: network.train_on_batch(*batch), times)
     most, own = memory()
     filled = min(objects, positive_slots(config.regions))
-    work = 3 * operations(network, config.size, config.regions.count, filled)  # gradients of inputs, and of weights
+    # Gradients of inputs and of weights take as many operations as the forward pass, each.
+    work = 3 * operations(network, config.crop_size, config.regions.count, filled)
     return {
         "first_s": first,
         "memory_gb": most,
         "own_memory_gb": own,
-        **_costs(took.cpu / config.batch, took.wall / config.batch, (before + peak()) / 2, work),
+        **_costs(took.cpu / config.batch_size, took.wall / config.batch_size, (before + peak()) / 2, work),
     }
 
 
@@ -67,11 +70,13 @@ def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any
     chosen = replace(
         model, proposals=replace(model.proposals, detect=proposals), detection=Detection(count=2, floor=0.0)
     )
-    detector = Detector(MaskRCNN(config.backbone.name, chosen, config.seed), config.fit, config.smooth)
+    predictor = KerasPredictor(
+        MaskRCNN(config.backbone.name, 3, chosen, config.seed), config.image_size, config.antialias
+    )
     photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
-    found = len(detector.detect(photo).scores)
-    took = timed(lambda: detector.detect(photo), times)
-    work = operations(detector.network, config.fit, proposals, found)
+    found = len(predictor.predict(photo).scores)
+    took = timed(lambda: predictor.predict(photo), times)
+    work = operations(predictor.network, config.image_size, proposals, found)
     return {"found": found, **_costs(took.cpu, took.wall, (before + peak()) / 2, work)}
 
 
@@ -121,13 +126,13 @@ def _watched(model: keras.Model, example: np.ndarray, count: Any) -> None:
     model._run_through_graph(example, operation_fn=follow)
 
 
-def _batch(config: Config, objects: int) -> dict[str, np.ndarray]:
+def _batch(config: Config, objects: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rng = np.random.default_rng(0)
-    shape = (config.batch, objects)
-    side = config.size // 3
-    corner = rng.integers(0, config.size - side, (*shape, 2))
-    return {
-        "image": rng.integers(0, 256, (config.batch, config.size, config.size, 3)).astype(np.float32),
+    shape = (config.batch_size, objects)
+    side = config.crop_size // 3
+    corner = rng.integers(0, config.crop_size - side, (*shape, 2))
+    images = rng.integers(0, 256, (config.batch_size, config.crop_size, config.crop_size, 3)).astype(np.float32)
+    return images, {
         "boxes": np.concatenate([corner, corner + side], axis=-1).astype(np.float32),
         "class_ids": rng.integers(1, 3, shape).astype(np.int32),
         "masks": np.ones((*shape, 56, 56), np.float32),

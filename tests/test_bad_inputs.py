@@ -17,14 +17,14 @@ import pytest
 from PIL import Image
 
 from fmask import cli
+from fmask.config.compose import register
 from fmask.config.overrides import check_overrides
-from fmask.config.schema import register
 from fmask.data import paths
 from fmask.data.formats.read import MAX_BYTES, read_split
 from fmask.data.images import load_image
 from fmask.inference import load as trained
 from fmask.model.config import ModelConfig
-from fmask.model.weights.metadata import Recipe, read_recipe
+from fmask.model.weights.metadata import NetworkMetadata, read_metadata
 from fmask.studies import write_runs
 from fmask.sweeping.check import check as check_sweep
 from fmask.training import checkpoint
@@ -35,7 +35,7 @@ from tests.helpers.bad_inputs import ANNOTATIONS, FAULTS, PHOTOS, SHAPES, SWEEP,
 from tests.helpers.fabricated import run, study
 
 CONF = Path(__file__).parents[1] / "conf"
-NETWORK = Recipe("resnet18", ModelConfig(), 64, True)
+NETWORK = NetworkMetadata("resnet18", ModelConfig(), 64, True)
 
 
 def table(rows: list[Any]) -> pytest.MarkDecorator:
@@ -74,7 +74,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (20, 12)).save("split/a.png")
     Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
-    load, fake = trained.load, SimpleNamespace(batch=1, detect_all=lambda images, batch: [])
+    load, fake = trained.load, SimpleNamespace(batch=1, predict=lambda images, batch: [])
     monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
     return store
 
@@ -214,8 +214,8 @@ def test_a_store_of_runs(
     ("changed", "said"),
     [
         ({"backbone": "vgg"}, "its recipe is backbone 'vgg', size 64 and smooth True"),
-        ({"size": 10**6}, "size=1000000: allowed is 64 to 2048."),
-        ({"size": "big"}, "its recipe is backbone 'resnet18', size 'big'"),
+        ({"crop_size": 10**6}, "crop_size=1000000: allowed is 64 to 2048."),
+        ({"crop_size": "big"}, "its recipe is backbone 'resnet18', size 'big'"),
         ({"model": {"norm": "magic"}}, "norm=magic: allowed is frozen or batch or group."),
         ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect=1000000000: allowed is 1 to 20000."),
         ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales=[8.0]: five positive sides"),
@@ -227,7 +227,7 @@ def test_a_store_of_runs(
             "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would be 3288 million",
         ),
         (
-            {"size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
+            {"crop_size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
             "anchors.ratios has 100 values, which make 34918400 anchors at 2048 px; at most 4000000 are allowed.",
         ),
         (
@@ -239,7 +239,7 @@ def test_a_store_of_runs(
             "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the regions to outline would be 401 million",
         ),
         (
-            {"size": 2048, "model": {"widths": {"rpn": 2048}}},
+            {"crop_size": 2048, "model": {"widths": {"rpn": 2048}}},
             "widths.rpn=2048 at 2048 px: a feature map would be 537 million numbers; at most 134 million are allowed.",
         ),
     ],
@@ -248,7 +248,7 @@ def test_a_networks_recipe(changed: dict[str, Any], said: str, tmp_path: Path) -
     file = tmp_path / "best.h5"
     with h5py.File(file, "w") as opened:
         opened.attrs["fmask"] = json.dumps(json.loads(NETWORK.to_json()) | changed)
-    told = refusal(lambda: read_recipe(file))
+    told = refusal(lambda: read_metadata(file))
     assert str(file) in told
     assert said in told
 
@@ -260,7 +260,7 @@ class Trap:
         return os.mkdir, ("sprung",)
 
 
-@pytest.mark.parametrize("read", [checkpoint.read, read_recipe, lambda file: weights_into_one_number(file)])
+@pytest.mark.parametrize("read", [checkpoint.read, read_metadata, lambda file: weights_into_one_number(file)])
 def test_files_of_numbers_are_data_alone(
     read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,8 @@
 
     uv run --with openvino==2026.4.1 experiments/export/measure.py MODEL PHOTOS [THREADS]
 
-Needs a trained network (a file of `Detector.save`) and the study's photos. Runtimes take turns photo by photo, so that
-whatever else the machine does weighs on all alike.
+Needs a trained network (a file of `KerasPredictor.save`) and the study's photos. Runtimes take turns photo by photo, so
+that whatever else the machine does weighs on all alike.
 """
 
 import sys
@@ -19,15 +19,15 @@ import numpy as np
 
 import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
 from fmask.data.formats.read import read_split
-from fmask.data.formats.via import Photo
 from fmask.data.images import load_image
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.export import export_onnx
-from fmask.inference.onnx import OUTPUTS, OnnxDetector
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
+from fmask.inference.onnx import OUTPUTS, OnnxPredictor
 from fmask.model import geometry
-from fmask.model.mask_rcnn import Detect, MaskRCNN
-from fmask.model.preprocessing import in_frames, mold, normalise
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.preprocessing import letterbox, normalise, predict_in_batches
+from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections
 from fmask.training.train import use_threads
 
@@ -62,19 +62,19 @@ def main(model: Path, photos: Path) -> None:
 
 
 def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> dict[str, Runtime]:
-    trained = plain = Detector.load(model)
+    trained = plain = KerasPredictor.load(model)
     runtimes: dict[str, Runtime] = {}
     precision = trained.network.config.precision
     if precision != "fp32":
         runtimes[f"Keras, {precision}"] = trained.detect, model
-        network = MaskRCNN(trained.network.backbone, replace(trained.network.config, precision="fp32"))
+        network = MaskRCNN(trained.network.backbone, 3, replace(trained.network.config, precision="fp32"))
         network.set_weights(trained.network.get_weights())
-        plain = Detector(network, trained.size, trained.smooth)
+        plain = KerasPredictor(network, trained.image_size, trained.antialias)
     runtimes[BASELINE] = plain.detect, model
 
     file, saved = folder / "network.onnx", folder / "saved"
     export_onnx(trained, file)
-    onnx = OnnxDetector(file, threads=THREADS)
+    onnx = OnnxPredictor(file, threads=THREADS)
     runtimes["ONNX Runtime, fp32"] = onnx.detect, file
     images = [load_image(photo.path) for photo in calibration]
     attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, images, onnx))
@@ -114,7 +114,7 @@ def attempt(runtimes: dict[str, Runtime], name: str, make: Callable[[], Runtime]
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
-def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> Runtime:
+def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxPredictor) -> Runtime:
     """Post-training quantisation, weights by channel, activations by what the training photos show."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -138,26 +138,26 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxDetector) -> Runtim
         weight_type=QuantType.QInt8,
         extra_options={"ActivationSymmetric": False},
     )
-    return OnnxDetector(out, threads=THREADS).detect, out
+    return OnnxPredictor(out, threads=THREADS).detect, out
 
 
-def saved_model(folder: Path, detector: Detector) -> Runtime:
+def saved_model(folder: Path, predictor: KerasPredictor) -> Runtime:
     import tensorflow as tf
 
-    Detect(detector.network).export(folder, "tf_saved_model", input_signature=signature(detector), verbose=False)
+    predictor.network.export(folder, "tf_saved_model", input_signature=signature(predictor), verbose=False)
     loaded = tf.saved_model.load(folder)
-    return framing(detector, lambda inputs: loaded.serve(inputs)), folder
+    return framing(predictor, lambda inputs: loaded.serve(inputs)), folder
 
 
-def litert(file: Path, detector: Detector) -> Runtime:
+def litert(file: Path, predictor: KerasPredictor) -> Runtime:
     import tensorflow as tf
 
     with mock.patch.object(geometry, "non_max_suppression", suppress_in_one_photo):
-        Detect(detector.network).export(file, "litert", input_signature=signature(detector), verbose=False)
+        predictor.network.export(file, "litert", input_signature=signature(predictor), verbose=False)
     # XNNPACK, its faster kernels, fails to prepare one of the network's nodes.
     kernels = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = tf.lite.Interpreter(str(file), num_threads=THREADS, experimental_op_resolver_type=kernels)
-    return framing(detector, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
+    return framing(predictor, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
 
 
 def suppress_in_one_photo(boxes: Any, scores: Any, count: int, threshold: float) -> tuple[Any, Any]:
@@ -172,7 +172,7 @@ def suppress_in_one_photo(boxes: Any, scores: Any, count: int, threshold: float)
     return tf.where(valid, indices, 0)[None], valid[None]
 
 
-def openvino(model: Path, detector: Detector, precision: str) -> Runtime:
+def openvino(model: Path, predictor: KerasPredictor, precision: str) -> Runtime:
     """OpenVINO, which keeps the weights in half precision on disk."""
     import openvino as ov
 
@@ -186,24 +186,24 @@ def openvino(model: Path, detector: Detector, precision: str) -> Runtime:
         result = compiled(inputs)
         return {name: result[name] for name in OUTPUTS}
 
-    return framing(detector, run), out.with_suffix(".bin")
+    return framing(predictor, run), out.with_suffix(".bin")
 
 
-def signature(detector: Detector) -> list[dict[str, Any]]:
-    """What `Detect` takes of one photo, as Keras' exporters want it."""
+def signature(predictor: KerasPredictor) -> list[dict[str, Any]]:
+    """What `MaskRCNN.call` takes of one photo, as Keras' exporters want it."""
     from keras import InputSpec
 
-    shapes = {"image": (1, detector.size, detector.size, 3), "window": (1, 4)}
+    shapes = {"image": (1, predictor.size, predictor.size, 3), "window": (1, 4)}
     return [{name: InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
 
 
-def framing(detector: Detector, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
-    return lambda image: in_frames([image], detector.size, detector.smooth, 1, run)[0]
+def framing(predictor: KerasPredictor, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
+    return lambda image: predict_in_batches([image], predictor.image_size, predictor.antialias, 1, run)[0]
 
 
-def framed(image: np.ndarray, onnx: OnnxDetector) -> dict[str, np.ndarray]:
-    one = mold(image, onnx.size, onnx.smooth)
-    return {"image": one.image[None], "window": normalise(one.window, onnx.size, onnx.size)[None]}
+def framed(image: np.ndarray, onnx: OnnxPredictor) -> dict[str, np.ndarray]:
+    one = letterbox(image, onnx.image_size, onnx.antialias)
+    return {"image": one.image[None], "window": normalise(one.window, onnx.image_size, onnx.image_size)[None]}
 
 
 def difference(expected: Sequence[Detections], found: Sequence[Detections]) -> str:

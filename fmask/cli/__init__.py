@@ -2,7 +2,21 @@
 
 import sys
 
-from fmask.cli import convert, data, detect, evaluate, export, report, reproduce, send, splash, studies, watch
+from fmask.cli import (
+    convert,
+    data,
+    detect,
+    evaluate,
+    export,
+    report,
+    reproduce,
+    send,
+    splash,
+    studies,
+    sweep,
+    train,
+    watch,
+)
 from fmask.cli.app import app
 from fmask.utils.errors import printable
 from fmask.utils.exits import cli_errors
@@ -21,6 +35,8 @@ __all__ = [
     "send",
     "splash",
     "studies",
+    "sweep",
+    "train",
     "watch",
 ]
 

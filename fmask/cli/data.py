@@ -31,7 +31,7 @@ def check(
 @app.command()
 def anchors(
     folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/); its training photos are measured.")],
-    fit: Annotated[int, typer.Option(min=64, help="Longer side of a photo in pixels, as in training.")] = 192,
+    image_size: Annotated[int, typer.Option(min=64, help="Longer side of a photo in pixels, as in training.")] = 192,
 ) -> None:
     """Propose anchor scales and ratios for a data set's objects, by k-means, and say how well they cover them."""
     from rich.console import Console
@@ -42,7 +42,7 @@ def anchors(
     dataset = read_dataset(folder, folder.name)
     if "train" not in dataset.splits:
         raise UserError(f"{folder} has no folder train.")
-    print_anchors(fit_anchors(dataset.splits["train"].photos, fit), Console())
+    print_anchors(fit_anchors(dataset.splits["train"].photos, image_size), Console())
 
 
 @install_app.command("coco")

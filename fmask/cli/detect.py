@@ -53,12 +53,12 @@ def detect(
     from rich.progress import track
 
     from fmask.inference import load
-    from fmask.inference.batched import find
+    from fmask.inference.batched import iter_predictions
 
-    detector = load.load(model)
+    predictor = load.load(model)
     console = Console(stderr=True)
     broken = []
-    found = find(detector, photos)
+    found = iter_predictions(predictor, photos)
     for photo, result in track(found, "Photos", len(photos), console=console, disable=not console.is_terminal):
         if isinstance(result, UserError):
             broken.append(str(result))

@@ -49,9 +49,9 @@ def export(
     with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
         import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
         from fmask.inference.export import export_onnx
-        from fmask.inference.predictor import Detector
+        from fmask.inference.keras_predictor import KerasPredictor
 
-        export_onnx(Detector.load(file), out, count)
+        export_onnx(KerasPredictor.load(file), out, count)
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")
 
 

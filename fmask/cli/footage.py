@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fmask.apps.video.reading import Footage, Frame
-    from fmask.structures.detections import Detections, Finder
+    from fmask.inference.predictor import Predictor
+    from fmask.structures.detections import Detections
 
 Model = Annotated[str, typer.Argument(help="A weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION.")]
 Confidence = Annotated[float, typer.Option(help="What is found with a lower score, 0 to 1, does not count.")]
@@ -45,7 +46,7 @@ def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
 def redraw_with_bar(
     footage: "Footage",
     output: Path,
-    detector: "Finder",
+    predictor: "Predictor",
     min_confidence: float,
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,
@@ -62,7 +63,7 @@ def redraw_with_bar(
     with counting("frames") as bars:
         total = min((count for count in (frames, footage.count) if count), default=None)
         bar = bars.add_task(footage.name, total=total)
-        made = redraw(footage, output, detector, min_confidence, draw, lambda: bars.advance(bar), frames)
+        made = redraw(footage, output, predictor, min_confidence, draw, lambda: bars.advance(bar), frames)
         if not made.stopped:
             bars.update(bar, total=made.frames)  # it was an estimate, of a file without an index
     if made.note:

@@ -1,18 +1,11 @@
 """The command that makes a run again: reproduce."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmask.cli.app import app
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from fmask.config.schema import Config
 
 
 @app.command()
@@ -32,13 +25,5 @@ def reproduce(
     import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
     from fmask.training import reproduce
 
-    folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
-    differences = reproduce.reproduce(run, folder, Console(), _train)
+    differences = reproduce.reproduce(run, output, Console())
     raise typer.Exit(1 if differences else 0)
-
-
-def _train(config: "Config", output_dir: Path, console: "Console", tags: Mapping[str, str]) -> str:
-    from fmask.training.train import train
-
-    output_dir.mkdir(parents=True, exist_ok=True)
-    return train(config, output_dir, console, tags=tags).run_id

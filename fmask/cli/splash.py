@@ -13,7 +13,7 @@ from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 if TYPE_CHECKING:
     from fmask.apps.splash.look import Look
     from fmask.apps.splash.targets import Target
-    from fmask.structures.detections import Finder
+    from fmask.inference.predictor import Predictor
 
 
 class Kind(StrEnum):
@@ -53,23 +53,23 @@ def splash(
     from fmask.inference import load
 
     targets = find_targets(inputs, output)
-    detector = load.load(model)
+    predictor = load.load(model)
     look = Look(classes or tuple(Kind), boxes, labels)
-    _splash_photos([target for target in targets if target.is_photo], detector, look, min_confidence)
+    _splash_photos([target for target in targets if target.is_photo], predictor, look, min_confidence)
     for target in targets:
         if not target.is_photo:
             with open_footage(target.source) as footage:
                 redraw_with_bar(
                     footage,
                     target.output,
-                    detector,
+                    predictor,
                     min_confidence,
                     lambda frame, found: look.draw(frame.image, found),
                     frames,
                 )
 
 
-def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", min_confidence: float) -> None:
+def _splash_photos(targets: "list[Target]", predictor: "Predictor", look: "Look", min_confidence: float) -> None:
     from fmask.apps.splash.photo import splash_photo
     from fmask.cli.progress import counting
     from fmask.utils.signals import stop_on_signal
@@ -84,7 +84,7 @@ def _splash_photos(targets: "list[Target]", detector: "Finder", look: "Look", mi
                 break
             assert isinstance(target.source, Path)
             try:
-                splash_photo(target.source, target.output, detector, look, min_confidence)
+                splash_photo(target.source, target.output, predictor, look, min_confidence)
                 done += 1
             except UserError as error:
                 if len(targets) == 1:

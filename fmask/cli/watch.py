@@ -61,7 +61,7 @@ def watch(
     from fmask.inference import load
 
     ending = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
-    detector = load.load(model)
+    predictor = load.load(model)
     watcher = Watcher(needed, hold)
     print(LIMITS)
     with open_footage(source) as footage, Record(folder) as record:
@@ -73,7 +73,7 @@ def watch(
             return mark_heads(frame.image, watcher.in_sight, needed)
 
         try:
-            redraw_with_bar(footage, folder / f"marked{ending}", detector, min_confidence, draw, frames)
+            redraw_with_bar(footage, folder / f"marked{ending}", predictor, min_confidence, draw, frames)
         finally:
             print(f"{record.file}: {record.events} event{'' if record.events == 1 else 's'}")
 

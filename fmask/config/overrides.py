@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fmask.config.schema import Config, Part, validate
+from fmask.config.schema import Config, Part
+from fmask.config.validate import validate
 from fmask.data.config import Aug
 from fmask.utils.errors import UserError
+from fmask.utils.renamed_settings import INVERTED, RENAMED
 from fmask.utils.secrets import without_secrets
 
 _PARTS, _COUNTS = "schedule.parts.", "data.counts."
@@ -27,26 +30,39 @@ def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
     Raises:
         UserError: naming the key, what was given and what is allowed.
     """
+    if not any(override.is_sweep_override() for override in _checked(conf, overrides)):
+        compose_one(conf, name, overrides)
+
+
+def compose_one(conf: Path, name: str, overrides: list[str]) -> Config:
+    """Compose the configuration of one run and check it.
+
+    Raises:
+        UserError: naming the key, what was given and what is allowed.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
-    parsed = _parse(overrides)
-    choices = _groups(conf)
-    for each in parsed:
-        _check_key(each, choices)
-    if any(override.is_sweep_override() for override in parsed):
-        return
+    parsed = _checked(conf, overrides)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-            validate(compose(name, overrides))
+            return validate(compose(name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(without_secrets(explain(error, parsed))) from error
     except OSError as error:  # of a path that the system refuses to look at
         raise UserError(f"{error.filename}: {error.strerror}.") from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def _checked(conf: Path, overrides: list[str]) -> list[Override]:
+    parsed = _parse(overrides)
+    choices = _groups(conf)
+    for each in parsed:
+        _check_key(each, choices)
+    return parsed
 
 
 def check_one_run(overrides: list[str], multirun: bool) -> None:
@@ -98,7 +114,12 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
         names = ", ".join(str(each) for each in cause.parent_node or () if not str(each).startswith("_")) or "nothing"
         open_hint = f"; +{typed} adds it" if "not in struct" in _first_line(cause) else ""
         return f"{typed}: there is no {name!r} in {place}, which has {names}{open_hint}."
-    return f"{typed}: {_first_line(cause) if key.startswith('hydra.') else f'needed is {_needed(key)}'}."
+    return f"{typed}: {_first_line(cause) if key.startswith('hydra.') else f'{key} must be {_needed(key)}'}."
+
+
+def rename_batch(override: str) -> str:
+    """The override with `batch_size` for `batch`, the short word that people type."""
+    return re.sub(r"^(\+*)batch=", r"\1batch_size=", override)
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
@@ -140,9 +161,12 @@ def _check_key(override: Override, groups: Mapping[str, list[str]]) -> None:
         if not override.is_sweep_override() and override.value() not in groups[key]:
             raise UserError(f"{typed}: there is no such choice; {key} is one of {', '.join(groups[key])}.")
     elif key not in (keys := _keys(OmegaConf.structured(Config))) and not _is_open(key):
+        if new := RENAMED.get(key):
+            opposite = ", with the opposite value" if key in INVERTED else ""
+            raise UserError(f"{typed}: {key} is now called {new}{opposite}.")
         near = list(dict.fromkeys(difflib.get_close_matches(key, [*groups, *keys], n=3)))
         top = dict.fromkeys([*groups, *(each for each in keys if "." not in each)])
-        hint = f"did you mean {' or '.join(near)}?" if near else f"allowed are {', '.join(top)} and what is in them."
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the keys are {', '.join(top)} and those below them."
         raise UserError(f"{typed}: there is no key {key!r}; {hint}")
 
 

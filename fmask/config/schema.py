@@ -1,65 +1,71 @@
-"""What can be chosen on the command line: the schema that `conf/` fills in, and the checks before any work."""
+"""The settings of a run: every key of the configuration in `conf/`, its type, its range and its default."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
-from fmask.data.config import SPLITS, Aug, Data, Jitter, photos_root
+from fmask.data.config import Aug, Data, Jitter
 from fmask.model.config import BLOCKS, LAYERS, ModelConfig
-from fmask.model.precision import fastest
-from fmask.model.validation import check_memory, check_model, check_side, check_values
-from fmask.model.weights.metadata import read_recipe
-from fmask.model.weights.pretrained import coco_file, find_weights
-from fmask.utils.errors import UserError
+from fmask.utils.settings import between, one_of, side
 
 
 @dataclass
-class Named:
-    """A choice that is a name and nothing more."""
+class Recipe:
+    """The training recipe; it sets many of the other keys."""
 
     name: str = MISSING
+
+
+@dataclass
+class Backbone:
+    """The convolutional network that the pyramid is built on."""
+
+    name: str = one_of(*BLOCKS)
 
 
 @dataclass
 class Part:
-    """A stretch of training. What is null is as at the top."""
+    """One part of a schedule. A setting that is null has the value of the run."""
 
     aug: Aug | None = None
+    """How training photos are augmented."""
     steps: int | None = None
+    """Batches in an epoch."""
     val_steps: int | None = None
+    """Batches in a validation."""
     epochs: int | None = None
+    """Epochs of this part."""
     lr: float | None = None
+    """Learning rate."""
     layers: str | None = None
+    """Layers to train."""
 
 
 @dataclass
 class Schedule:
-    """Parts of a training, each starting from the weights that the one before it ended with."""
+    """The parts of a training. Each part starts from the weights that the part before it ended with."""
 
     name: str = MISSING
     parts: dict[str, Part] = field(default_factory=dict)
-    """In their order, by names of the user's choice; none is one part with everything from the top."""
+    """The parts in their order, under names of the user's choice; without any, the run's settings are the only part."""
 
 
 @dataclass
 class Optim:
-    """How weights are changed."""
+    """The optimizer."""
 
-    name: str = "sgd"
+    name: str = one_of("sgd", "adamw", default="sgd")
     """sgd (momentum 0.9) | adamw"""
-    weight_decay: float = 0.0
-    clip: float = 5.0
-    """The gradients' global norm is cut to this."""
-    warmup: int = 0
-    """Steps until the full learning rate."""
-    decay: str = "constant"
-    """constant | cosine, to a hundredth at the end"""
-    ema: float = 0.0
-    """Momentum of the weights' running mean, which is what is scored and what the trained network keeps; 0 keeps the
-    last weights."""
+    weight_decay: float = between(0, 1, default=0.0)
+    """Decoupled weight decay of adamw."""
+    clip: float = between(1e-6, 1e6, default=5.0)
+    """The gradients are scaled down to this global norm where theirs is larger."""
+    warmup: int = between(0, 1e6, default=0)
+    """Steps in which the learning rate rises from zero to `lr`."""
+    decay: str = one_of("constant", "cosine", default="constant")
+    """Course of the learning rate after the warm-up: constant | cosine, down to a hundredth of `lr`"""
+    ema: float = between(0, 0.99999, default=0.0)
+    """Momentum of the moving average of the weights, which is scored and saved; 0 scores and saves the last weights."""
 
 
 @dataclass
@@ -67,135 +73,53 @@ class Config(ModelConfig):
     """One run."""
 
     data: Data = field(default_factory=Data)
-    backbone: Named = field(default_factory=Named)
+    """The photos."""
+    backbone: Backbone = field(default_factory=Backbone)
+    """The convolutional network that the pyramid is built on."""
     aug: Aug = field(default_factory=Aug)
-    recipe: Named = field(default_factory=Named)
+    """How training photos are augmented."""
+    recipe: Recipe = field(default_factory=Recipe)
+    """The training recipe; it sets many of the other keys."""
     schedule: Schedule = field(default_factory=Schedule)
+    """The parts of a training."""
     weights: str = "none"
-    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the weights of a run at its end"""
-    layers: str = "all"
-    """What trains: all | 3+ | 4+ | 5+ | heads; the first stages see edges and colours, the heads masks and hats."""
-    steps: int = 50
-    """Batches an epoch."""
-    val_steps: int = 10
-    """Batches a validation; never more than one pass over the split."""
-    epochs: int = MISSING
-    batch: int = MISSING
-    lr: float = MISSING
-    seed: int = 1
-    size: int = MISSING
-    """Side in pixels of the square that is trained on, a multiple of 32."""
-    fit: int = MISSING
-    """Longer side of a photo in pixels, in training before jitter and in detection; a multiple of 32. Where it exceeds
-    `size`, training sees crops."""
-    smooth: bool = True
-    """Shrink photos with averaging; false samples them bilinearly as the reference does."""
-    min_confidence: float = MISSING
-    """Detections scored lower are not counted in the confusion matrix."""
-    score_every: int = 5
-    """Epochs between scorings of the validation photos, which also choose the best weights."""
-    threads: int = 0
-    """Processor threads for the network; 0 takes all there are."""
+    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the last weights of a run"""
+    layers: str = one_of(*LAYERS, default="all")
+    """Layers to train: all | 3+ | 4+ | 5+, those from that backbone stage on | heads, those after the backbone"""
+    steps: int = between(1, 1e6, default=50)
+    """Batches in an epoch."""
+    val_steps: int = between(0, 1e6, default=10)
+    """Batches in a validation; at most one pass over the split."""
+    epochs: int = between(1, 1e5)
+    """Epochs to train."""
+    batch_size: int = between(1, 1024)
+    """Photos in a batch."""
+    lr: float = between(1e-9, 10)
+    """Learning rate."""
+    seed: int = between(0, 2**31 - 1, default=1)
+    """Seed of all random draws."""
+    crop_size: int = side()
+    """Side in pixels of the square that is trained on."""
+    image_size: int = side()
+    """Longer side in pixels that photos are scaled to, before jitter in training and in detection. Where it exceeds
+    `crop_size`, training sees crops."""
+    antialias: bool = True
+    """Average pixels when photos are shrunk; false samples bilinearly, as the reference does."""
+    min_confidence: float = between(0, 1)
+    """Lowest score of a detection that counts in the confusion matrix."""
+    score_every: int = between(1, 1e5, default=5)
+    """Epochs between two scorings of the validation photos. The scorings choose the best weights."""
+    threads: int = between(0, 1024, default=0)
+    """Processor threads for the network; 0 uses all."""
     optim: Optim = field(default_factory=Optim)
+    """The optimizer."""
     jitter: Jitter = field(default_factory=Jitter)
+    """Small random changes of view and colour, under the chosen `aug`."""
     study: str = "fmask"
     """The MLflow experiment that the run belongs to."""
 
     def parts(self) -> dict[str, "Config"]:
-        """What each part of the schedule trains with."""
+        """The configuration of each part of the schedule, by the part's name."""
         chosen = {name: {key: value for key, value in vars(part).items() if value is not None}
                   for name, part in self.schedule.parts.items()}  # fmt: skip
         return {name: replace(self, **own) for name, own in (chosen or {self.schedule.name: {}}).items()}
-
-
-_LIMITS: dict[str, tuple[float, float]] = {
-    "steps": (1, 1e6),
-    "val_steps": (0, 1e6),
-    "epochs": (1, 1e5),
-    "batch": (1, 1024),
-    "lr": (1e-9, 10),
-    "seed": (0, 2**31 - 1),
-    "min_confidence": (0, 1),
-    "score_every": (1, 1e5),
-    "threads": (0, 1024),
-    "optim.weight_decay": (0, 1),
-    "optim.clip": (1e-6, 1e6),
-    "optim.warmup": (0, 1e6),
-    "optim.ema": (0, 0.99999),
-    "jitter.flip": (0, 1),
-    "jitter.scale": (0, 4),
-    "jitter.rotate": (0, 180),
-    "jitter.focus": (0, 1),
-    "jitter.colour": (0, 1),
-    "jitter.hue": (0, 180),
-    "jitter.grey": (0, 1),
-    "jitter.dye": (0, 1),
-    "jitter.paste": (0, 1),
-}
-_CHOICES = {
-    "backbone.name": tuple(BLOCKS),
-    "layers": LAYERS,
-    "optim.name": ("sgd", "adamw"),
-    "optim.decay": ("constant", "cosine"),
-}
-
-
-def register() -> None:
-    """Makes the schema and the defaults that depend on what is installed known to Hydra. Call before composing."""
-    ConfigStore.instance().store(name="schema", node=Config)
-    for name, choose in {
-        "installed_data": lambda: "photos" if photos_root() else "rendered",
-        "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
-        "fastest_precision": fastest,
-    }.items():
-        OmegaConf.register_new_resolver(name, choose, replace=True)
-
-
-def validate(config: Any) -> Config:
-    """The composed configuration as a `Config`.
-
-    Raises:
-        UserError: a value that is missing or out of its range, naming the key and what is allowed.
-    """
-    missing = OmegaConf.missing_keys(config)
-    if missing:
-        raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should give one.")
-    places = [("", config), *((f"schedule.parts.{name}.", part) for name, part in config.schedule.parts.items())]
-    for prefix, place in places:
-        check_values(place, _LIMITS, _CHOICES, prefix)
-    for key in ("size", "fit"):
-        check_side(key, config[key])
-    check_model(config)
-    check_memory(config, max(config.size, config.fit))
-    if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
-        raise UserError(
-            f"data.counts={dict(config.data.counts)}: needed is at least one photo for each of {', '.join(SPLITS)}."
-        )
-    if config.data.root is not None and not Path(config.data.root).is_dir():
-        raise UserError(f"data.root={config.data.root} is no folder; needed is one with {', '.join(SPLITS)}.")
-    if not config.study.strip():
-        raise UserError("study= is empty; needed is the name of an MLflow experiment.")
-    result = OmegaConf.to_object(config)
-    assert isinstance(result, Config)
-    if file := find_weights(result.weights, result.backbone.name):
-        _check_norm(result, file)
-    for part in result.parts().values():
-        if part.aug.augmenters:
-            from fmask.data.transforms import augment
-
-            augment.build(part.aug.augmenters)
-    return result
-
-
-def _check_norm(config: Config, file: Path) -> None:
-    """Group normalisation has other variables than the other two; what is scaled for the one is not for the other."""
-    try:
-        theirs = read_recipe(file).model.norm
-    except UserError:  # of COCO or ImageNet, or in matterport's layout
-        theirs = "batch"
-    if (theirs == "group") != (config.norm == "group"):
-        others = "with norm=group" if config.norm == "group" else "with norm=frozen or norm=batch"
-        raise UserError(
-            f"norm={config.norm} weights={config.weights}: these weights are of a network with norm={theirs}; allowed "
-            f"is weights=none, or a file of a network {others}."
-        )

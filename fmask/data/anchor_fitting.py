@@ -28,14 +28,14 @@ class FittedAnchors:
     objects: int
 
 
-def fit_anchors(photos: Sequence[Photo], fit: int) -> FittedAnchors:
-    """K-means over the logarithms of the objects' sides and ratios, in photos whose longer side is `fit` pixels.
+def fit_anchors(photos: Sequence[Photo], image_size: int) -> FittedAnchors:
+    """K-means over the logarithms of the objects' sides and ratios, in photos whose longer side is `image_size` pixels.
 
     Raises:
         UserError: there are too few objects.
     """
     sizes = np.concatenate(
-        [np.zeros((0, 2)), *(_sizes(photo) * fit / max(photo.width, photo.height) for photo in photos)]
+        [np.zeros((0, 2)), *(_sizes(photo) * image_size / max(photo.width, photo.height) for photo in photos)]
     )
     if len(sizes) < SCALES:
         raise UserError(f"{len(sizes)} objects are annotated; anchors can be fitted to {SCALES} or more.")

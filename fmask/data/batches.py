@@ -20,9 +20,9 @@ class Batches(keras.utils.PyDataset):
         self,
         samples: list[Sample],
         *,
-        size: int,
-        fit: int,
-        batch: int,
+        crop_size: int,
+        image_size: int,
+        batch_size: int,
         steps: int,
         slots: int,
         seed: int,
@@ -32,7 +32,13 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
     ) -> None:
         super().__init__()
-        self.samples, self.size, self.fit, self.batch, self.steps = samples, size, fit, batch, steps
+        self.samples, self.crop_size, self.image_size, self.batch_size, self.steps = (
+            samples,
+            crop_size,
+            image_size,
+            batch_size,
+            steps,
+        )
         self.slots, self.seed = slots, seed
         self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
         self.epoch = 0
@@ -45,10 +51,10 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         self.epoch += 1
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         first = self._first(index)
         try:
-            return (collate([self.draw(first + number) for number in range(self.batch)], self.slots),)
+            return collate([self.draw(first + number) for number in range(self.batch_size)], self.slots)
         except Exception as error:
             self.failure = error
             raise
@@ -56,7 +62,7 @@ class Batches(keras.utils.PyDataset):
     def names(self, index: int) -> list[str]:
         """The photos of a batch of this epoch."""
         first = self._first(index)
-        return [self.samples[self._position(first + number)].name for number in range(self.batch)]
+        return [self.samples[self._position(first + number)].name for number in range(self.batch_size)]
 
     def draw(self, number: int) -> dict[str, np.ndarray]:
         """The sample that is the `number`-th since the start of training."""
@@ -65,12 +71,14 @@ class Batches(keras.utils.PyDataset):
         donor = None
         if self.jitter.paste and rng.uniform() < self.jitter.paste:
             donor = self.samples[rng.integers(len(self.samples))]
-        return augment_sample(self.samples[position], self.size, self.fit, self.jitter, self.augmenter, rng, donor)
+        return augment_sample(
+            self.samples[position], self.crop_size, self.image_size, self.jitter, self.augmenter, rng, donor
+        )
 
     def _first(self, index: int) -> int:
         """The number of a batch's first sample."""
-        before = self.start + self.epoch * self.steps * self.batch if self.shuffle else 0
-        return before + index * self.batch
+        before = self.start + self.epoch * self.steps * self.batch_size if self.shuffle else 0
+        return before + index * self.batch_size
 
     def _position(self, number: int) -> int:
         """Which photo is the `number`-th since the start of training."""

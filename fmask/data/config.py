@@ -11,32 +11,33 @@ from typing import Any
 from omegaconf import MISSING
 
 from fmask.utils.errors import UserError
+from fmask.utils.settings import between
 
 SPLITS = ("train", "val", "test")
 
 
 @dataclass
 class Jitter:
-    """Ranges of the changes; all zero leaves every photo as it is."""
+    """Small random changes of view and colour; zero everywhere leaves every photo unchanged."""
 
-    flip: float = 0.0
+    flip: float = between(0, 1, default=0.0)
     """Probability of a left-right flip."""
-    scale: float = 0.0
-    """Zoom by up to this factor more or less: 0.5 is from 1/1.5 to 1.5, evenly in its logarithm."""
-    rotate: float = 0.0
-    """Degrees, either way."""
-    focus: float = 1.0
-    """Probability that a crop is one that shows an object; the others fall anywhere."""
-    colour: float = 0.0
-    """Share by which brightness, contrast and saturation change, either way, and half of it for each channel."""
-    hue: float = 0.0
-    """Degrees by which all colours turn, either way."""
-    grey: float = 0.0
-    """Probability that a photo loses its colours."""
-    paste: float = 0.0
-    """Probability that objects of another photo are pasted in (`fmask.data.transforms.copy_paste`)."""
-    dye: float = 0.0
-    """Probability that an object is dyed in any colour. Masks and hats come in all, a training set in few."""
+    scale: float = between(0, 4, default=0.0)
+    """Range of the zoom: 0.5 zooms by 1/1.5 to 1.5, uniformly in the logarithm."""
+    rotate: float = between(0, 180, default=0.0)
+    """Largest rotation in degrees, in either direction."""
+    focus: float = between(0, 1, default=1.0)
+    """Probability that a crop shows an object; other crops are placed anywhere."""
+    colour: float = between(0, 1, default=0.0)
+    """Largest relative change of brightness, contrast and saturation; each channel changes by up to half of it."""
+    hue: float = between(0, 180, default=0.0)
+    """Largest rotation of the hue in degrees, in either direction."""
+    grey: float = between(0, 1, default=0.0)
+    """Probability that a photo is turned grey."""
+    paste: float = between(0, 1, default=0.0)
+    """Probability that objects of another photo are pasted in (copy-paste, Ghiasi 2021)."""
+    recolour: float = between(0, 1, default=0.0)
+    """Probability that an object gets a random colour: masks and hats come in all colours, a training set in few."""
 
 
 def photos_root() -> Path | None:
@@ -59,14 +60,15 @@ class Data:
 
     name: str = MISSING
     root: str | None = None
-    """Folder with train/, val/ and test/; null: where this data set is kept."""
+    """Folder with train/, val/ and test/; null stands for the folder where this data set is kept."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Photos in each split; for those that are drawn."""
+    """Photos to draw for each split, for drawn data sets."""
 
 
 @dataclass
 class Aug:
-    """How training photos are changed; `fmask.data.transforms.augment` tells how augmenters are written."""
+    """How training photos are augmented."""
 
     name: str = MISSING
     augmenters: list[Any] = field(default_factory=list)
+    """The imgaug augmenters, as `fmask.data.transforms.augment` reads them."""

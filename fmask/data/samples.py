@@ -16,7 +16,7 @@ from fmask.data.images import load_image
 from fmask.data.polygons import extents
 from fmask.data.transforms import augment
 from fmask.data.transforms.copy_paste import paste
-from fmask.data.transforms.jitter import recolour, view
+from fmask.data.transforms.jitter import change_colours, view
 from fmask.structures.annotations import Photo
 from fmask.utils.resize import resize
 
@@ -42,17 +42,17 @@ class Sample:
     """The photo's file name."""
 
 
-def load_samples(photos: Sequence[Photo], side: int, smooth: bool = True) -> list[Sample]:
+def load_samples(photos: Sequence[Photo], side: int, antialias: bool = True) -> list[Sample]:
     """Decodes photos and shrinks those whose longer side exceeds `side` pixels, as `resize` does."""
-    return [_load(photo, side, smooth) for photo in photos]
+    return [_load(photo, side, antialias) for photo in photos]
 
 
-def _load(photo: Photo, side: int, smooth: bool) -> Sample:
+def _load(photo: Photo, side: int, antialias: bool) -> Sample:
     image = load_image(photo.path)
     scale = min(1.0, side / max(image.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in image.shape[:2])
     if scale < 1:
-        image = np.rint(resize(image, height, width, smooth)).astype(np.uint8)
+        image = np.rint(resize(image, height, width, antialias)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
     return Sample(image, polygons, photo.class_ids(), photo.path.name)
@@ -60,8 +60,8 @@ def _load(photo: Photo, side: int, smooth: bool) -> Sample:
 
 def augment_sample(
     sample: Sample,
-    size: int,
-    fit: int,
+    crop_size: int,
+    image_size: int,
     jitter: Jitter,
     augmenter: Any,
     rng: np.random.Generator,
@@ -71,24 +71,24 @@ def augment_sample(
 
     Objects of `donor` that fit in are pasted into it.
     """
-    image, polygons = _viewed(sample, size, fit, jitter, rng)
+    image, polygons = _viewed(sample, crop_size, image_size, jitter, rng)
     class_ids = sample.class_ids
     if donor is not None:
-        source, candidates = _viewed(donor, size, fit, jitter, rng)
+        source, candidates = _viewed(donor, crop_size, image_size, jitter, rng)
         objects = np.flatnonzero(donor.class_ids > 0)
         copied = objects[paste(image, polygons, source, [candidates[index] for index in objects])]
         polygons += [candidates[index] for index in copied]
         class_ids = np.append(class_ids, donor.class_ids[copied])
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
-    image = recolour(jitter, image, _objects(polygons, class_ids), rng)
+    image = change_colours(jitter, image, _objects(polygons, class_ids), rng)
     boxes = extents(polygons)
-    seen = np.clip(boxes, 0, size)
+    seen = np.clip(boxes, 0, crop_size)
     sides = seen[:, 2:] - seen[:, :2]
     visible = sides.prod(axis=1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
-    class_ids = np.where((sides.min(axis=1, initial=size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
+    class_ids = np.where((sides.min(axis=1, initial=crop_size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
     masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
-    present = np.flatnonzero(sides.min(axis=1, initial=size) > 0)
+    present = np.flatnonzero(sides.min(axis=1, initial=crop_size) > 0)
     return {
         "image": image.astype(np.float32),
         "boxes": seen[present],
@@ -98,13 +98,15 @@ def augment_sample(
 
 
 def _viewed(
-    sample: Sample, size: int, fit: int, jitter: Jitter, rng: np.random.Generator
+    sample: Sample, crop_size: int, image_size: int, jitter: Jitter, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """A random view of a photo, uint8 (S, S, 3), and its outlines there."""
     objects = _objects(sample.polygons, sample.class_ids)
-    matrix = view(jitter, sample.image.shape[:2], size, fit, extents(objects), rng)
+    matrix = view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
     shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
-    image = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    image = cv2.warpAffine(
+        sample.image, matrix, (crop_size, crop_size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
     return image, [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
 
 
@@ -123,13 +125,17 @@ def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.
     return mask
 
 
-def collate(samples: list[dict[str, np.ndarray]], slots: int) -> dict[str, np.ndarray]:
-    """Samples as one batch: image (B, S, S, 3), boxes (B, G, 4), class_ids (B, G), masks (B, G, M, M), zero-padded."""
-    batch = {"image": np.stack([sample["image"] for sample in samples])}
+def collate(samples: list[dict[str, np.ndarray]], slots: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Put samples into one batch.
+
+    Returns:
+        Images (B, S, S, 3), and a dict of `boxes` (B, G, 4), `class_ids` (B, G) and `masks` (B, G, M, M), where the
+        slots of an image without an object are zero.
+    """
+    targets = {}
     for key in ("boxes", "class_ids", "masks"):
         rows = [sample[key][:slots] for sample in samples]
-        padded = np.zeros((len(rows), slots, *rows[0].shape[1:]), rows[0].dtype)
-        for target, row in zip(padded, rows, strict=True):
+        targets[key] = np.zeros((len(rows), slots, *rows[0].shape[1:]), rows[0].dtype)
+        for target, row in zip(targets[key], rows, strict=True):
             target[: len(row)] = row
-        batch[key] = padded
-    return batch
+    return np.stack([sample["image"] for sample in samples]), targets

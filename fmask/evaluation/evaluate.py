@@ -11,10 +11,11 @@ from fmask.data.config import SPLITS
 from fmask.data.formats.read import find_export, read_file
 from fmask.evaluation.report import log_scores, log_split, score, summary
 from fmask.evaluation.scores import Scores
-from fmask.inference.batched import find_all
+from fmask.inference.batched import predict_photos
 from fmask.inference.load import find_network, load
+from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Split
-from fmask.structures.detections import Detections, Finder
+from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
@@ -29,7 +30,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
         UserError: there is no such model, a photo cannot be decoded, or the tracking store cannot be used.
     """
     network = find_network(model)
-    detector = load(str(network))
+    predictor = load(str(network))
     objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
     told = [fault for fault in split.faults if not fault.is_note]
     faults = f"; {len(told)} faults in it, which `fmask check` lists" if told else ""
@@ -44,7 +45,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     with tracking.start(config, tracking.EVALUATIONS, f"{model} on {split.name}") as run:
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         log_split(run, split.name, split.folder.resolve().parent.name, split.folder, split)
-        found = _find(detector, split)
+        found = _find(predictor, split)
         scores = score(split.photos, found, min_confidence)
         log_scores(run, split.name, split.photos, found, scores, min_confidence, plain=True)
         console.print(summary({split.name: scores}))
@@ -77,9 +78,9 @@ def open_split(data: Path, name: str | None, photos: Path | None, categories: Ma
     return split
 
 
-def _find(detector: Finder, split: Split) -> list[Detections]:
+def _find(predictor: Predictor, split: Split) -> list[Detections]:
     """What is found in each of the split's photos."""
     console = Console(stderr=True)
     paths = [photo.path for photo in split.photos]
-    found = find_all(detector, paths)
+    found = predict_photos(predictor, paths)
     return list(track(found, "Photos", len(paths), console=console, disable=not console.is_terminal))

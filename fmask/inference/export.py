@@ -1,7 +1,7 @@
-"""A trained network as an ONNX file: images and windows in, detections out, all between in ONNX's own operations.
+"""A trained network as an ONNX file: images and windows in, detections out.
 
-TensorFlow traces `Detect` and tf2onnx translates the graph, as Keras' own exporter does; that one takes no inputs by
-name and no size but the traced one.
+TensorFlow traces `MaskRCNN.call`, and tf2onnx translates the graph. Keras' own exporter does the same, but its inputs
+have no names and only the traced size.
 """
 
 from dataclasses import replace
@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 
-from fmask.inference.onnx import OUTPUTS, SIZE, SMOOTH
-from fmask.inference.predictor import Detector
-from fmask.model.mask_rcnn import Detect, MaskRCNN
+from fmask.inference.keras_predictor import KerasPredictor
+from fmask.inference.onnx import ANTIALIAS, IMAGE_SIZE, OUTPUTS
+from fmask.model.mask_rcnn import MaskRCNN
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
 
@@ -20,10 +20,10 @@ OPSET = 18
 """Of ONNX's operations: the newest that tf2onnx writes."""
 
 
-def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> None:
+def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None) -> None:
     """Writes the network, in float32 whatever it was trained in, to `path`.
 
-    Inputs and outputs are those of `Detect`, by name; `fmask.inference.onnx.OnnxDetector` runs the file.
+    Inputs and outputs are those of `MaskRCNN.call`, by name; `fmask.inference.onnx.OnnxPredictor` runs the file.
 
     Args:
         batch: how many images a call takes; None for any number.
@@ -41,8 +41,8 @@ def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> Non
         raise UserError("tf2onnx, which exports, is not installed: `uv sync --extra export` does that.") from error
     import tensorflow as tf
 
-    size = detector.size
-    detect = Detect(_in_float32(detector.network))
+    size = predictor.image_size
+    detect = _in_float32(predictor.network)
     signature = [
         tf.TensorSpec((batch, size, size, 3), tf.float32, "image"),
         tf.TensorSpec((batch, 4), tf.float32, "window"),
@@ -50,10 +50,10 @@ def export_onnx(detector: Detector, path: Path, batch: int | None = None) -> Non
 
     @tf.function(input_signature=signature)
     def network(image: Any, window: Any) -> dict[str, Any]:
-        return detect({"image": image, "window": window})
+        return detect({"image": image, "window": window}, training=False)
 
     model, _ = tf2onnx.convert.from_function(network, signature, opset=OPSET)
-    _describe(model, {SIZE: str(size), SMOOTH: str(detector.smooth)})
+    _describe(model, {IMAGE_SIZE: str(size), ANTIALIAS: str(predictor.antialias)})
     with atomic_write(path) as draft:
         draft.write_bytes(model.SerializeToString())
 
@@ -62,7 +62,7 @@ def _in_float32(network: MaskRCNN) -> MaskRCNN:
     """The network, or one with its weights that computes in float32."""
     if network.config.precision == "fp32":
         return network
-    copy = MaskRCNN(network.backbone, replace(network.config, precision="fp32"))
+    copy = MaskRCNN(network.backbone, network.num_classes, replace(network.config, precision="fp32"))
     copy.set_weights(network.get_weights())
     return copy
 

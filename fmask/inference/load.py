@@ -7,13 +7,13 @@ from fmask import tracking
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from fmask.structures.detections import Finder
+    from fmask.inference.predictor import Predictor
 
 KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
 
 
 def find_network(reference: str) -> Path:
-    """The file of a trained network, which `Detector.load` reads.
+    """The file of a trained network, which `KerasPredictor.load` reads.
 
     Args:
         reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run, or
@@ -33,7 +33,7 @@ def find_network(reference: str) -> Path:
     return tracking.download_weights(reference)
 
 
-def load(reference: str) -> "Finder":
+def load(reference: str) -> "Predictor":
     """The trained network of that name (see `find_network`), ready to be pointed at photos.
 
     A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.
@@ -43,10 +43,10 @@ def load(reference: str) -> "Finder":
     """
     file = find_network(reference)
     if file.suffix == ".onnx":
-        from fmask.inference.onnx import OnnxDetector
+        from fmask.inference.onnx import OnnxPredictor
 
-        return OnnxDetector(file)
+        return OnnxPredictor(file)
     import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
-    from fmask.inference.predictor import Detector
+    from fmask.inference.keras_predictor import KerasPredictor
 
-    return Detector.load(file)
+    return KerasPredictor.load(file)

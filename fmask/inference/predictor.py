@@ -1,73 +1,83 @@
-"""From photos of any size to what is in them, and the file that a trained network travels in."""
+"""A trained network that can be pointed at photos, whatever computes it."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
-from fmask.model.mask_rcnn import Detect, MaskRCNN
-from fmask.model.preprocessing import in_frames
-from fmask.model.weights import matterport
-from fmask.model.weights.metadata import Recipe, read_recipe
+from fmask.data.images import load_image
+from fmask.model.preprocessing import predict_in_batches
 from fmask.structures.detections import Detections
-from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
 
-REGIONS_AT_ONCE = 1000
-"""In detection; pooled from 256 channels, they and what is made of them take about a gigabyte."""
+Image = str | PathLike[str] | np.ndarray
+"""A photo: the path of its file, or its pixels, uint8 (H, W, 3), RGB."""
 
 
-class Detector:
-    """A trained network with everything needed to point it at a photo."""
+class Predictor(ABC):
+    """A trained network and how photos are prepared for it.
 
-    def __init__(self, network: MaskRCNN, size: int, smooth: bool) -> None:
-        self.network, self.size, self.smooth = network, size, smooth
-        self._detect = Detect(network)
-        self._detect.compile(jit_compile=JIT)
+    Args:
+        image_size: side in pixels of the network's square input; a photo's longer side is scaled to it.
+        antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
+    """
+
+    def __init__(self, image_size: int, antialias: bool) -> None:
+        self.image_size, self.antialias = image_size, antialias
 
     @property
-    def batch(self) -> int:
-        """How many photos go through the network together: as many as memory is made for."""
-        return max(1, REGIONS_AT_ONCE // self.network.config.proposals.detect)
+    @abstractmethod
+    def batch_size(self) -> int:
+        """How many photos go through the network together by default."""
 
-    def detect(self, image: np.ndarray, most: int | None = None) -> Detections:
-        """Finds the instances in one photo, uint8 (H, W, 3), RGB.
+    @property
+    def fixed_batch_size(self) -> int | None:
+        """The only batch size that the network takes; None where it takes any."""
+        return None
+
+    @abstractmethod
+    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
+        """Run the network on what `fmask.model.mask_rcnn.MaskRCNN.call` takes."""
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a text is a path, not a list of texts
+        self, images: Image, batch_size: int | None = None, max_mask_pixels: int | None = None
+    ) -> Detections: ...
+
+    @overload
+    def predict(
+        self, images: Sequence[Image], batch_size: int | None = None, max_mask_pixels: int | None = None
+    ) -> list[Detections]: ...
+
+    def predict(
+        self, images: Image | Sequence[Image], batch_size: int | None = None, max_mask_pixels: int | None = None
+    ) -> Detections | list[Detections]:
+        """Find the objects in one photo, or in each photo of a list.
+
+        Args:
+            images: a photo, given as a path or as pixels, uint8 (H, W, 3), RGB; or a list of photos, of any sizes.
+            batch_size: photos that go through the network together; `self.batch_size` by default.
+            max_mask_pixels: the most pixels that all masks of one photo may have together; unlimited by default.
+
+        Returns:
+            The detections of the photo, or a list with those of each photo.
 
         Raises:
-            UserError: their masks have more than `most` pixels together.
+            UserError: a photo cannot be read, or its masks have more than `max_mask_pixels` pixels.
         """
-        return in_frames([image], self.size, self.smooth, 1, self._detect.predict_on_batch, most)[0]
+        if isinstance(images, str | PathLike | np.ndarray):
+            return self.predict([images], batch_size or 1, max_mask_pixels)[0]
+        photos = [_pixels(image) for image in images]
+        batch_size = self.fixed_batch_size or batch_size or self.batch_size
+        return predict_in_batches(photos, self.image_size, self.antialias, batch_size, self._run, max_mask_pixels)
 
-    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
-        """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size.
 
-        `batch` photos go through the network together, `self.batch` of them unless said.
-        """
-        batch = batch or self.batch
-        return in_frames(images, self.size, self.smooth, batch, self._detect.predict_on_batch)
-
-    def save(self, path: Path) -> None:
-        """Writes the network and what is needed to build it again to one HDF5 file; no code is in it.
-
-        It is a file of `fmask.model.weights.matterport`, which another network can start from, and matterport's
-        original too where the layers are its.
-
-        Raises:
-            UserError: the file cannot be written; nothing is left behind then.
-        """
-        recipe = Recipe(self.network.backbone, self.network.config, self.size, self.smooth)
-        matterport.export(self.network, path, {"fmask": recipe.to_json()})
-
-    @classmethod
-    def load(cls, path: Path) -> "Detector":
-        """Builds the network that `save` wrote.
-
-        Raises:
-            UserError: the file is not there or not one of those.
-        """
-        path = Path(path)
-        recipe = read_recipe(path)
-        network = MaskRCNN(recipe.backbone, recipe.model)
-        if missing := matterport.load(network, path).random:
-            raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(missing)}.")
-        return cls(network, recipe.size, recipe.smooth)
+def _pixels(image: Image) -> np.ndarray:
+    if not isinstance(image, np.ndarray):
+        return load_image(Path(image))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(f"A photo must be a uint8 array (H, W, 3), not {image.dtype} {image.shape}.")
+    return image

@@ -37,15 +37,15 @@ MAX_MASK_PIXELS = 2**31
 """Of all that is found in one photo, a byte each."""
 
 
-class MaskAndHatFinder(PythonModel):
+class ServedPredictor(PythonModel):
     """Finds worn masks and hats with the network that the MLflow model holds."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Build the network; MLflow calls this once."""
         import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
-        from fmask.inference.predictor import Detector
+        from fmask.inference.keras_predictor import KerasPredictor
 
-        self.detector = Detector.load(Path(context.artifacts["network"]))
+        self.predictor = KerasPredictor.load(Path(context.artifacts["network"]))
         # A server's requests come from several threads: taken in turn, they need one request's memory.
         self.turn = threading.Lock()
 
@@ -76,7 +76,7 @@ class MaskAndHatFinder(PythonModel):
         with self.turn:
             image = np.array(decode(io.BytesIO(content), name, MAX_PIXELS))
             try:
-                found = self.detector.detect(image, MAX_MASK_PIXELS)
+                found = self.predictor.predict(image, max_mask_pixels=MAX_MASK_PIXELS)
             except UserError as error:
                 raise UserError(f"{name} is too large for all that is found in it: {error}") from error
             return [
@@ -125,4 +125,4 @@ def _code(mask: np.ndarray) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": code["counts"].decode("ascii")}
 
 
-mlflow.models.set_model(MaskAndHatFinder())
+mlflow.models.set_model(ServedPredictor())

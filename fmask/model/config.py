@@ -1,130 +1,138 @@
-"""What can be chosen about the network. The defaults are those of the published study."""
+"""The settings of the network. Their defaults are those of the published study."""
 
 from dataclasses import dataclass, field
 
 from fmask.model.precision import POLICIES
+from fmask.utils.settings import between, one_of
+
+LAYERS = ("all", "3+", "4+", "5+", "heads")
+"""Choices of layers to train: all, those from a backbone stage on, or only those after the backbone."""
+
+BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+"""The backbones, and the number of blocks in their stages 2 to 5."""
 
 
 @dataclass
 class Anchors:
-    """The boxes that proposals start from."""
+    """The boxes that the region proposal network starts from."""
 
     scales: list[float] = field(default_factory=lambda: [32.0, 64.0, 128.0, 256.0, 512.0])
-    """Side length in pixels on P2..P6."""
+    """Side lengths in pixels on the pyramid levels P2 to P6."""
     ratios: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0])
-    """Width over height."""
-    offset: float = 0.0
-    """Centre in the cell: 0 = corner (reference), 0.5 = middle."""
+    """Width divided by height."""
+    offset: float = between(0, 1, default=0.0)
+    """Position of an anchor's centre in its cell: 0 is the corner (reference), 0.5 the middle."""
 
 
 @dataclass
 class Proposals:
     """Which anchors become regions."""
 
-    candidates: int = 6000
-    """Best anchors looked at."""
-    train: int = 2000
-    """Kept in training."""
-    detect: int = 1000
-    """Kept in detection; fewer is far faster."""
-    nms: float = 0.7
-    """Overlap (IoU) above which the weaker of two is dropped."""
+    candidates: int = between(1, 300_000, default=6000)
+    """Anchors with the highest scores that go into non-maximum suppression."""
+    train: int = between(1, 20_000, default=2000)
+    """Proposals kept in training."""
+    detect: int = between(1, 20_000, default=1000)
+    """Proposals kept in detection; fewer are much faster."""
+    nms: float = between(0, 1, default=0.7)
+    """IoU above which non-maximum suppression drops the proposal with the lower score."""
 
 
 @dataclass
 class Regions:
-    """How regions are sampled, pooled and joined to pyramid levels."""
+    """How regions are sampled, pooled and assigned to pyramid levels."""
 
-    count: int = 32
-    """Sampled in an image for training the heads."""
-    positive: float = 0.33
-    """Share that may hold an object."""
+    count: int = between(4, 2000, default=32)
+    """Regions sampled in an image to train the heads."""
+    positive: float = between(0.01, 0.99, default=0.33)
+    """Largest share of the sampled regions that hold an object."""
     fill: bool = False
-    """Fill up with background whatever the number of positives; False keeps their ratio (reference)."""
+    """True fills up the regions with background. False keeps the ratio of positives to background (reference)."""
     add_objects: bool = False
-    """Put the annotated boxes among the proposals, so that the heads see positives from the first step."""
-    pooling: str = "crop"
+    """Add the annotated boxes to the proposals, so that the heads see positives from the first step on."""
+    pooling: str = one_of("crop", "align", default="crop")
     """crop: corner-aligned crop-and-resize (reference) | align: ROIAlign, 2 x 2 samples a bin, half-pixel centres."""
-    canonical: float = 224.0
+    canonical: float = between(1, 10_000, default=224.0)
     """Side in pixels of a region that is pooled from P4."""
-    rounding: str = "round"
-    """Level of a region: round (reference) | floor (FPN paper, eq. 1)."""
-    leak: bool = False
-    """Let mrcnn_bbox_loss pull at the proposals that its targets are measured from, as the reference does."""
-    pool_box: int = 7
-    pool_mask: int = 14
+    rounding: str = one_of("round", "floor", default="round")
+    """How a region's pyramid level is rounded: round (reference) | floor (FPN, Lin 2017, eq. 1)."""
+    detach_proposals: bool = True
+    """Stop the gradient of mrcnn_bbox_loss at the proposals; the reference lets it through."""
+    pool_box: int = between(2, 28, default=7)
+    """Side in bins of the pooled regions for the box head."""
+    pool_mask: int = between(2, 56, default=14)
+    """Side in bins of the pooled regions for the mask head; masks have twice that side."""
 
 
 @dataclass
 class Widths:
     """Channels of the parts after the backbone."""
 
-    fpn: int = 256
-    rpn: int = 512
-    box: int = 1024
-    mask: int = 256
-    mask_convs: int = 4
+    fpn: int = between(8, 1024, default=256)
+    """Channels of the feature pyramid."""
+    rpn: int = between(8, 2048, default=512)
+    """Channels of the region proposal network."""
+    box: int = between(8, 4096, default=1024)
+    """Units of the two hidden layers of the box head."""
+    mask: int = between(8, 1024, default=256)
+    """Channels of the mask head."""
+    mask_convs: int = between(0, 8, default=4)
+    """3 x 3 convolutions in the mask head before it is upsampled."""
 
 
 @dataclass
 class Detection:
-    """What is reported of what is seen."""
+    """Which detections are reported."""
 
-    floor: float = 0.05
-    """Detections scored lower are never reported. Average precision looks at all others."""
-    nms: float = 0.3
-    """Overlap (IoU) above which the weaker of two detections of a class is dropped."""
-    count: int = 100
-    """Most detections in an image."""
+    floor: float = between(0, 1, default=0.05)
+    """Lowest score of a reported detection. Average precision uses all reported detections."""
+    nms: float = between(0, 1, default=0.3)
+    """IoU above which non-maximum suppression drops the detection of the same class with the lower score."""
+    count: int = between(1, 1000, default=100)
+    """Largest number of detections in an image."""
 
 
 @dataclass
 class LossWeights:
-    """What each loss counts for in their sum.
+    """The weight of each loss in the total.
 
-    The reference weighs all five alike. Its box losses are means over the few positives, in units of small standard
-    deviations, and so outweigh the classification by far where training starts from random weights.
+    The reference weighs all five losses equally. Its box losses are means over the few positives, in units of small
+    standard deviations. From random weights they outweigh the classification losses by far.
     """
 
-    rpn_class: float = 1.0
-    rpn_bbox: float = 1.0
-    mrcnn_class: float = 1.0
-    mrcnn_bbox: float = 1.0
-    mrcnn_mask: float = 1.0
-    l2: float = 1e-4
-    """Of each kernel's and bias's mean square (a mean, not a sum: that is the reference's, and hardly anything)."""
+    rpn_class: float = between(0, 1000, default=1.0)
+    """Weight of rpn_class_loss."""
+    rpn_bbox: float = between(0, 1000, default=1.0)
+    """Weight of rpn_bbox_loss."""
+    mrcnn_class: float = between(0, 1000, default=1.0)
+    """Weight of mrcnn_class_loss."""
+    mrcnn_bbox: float = between(0, 1000, default=1.0)
+    """Weight of mrcnn_bbox_loss."""
+    mrcnn_mask: float = between(0, 1000, default=1.0)
+    """Weight of mrcnn_mask_loss."""
+    l2: float = between(0, 1, default=1e-4)
+    """Weight of the sum of each kernel's and bias's mean square. The reference takes the mean too, not the sum."""
 
 
 @dataclass
 class ModelConfig:
-    """Everything that decides a Mask R-CNN's layers and arithmetic, but for its backbone."""
+    """Everything that decides a Mask R-CNN's layers and arithmetic, except its backbone and its classes."""
 
-    precision: str = "fp32"
-    """Of layers: fp32 | bf16, which processors that have it do in half the time. Weights, boxes and losses are fp32."""
-    norm: str = "frozen"
-    """frozen: moving statistics, trainable scale and shift (reference) | batch: ordinary batch normalisation in
-    backbone and pyramid, none in the heads | group: group normalisation there, the same at any batch size."""
+    precision: str = one_of(*POLICIES, default="fp32")
+    """Number format of the layers: fp32 | bf16, which takes half the time on processors that support it. Weights, boxes
+    and losses are always fp32."""
+    norm: str = one_of("frozen", "batch", "group", default="frozen")
+    """frozen: batch normalisation by its moving statistics, with trainable scale and shift (reference) | batch: batch
+    normalisation in backbone and pyramid, none in the heads | group: group normalisation, the same for any batch."""
     widths: Widths = field(default_factory=Widths)
+    """Channels of the parts after the backbone."""
     anchors: Anchors = field(default_factory=Anchors)
+    """The boxes that the region proposal network starts from."""
     proposals: Proposals = field(default_factory=Proposals)
+    """Which anchors become regions."""
     regions: Regions = field(default_factory=Regions)
+    """How regions are sampled, pooled and assigned to pyramid levels."""
     detection: Detection = field(default_factory=Detection)
+    """Which detections are reported."""
     loss: LossWeights = field(default_factory=LossWeights)
-
-
-CLASSES = 3
-"""K: background, mask, hat."""
-
-LAYERS = ("all", "3+", "4+", "5+", "heads")
-"""Which layers train: all, those from a stage of the backbone on, or only what comes after the backbone."""
-
-BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
-"""The backbones, and how many blocks their stages have."""
-
-CHOICES = {
-    "precision": tuple(POLICIES),
-    "norm": ("frozen", "batch", "group"),
-    "regions.pooling": ("crop", "align"),
-    "regions.rounding": ("round", "floor"),
-}
-"""Settings that are words, and the words they take."""
+    """The weight of each loss in the total."""

@@ -1,17 +1,24 @@
 """Mask R-CNN (He 2017): an image becomes a pyramid, the pyramid proposes regions, each region gets class, box and mask.
 
-B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive, K classes.
+B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive, K classes
+with the background, D detections.
 """
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
+from omegaconf import OmegaConf
 
 from fmask.model import geometry, losses
-from fmask.model.anchors import pyramid_anchors
+from fmask.model.anchors import STRIDES, pyramid_anchors
 from fmask.model.backbone import resnet
 from fmask.model.compaction import compact
-from fmask.model.config import CLASSES, ModelConfig
+from fmask.model.config import ModelConfig
 from fmask.model.fpn import feature_pyramid
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
@@ -21,52 +28,161 @@ from fmask.model.preprocessing import normalise
 from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
 from fmask.model.rpn import DELTA_STD, propose, rpn_targets
 from fmask.model.types import Tensor
+from fmask.utils.backend import require
 
 PIXEL_MEAN = (123.7, 116.8, 103.9)
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
+Features = tuple[list[Tensor], Tensor, Tensor]
+"""What the trunk computes: the pyramid's maps P2 to P6, RPN logits (B, A, 2), RPN deltas (B, A, 4)."""
 
+
+@keras.saving.register_keras_serializable("fmask")
 class MaskRCNN(keras.Model):
-    """The network and its training step, for Keras' own `fit`.
+    """A Mask R-CNN as a Keras model: calling it detects, `fit` trains it, `.keras` files keep it.
 
-    Called on a dict of `image` (B, S, S, 3), RGB in 0..255; `boxes` (B, G, 4), pixels; `class_ids` (B, G), 1.. objects,
-    0 padding, -1 ignored; `masks` (B, G, M, M), each instance inside its box. Returns the five losses as a dict of
-    scalars; `Detect` is the way from images to detections.
+    `fit`, `evaluate` and `train_on_batch` take images (B, S, S, 3) as `x` and a dict of targets as `y`:
+
+    - `boxes` (B, G, 4): y1, x1, y2, x2 in pixels, ends exclusive;
+    - `class_ids` (B, G), integers: 1 to K - 1 for objects, 0 for padding, -1 for objects to ignore;
+    - `masks` (B, G, M, M): 0 or 1, each instance inside its own box; M is 56 in this project.
+
+    A class id of K or more stops the training with an error. `compile` needs an optimizer only: the five losses are
+    part of the model, and each is a metric of its own.
+
+    Args:
+        backbone: `resnet18`, `resnet50` or `resnet101`.
+        num_classes: K, the number of classes with the background.
+        config: the network's settings; those of the published study by default.
+        seed: seed of the random draws in training.
     """
 
-    def __init__(self, backbone: str, config: ModelConfig, seed: int = 0) -> None:
-        super().__init__(name="mask_rcnn")
-        self.backbone, self.config = backbone, config
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        num_classes: int = 3,
+        config: ModelConfig | None = None,
+        seed: int = 0,
+        name: str = "mask_rcnn",
+    ) -> None:
+        super().__init__(name=name)
+        config = config or ModelConfig()
+        self.backbone, self.num_classes, self.config, self.seed = backbone, num_classes, config, seed
         norm, widths, regions = Norm(config.norm), config.widths, config.regions
 
         with layers_in(config.precision):
             image = keras.Input((None, None, 3), name="image")
-            # In float32: a photo's 256 levels are more than bf16 has once a mean is taken from them.
+            # In float32: bf16 cannot hold a photo's 256 levels once a mean is subtracted from them.
             centre = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre", dtype="float32")
             pyramid = feature_pyramid(resnet(centre(image), backbone, norm), widths.fpn, norm)
             self.trunk = keras.Model(
                 image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
             )
-            self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, CLASSES, norm)
-            self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, CLASSES, norm)
+            self.box_head = box_head(regions.pool_box, widths.fpn, widths.box, num_classes, norm)
+            self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, num_classes, norm)
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
+        self._in_step = False
         self.built = True
 
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+    def call(self, inputs: Tensor | Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor] | Features:
+        """Detect the objects in images.
+
+        Args:
+            inputs: images (B, S, S, 3), RGB in 0..255, S a multiple of 32; or a dict of `image` and `window` (B, 4),
+                the normalised box of the part of each image that is photo and not padding.
+            training: whether batch normalisation uses the batch's statistics.
+
+        Returns:
+            A dict of `boxes` (B, D, 4), normalised (see `fmask.model.preprocessing`); `class_ids` (B, D), 0 where there
+            is no detection; `scores` (B, D), best first; `masks` (B, D, 28, 28), the probabilities of the detected
+            class. Within `train_step` and `test_step`, which need no detections, only the trunk's features.
+        """
+        images = inputs["image"] if isinstance(inputs, Mapping) else inputs
+        _check_side(images)
+        features = self.trunk(images, training=training)
+        if self._in_step:
+            return features
+        window = inputs["window"] if isinstance(inputs, Mapping) else np.array([[0, 0, 1, 1]], np.float32)
+        return self._detect(features, images.shape[1], window)
+
+    def _detect(self, features: Features, size: int, window: Tensor) -> dict[str, Tensor]:
+        pyramid, rpn_logits, rpn_deltas = features
+        proposals = self.config.proposals
+        regions = propose(
+            normalise(self.anchors(size), size, size), rpn_logits, rpn_deltas, proposals, proposals.detect
+        )
+        logits, deltas = self.classify(pyramid, regions, size)
+        boxes, class_ids, scores = select(regions, logits, deltas, window, self.config)
+        mask_logits = self.segment(pyramid, boxes, class_ids > 0, size)
+        choice = ops.one_hot(class_ids, self.num_classes, dtype=mask_logits.dtype)
+        own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
+        return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
+
+    def train_step(self, *arguments: Any) -> Any:
+        with self._step():
+            return super().train_step(*arguments)
+
+    def test_step(self, *arguments: Any) -> Any:
+        with self._step():
+            return super().test_step(*arguments)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """In the block, `call` returns features, from which `compute_loss` goes on."""
+        self._in_step = True
+        try:
+            yield
+        finally:
+            self._in_step = False
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The weighted sum of the five losses and the weight decay; each loss is kept as a metric too."""
+        values = self.losses_of(y_pred, y, x.shape[1], training)
+        for mean, name in zip(self.loss_means, LOSSES, strict=True):
+            mean.update_state(values[name])
+        weights = self.config.loss
+        total = sum(getattr(weights, name.removesuffix("_loss")) * values[name] for name in LOSSES)
+        if weights.l2:
+            decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
+            total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
+        return total
+
+    def losses_of(
+        self, features: Features, targets: Mapping[str, Tensor], size: int, training: bool
+    ) -> dict[str, Tensor]:
+        """The five losses, scalars by the names in `LOSSES`.
+
+        Args:
+            features: of the trunk, for images of side `size`.
+            targets: as `fit` takes them.
+            size: S.
+            training: whether anchors and regions are drawn at random; otherwise the draws are always the same.
+        """
         config = self.config
-        boxes, class_ids = inputs["boxes"], inputs["class_ids"]
-        size = inputs["image"].shape[1]
+        boxes = targets["boxes"]
+        class_ids = require(
+            targets["class_ids"],
+            targets["class_ids"] < self.num_classes,
+            f"class_ids must be below num_classes={self.num_classes}",
+        )
         anchors = self.anchors(size)
         unit_boxes = (boxes - np.array([0, 0, 1, 1], np.float32)) * np.float32(1 / (size - 1))
         batch = ops.shape(boxes)[0]
 
-        pyramid, rpn_logits, rpn_deltas = self.trunk(inputs["image"], training=training)
+        pyramid, rpn_logits, rpn_deltas = features
         match, rpn_target = rpn_targets(anchors, boxes, class_ids, self._noise(batch, len(anchors), training))
 
         unit_anchors = normalise(anchors, size, size)
         proposals = propose(unit_anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.train)
-        if not config.regions.leak:
+        if config.regions.detach_proposals:
             proposals = ops.stop_gradient(proposals)
         candidates = proposals.shape[1] + (boxes.shape[1] if config.regions.add_objects else 0)
         regions, region_ids, valid, matched = sample_regions(
@@ -79,21 +195,16 @@ class MaskRCNN(keras.Model):
 
         logits, deltas = self.classify(pyramid, regions, size, training)
         mask_logits = self.segment(pyramid, positives, positive_ids > 0, size, training)
-        mask_target = mask_targets(positives, unit_boxes, inputs["masks"], matched, mask_logits.shape[2])
+        mask_target = mask_targets(positives, unit_boxes, targets["masks"], matched, mask_logits.shape[2])
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
-        return dict(
-            zip(
-                LOSSES,
-                (
-                    losses.rpn_class_loss(rpn_logits, match),
-                    losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
-                    losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype)),
-                    losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, positive_ids),
-                    losses.mrcnn_mask_loss(mask_logits, mask_target, positive_ids),
-                ),
-                strict=True,
-            )
+        values = (
+            losses.rpn_class_loss(rpn_logits, match),
+            losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
+            losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype)),
+            losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, positive_ids),
+            losses.mrcnn_mask_loss(mask_logits, mask_target, positive_ids),
         )
+        return dict(zip(LOSSES, values, strict=True))
 
     def anchors(self, size: int) -> np.ndarray:
         """(A, 4) anchors in pixels for images of side `size`."""
@@ -122,54 +233,19 @@ class MaskRCNN(keras.Model):
         logits = self.mask_head(ops.take(_merge(pooled), rows, axis=0), training=training)
         return _split(ops.take(logits, places, axis=0), regions.shape[1])
 
-    def compute_loss(
-        self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
-        training: bool = True,
-    ) -> Tensor:
-        """The weighted sum of the five losses, each kept as a metric of its own, and of the weights' decay."""
-        for mean, name in zip(self.loss_means, LOSSES, strict=True):
-            mean.update_state(y_pred[name])
-        weights = self.config.loss
-        total = sum(getattr(weights, name.removesuffix("_loss")) * y_pred[name] for name in LOSSES)
-        if weights.l2:
-            decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
-            total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
-        return total
-
     def _noise(self, batch: Tensor, count: int, training: bool) -> Tensor:
         """What draws are decided by: in validation always the same, so that it leaves training as it is."""
         return keras.random.uniform((batch, count), seed=self.seeds if training else 0)
 
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` builds the same network from, its weights aside."""
+        own = {"backbone": self.backbone, "num_classes": self.num_classes, "seed": self.seed, "name": self.name}
+        return {**own, "config": asdict(self.config)}
 
-class Detect(keras.Model):
-    """From images (B, S, S, 3) to detections; shares every layer with the `MaskRCNN` it is made from.
-
-    Takes a dict of `image` and `window` (B, 4): the part of the image that is photo and not padding, normalised.
-    Returns a dict of `boxes` (B, D, 4) normalised, `class_ids` (B, D), 0 where there is none, `scores` (B, D), best
-    first, and `masks` (B, D, 28, 28), the probability of the detected class.
-    """
-
-    def __init__(self, network: MaskRCNN) -> None:
-        super().__init__(name="detect")
-        self.network = network
-        self.built = True
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        network, config = self.network, self.network.config
-        pyramid, rpn_logits, rpn_deltas = network.trunk(inputs["image"], training=False)
-        size = inputs["image"].shape[1]
-        anchors = normalise(network.anchors(size), size, size)
-        regions = propose(anchors, rpn_logits, rpn_deltas, config.proposals, config.proposals.detect)
-        logits, deltas = network.classify(pyramid, regions, size)
-        boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], config)
-        mask_logits = network.segment(pyramid, boxes, class_ids > 0, size)
-        choice = ops.one_hot(class_ids, CLASSES, dtype=mask_logits.dtype)
-        own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
-        return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), config["config"]))
+        return cls(**{**config, "config": settings})
 
 
 def select(
@@ -207,3 +283,9 @@ def _merge(x: Tensor) -> Tensor:
 def _split(x: Tensor, regions: int) -> Tensor:
     """(B R, ...) to (B, R, ...)."""
     return ops.reshape(x, (-1, regions, *x.shape[1:]))
+
+
+def _check_side(images: Tensor) -> None:
+    height, width = images.shape[1:3]
+    if height != width or height % STRIDES[-2]:
+        raise ValueError(f"Images must be squares whose side is a multiple of 32 pixels, not {height} x {width}.")

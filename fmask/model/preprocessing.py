@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Mold:
+class Letterboxed:
     """A photo brought to the network's frame."""
 
     image: np.ndarray
@@ -41,82 +41,83 @@ def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return (boxes * scale + np.array([0, 0, 1, 1])).astype(np.float32)
 
 
-def in_frames(
+def predict_in_batches(
     images: Sequence[np.ndarray],
     size: int,
-    smooth: bool,
-    batch: int,
+    antialias: bool,
+    batch_size: int,
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
-    most: int | None = None,
+    max_mask_pixels: int | None = None,
 ) -> list[Detections]:
-    """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size, `batch` of them at a time.
+    """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size, `batch_size` of them at a time.
 
-    `network` takes and returns what `fmask.model.mask_rcnn.Detect` does, always of the same shapes, so that it is
-    traced once.
+    `network` takes and returns what `MaskRCNN.call` does, always in the same shapes, so that it is traced once.
 
     Raises:
-        UserError: the masks found in one photo have more than `most` pixels together.
+        UserError: the masks found in one photo have more than `max_mask_pixels` pixels together.
     """
     found: list[Detections] = []
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch]
-        molds = [mold(image, size, smooth) for image in part]
-        padded = molds + [molds[-1]] * (batch - len(molds))
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        letterboxed = [letterbox(image, size, antialias) for image in part]
+        padded = letterboxed + [letterboxed[-1]] * (batch_size - len(letterboxed))
         result = network(
             {
                 "image": np.stack([one.image for one in padded]),
                 "window": np.stack([normalise(one.window, size, size) for one in padded]),
             }
         )
-        for index, (image, one) in enumerate(zip(part, molds, strict=True)):
+        for index, (image, one) in enumerate(zip(part, letterboxed, strict=True)):
             boxes, class_ids, scores, masks = (
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
             height, width = image.shape[:2]
-            found.append(unmold(boxes, class_ids, scores, masks, one, height, width, most))
+            found.append(postprocess(boxes, class_ids, scores, masks, one, height, width, max_mask_pixels))
     return found
 
 
-def mold(image: np.ndarray, size: int, smooth: bool) -> Mold:
+def letterbox(image: np.ndarray, size: int, antialias: bool) -> Letterboxed:
     """Scales a photo, uint8 (H, W, 3), so that its longer side is `size`, and centres it in a square of zeros.
 
-    `smooth` is that of `fmask.utils.resize`.
+    `antialias` is that of `fmask.utils.resize`.
     """
     height, width = image.shape[:2]
     scale = size / max(height, width)
     new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
     square = np.zeros((size, size, 3), np.float32)
     top, left = (size - new_height) // 2, (size - new_width) // 2
-    square[top : top + new_height, left : left + new_width] = resize(image, new_height, new_width, smooth)
-    return Mold(square, np.array([top, left, top + new_height, left + new_width], np.float32))
+    square[top : top + new_height, left : left + new_width] = resize(image, new_height, new_width, antialias)
+    return Letterboxed(square, np.array([top, left, top + new_height, left + new_width], np.float32))
 
 
-def unmold(
+def postprocess(
     boxes: np.ndarray,
     class_ids: np.ndarray,
     scores: np.ndarray,
     masks: np.ndarray,
-    mold: Mold,
+    frame: Letterboxed,
     height: int,
     width: int,
-    most: int | None = None,
+    max_mask_pixels: int | None = None,
 ) -> Detections:
-    """What `Detect` says of one image, in pixels of the photo of `height` x `width` that it was made from.
+    """What `MaskRCNN.call` says of one image, in pixels of the photo of `height` x `width` that it was made from.
 
     Args: boxes (D, 4) normalised, class_ids (D,), scores (D,), masks (D, M, M) in [0, 1]; rows of class 0 are none.
 
     Raises:
-        UserError: the masks have more than `most` pixels together.
+        UserError: the masks have more than `max_mask_pixels` pixels together.
     """
-    size = mold.image.shape[0]
-    window = normalise(mold.window, size, size)
+    size = frame.image.shape[0]
+    window = normalise(frame.window, size, size)
     extent = np.maximum(window[2:] - window[:2], 1e-7)  # 0 where a very wide photo is one pixel high
     relative = (boxes - np.tile(window[:2], 2)) / np.tile(extent, 2)
     pixels = np.rint(denormalise(relative, height, width)).astype(np.int64)
     sides = pixels[:, 2:] - pixels[:, :2]
     kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
-    if most is not None and len(kept) * height * width > most:
-        raise UserError(f"{len(kept)} masks of {width} x {height} pixels are more than {most / 1e6:.0f} megapixels.")
+    if max_mask_pixels is not None and len(kept) * height * width > max_mask_pixels:
+        raise UserError(
+            f"{len(kept)} masks of {width} x {height} pixels are more than {max_mask_pixels / 1e6:.0f} megapixels."
+        )
     full = np.zeros((len(kept), height, width), bool)
     for target, index in zip(full, kept, strict=True):
         _paste(target, masks[index], pixels[index])

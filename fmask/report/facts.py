@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 from fmask import tracking
 
 SETTINGS = (
-    "recipe", "backbone", "weights", "schedule", "aug", "layers", "epochs", "steps", "val_steps", "batch", "lr",
-    "size", "fit", "precision", "seed",
+    "recipe", "backbone", "weights", "schedule", "aug", "layers", "epochs", "steps", "val_steps", "batch_size", "lr",
+    "crop_size", "image_size", "precision", "seed",
 )  # fmt: skip
 """Those that are told before all parameters."""
 
@@ -64,8 +64,8 @@ def parts_of(run: tracking.RunInfo) -> list[Part]:
 
 def _summary(run: tracking.RunInfo, cost: dict[str, str]) -> str:
     words = [f"{key} {run.params[key]}" for key in ("recipe", "schedule") if key in run.params]
-    if {"epochs", "steps", "batch"} <= run.params.keys():
-        words.append("{epochs} epochs of {steps} steps of {batch} photos".format_map(run.params))
+    if {"epochs", "steps", "batch_size"} <= run.params.keys():
+        words.append("{epochs} epochs of {steps} steps of {batch_size} photos".format_map(run.params))
     words += [f"{cost[name]} of processor time" for name in ("processor time",) if name in cost]
     return ", ".join([*words, f"began {cost['began']}"])
 

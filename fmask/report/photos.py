@@ -15,7 +15,7 @@ from fmask import tracking
 from fmask.data.config import photos_root
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
-from fmask.inference.batched import find_all
+from fmask.inference.batched import predict_photos
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
@@ -47,10 +47,10 @@ def look_again(run: tracking.RunInfo, console: Console) -> Seen:
     from fmask.inference import load
 
     try:
-        detector = load.load(str(weights))
+        predictor = load.load(str(weights))
     except UserError as error:
         raise NotSeen(str(error)) from error
-    found = find_all(detector, [photo.path for photo in photos])
+    found = predict_photos(predictor, [photo.path for photo in photos])
     shown = track(found, "test photos", len(photos), console=console, transient=True, disable=not console.is_terminal)
     return Seen(photos, list(shown))
 

@@ -1,8 +1,6 @@
 """What the network found in one photo."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -33,17 +31,3 @@ class Detections:
         """Keep the instances whose score is `min_confidence` or more; their masks are shared, not copied."""
         first = slice(np.count_nonzero(self.scores >= min_confidence))
         return Detections(self.boxes[first], self.class_ids[first], self.scores[first], self.masks[first])
-
-
-class Finder(Protocol):
-    """A trained network, whatever runs it."""
-
-    @property
-    def batch(self) -> int:
-        """How many photos go through it together unless said."""
-
-    def detect(self, image: np.ndarray) -> Detections:
-        """Finds the instances in one photo, uint8 (H, W, 3), RGB."""
-
-    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
-        """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size."""

@@ -19,6 +19,7 @@ from fmask import tracking
 from fmask.evaluation.outcomes import Outcome
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
+from fmask.utils.renamed_settings import rename_params
 
 CONFIDENCES = (0.5, 0.9)
 """Those that every run is scored at."""
@@ -191,7 +192,7 @@ def _from_lines(lines: tuple[dict[str, str], ...]) -> StudyRun:
         name=first["name"],
         started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # MLflow's have none either
         status=first["status"],
-        params=_beginning(first, "param."),
+        params=rename_params(_beginning(first, "param.")),
         data=_beginning(first, "data."),
         val_mask_ap50=_number(first.get("val_mask_ap50")),
         cpu_seconds=_number(first.get("cpu_seconds")),

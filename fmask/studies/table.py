@@ -18,7 +18,7 @@ UNSAID = "-"
 """Stands for a setting that a row does not have, such as that of a part where there is one part."""
 LEVEL = 0.05
 """Differences with a smaller adjusted p are called better or worse, others undecided."""
-FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch", "lr")
+FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch_size", "lr")
 """What is mostly studied: the first columns, and shown even where they follow the recipe."""
 
 

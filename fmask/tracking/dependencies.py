@@ -27,17 +27,11 @@ def modules_behind(module: str) -> list[Path]:
 
 
 def requirements_of(files: list[Path]) -> list[str]:
-    """The packages that `files`, of `modules_behind`, import, each pinned as this package asks for it or, where it does
-    not, to the installed version."""
-    ours = {_name(each): each for each in metadata.requires("fmask") or () if "extra ==" not in each}
+    """The packages that `files`, of `modules_behind`, import, each pinned to the installed version."""
     distributions = metadata.packages_distributions()
     names = {name.split(".")[0] for file in files for name in _imported(PACKAGE.parent / file)}
-    pins = set()
-    for name in names - {PACKAGE.name} - sys.stdlib_module_names:
-        candidates = [_name(each) for each in distributions.get(name, [name])]
-        asked = [ours[each] for each in candidates if each in ours]
-        pins.add(asked[0] if asked else f"{candidates[0]}=={metadata.version(candidates[0])}")
-    return sorted(pins)
+    needed = {distributions.get(name, [name])[0] for name in names - {PACKAGE.name} - sys.stdlib_module_names}
+    return sorted(f"{_name(package)}=={metadata.version(package)}" for package in needed)
 
 
 def _file_of(parts: list[str]) -> Path | None:

@@ -18,8 +18,10 @@ EXAMPLE_SIDE = 96
 
 
 def log_model(network: Path, register_as: str | None = None) -> Any:
-    """Log a file that `Detector.load` takes, with the code and the versions that it needs, to the run that is open or,
-    where none is, to the experiment that is set; return what MLflow says of it."""
+    """Log a file that `KerasPredictor.load` reads, with the code and the package versions that it needs.
+
+    It goes to the open run or, where none is open, to the current experiment. Returns MLflow's `ModelInfo`.
+    """
     mlflow = import_mlflow()
     modules = modules_behind("fmask.inference.serving")
     with tempfile.TemporaryDirectory() as folder:
@@ -46,11 +48,11 @@ def register(network: Path, name: str, source: str) -> str:
         source: where the network is from, kept as the version's tag `source`.
 
     Raises:
-        UserError: the file is no detector's, the name cannot be one, or MLflow refuses.
+        UserError: the file is no predictor's, the name cannot be one, or MLflow refuses.
     """
-    from fmask.model.weights.metadata import read_recipe
+    from fmask.model.weights.metadata import read_metadata
 
-    read_recipe(network)
+    read_metadata(network)
     if not name or set(name) & set("/:"):
         raise UserError(f"A registered model cannot be called {name!r}: any text does that has no / and no : in it.")
     uri = prepare_store()

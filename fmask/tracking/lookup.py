@@ -14,6 +14,7 @@ from fmask.tracking.store import (
     tracking_uri,
 )
 from fmask.utils.errors import UserError
+from fmask.utils.renamed_settings import rename_params
 from fmask.utils.secrets import without_secrets
 
 WEIGHTS_ARTIFACT = "weights/last.h5"
@@ -196,7 +197,7 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         experiment=experiment or client.get_experiment(run.info.experiment_id).name,
         status=run.info.status,
         started=datetime.fromtimestamp(run.info.start_time / 1000),
-        params=dict(run.data.params),
+        params=rename_params(run.data.params),
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),
         datasets=datasets,

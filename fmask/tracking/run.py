@@ -187,7 +187,7 @@ class Run:
         self._log({"file": str(file), "folder": folder})
 
     def log_model(self, network: Path) -> None:
-        """Log the trained network, the file `Detector.load` takes, as an MLflow model named `model`.
+        """Log the trained network, the file `KerasPredictor.load` takes, as an MLflow model named `model`.
 
         It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout;
         `fmask.inference.serving` says what goes in and comes out.

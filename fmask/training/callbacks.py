@@ -22,8 +22,8 @@ from rich.progress import (
 
 from fmask.data.batches import Batches
 from fmask.evaluation.average_precision import average_precision
-from fmask.inference.batched import find_all
-from fmask.inference.predictor import Detector
+from fmask.inference.batched import predict_photos
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES
 from fmask.structures.annotations import Photo
 from fmask.training.optimizers import averaged
@@ -39,10 +39,10 @@ class EpochLog(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, run: Any, detector: Detector, photos: Sequence[Photo], batch: int, every: int, best: Path
+        self, run: Any, predictor: KerasPredictor, photos: Sequence[Photo], batch: int, every: int, best: Path
     ) -> None:
         super().__init__()
-        self.run, self.detector, self.photos = run, detector, photos
+        self.run, self.predictor, self.photos = run, predictor, photos
         self.batch, self.every, self.best = batch, every, best
         self.trained: float | None = None
         self.not_training = 0.0
@@ -76,11 +76,11 @@ class EpochLog(keras.callbacks.Callback):
     def _score(self, used: float) -> dict[str, float]:
         before = time.process_time()
         with averaged(self.model):
-            found = find_all(self.detector, [photo.path for photo in self.photos], self.detector.batch)
+            found = predict_photos(self.predictor, [photo.path for photo in self.photos], self.predictor.batch_size)
             metrics = average_precision(self.photos, found).metrics
             self.not_training += time.process_time() - before
             if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
-                self.detector.save(self.best)
+                self.predictor.save(self.best)
         self.cpu_seconds.append(used)
         self.mask_ap50.append(metrics["mask_ap50"])
         return {f"val_{name}": metrics[name] for name in ("mask_ap50", "box_ap50")}

@@ -17,7 +17,7 @@ from fmask.data.dataset import Dataset
 from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
 from fmask.evaluation import figures
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.freezing import train_only
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import checkpoint
@@ -55,13 +55,13 @@ def _all_phases(config: Config, standing: Checkpoint | None) -> Iterator[Phase]:
     for name, part in config.parts().items():
         last = epochs + part.epochs
         first = min(max(done, epochs), last)
-        yield Phase(name, part, first, last, samples + (first - epochs) * part.steps * part.batch)
-        epochs, samples = last, samples + part.epochs * part.steps * part.batch
+        yield Phase(name, part, first, last, samples + (first - epochs) * part.steps * part.batch_size)
+        epochs, samples = last, samples + part.epochs * part.steps * part.batch_size
 
 
 def fit(
     network: MaskRCNN,
-    detector: Detector,
+    predictor: KerasPredictor,
     config: Config,
     dataset: Dataset,
     run: tracking.Run,
@@ -77,7 +77,8 @@ def fit(
     epoch are done, after its checkpoint; a second one at once.
 
     Args:
-        detector: sees the validation photos with the network, every few epochs; the best weights are kept as `best.h5`.
+        predictor: sees the validation photos with the network, every few epochs; the best weights are kept as
+            `best.h5`.
         callbacks: called after those that training needs itself.
         after_part: called with the name of each part of the schedule but the last, when it is finished.
 
@@ -91,10 +92,10 @@ def fit(
     photos = {name: dataset.splits[name].photos for name in ("train", "val")}
     # Zoomed views keep detail that a photo shrunk to fit would have lost.
     samples = {
-        "train": load_samples(photos["train"], round(config.fit * (1 + config.jitter.scale)), config.smooth),
-        "val": load_samples(photos["val"], config.fit, config.smooth),
+        "train": load_samples(photos["train"], round(config.image_size * (1 + config.jitter.scale)), config.antialias),
+        "val": load_samples(photos["val"], config.image_size, config.antialias),
     }
-    log = EpochLog(run, detector, photos["val"], config.batch, config.score_every, output_dir / "best.h5")
+    log = EpochLog(run, predictor, photos["val"], config.batch_size, config.score_every, output_dir / "best.h5")
     if standing:
         log.restore(standing.log)
     file = output_dir / checkpoint.NAME
@@ -150,8 +151,8 @@ def _plain_failures(part: Config, *sources: Batches) -> Iterator[None]:
         cause = next((source.failure for source in sources if source.failure), error)
         if isinstance(cause, MemoryError) or "ResourceExhausted" in type(cause).__name__:
             raise UserError(
-                f"There is not memory enough for batch={part.batch} with size={part.size} and fit={part.fit}; "
-                "a smaller one of them needs less."
+                f"Out of memory with batch_size={part.batch_size}, crop_size={part.crop_size} and "
+                f"image_size={part.image_size}; make one of them smaller."
             ) from error
         if cause is error:
             raise
@@ -162,31 +163,33 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
     """Training batches, from sample `start` of the run on, and validation batches."""
     most = max(len(sample.polygons) for split in samples.values() for sample in split)
     slots = 2 * most if part.jitter.paste else most
-    of_any = partial(Batches, fit=part.fit, batch=part.batch, slots=slots, seed=part.seed)
+    of_any = partial(Batches, image_size=part.image_size, batch_size=part.batch_size, slots=slots, seed=part.seed)
     train = of_any(
         samples["train"],
-        size=part.size,
+        crop_size=part.crop_size,
         steps=part.steps,
         jitter=part.jitter,
         augmenter=augment.build(part.aug.augmenters),
         start=start,
     )
-    one_pass = -(-len(samples["val"]) // part.batch)
-    checks = of_any(samples["val"], size=part.fit, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
+    one_pass = -(-len(samples["val"]) // part.batch_size)
+    checks = of_any(
+        samples["val"], crop_size=part.image_size, steps=min(max(part.val_steps, 1), one_pass), shuffle=False
+    )
     return train, checks
 
 
 def _forecast(network: MaskRCNN, checks: Batches, config: Config, epochs: int) -> str:
     """How long `epochs` of training will take, from the time that one validation batch takes now."""
-    (batch,) = checks[0]
-    network.test_on_batch(batch)  # traces the graph
+    images, targets = checks[0]
+    network.test_on_batch(images, targets)  # traces the graph
     started = time.perf_counter()
-    network.test_on_batch(batch)
+    network.test_on_batch(images, targets)
     check = time.perf_counter() - started
     # A training step is about three times the forward pass, gradients of inputs and of weights being one each.
-    step = 3.2 * check * (config.size / config.fit) ** 2
+    step = 3.2 * check * (config.crop_size / config.image_size) ** 2
     seconds = epochs * (config.steps * step + len(checks) * check)
     return (
-        f"{epochs} epochs of {config.steps} steps of {config.batch} photos: "
+        f"{epochs} epochs of {config.steps} steps of {config.batch_size} photos: "
         f"about {max(1, round(seconds / 60))} min on this machine"
     )

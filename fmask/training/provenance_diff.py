@@ -9,10 +9,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.table import Table
 
 from fmask import tracking
-from fmask.config.schema import Config, validate
+from fmask.config.schema import Config
+from fmask.config.validate import validate
 from fmask.data.dataset import Dataset, digest
 from fmask.training.initial_weights import START, Start, find_start
 from fmask.utils.errors import UserError
+from fmask.utils.renamed_settings import rename_settings
 
 UNKNOWN = "not recorded"
 MACHINE = ("python", "backend", "platform", "processor", "processor_features", "cpus")
@@ -41,14 +43,16 @@ def read_config(run: tracking.RunInfo) -> tuple[Config, dict[str, Any]]:
         UserError: the run trained nothing, or was configured by another version in a way that this one does not know.
     """
     file = tracking.download(run, "config.yaml")
-    if file is None or not (written := OmegaConf.to_container(OmegaConf.load(file))) or "epochs" not in written:
+    written: Any = OmegaConf.to_container(OmegaConf.load(file)) if file else None
+    if not written or "epochs" not in written:
         raise UserError(f"The MLflow run {run.id} ({run.name}) has no config.yaml of a training.")
     try:
+        written = rename_settings(written)
         merged = OmegaConf.merge(OmegaConf.structured(Config), written)
     except OmegaConfBaseException as error:
         told = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"The run {run.id} was configured for another version of this program: {told}.") from error
-    return validate(merged), written  # type: ignore[return-value]
+    return validate(merged), written
 
 
 def compare(run: tracking.RunInfo, config: Config, written: Mapping[str, Any], dataset: Dataset) -> list[Circumstance]:

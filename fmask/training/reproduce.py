@@ -1,7 +1,7 @@
 """A run made again from what it left, and its numbers held against the first ones."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fmask import tracking
-from fmask.config.schema import Config
 from fmask.data.open import open_dataset
 from fmask.training import provenance_diff
+from fmask.training.train import train
 from fmask.utils.errors import UserError
 
 COSTS = ("images_per_second", "cpu_seconds")
 """Metrics that are no result."""
 
-Train = Callable[[Config, Path, Console, Mapping[str, str]], str]
-"""Trains as a configuration says, in an output folder, under tags; returns the run's id."""
 History = Mapping[str, Mapping[int, float]]
 """The values of metrics by epoch; scores at the end are at epoch 0."""
 
@@ -34,7 +32,7 @@ class Difference:
     """NaN where one of them has no value."""
 
 
-def reproduce(reference: str, output_dir: Path, console: Console, train: Train) -> list[Difference]:
+def reproduce(reference: str, output_dir: Path | None, console: Console) -> list[Difference]:
     """Trains a finished run again, with the same configuration, as a new run of its study that says what it repeats.
 
     What differs from the circumstances of then is told before, the numbers that came out differently after it.
@@ -51,7 +49,7 @@ def reproduce(reference: str, output_dir: Path, console: Console, train: Train) 
     config, written = provenance_diff.read_config(run)
     dataset = open_dataset(config.data)
     console.print(provenance_diff.as_table(provenance_diff.compare(run, config, written, dataset)))
-    again = tracking.find_run(train(config, output_dir, console, {"reproduces": run.id}))
+    again = tracking.find_run(train(config, output_dir, console, tags={"reproduces": run.id}).run_id)
     differences = differing(_history(run), _history(again))
     console.print(as_table(differences, run, again), soft_wrap=True)
     return differences

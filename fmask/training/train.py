@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 
 import keras
@@ -11,19 +12,21 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from fmask import tracking
-from fmask.config.schema import Config, validate
+from fmask.config.compose import compose_config
+from fmask.config.schema import Config
+from fmask.config.validate import validate
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, open_dataset
 from fmask.evaluation import figures
 from fmask.evaluation.report import log_scores, log_split, score, summary
 from fmask.evaluation.scores import Scores
-from fmask.inference.batched import find_all
-from fmask.inference.predictor import Detector
+from fmask.inference.batched import predict_photos
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.config import ModelConfig
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load as load_weights
-from fmask.structures.detections import Detections
+from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.training import checkpoint
 from fmask.training.checkpoint import Checkpoint
 from fmask.training.fit import fit
@@ -31,6 +34,7 @@ from fmask.training.initial_weights import START, Start, find_start
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import alone_in
+from fmask.utils.renamed_settings import rename_settings
 
 
 @dataclass(frozen=True)
@@ -45,25 +49,36 @@ class Result:
 
 
 def train(
-    config: Config,
-    output_dir: Path,
+    config: Config | Sequence[str] = (),
+    output_dir: Path | None = None,
     console: Console | None = None,
     tags: Mapping[str, str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
-    """Trains a Mask R-CNN as `config` says and scores it on val and test; everything is logged to MLflow.
+    """Train a Mask R-CNN, score it on the validation and test photos, and log everything to MLflow.
 
     Args:
-        output_dir: folder for weights, and while training lasts for the checkpoint of its last epoch.
-        tags: of the run, beside those that all have.
+        config: overrides as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`; or a configuration.
+        output_dir: folder for the weights and, during training, the checkpoint; a new one in `outputs/` by default.
+        console: where progress is printed; the terminal by default.
+        tags: tags of the MLflow run, in addition to the usual ones.
         callbacks: Keras callbacks, called after those that training needs itself.
 
     Raises:
-        UserError: the data or the tracking store cannot be used, or another run is being trained in `output_dir`.
+        UserError: a setting is wrong, the data or the tracking store cannot be used, or another run is being trained in
+            `output_dir`.
     """
-    refusal = f"{output_dir}: another run is being trained in this folder now; each needs one of its own."
+    config = config if isinstance(config, Config) else compose_config(config)
+    output_dir = output_dir or new_output_dir()
+    output_dir.mkdir(parents=True, exist_ok=True)
+    refusal = f"{output_dir}: another run is being trained in this folder; each run needs its own folder."
     with alone_in(output_dir, refusal):
         return _train(config, output_dir, console or Console(), tags=tags, callbacks=callbacks)
+
+
+def new_output_dir() -> Path:
+    """A folder in `outputs/` named after the time, as Hydra names them."""
+    return Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
 
 
 def _train(
@@ -92,23 +107,23 @@ def _train(
         console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
-        network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), model_config(config), config.seed)
         if start:
             _start_from(start, network, run, console)
-        detector = Detector(network, config.fit, config.smooth)
+        predictor = KerasPredictor(network, config.image_size, config.antialias)
 
         def score_part(name: str) -> None:
             for split in ("val", "test"):
-                found = detect(detector, dataset, split)
+                found = detect(predictor, dataset, split)
                 at = score(dataset.splits[split].photos, found, config.min_confidence)
                 _log_part(run, name, split, at, config.min_confidence)
 
-        losses = fit(network, detector, config, dataset, run, output_dir, console, standing, score_part, callbacks)
+        losses = fit(network, predictor, config, dataset, run, output_dir, console, standing, score_part, callbacks)
 
-        detector.save(output_dir / "last.h5")
+        predictor.save(output_dir / "last.h5")
         scores = {}
         for name in ("val", "test"):
-            photos, found = dataset.splits[name].photos, detect(detector, dataset, name)
+            photos, found = dataset.splits[name].photos, detect(predictor, dataset, name)
             scores[name] = score(photos, found, config.min_confidence)
             log_scores(run, name, photos, found, scores[name], config.min_confidence, plain=name == "test")
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
@@ -145,7 +160,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
 
 def _config_of(standing: Checkpoint, file: Path) -> Config:
     try:
-        return validate(OmegaConf.merge(OmegaConf.structured(Config), standing.config))
+        return validate(OmegaConf.merge(OmegaConf.structured(Config), rename_settings(standing.config)))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{file} is of another version of this program: {reason}.") from error
@@ -170,7 +185,7 @@ def _telling_how_to_go_on(run: tracking.Run, config: Config, output_dir: Path, c
     except BaseException:
         file = output_dir / checkpoint.NAME
         if file.exists() and (standing := checkpoint.read(file)).run_id == run.id:
-            said = f"python train.py resume={run.id} goes on after epoch {standing.epochs}"
+            said = f"fmask train resume={run.id} goes on after epoch {standing.epochs}"
             console.print(said, highlight=False, soft_wrap=True)
         raise
 
@@ -184,9 +199,9 @@ def use_threads(count: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def detect(detector: Detector, dataset: Dataset, split: str) -> list[Detections]:
+def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[Detections]:
     """What the network finds in each photo of a split."""
-    return list(find_all(detector, [photo.path for photo in dataset.splits[split].photos], detector.batch))
+    return list(predict_photos(predictor, [photo.path for photo in dataset.splits[split].photos], predictor.batch_size))
 
 
 def _start_from(start: Start, network: MaskRCNN, run: tracking.Run, console: Console) -> None:

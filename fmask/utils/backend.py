@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -24,3 +25,20 @@ with _quiet():
 
 JIT = keras.backend.backend() != "tensorflow"
 """Whether Keras is to compile what it runs: JAX needs it, TensorFlow's kernel for suppression cannot be compiled."""
+
+
+def require(value: Any, condition: Any, message: str) -> Any:
+    """Pass a tensor through and stop with `message` where `condition` is not true everywhere; works inside graphs."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
+            return tf.identity(value)
+    import jax
+
+    def check(holds: Any) -> None:
+        if not holds:
+            raise ValueError(message)
+
+    jax.debug.callback(check, keras.ops.all(condition))
+    return value

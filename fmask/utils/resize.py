@@ -7,13 +7,13 @@ import numpy as np
 import skimage.transform
 
 
-def resize(image: np.ndarray, height: int, width: int, smooth: bool) -> np.ndarray:
-    """A photo, uint8 (H, W, 3), as float32 (height, width, 3) in 0..255.
+def resize(image: np.ndarray, height: int, width: int, antialias: bool) -> np.ndarray:
+    """Resize a photo, uint8 (H, W, 3), to float32 (height, width, 3) in 0..255.
 
-    `smooth` averages pixels that fall together; without it the photo is sampled bilinearly and cut to whole values, as
-    the reference does.
+    With `antialias`, shrinking averages pixels. Without it, the photo is sampled bilinearly and truncated to integers,
+    as the reference implementation does.
     """
-    if smooth:
+    if antialias:
         shrinks = height * width < image.shape[0] * image.shape[1]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return cv2.resize(image.astype(np.float32), (width, height), interpolation=method)

@@ -19,7 +19,7 @@ class Finder:
 
     batch = 2
 
-    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
 
     def _detect(self, height: int, width: int) -> Detections:

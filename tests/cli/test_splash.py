@@ -1,4 +1,4 @@
-"""The command splash, as its user calls it, with a detector that finds coloured squares."""
+"""The command splash, as its user calls it, with a predictor that finds coloured squares."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from fmask.data.images import load_image
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference import load
 from fmask.utils.errors import UserError
-from tests.helpers.films import HAT, ColourDetector, frames_of, make_film, passing, scene, sound_of
+from tests.helpers.films import HAT, ColourPredictor, frames_of, make_film, passing, scene, sound_of
 
 
 @pytest.fixture
-def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
+def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
     """What any model's name stands for; the working directory is the test's own."""
-    detector = ColourDetector()
-    monkeypatch.setattr(load, "load", lambda _: detector)
+    predictor = ColourPredictor()
+    monkeypatch.setattr(load, "load", lambda _: predictor)
     monkeypatch.chdir(tmp_path)
-    return detector
+    return predictor
 
 
 def splash(*arguments: str) -> Result:
@@ -46,7 +46,7 @@ def is_coloured(image: np.ndarray, margin: int = 40) -> np.ndarray:
     return image.max(axis=-1).astype(int) - image.min(axis=-1) > margin
 
 
-def test_a_photo_is_grey_but_for_what_is_found(detector: ColourDetector) -> None:
+def test_a_photo_is_grey_but_for_what_is_found(predictor: ColourPredictor) -> None:
     before = save(Path("a.jpg"), scene((HAT, (8, 16, 40, 48))))
     result = splash("a.jpg")
     assert result.exit_code == 0, result.output
@@ -58,7 +58,7 @@ def test_a_photo_is_grey_but_for_what_is_found(detector: ColourDetector) -> None
     assert names() == ["a.jpg", "a_splash.jpg"]
 
 
-def test_a_photo_stored_sideways_comes_out_upright(detector: ColourDetector) -> None:
+def test_a_photo_stored_sideways_comes_out_upright(predictor: ColourPredictor) -> None:
     save(Path("a.png"), scene((HAT, (0, 0, 20, 20))), orientation=6)
     splash("a.png", "-o", "b.png")
     with Image.open("b.png") as image:
@@ -68,14 +68,14 @@ def test_a_photo_stored_sideways_comes_out_upright(detector: ColourDetector) -> 
 
 
 @pytest.mark.parametrize("ending", sorted(PHOTO_SUFFIXES))
-def test_photos_of_every_kind(detector: ColourDetector, ending: str) -> None:
+def test_photos_of_every_kind(predictor: ColourPredictor, ending: str) -> None:
     Image.fromarray(passing(0)).save(f"a{ending}")
     result = splash(f"a{ending}")
     assert result.exit_code == 0, result.exception
     assert is_coloured(load_image(Path(f"a_splash{ending}")))[9:19, 5:19].all()
 
 
-def test_a_folder_of_photos(detector: ColourDetector) -> None:
+def test_a_folder_of_photos(predictor: ColourPredictor) -> None:
     for n in range(9):
         save(Path("site", f"{n}.jpg"), passing(n))
     assert splash("site", "-o", "out").output.endswith("out: 9 photos\n")
@@ -85,7 +85,7 @@ def test_a_folder_of_photos(detector: ColourDetector) -> None:
     assert len(names("site")) == 18
 
 
-def test_a_broken_photo_does_not_keep_others_from_being_made(detector: ColourDetector) -> None:
+def test_a_broken_photo_does_not_keep_others_from_being_made(predictor: ColourPredictor) -> None:
     save(Path("site", "a.jpg"), passing(0))
     save(Path("site", "c.jpg"), passing(0))
     Path("site", "b.jpg").write_bytes(b"broken")
@@ -97,7 +97,7 @@ def test_a_broken_photo_does_not_keep_others_from_being_made(detector: ColourDet
     assert names("site") == ["a.jpg", "a_splash.jpg", "b.jpg", "c.jpg", "c_splash.jpg"]
 
 
-def test_a_video_keeps_its_frames_rate_and_sound(detector: ColourDetector) -> None:
+def test_a_video_keeps_its_frames_rate_and_sound(predictor: ColourPredictor) -> None:
     make_film(Path("a.mp4"), frames=100, rate=30, sound="aac")
     result = splash("a.mp4", "--class", "hat")
     assert result.exit_code == 0, result.output
@@ -113,7 +113,7 @@ def test_a_video_keeps_its_frames_rate_and_sound(detector: ColourDetector) -> No
         assert not shown.any()
 
 
-def test_photos_and_videos_together(detector: ColourDetector) -> None:
+def test_photos_and_videos_together(predictor: ColourPredictor) -> None:
     save(Path("a.jpg"), passing(0))
     make_film(Path("b.mkv"))
     assert splash("a.jpg", "b.mkv", "-o", "out", "--boxes", "--labels", "--frames", "3").exit_code == 0
@@ -122,19 +122,19 @@ def test_photos_and_videos_together(detector: ColourDetector) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_video_plays_and_says_so(detector: ColourDetector, number: signal.Signals) -> None:
+def test_a_stopped_video_plays_and_says_so(predictor: ColourPredictor, number: signal.Signals) -> None:
     make_film(Path("a.mp4"), frames=40)
-    detector.before = lambda seen: os.kill(os.getpid(), number) if seen == 12 else None
+    predictor.before = lambda seen: os.kill(os.getpid(), number) if seen == 12 else None
     result = splash("a.mp4")
     assert result.exit_code == 130
     assert "Stopped early: a_splash.mp4 has the first 12 frames." in result.output
     assert len(frames_of(Path("a_splash.mp4"))) == 12
 
 
-def test_stopped_photos_are_kept(detector: ColourDetector) -> None:
+def test_stopped_photos_are_kept(predictor: ColourPredictor) -> None:
     for n in range(5):
         save(Path("site", f"{n}.jpg"), passing(n))
-    detector.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 1 else None
+    predictor.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 1 else None
     result = splash("site", "-o", "out")
     assert result.exit_code == 130
     assert "Stopped early: out has the first 2 of 5 photos." in result.output
@@ -151,7 +151,7 @@ def test_stopped_photos_are_kept(detector: ColourDetector) -> None:
         (["broken.jpg", "-o", "out.jpg"], "could not be made|broken.jpg is not a readable photo"),
     ],
 )
-def test_users_mistakes_are_one_sentence(detector: ColourDetector, arguments: list[str], said: str) -> None:
+def test_users_mistakes_are_one_sentence(predictor: ColourPredictor, arguments: list[str], said: str) -> None:
     save(Path("a.jpg"), passing(0))
     Path("b.mp4").write_bytes(b"no video")
     Path("broken.jpg").write_bytes(b"no photo")
@@ -162,7 +162,7 @@ def test_users_mistakes_are_one_sentence(detector: ColourDetector, arguments: li
 
 
 @pytest.mark.parametrize("arguments", [["--class", "scarf"], ["--frames", "0"]])
-def test_unknown_choices_are_refused_with_what_is_allowed(detector: ColourDetector, arguments: list[str]) -> None:
+def test_unknown_choices_are_refused_with_what_is_allowed(predictor: ColourPredictor, arguments: list[str]) -> None:
     result = splash("a.jpg", *arguments)
     assert result.exit_code == 2
     assert "mask" in result.output or "than or equal to 1" in result.output

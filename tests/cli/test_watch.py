@@ -1,4 +1,4 @@
-"""The command watch, as its user calls it, with a detector that finds coloured squares."""
+"""The command watch, as its user calls it, with a predictor that finds coloured squares."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ from fmask.cli import app
 from fmask.cli.watch import LIMITS
 from fmask.inference import load
 from fmask.utils.errors import UserError
-from tests.helpers.films import HAT, MASK, ColourDetector, frames_of, make_film, scene, sound_of
+from tests.helpers.films import HAT, MASK, ColourPredictor, frames_of, make_film, scene, sound_of
 
 
 def losing_its_hat(frame: int) -> np.ndarray:
@@ -29,13 +29,13 @@ def losing_its_hat(frame: int) -> np.ndarray:
 
 
 @pytest.fixture
-def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourDetector:
+def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
     """What any model's name stands for; the working directory, the test's own, has a.mp4 of 100 frames, 25 a second."""
-    detector = ColourDetector()
-    monkeypatch.setattr(load, "load", lambda _: detector)
+    predictor = ColourPredictor()
+    monkeypatch.setattr(load, "load", lambda _: predictor)
     monkeypatch.chdir(tmp_path)
     make_film(Path("a.mp4"), losing_its_hat, frames=100, sound="aac")
-    return detector
+    return predictor
 
 
 def watch(*arguments: str) -> Result:
@@ -47,7 +47,7 @@ def events(folder: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_who_lacks_what_is_told_and_shown(detector: ColourDetector) -> None:
+def test_who_lacks_what_is_told_and_shown(predictor: ColourPredictor) -> None:
     result = watch("a.mp4")
     assert result.exit_code == 0, result.exception
     assert LIMITS in result.output
@@ -66,13 +66,13 @@ def test_who_lacks_what_is_told_and_shown(detector: ColourDetector) -> None:
         assert np.array(thumbnail).reshape(-1, 3)[:, 2].max() > 180  # the blue mask is on it
 
 
-def test_the_marked_video_has_all_frames_and_the_sound(detector: ColourDetector) -> None:
+def test_the_marked_video_has_all_frames_and_the_sound(predictor: ColourPredictor) -> None:
     watch("a.mp4")
     assert len(frames_of(Path("a_watch", "marked.mp4"))) == 100
     assert sound_of(Path("a_watch", "marked.mp4")) == ("aac", pytest.approx(4, abs=0.1))
 
 
-def test_boxes_are_green_then_amber_then_red(detector: ColourDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_are_green_then_amber_then_red(predictor: ColourPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
     monkeypatch.setattr("fmask.apps.watch.record.draw_marks", lambda image, marks: drawn.append(marks) or image)
     watch("a.mp4")
@@ -93,13 +93,13 @@ def test_boxes_are_green_then_amber_then_red(detector: ColourDetector, monkeypat
         (["--frames", "40"], 0),
     ],
 )
-def test_what_is_needed_and_for_how_long(detector: ColourDetector, arguments: list[str], count: int) -> None:
+def test_what_is_needed_and_for_how_long(predictor: ColourPredictor, arguments: list[str], count: int) -> None:
     assert watch("a.mp4", "-o", "out", *arguments).exit_code == 0
     assert len(events("out")) == count
 
 
-def test_a_stopped_watch_leaves_its_events_and_a_video(detector: ColourDetector) -> None:
-    detector.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 70 else None
+def test_a_stopped_watch_leaves_its_events_and_a_video(predictor: ColourPredictor) -> None:
+    predictor.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 70 else None
     result = watch("a.mp4")
     assert result.exit_code == 130
     assert "Stopped early: a_watch/marked.mp4 has the first 70 frames." in result.output
@@ -121,7 +121,7 @@ def test_a_stopped_watch_leaves_its_events_and_a_video(detector: ColourDetector)
         (["b.mp4"], "b.mp4 is not a readable video"),
     ],
 )
-def test_users_mistakes_are_one_sentence(detector: ColourDetector, arguments: list[str], said: str) -> None:
+def test_users_mistakes_are_one_sentence(predictor: ColourPredictor, arguments: list[str], said: str) -> None:
     Path("full").mkdir()
     Path("full", "mine.txt").touch()
     Path("b.mp4").write_bytes(b"no video")

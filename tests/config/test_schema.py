@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import pytest
 
+from fmask.config.compose import register
 from fmask.config.overrides import check_overrides
-from fmask.config.schema import register
 from fmask.model.config import ModelConfig
-from fmask.model.weights.metadata import Recipe
+from fmask.model.weights.metadata import NetworkMetadata
 from fmask.utils.errors import UserError
 from tests.helpers.composing import CONF, composed
 
@@ -41,7 +41,13 @@ def test_photos_are_the_default_where_they_are_installed(monkeypatch: pytest.Mon
 def test_report_recipe_is_the_study() -> None:
     config = composed("recipe=report", "weights=none", "data=photos")
     assert config.backbone.name == "resnet50"
-    assert (config.epochs, config.batch, config.lr, config.size, config.fit) == (30, 1, 0.001, 128, 128)
+    assert (config.epochs, config.batch_size, config.lr, config.crop_size, config.image_size) == (
+        30,
+        1,
+        0.001,
+        128,
+        128,
+    )
     assert (config.optim.name, config.optim.clip, config.min_confidence) == ("sgd", 5.0, 0.9)
     assert (config.norm, config.regions.count, config.proposals.detect, config.widths.box) == ("frozen", 32, 200, 1024)
     assert list(config.anchors.scales) == [32, 64, 128, 256, 512]
@@ -63,7 +69,7 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
         ("steps=many", "steps=many: needed is a whole number"),
         ("steps=0", "steps=0: allowed is 1 to"),
-        ("size=100", "multiple of 32, such as 96"),
+        ("crop_size=100", "multiple of 32, such as 96"),
         ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
         ("layers=5", "layers=5: allowed is all or 3+ or 4+ or 5+ or heads"),
         ("weights=nowhere.h5", "weights=nowhere.h5: there is no such file"),
@@ -149,7 +155,7 @@ def test_weights_and_network_have_the_same_kind_of_normalisation(
     for name, norm in ((imagenet, None), ("plain.h5", None), ("batch.h5", "batch"), ("group.h5", "group")):
         with h5py.File(name, "w") as file:
             if norm:
-                file.attrs["fmask"] = Recipe("resnet50", ModelConfig(norm=norm), 64, True).to_json()
+                file.attrs["fmask"] = NetworkMetadata("resnet50", ModelConfig(norm=norm), 64, True).to_json()
     for norm, weights in (("group", "imagenet"), ("group", "plain.h5"), ("group", "batch.h5"), ("batch", "group.h5")):
         with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights are of a network with"):
             composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")

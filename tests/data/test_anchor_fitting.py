@@ -20,7 +20,7 @@ def photo(*sizes: tuple[float, float]) -> Photo:
 
 def test_five_sizes_and_three_shapes_are_found_again() -> None:
     sizes = [(side * np.sqrt(ratio), side / np.sqrt(ratio)) for side in (8, 16, 32, 64, 128) for ratio in (0.5, 1, 2)]
-    fitted = fit_anchors([photo(*sizes)], fit=200)  # the photo's longer side is halved
+    fitted = fit_anchors([photo(*sizes)], image_size=200)  # the photo's longer side is halved
     np.testing.assert_allclose(fitted.scales, [4, 8, 16, 32, 64], rtol=1e-5)
     np.testing.assert_allclose(fitted.ratios, [0.5, 1, 2], rtol=1e-5)
     assert fitted.coverage == pytest.approx(1, abs=1e-5)
@@ -35,14 +35,14 @@ def test_coverage_is_the_mean_best_overlap() -> None:
 
 def test_too_few_objects_are_refused() -> None:
     with pytest.raises(UserError, match="4 objects are annotated"):
-        fit_anchors([photo(*[(9, 9)] * 4)], fit=100)
+        fit_anchors([photo(*[(9, 9)] * 4)], image_size=100)
     for nothing in ([], [photo()]):
         with pytest.raises(UserError, match=r"^0 objects are annotated; anchors can be fitted to 5 or more\.$"):
-            fit_anchors(nothing, fit=100)
+            fit_anchors(nothing, image_size=100)
 
 
 def test_the_command_prints_overrides(photos_root: Path) -> None:
-    answer = CliRunner().invoke(cli.app, ["anchors", str(photos_root), "--fit", "192"])
+    answer = CliRunner().invoke(cli.app, ["anchors", str(photos_root), "--image-size", "192"])
     assert answer.exit_code == 0
     assert answer.stdout.startswith("anchors.scales=[")
     assert "495 objects" in answer.stdout

@@ -37,13 +37,13 @@ def batches(count: int = 5, **options: object) -> Batches:
     samples = [sample(square(20, 20, 60)) for _ in range(count)]
     for number, one in enumerate(samples):
         one.image[one.image > 0] = 50 + 40 * number
-    settings = {"size": SIZE, "fit": SIZE, "batch": 2, "steps": 5, "slots": 3, "seed": 7} | options
+    settings = {"crop_size": SIZE, "image_size": SIZE, "batch_size": 2, "steps": 5, "slots": 3, "seed": 7} | options
     return Batches(samples, **settings)  # type: ignore[arg-type]
 
 
 def numbers(dataset: Batches, index: int) -> list[int]:
     """Which photos a batch of `batches` holds."""
-    return [round((image.max() - 50) / 40) for image in dataset[index][0]["image"]]
+    return [round((image.max() - 50) / 40) for image in dataset[index][0]]
 
 
 def pasted(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
@@ -138,16 +138,16 @@ def test_stacking_pads_with_zeros_and_cuts_what_has_no_slot() -> None:
         }
         for n in (0, 1, 4)
     ]
-    batch = collate(samples, slots=3)
-    assert {key: value.shape for key, value in batch.items()} == {
-        "image": (3, 2, 2, 3),
+    images, targets = collate(samples, slots=3)
+    assert images.shape == (3, 2, 2, 3)
+    assert {key: value.shape for key, value in targets.items()} == {
         "boxes": (3, 3, 4),
         "class_ids": (3, 3),
         "masks": (3, 3, 2, 2),
     }
-    assert batch["class_ids"].tolist() == [[0, 0, 0], [-1, 0, 0], [-1, -1, -1]]
-    assert (batch["boxes"][1] == [[5] * 4, [0] * 4, [0] * 4]).all()
-    assert batch["masks"][1].any(axis=(1, 2)).tolist() == [True, False, False]
+    assert targets["class_ids"].tolist() == [[0, 0, 0], [-1, 0, 0], [-1, -1, -1]]
+    assert (targets["boxes"][1] == [[5] * 4, [0] * 4, [0] * 4]).all()
+    assert targets["masks"][1].any(axis=(1, 2)).tolist() == [True, False, False]
 
 
 def test_loading_shrinks_large_photos_with_their_outlines(tmp_path: Path) -> None:
@@ -174,25 +174,26 @@ def test_batches_depend_on_seed_and_number_alone() -> None:
     straight, resumed = batches(jitter=STRONG), batches(jitter=STRONG, start=PASS)
     straight.on_epoch_end()
     for index in (3, 0):  # in any order
-        for key, value in resumed[index][0].items():
-            np.testing.assert_array_equal(straight[index][0][key], value)
+        np.testing.assert_array_equal(straight[index][0], resumed[index][0])
+        for key, value in resumed[index][1].items():
+            np.testing.assert_array_equal(straight[index][1][key], value)
     other = batches(jitter=STRONG, start=PASS, seed=8)
-    assert (other[0][0]["image"] != resumed[0][0]["image"]).any()
+    assert (other[0][0] != resumed[0][0]).any()
 
 
 def test_epochs_differ_and_draws_of_one_photo_differ() -> None:
     dataset = batches(count=1, jitter=STRONG)
-    first, second = dataset[0][0]["image"]
+    first, second = dataset[0][0]
     assert (first != second).any()
     dataset.on_epoch_end()
-    assert (dataset[0][0]["image"][0] != first).any()
+    assert (dataset[0][0][0] != first).any()
 
 
 def test_augmented_batches_repeat() -> None:
     spec = [{"Affine": {"rotate": [-45, 45]}}]
-    first, again = (batches(augmenter=augment.build(spec))[1][0] for _ in range(2))
-    np.testing.assert_array_equal(first["image"], again["image"])
-    np.testing.assert_array_equal(first["boxes"], again["boxes"])
+    (images, targets), (same, again) = (batches(augmenter=augment.build(spec))[1] for _ in range(2))
+    np.testing.assert_array_equal(images, same)
+    np.testing.assert_array_equal(targets["boxes"], again["boxes"])
 
 
 def test_validation_batches_come_in_file_order_every_epoch() -> None:
@@ -201,4 +202,4 @@ def test_validation_batches_come_in_file_order_every_epoch() -> None:
         assert [numbers(dataset, index) for index in range(len(dataset))] == [[0, 1], [2, 3], [4, 0]]
         dataset.on_epoch_end()
     expected = augment_sample(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
-    np.testing.assert_array_equal(dataset[1][0]["image"][0], expected["image"])
+    np.testing.assert_array_equal(dataset[1][0][0], expected["image"])

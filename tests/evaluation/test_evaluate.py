@@ -15,8 +15,8 @@ from fmask.data.formats.coco import dataset
 from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
 from fmask.evaluation.scores import evaluate
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.load import find_network
-from fmask.inference.predictor import Detector
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
@@ -30,7 +30,7 @@ class Finder:
 
     batch = 2
 
-    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
         return [FOUND] * len(images)
 
 
@@ -54,7 +54,7 @@ def data(tmp_path: Path) -> Path:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     file = tmp_path / "finder.h5"
     file.write_text("weights")
-    monkeypatch.setattr(Detector, "load", lambda _: Finder())
+    monkeypatch.setattr(KerasPredictor, "load", lambda _: Finder())
     return str(file)
 
 

@@ -17,7 +17,7 @@ COMMANDS = [
     (
         "model that is a text",
         "detect text.h5 a.png",
-        "text.h5 is no detector saved by fmask: it is no HDF5 file (.h5).",
+        "text.h5 is no predictor saved by fmask: it is no HDF5 file (.h5).",
     ),
     ("model of no run", "detect latest a.png", "holds no finished training yet."),
     ("model of an unknown run", "detect 0123abcd a.png", "holds no run '0123abcd'."),
@@ -63,7 +63,7 @@ COMMANDS = [
         "none has no via_region_data.json and no other JSON file; expected one VIA",
     ),
     ("anchors of nothing", "anchors none", "none has none of the folders train, val, test."),
-    ("anchors of photos of no size", "anchors split --fit 0", "greater than or equal to 64"),
+    ("anchors of photos of no size", "anchors split --image-size 0", "greater than or equal to 64"),
     (
         "photos from no web",
         "install photos --base-url ftp://me:hunter2@x",
@@ -108,7 +108,7 @@ COMMANDS = [
         "--batch is '0'; it takes a number from 1 up, or dynamic.",
     ),
     ("registered as a path", "register model.h5 a/b", "A registered model cannot be called 'a/b'"),
-    ("registered text", "register text.h5 hats", "text.h5 is no detector saved by fmask: it is no HDF5 file (.h5)."),
+    ("registered text", "register text.h5 hats", "text.h5 is no predictor saved by fmask: it is no HDF5 file (.h5)."),
     ("report of no study", "report nothing", "There is no MLflow experiment 'nothing'; there are:"),
     ("report of no run", "report runs:/abc", "holds no run 'abc'."),
     (

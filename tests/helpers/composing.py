@@ -4,7 +4,9 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from fmask.config.schema import Config, register, validate
+from fmask.config.compose import register
+from fmask.config.schema import Config
+from fmask.config.validate import validate
 
 CONF = Path(__file__).parents[2] / "conf"
 

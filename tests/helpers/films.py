@@ -1,4 +1,4 @@
-"""Videos of coloured squares, and a detector that knows them by their colours."""
+"""Videos of coloured squares, and a predictor that knows them by their colours."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -84,8 +84,8 @@ def sound_of(path: Path) -> tuple[str, float] | None:
         return track.codec_context.codec.canonical_name, max(ends)
 
 
-class ColourDetector:
-    """Finds blue squares as masks and red ones as hats; stands in for a `Detector`."""
+class ColourPredictor:
+    """Finds blue squares as masks and red ones as hats; stands in for a `KerasPredictor`."""
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
         """`before` is called with the number of frames seen, before more are looked at."""
@@ -94,9 +94,9 @@ class ColourDetector:
         self.before, self.score = before, score
 
     def detect(self, image: np.ndarray) -> Detections:
-        return self.detect_all([image], batch=1)[0]
+        return self.predict([image], batch=1)[0]
 
-    def detect_all(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
+    def predict(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
         self.before(sum(self.batches))
         self.batches.append(len(images))
         return [self._find(image) for image in images]

@@ -1,4 +1,4 @@
-"""A finished run that nobody trained, on photos of rectangles, and the detector that it stands for."""
+"""A finished run that nobody trained, on photos of rectangles, and the predictor that it stands for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,19 +23,19 @@ CONFIG = {
     "aug": {"name": "<b>none</b>"},
     "epochs": 2,
     "steps": 50,
-    "batch": 8,
+    "batch_size": 8,
     "min_confidence": 0.5,
     "schedule": {"name": "two_part", "parts": {"one": {}, "two": {"lr": 0.1}}},
 }
 
 
 @dataclass
-class FakeDetector:
+class FakePredictor:
     """Finds the mask, takes the hat for a mask with little confidence, and sees one more hat where there is none."""
 
     batch = 4
 
-    def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
         assert {image.shape for image in images} == {(HEIGHT, WIDTH, 3)}
         return [detections((*MASK, 0.99), ("hat", (45, 60, 58, 75), 0.95), ("mask", HAT[1], 0.6)) for _ in images]
 
@@ -48,8 +48,8 @@ def make_run(folder: Path, found: Any = None) -> str:
         Image.new("RGB", (WIDTH, HEIGHT), (90, 120, 90)).save(test / name, "JPEG", comment=b"taken at home")
     write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (EVIL, "plain.jpg")])
     split = read_split(test)
-    detector = found or FakeDetector()
-    seen = detector.detect_all([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch=2)
+    predictor = found or FakePredictor()
+    seen = predictor.predict([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch=2)
     weights = folder / "last.h5"
     weights.write_text("weights")
     with tracking.start(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:

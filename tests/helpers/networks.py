@@ -22,7 +22,7 @@ def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
         "detection": Detection(count=6),
     }
     keras.utils.set_random_seed(1)
-    return MaskRCNN("resnet18", ModelConfig(norm=norm, **(parts | settings)), seed=1)
+    return MaskRCNN("resnet18", 3, ModelConfig(norm=norm, **(parts | settings)), seed=1)
 
 
 def settled(**settings: Any) -> MaskRCNN:
@@ -31,20 +31,25 @@ def settled(**settings: Any) -> MaskRCNN:
     for layer in network.trunk.layers:
         if isinstance(layer, BatchNorm):
             layer.momentum = 0.0
-    network.trunk(batch()["image"], training=True)
+    network.trunk(batch()[0], training=True)
     return network
 
 
-def batch(objects: bool = True) -> dict[str, np.ndarray]:
-    """Two photos of noise, the first with two objects and one to ignore, if any."""
+def batch(objects: bool = True) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Two images of noise, the first with two objects and one to ignore, if any."""
     rng = np.random.default_rng(0)
     boxes, class_ids = np.zeros((2, 4, 4), np.float32), np.zeros((2, 4), np.int32)
     if objects:
         boxes[0, :3] = [[5, 5, 30, 30], [30, 20, 60, 50], [0, 40, 15, 60]]
         class_ids[0, :3] = [1, 2, -1]
-    return {
-        "image": rng.uniform(0, 255, (2, SIZE, SIZE, 3)).astype(np.float32),
-        "boxes": boxes,
-        "class_ids": class_ids,
-        "masks": rng.integers(0, 2, (2, 4, 56, 56)).astype(np.float32),
-    }
+    images = rng.uniform(0, 255, (2, SIZE, SIZE, 3)).astype(np.float32)
+    masks = rng.integers(0, 2, (2, 4, 56, 56)).astype(np.float32)
+    return images, {"boxes": boxes, "class_ids": class_ids, "masks": masks}
+
+
+def losses_of(
+    network: MaskRCNN, batch: tuple[np.ndarray, dict[str, np.ndarray]], training: bool = True
+) -> dict[str, Any]:
+    """The five losses of a batch, as in a training step."""
+    images, targets = batch
+    return network.losses_of(network.trunk(images, training=training), targets, SIZE, training)

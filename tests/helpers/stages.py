@@ -70,14 +70,14 @@ class Stages(keras.Model):
 def stages_of(network: MaskRCNN) -> Arrays:
     """What each stage makes of the formula image, a batch of one; every detection is reported, whatever its score."""
     expected = recorded_on_formula(network.backbone)
-    molded = preprocessing.mold(formula(), SIZE, smooth=False)
-    np.testing.assert_array_equal(molded.window, expected["window"][0])
+    frame = preprocessing.letterbox(formula(), SIZE, antialias=False)
+    np.testing.assert_array_equal(frame.window, expected["window"][0])
     network.config.detection.floor = 0.0
     model = Stages(network)
     model.compile(**MODE)
     inputs = {
-        "image": molded.image[None],
-        "window": preprocessing.normalise(molded.window, SIZE, SIZE)[None],
+        "image": frame.image[None],
+        "window": preprocessing.normalise(frame.window, SIZE, SIZE)[None],
         "boxes": expected["detections"][None, :, :4],
     }
     return {name: np.asarray(values) for name, values in model.predict_on_batch(inputs).items()}
@@ -86,7 +86,7 @@ def stages_of(network: MaskRCNN) -> Arrays:
 def by_rule() -> MaskRCNN:
     """The published study's network with the weights that the reference's outputs were recorded with."""
     with undrawn():
-        network = MaskRCNN("resnet50", ModelConfig(regions=Regions(leak=True)))
+        network = MaskRCNN("resnet50", 3, ModelConfig(regions=Regions(detach_proposals=False)))
     assign(network)
     return network
 
@@ -98,14 +98,15 @@ def losses_of(name: str) -> np.ndarray:
     assign(network)
     train_only(network, TRAINED[name])
     network._noise = lambda _, count, __: np.random.default_rng(count).uniform(size=(1, count)).astype(np.float32)
-    config = Config(steps=2, epochs=1, batch=1, lr=1e-3, optim=Optim(name=name, warmup=0))
+    config = Config(steps=2, epochs=1, batch_size=1, lr=1e-3, optim=Optim(name=name, warmup=0))
     network.compile(optimizer=build_optimizer(config), **MODE)
     seen: list[list[float]] = []
     log = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda _, logs: seen.append([float(logs[key]) for key in ("loss", *LOSSES)])
     )
-    twice = {key: values[[0, 0]] for key, values in networks.batch().items()}
-    network.fit(twice, batch_size=1, shuffle=False, verbose=0, callbacks=[log])
+    images, targets = networks.batch()
+    twice = {key: values[[0, 0]] for key, values in targets.items()}
+    network.fit(images[[0, 0]], twice, batch_size=1, shuffle=False, verbose=0, callbacks=[log])
     return np.array(seen)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmask.inference.batched import find, find_all
+from fmask.inference.batched import iter_predictions, predict_photos
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
@@ -20,9 +20,9 @@ class Finder:
         self.seen: list[tuple[int, int | None]] = []
 
     def detect(self, image: np.ndarray) -> Detections:
-        return self.detect_all([image])[0]
+        return self.predict([image])[0]
 
-    def detect_all(self, images: list[np.ndarray], batch: int | None = None) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch: int | None = None) -> list[Detections]:
         self.seen.append((len(images), batch))
         nothing = np.zeros(0, np.float32)
         return [
@@ -53,14 +53,14 @@ def test_photos_come_in_order_a_few_at_a_time(
     photos: list[Path], count: int, batch: int | None, seen: list[tuple[int, int]]
 ) -> None:
     finder = Finder()
-    found = list(find_all(finder, photos[:count], batch))
+    found = list(predict_photos(finder, photos[:count], batch))
     assert [each.masks.shape[2] for each in found] == list(range(1, count + 1))
     assert finder.seen == seen
 
 
 def test_a_photo_that_cannot_be_read_is_told_of_or_ends_it(photos: list[Path]) -> None:
     photos[1].write_text("no photo")
-    kinds = [type(found) for _, found in find(Finder(), photos[:3])]
+    kinds = [type(found) for _, found in iter_predictions(Finder(), photos[:3])]
     assert kinds == [Detections, UserError, Detections]
     with pytest.raises(UserError, match=r"2\.png"):
-        list(find_all(Finder(), photos))
+        list(predict_photos(Finder(), photos))

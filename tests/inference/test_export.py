@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fmask.cli import app
-from fmask.inference.onnx import OnnxDetector
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
+from fmask.inference.onnx import OnnxPredictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, settled, tiny
@@ -30,7 +30,7 @@ class NoKeras:
 sys.meta_path.insert(0, NoKeras())
 import numpy
 from fmask.inference.load import load
-found = load(sys.argv[1]).detect(numpy.load(sys.argv[2]))
+found = load(sys.argv[1]).predict(numpy.load(sys.argv[2]))
 numpy.savez(sys.argv[3], boxes=found.boxes, class_ids=found.class_ids, scores=found.scores, masks=found.masks)
 """
 
@@ -47,60 +47,60 @@ def same(found: Detections, expected: Detections) -> None:
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(settled(), SIZE, smooth=True)
+def predictor() -> KerasPredictor:
+    return KerasPredictor(settled(), SIZE, antialias=True)
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Path:
-    """The detector's network, exported from one that was trained in bf16."""
+def file(tmp_path_factory: pytest.TempPathFactory, predictor: KerasPredictor) -> Path:
+    """The predictor's network, exported from one that was trained in bf16."""
     from fmask.inference.export import export_onnx
 
     half = tiny(precision="bf16")
-    half.set_weights(detector.network.get_weights())
+    half.set_weights(predictor.network.get_weights())
     path = tmp_path_factory.mktemp("export") / "network.onnx"
-    export_onnx(Detector(half, SIZE, smooth=True), path)
+    export_onnx(KerasPredictor(half, SIZE, antialias=True), path)
     assert [each.name for each in path.parent.iterdir()] == ["network.onnx"]
     return path
 
 
-def test_an_exported_network_finds_the_same_in_any_photo(file: Path, detector: Detector) -> None:
-    exported = OnnxDetector(file)
-    assert (exported.size, exported.smooth, exported.batch) == (SIZE, True, 1)
+def test_an_exported_network_finds_the_same_in_any_photo(file: Path, predictor: KerasPredictor) -> None:
+    exported = OnnxPredictor(file)
+    assert (exported.size, exported.antialias, exported.batch) == (SIZE, True, 1)
     for shape in SHAPES:
-        expected = detector.detect(noise(*shape))
+        expected = predictor.predict(noise(*shape))
         assert len(expected) > 1
-        same(exported.detect(noise(*shape)), expected)
+        same(exported.predict(noise(*shape)), expected)
 
 
 def test_photos_are_seen_alone_whatever_batch_they_come_in(file: Path) -> None:
-    exported = OnnxDetector(file, threads=1)
+    exported = OnnxPredictor(file, threads=1)
     photos = [noise(*shape) for shape in SHAPES]
     for batch in (2, 5):
-        for photo, found in zip(photos, exported.detect_all(photos, batch), strict=True):
-            same(found, exported.detect(photo))
-    assert exported.detect_all([]) == []
+        for photo, found in zip(photos, exported.predict(photos, batch), strict=True):
+            same(found, exported.predict(photo))
+    assert exported.predict([]) == []
 
 
-def test_it_runs_without_keras(file: Path, detector: Detector, tmp_path: Path) -> None:
+def test_it_runs_without_keras(file: Path, predictor: KerasPredictor, tmp_path: Path) -> None:
     photo, found = tmp_path / "photo.npy", tmp_path / "found.npz"
     np.save(photo, noise(50, 70))
     command = [sys.executable, "-c", WITHOUT_KERAS, str(file), str(photo), str(found)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(found) as arrays:
-        same(Detections(**arrays), detector.detect(noise(50, 70)))
+        same(Detections(**arrays), predictor.predict(noise(50, 70)))
 
 
-def test_the_command_exports_for_a_number_of_images(detector: Detector, tmp_path: Path) -> None:
-    detector.save(tmp_path / "best.h5")
+def test_the_command_exports_for_a_number_of_images(predictor: KerasPredictor, tmp_path: Path) -> None:
+    predictor.save(tmp_path / "best.h5")
     done = CliRunner().invoke(
         app, ["export", str(tmp_path / "best.h5"), str(tmp_path / "two.onnx"), "--batch", "2"], catch_exceptions=False
     )
     assert done.output.startswith(f"{tmp_path / 'two.onnx'}: ")
-    exported = OnnxDetector(tmp_path / "two.onnx")
+    exported = OnnxPredictor(tmp_path / "two.onnx")
     assert exported.batch == 2
-    same(exported.detect(noise(50, 70)), detector.detect(noise(50, 70)))
+    same(exported.predict(noise(50, 70)), predictor.predict(noise(50, 70)))
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,17 @@ def test_what_cannot_be_exported_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_installed_is_named(detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_named(
+    predictor: KerasPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from fmask.inference.export import export_onnx
 
     for module in ("tf2onnx", "onnxruntime"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match="tf2onnx, which exports, is not installed: `uv sync --extra export`"):
-        export_onnx(detector, tmp_path / "x.onnx")
+        export_onnx(predictor, tmp_path / "x.onnx")
     with pytest.raises(UserError, match="needs ONNX Runtime, which is not installed: `uv sync --extra export`"):
-        OnnxDetector(tmp_path / "x.onnx")
+        OnnxPredictor(tmp_path / "x.onnx")
 
 
 def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
@@ -142,6 +144,6 @@ def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no network")
     for name in ("other.onnx", "text.onnx", "missing.onnx"):
         with pytest.raises(UserError, match="is no network exported by fmask") as told:
-            OnnxDetector(tmp_path / name)
+            OnnxPredictor(tmp_path / name)
         assert str(tmp_path / name) in str(told.value)
         assert "\n" not in str(told.value)

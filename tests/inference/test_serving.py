@@ -1,4 +1,4 @@
-"""A logged network, loaded or served by MLflow, finds in encoded photos what its detector finds in decoded ones."""
+"""A logged network, loaded or served by MLflow, finds in encoded photos what its predictor finds in decoded ones."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from fmask import tracking
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.structures.detections import CLASS_NAMES, Detections
 from tests.helpers.networks import SIZE, settled
 
@@ -46,17 +46,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(settled(), SIZE, smooth=True)
+def predictor() -> KerasPredictor:
+    return KerasPredictor(settled(), SIZE, antialias=True)
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path, empty_store: Path, detector: Detector) -> Iterator[str]:
+def model(folder: Path, empty_store: Path, predictor: KerasPredictor) -> Iterator[str]:
     """The URI of a registered model that nothing but MLflow's store holds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
-        detector.save(folder / "last.h5")
+        predictor.save(folder / "last.h5")
         tracking.register(folder / "last.h5", "finder", "a test")
         (folder / "last.h5").unlink()
         mlflow.set_tracking_uri(tracking.tracking_uri())
@@ -87,11 +87,11 @@ def same(rows: pd.DataFrame, found: Detections) -> None:
         np.testing.assert_array_equal(rle.decode(code), mask)
 
 
-def test_photos_go_in_and_the_detectors_findings_come_out(network: Any, detector: Detector) -> None:
+def test_photos_go_in_and_the_detectors_findings_come_out(network: Any, predictor: KerasPredictor) -> None:
     images = [noise(50, 70), noise(90, 40, seed=1)]
     rows = network.predict([encoded(image) for image in images])
     for photo, image in enumerate(images):
-        same(rows[rows["photo"] == photo], detector.detect(image))
+        same(rows[rows["photo"] == photo], predictor.predict(image))
     assert rows["photo"].to_list() == sorted(rows["photo"])
 
 
@@ -175,9 +175,9 @@ def split(*photos: bytes) -> dict[str, Any]:
     return {"dataframe_split": {"columns": ["photo"], "data": [[base64.b64encode(photo).decode()] for photo in photos]}}
 
 
-def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, detector: Detector) -> None:
+def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, predictor: KerasPredictor) -> None:
     jpeg = encoded(noise(60, 80), "JPEG")
-    found = detector.detect(np.array(Image.open(io.BytesIO(jpeg))))
+    found = predictor.predict(np.array(Image.open(io.BytesIO(jpeg))))
     text = base64.b64encode(jpeg).decode()
     records = {"dataframe_records": [{"photo": text}]}
     for body in (split(jpeg), records, {"inputs": [text]}, {"instances": [text]}):
@@ -190,7 +190,9 @@ def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, det
         answers = list(clients.map(lambda photo: ask(server, split(photo)), photos))
     assert [answer.status_code for answer in answers] == [200] * 100
     for number in (0, 57, 99):
-        same(pd.DataFrame(answers[number].json()["predictions"]), detector.detect(noise(40, 30 + number % 50, number)))
+        same(
+            pd.DataFrame(answers[number].json()["predictions"]), predictor.predict(noise(40, 30 + number % 50, number))
+        )
 
     huge = np.zeros((7100, 7100), np.uint8)
     for body, reason in (

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model import mask_rcnn, preprocessing, rpn
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.config import Anchors, ModelConfig, Regions
@@ -29,7 +29,7 @@ REFERENCE = Anchors()
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MaskRCNN:
     """The published study's network, its weights read from a file."""
-    network = MaskRCNN(request.param, ModelConfig(regions=Regions(leak=True)))
+    network = MaskRCNN(request.param, 3, ModelConfig(regions=Regions(detach_proposals=False)))
     path = tmp_path_factory.mktemp("parity") / "golden.h5"
     report = matterport.load(network, golden.write(path, golden.shapes_of(network), request.param))
     path.unlink()
@@ -58,30 +58,30 @@ def propose(network: MaskRCNN, logits: Any, deltas: Any, keep: int) -> Any:
 
 
 def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
-    molded = preprocessing.mold(formula(), SIZE, smooth=False)
+    frame = preprocessing.letterbox(formula(), SIZE, antialias=False)
     expected = recorded_on_formula(network.backbone)
-    assert (molded.image - np.array(PIXEL_MEAN)).mean() == pytest.approx(float(expected["molded_mean"]), rel=1e-9)
+    assert (frame.image - np.array(PIXEL_MEAN)).mean() == pytest.approx(float(expected["molded_mean"]), rel=1e-9)
     assert_stages(stages_of(network), expected)
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
 def test_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
-    molded = preprocessing.mold(file["image_raw"], SIZE, smooth=False)
-    np.testing.assert_array_equal(molded.image, np.rint(file["molded"][0] + np.array(PIXEL_MEAN)))
-    pyramid, *raw = network.trunk(ops.convert_to_tensor(molded.image[None]))
+    frame = preprocessing.letterbox(file["image_raw"], SIZE, antialias=False)
+    np.testing.assert_array_equal(frame.image, np.rint(file["frame"][0] + np.array(PIXEL_MEAN)))
+    pyramid, *raw = network.trunk(ops.convert_to_tensor(frame.image[None]))
     regions = propose(network, *raw, network.config.proposals.detect)
     outputs = network.classify(pyramid, regions, SIZE)
     for floor, suffix in ((0.9, ""), (0.5, "_conf05"), (0.0, "_conf00")):
         network.config.detection.floor = floor
-        assert lost(select(network, regions, *outputs, molded.window), file[f"detections{suffix}"][0]) == 0
+        assert lost(select(network, regions, *outputs, frame.window), file[f"detections{suffix}"][0]) == 0
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
 def test_the_final_answer_on_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
     network.config.detection.floor = 0.9
-    found = Detector(network, SIZE, smooth=False).detect(file["image_raw"])
+    found = KerasPredictor(network, SIZE, antialias=False).predict(file["image_raw"])
     shape = file["unmold_masks_shape"]
     masks = np.unpackbits(file["unmold_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1) > 0
     order = distances(found.boxes, file["unmold_rois"]).argmin(axis=0)
@@ -108,8 +108,8 @@ def test_anchors_are_matched_as_recorded() -> None:
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
 def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.MonkeyPatch) -> None:
     file = recorded("train_resnet50_cal.npz")
-    inputs = training_inputs(file)
-    draw_as_recorded(network, file, inputs["image"], monkeypatch)
+    images, targets = training_inputs(file)
+    draw_as_recorded(network, file, images, monkeypatch)
     variables = {
         f"{name}/{index}": weight
         for name, layer in matterport.layers_of(network).items()
@@ -121,7 +121,7 @@ def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.
         return {name: float(tf.norm(g)) for name, g in zip(variables, gradients, strict=True) if g is not None}
 
     with tf.GradientTape(persistent=True) as tape:
-        found = network(inputs)
+        found = network.losses_of(network.trunk(images), targets, SIZE, training=False)
         total = sum(found.values())
     for name in LOSSES:
         assert float(found[name]) == pytest.approx(float(file[f"out/{name}"]), rel=1e-4), name
@@ -138,12 +138,11 @@ def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.
     assert norms(total) == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
-def training_inputs(file: Arrays) -> dict[str, np.ndarray]:
-    """What the network is called on in training."""
+def training_inputs(file: Arrays) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The batch that the network is trained on."""
     shape = file["in/gt_mini_masks_shape"]
     masks = np.unpackbits(file["in/gt_mini_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1)
-    return {
-        "image": preprocessing.mold(file["in/image_raw"], SIZE, smooth=False).image[None],
+    return preprocessing.letterbox(file["in/image_raw"], SIZE, antialias=False).image[None], {
         "boxes": file["in/gt_boxes"][:, : len(masks)].astype(np.float32),
         "class_ids": file["in/gt_class_ids"][:, : len(masks)],
         "masks": masks[None].astype(np.float32),

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fmask.config.schema import Config
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.precision import fastest
 from fmask.training.optimizers import build_optimizer
-from tests.helpers.networks import SIZE, batch, settled, tiny
+from tests.helpers.networks import SIZE, batch, losses_of, settled, tiny
 
 
 def twins() -> tuple[MaskRCNN, MaskRCNN]:
@@ -23,7 +23,7 @@ def twins() -> tuple[MaskRCNN, MaskRCNN]:
 
 def test_only_what_layers_compute_changes() -> None:
     _, quick = twins()
-    pyramid, logits, deltas = quick.trunk(batch()["image"])
+    pyramid, logits, deltas = quick.trunk(batch()[0])
     assert {keras.backend.standardize_dtype(level.dtype) for level in pyramid} == {"bfloat16"}
     assert logits.dtype == deltas.dtype == "float32"
     assert {weight.dtype for weight in quick.weights if weight.name != "seed_generator_state"} == {"float32"}
@@ -36,20 +36,20 @@ def test_losses_agree_to_bf16s_digits(norm: str) -> None:
     quick.set_weights(exact.get_weights())
     # The draw of anchors is the same; that of regions follows the proposals' order, which a few digits change.
     for name in ("rpn_class_loss", "rpn_bbox_loss"):
-        values = [float(network(batch(), training=True)[name]) for network in (exact, quick)]
+        values = [float(losses_of(network, batch())[name]) for network in (exact, quick)]
         assert values[1] == pytest.approx(values[0], rel=0.05), name
         assert values[1] != values[0], "nothing was computed in bf16"
 
 
 def test_it_learns_and_its_file_says_how_it_computes(tmp_path: Path) -> None:
     network = tiny(precision="bf16")
-    config = Config(epochs=1, batch=2, lr=2e-3, size=SIZE, fit=SIZE, min_confidence=0.5)
+    config = Config(epochs=1, batch_size=2, lr=2e-3, crop_size=SIZE, image_size=SIZE, min_confidence=0.5)
     config.optim.name = "adamw"
     network.compile(optimizer=build_optimizer(config))
-    losses = [network.train_on_batch(batch(), return_dict=True)["loss"] for _ in range(12)]
+    losses = [network.train_on_batch(*batch(), return_dict=True)["loss"] for _ in range(12)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
-    Detector(network, SIZE, True).save(tmp_path / "quick.h5")
-    assert Detector.load(tmp_path / "quick.h5").network.config.precision == "bf16"
+    KerasPredictor(network, SIZE, True).save(tmp_path / "quick.h5")
+    assert KerasPredictor.load(tmp_path / "quick.h5").network.config.precision == "bf16"
 
 
 @pytest.mark.parametrize(

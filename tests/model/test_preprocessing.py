@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fmask.model.preprocessing import Mold, denormalise, mold, normalise, unmold
+from fmask.model.preprocessing import Letterboxed, denormalise, letterbox, normalise, postprocess
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE
@@ -17,12 +17,12 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 1), (1, 700), (700, 1)])
-def test_a_photo_lies_in_its_window_and_nothing_around_it(shape: tuple[int, int], smooth: bool) -> None:
-    molded = mold(noise(*shape), SIZE, smooth)
-    assert (molded.image.shape, molded.image.dtype) == ((SIZE, SIZE, 3), np.float32)
-    y1, x1, y2, x2 = molded.window.astype(int)
+def test_a_photo_lies_in_its_window_and_nothing_around_it(shape: tuple[int, int], antialias: bool) -> None:
+    frame = letterbox(noise(*shape), SIZE, antialias)
+    assert (frame.image.shape, frame.image.dtype) == ((SIZE, SIZE, 3), np.float32)
+    y1, x1, y2, x2 = frame.window.astype(int)
     height, width = y2 - y1, x2 - x1
     assert max(height, width) == SIZE
     assert min(height, width) == max(1, round(min(shape) * SIZE / max(shape)))
@@ -30,37 +30,37 @@ def test_a_photo_lies_in_its_window_and_nothing_around_it(shape: tuple[int, int]
     assert 0 <= (SIZE - x2) - x1 <= 1
     inside = np.zeros((SIZE, SIZE), bool)
     inside[y1:y2, x1:x2] = True
-    assert (molded.image[~inside] == 0).all()
-    assert molded.image[inside].mean() > 50
+    assert (frame.image[~inside] == 0).all()
+    assert frame.image[inside].mean() > 50
 
 
 def test_a_photo_of_the_networks_size_is_left_as_it_is() -> None:
-    for smooth in (True, False):
-        np.testing.assert_array_equal(mold(noise(SIZE, SIZE), SIZE, smooth).image, noise(SIZE, SIZE))
+    for antialias in (True, False):
+        np.testing.assert_array_equal(letterbox(noise(SIZE, SIZE), SIZE, antialias).image, noise(SIZE, SIZE))
 
 
 def test_smooth_molding_averages_and_the_other_samples() -> None:
     checkered = np.zeros((SIZE * 4, SIZE * 4, 3), np.uint8)
     checkered[::2, ::2] = checkered[1::2, 1::2] = 200
-    np.testing.assert_allclose(mold(checkered, SIZE, smooth=True).image, 100, atol=1)
+    np.testing.assert_allclose(letterbox(checkered, SIZE, antialias=True).image, 100, atol=1)
     checkered[:] = 0
     checkered[::4] = 200  # of four rows the first, which sampling between the second and third misses
-    np.testing.assert_array_equal(mold(checkered, SIZE, smooth=False).image, 0)
+    np.testing.assert_array_equal(letterbox(checkered, SIZE, antialias=False).image, 0)
 
 
-def framed(box: np.ndarray, molded: Mold, height: int, width: int) -> np.ndarray:
+def framed(box: np.ndarray, frame: Letterboxed, height: int, width: int) -> np.ndarray:
     """A photo's pixel box in the frame's normalised coordinates, stretched with the photo onto its window."""
-    low, high = np.split(normalise(molded.window, SIZE, SIZE), 2)
+    low, high = np.split(normalise(frame.window, SIZE, SIZE), 2)
     unit = normalise(box, height, width)
     return (np.tile(low, 2) + unit * np.tile(high - low, 2)).astype(np.float32)
 
 
 def back(box: np.ndarray, mask: np.ndarray, shape: tuple[int, int], class_id: int = 1) -> Detections:
     """What comes back to a photo of `shape` when the network sees a mask (M, M) at a photo's pixel box."""
-    molded = mold(noise(*shape), SIZE, smooth=True)
-    boxes = np.stack([framed(box, molded, *shape), np.zeros(4)])
+    frame = letterbox(noise(*shape), SIZE, antialias=True)
+    boxes = np.stack([framed(box, frame, *shape), np.zeros(4)])
     ids, scores, masks = np.array([class_id, 0]), np.array([0.9, 0]), np.stack([mask, np.zeros_like(mask)])
-    return unmold(boxes, ids, scores, masks, molded, *shape)
+    return postprocess(boxes, ids, scores, masks, frame, *shape)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -91,29 +91,29 @@ def test_masks_come_back_to_the_photos_pixels(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (3, 500)])
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_photos_of_a_pixels_height_or_width_come_back(shape: tuple[int, int]) -> None:
-    molded = mold(noise(*shape), SIZE, smooth=True)
-    everything = normalise(molded.window, SIZE, SIZE)[None]
-    found = unmold(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), molded, *shape)
+    frame = letterbox(noise(*shape), SIZE, antialias=True)
+    everything = normalise(frame.window, SIZE, SIZE)[None]
+    found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), frame, *shape)
     # Where a pixel of the frame holds all of the photo's height or width, the first of it stands for the rest.
     height, width = (
-        length if seen > 1 else 1 for length, seen in zip(shape, molded.window[2:] - molded.window[:2], strict=True)
+        length if seen > 1 else 1 for length, seen in zip(shape, frame.window[2:] - frame.window[:2], strict=True)
     )
     np.testing.assert_array_equal(found.boxes, [[0, 0, height, width]])
     assert found.masks[0, :height, :width].all()
 
 
 def test_boxes_without_area_and_empty_rows_are_dropped() -> None:
-    molded = mold(noise(40, 40), SIZE, smooth=True)
+    frame = letterbox(noise(40, 40), SIZE, antialias=True)
     boxes = np.array([[0.5, 0.5, 0.45, 0.9], [0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.5]], np.float32)
-    found = unmold(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), molded, 40, 40)
+    found = postprocess(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), frame, 40, 40)
     assert found.class_ids.tolist() == [2]
     assert found.scores.tolist() == [0.7]
 
 
 def test_a_box_that_reaches_out_of_the_photo_paints_what_is_inside() -> None:
-    molded = mold(noise(SIZE, SIZE), SIZE, smooth=True)
+    frame = letterbox(noise(SIZE, SIZE), SIZE, antialias=True)
     box = normalise(np.array([[-20, -20, 20, 20], [50, 50, 90, 90]]), SIZE, SIZE)
-    found = unmold(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), molded, SIZE, SIZE)
+    found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), frame, SIZE, SIZE)
     assert found.masks[0, :18, :18].all()
     assert not found.masks[0, 20:].any()
     assert found.masks[1, 52:, 52:].all()
@@ -135,14 +135,14 @@ def test_denormalise_undoes_normalise() -> None:
 def test_a_large_photos_masks_take_little_more_memory_than_themselves() -> None:
     height, width = 3000, 4000
     mask = np.where(np.indices((28, 28)).sum(axis=0) < 28, np.float32(0.9), np.float32(0.1))
-    molded = Mold(np.zeros((SIZE, SIZE, 3), np.float32), np.array([8, 0, 56, 64], np.float32))
-    boxes = framed(np.array([0, 0, height, width], np.float32), molded, height, width)[None]
+    frame = Letterboxed(np.zeros((SIZE, SIZE, 3), np.float32), np.array([8, 0, 56, 64], np.float32))
+    boxes = framed(np.array([0, 0, height, width], np.float32), frame, height, width)[None]
     tracemalloc.start()
-    found = unmold(boxes, np.array([1]), np.array([0.9]), mask[None], molded, height, width)
+    found = postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], frame, height, width)
     kept = found.at_least(0.5)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept.masks.mean() == pytest.approx(0.5, abs=0.03)
     assert peak < 3 * height * width
     with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels are more than 10 megapixels\.$"):
-        unmold(boxes, np.array([1]), np.array([0.9]), mask[None], molded, height, width, most=10**7)
+        postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], frame, height, width, max_mask_pixels=10**7)

@@ -13,7 +13,7 @@ from fmask.cli import app
 from fmask.studies import tabulate
 from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, study
-from tests.helpers.made_up import FakeDetector, make_run
+from tests.helpers.made_up import FakePredictor, make_run
 from tests.helpers.parsed import parse
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -33,7 +33,7 @@ def test_the_page_of_a_run_is_written_and_becomes_its_artifact(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = make_run(tmp_path / "data")
-    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakeDetector())
+    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakePredictor())
     assert f"report.html shows the run {run_id}" in call("latest").replace("\n", " ")
     html = (store / "report.html").read_text()
     assert len(parse(html).all("article")) == 2
@@ -72,7 +72,7 @@ def test_a_browser_shows_what_the_run_counts_from_and_how_many_objects_there_are
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(tmp_path / "data")
-    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakeDetector())
+    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakePredictor())
     call("latest")
     command = [
         str(CHROMIUM),

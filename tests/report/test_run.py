@@ -15,7 +15,7 @@ from rich.console import Console
 
 from fmask import report, tracking
 from fmask.structures.detections import Detections
-from tests.helpers.made_up import EVIL, FakeDetector, make_run
+from tests.helpers.made_up import EVIL, FakePredictor, make_run
 from tests.helpers.parsed import Element, everything, parse
 from tests.helpers.scenes import detections
 
@@ -26,8 +26,8 @@ Pages = Callable[..., Element]
 def show(monkeypatch: pytest.MonkeyPatch) -> Pages:
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
 
-    def show(run_id: str, detector: object | None = None) -> Element:
-        monkeypatch.setattr("fmask.inference.load.load", lambda _: detector or FakeDetector())
+    def show(run_id: str, predictor: object | None = None) -> Element:
+        monkeypatch.setattr("fmask.inference.load.load", lambda _: predictor or FakePredictor())
         return parse(report.of_run(tracking.find_run(run_id), Console(quiet=True)))
 
     return show
@@ -123,8 +123,8 @@ def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pa
 
 
 def test_another_fate_than_the_logged_one_is_told(store: Path, tmp_path: Path, show: Pages) -> None:
-    class Blind(FakeDetector):
-        def detect_all(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    class Blind(FakePredictor):
+        def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
             return [detections() for _ in images]
 
     document = show(make_run(tmp_path / "data"), Blind())

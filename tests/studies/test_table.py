@@ -68,11 +68,11 @@ def test_augmenters_changed_under_one_name_are_shown() -> None:
 
 def test_what_a_recipe_settles_is_named_once_but_factors_are_always_shown() -> None:
     table = columns(
-        {"recipe": "report", "size": 128, "norm": "frozen", "steps": 50, "fit": 128},
-        {"recipe": "scratch", "size": 96, "norm": "batch", "steps": 100, "fit": 192},
-        {"recipe": "scratch", "size": 96, "norm": "batch", "steps": 100, "fit": 128},
+        {"recipe": "report", "crop_size": 128, "norm": "frozen", "steps": 50, "image_size": 128},
+        {"recipe": "scratch", "crop_size": 96, "norm": "batch", "steps": 100, "image_size": 192},
+        {"recipe": "scratch", "crop_size": 96, "norm": "batch", "steps": 100, "image_size": 128},
     )
-    assert (table.columns, table.implied) == (("recipe", "steps", "fit"), ("norm", "size"))
+    assert (table.columns, table.implied) == (("recipe", "steps", "image_size"), ("norm", "crop_size"))
 
 
 def test_published_trainings_stand_beside_the_same_setting() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fmask.config.schema import register
+from fmask.config.compose import register
 from fmask.sweeping import check
 from fmask.utils.errors import UserError
 
@@ -19,7 +19,7 @@ OPTUNA = "hydra/sweeper=optuna"
     [
         (["aug=none,sharpe"], "aug is one of"),
         (["stpes=1,2"], "did you mean steps"),
-        (["size=64,96", "lr=1,20"], "lr=20.0: allowed is"),
+        (["crop_size=64,96", "lr=1,20"], "lr=20.0: allowed is"),
         (["lr=interval(0.1,0.2)"], "a grid takes no intervals"),
         ([OPTUNA, "lr=interval(0.1,20)"], "lr=20.0: allowed is"),
         ([OPTUNA, "aug=choice(none,sharpe)"], "aug is one of"),

@@ -14,7 +14,7 @@ def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
     assert {
         "fmask/__init__.py",
         "fmask/inference/serving.py",
-        "fmask/inference/predictor.py",
+        "fmask/inference/keras_predictor.py",
         "fmask/utils/resize.py",
     } <= modules
     assert not modules & {

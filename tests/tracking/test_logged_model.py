@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from fmask import tracking
 from fmask.cli import app
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.load import find_network
-from fmask.inference.predictor import Detector
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, tiny
 
@@ -17,7 +17,7 @@ from tests.helpers.networks import SIZE, tiny
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("network") / "last.h5"
-    Detector(tiny(), SIZE, smooth=True).save(path)
+    KerasPredictor(tiny(), SIZE, antialias=True).save(path)
     return path
 
 
@@ -43,6 +43,6 @@ def test_a_name_that_cannot_be_leaves_nothing_behind(store: Path, network: Path,
 
 def test_what_is_no_network_is_not_registered(store: Path) -> None:
     (store / "text.h5").write_text("no network")
-    with pytest.raises(UserError, match=r"text\.h5 is no detector saved by fmask"):
+    with pytest.raises(UserError, match=r"text\.h5 is no predictor saved by fmask"):
         CliRunner().invoke(app, ["register", "text.h5", "finder"], catch_exceptions=False)
     assert not MlflowClient(tracking.prepare_store()).search_registered_models()

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from fmask import tracking
 from fmask.cli import app
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.servers import Server
@@ -43,7 +43,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder with weights in it."""
     folder = tmp_path_factory.mktemp("outputs") / "one"
     folder.mkdir()
-    Detector(tiny(), SIZE, smooth=True).save(folder / "last.h5")
+    KerasPredictor(tiny(), SIZE, antialias=True).save(folder / "last.h5")
     return folder
 
 

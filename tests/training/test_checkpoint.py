@@ -22,7 +22,7 @@ from fmask.config.schema import Config
 from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.evaluation.report import log_split
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import checkpoint
 from fmask.training.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
@@ -60,10 +60,10 @@ def trained(config: Config, folder: Path, standing: Checkpoint | None = None) ->
     """The weights that a training ends with, and its losses."""
     folder.mkdir(exist_ok=True)
     keras.utils.set_random_seed(config.seed)
-    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-    detector = Detector(network, config.fit, config.smooth)
+    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = Unlogged()
-    losses = fit(network, detector, config, open_dataset(config.data), run, folder, Console(quiet=True), standing)
+    losses = fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True), standing)
     return network.get_weights(), losses
 
 
@@ -92,7 +92,7 @@ def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
 
 def test_what_is_left_of_a_schedule() -> None:
     parts = ["schedule=two_part", "schedule.parts.two.epochs=3"]
-    config = smoke("data=rendered", "epochs=4", "steps=5", "batch=2", *parts)
+    config = smoke("data=rendered", "epochs=4", "steps=5", "batch_size=2", *parts)
 
     def left(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
         standing = Checkpoint("abc", {}, part, epochs, {})

@@ -10,7 +10,7 @@ from fmask.config.schema import Config
 from fmask.data.batches import Batches
 from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training.fit import fit
 from fmask.training.train import model_config
@@ -22,7 +22,7 @@ from tests.helpers.composing import smoke
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
-    return smoke(f"data.root={root}", "batch=2", "size=64", "fit=64")
+    return smoke(f"data.root={root}", "batch_size=2", "crop_size=64", "image_size=64")
 
 
 @pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])
@@ -44,9 +44,9 @@ def test_a_batch_that_cannot_be_made_is_told_as_it_is(
         return draw(self, number)
 
     monkeypatch.setattr(Batches, "draw", failing)
-    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-    detector = Detector(network, config.fit, config.smooth)
+    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = None
     with pytest.raises(UserError, match=said) as told:
-        fit(network, detector, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
+        fit(network, predictor, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
     assert str(told.value).count("\n") == 0

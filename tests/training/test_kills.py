@@ -43,7 +43,16 @@ def work(folder: Path, data: Path, epochs: int) -> None:
     if (output_dir / checkpoint.NAME).exists():
         resume(str(output_dir))
         return
-    small = ["size=64", "fit=64", "steps=1", "val_steps=0", "batch=1", "score_every=7", "threads=1", "precision=fp32"]
+    small = [
+        "crop_size=64",
+        "image_size=64",
+        "steps=1",
+        "val_steps=0",
+        "batch_size=1",
+        "score_every=7",
+        "threads=1",
+        "precision=fp32",
+    ]
     train(smoke(f"data.root={data}", f"epochs={epochs}", *small), output_dir)
 
 

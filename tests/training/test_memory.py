@@ -47,18 +47,26 @@ def work(folder: Path) -> None:
     from rich.console import Console
 
     from fmask.data.open import open_dataset
-    from fmask.inference.predictor import Detector
+    from fmask.inference.keras_predictor import KerasPredictor
     from fmask.model.mask_rcnn import MaskRCNN
     from fmask.training.fit import fit
     from fmask.training.train import model_config, use_threads
 
-    settings = ["steps=1", "val_steps=1", "batch=1", "score_every=5", "aug=fliplr_clahe", "threads=1", "optim.name=sgd"]
+    settings = [
+        "steps=1",
+        "val_steps=1",
+        "batch_size=1",
+        "score_every=5",
+        "aug=fliplr_clahe",
+        "threads=1",
+        "optim.name=sgd",
+    ]
     config = smoke(f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings)
     use_threads(config.threads)
-    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
-    detector = Detector(network, config.fit, config.smooth)
+    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = Watching(folder / "memory.json")
-    fit(network, detector, config, open_dataset(config.data), run, folder, Console(quiet=True))
+    fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True))
 
 
 @pytest.mark.skipif(not os.environ.get("FMASK_LOAD"), reason="200 epochs take minutes: set FMASK_LOAD=1")

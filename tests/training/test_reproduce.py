@@ -4,7 +4,9 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
@@ -46,10 +48,14 @@ class MadeUp:
             run.log_scores({"accuracy": 0.5 + self.noise})
         return run.id
 
+    def result(self, *arguments: Any, tags: Mapping[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(run_id=self(*arguments, tags=tags))
+
 
 def again(reference: str, train: MadeUp) -> tuple[list[Difference], str]:
     console = Console(width=140, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
-    return reproduce.reproduce(reference, Path("again"), console, train), console.export_text()
+    with patch("fmask.training.reproduce.train", train.result):
+        return reproduce.reproduce(reference, Path("again"), console), console.export_text()
 
 
 def test_an_equal_run_is_told_to_be_equal(store: Path, rendered: Path) -> None:
@@ -141,6 +147,6 @@ def test_the_command_says_it_with_its_exit_status(
     store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch, noise: float, status: int
 ) -> None:
     MadeUp()(smoke(f"data.root={rendered}"), store)
-    monkeypatch.setattr("fmask.cli.reproduce._train", MadeUp(noise))
+    monkeypatch.setattr("fmask.training.reproduce.train", MadeUp(noise).result)
     done = CliRunner().invoke(app, ["reproduce", "latest"], catch_exceptions=False)
     assert done.exit_code == status, done.output

@@ -16,7 +16,7 @@ from fmask import tracking
 from fmask.data.images import load_image
 from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from fmask.training import checkpoint
@@ -52,10 +52,16 @@ class Unlogged:
 def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
     config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
     keras.utils.set_random_seed(config.seed)
-    network = MaskRCNN(config.backbone.name, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
     run = Unlogged()
     fit(
-        network, Detector(network, config.fit, config.smooth), config, open_dataset(config.data), run, folder, Console()
+        network,
+        KerasPredictor(network, config.image_size, config.antialias),
+        config,
+        open_dataset(config.data),
+        run,
+        folder,
+        Console(),
     )
     return [{name: epoch[name] for name in ("loss", *LOSSES)} for epoch in run.epochs]
 
@@ -75,7 +81,7 @@ def test_a_run_leaves_everything_in_mlflow(
     output = tmp_path / "output"
     output.mkdir()
     start = smoke(f"data.root={rendered}")
-    start = MaskRCNN(start.backbone.name, model_config(start), seed=9)
+    start = MaskRCNN(start.backbone.name, 3, model_config(start), seed=9)
     matterport.export(start, tmp_path / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
@@ -116,8 +122,8 @@ def test_a_run_leaves_everything_in_mlflow(
     assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
 
     photo = open_dataset(smoke(f"data.root={rendered}").data).splits["test"].photos[0]
-    last = Detector.load(output / "last.h5")
-    assert len(last.detect(load_image(photo.path))) <= 4
+    last = KerasPredictor.load(output / "last.h5")
+    assert len(last.predict(load_image(photo.path))) <= 4
     for name, layer in matterport.layers_of(
         last.network
     ).items():  # the backbone moved in part one, and not in part two

@@ -4,7 +4,6 @@ import os
 import runpy
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -14,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from fmask import sweeping, tracking
-from fmask.config.schema import register
+from fmask.cli.sweep import job
+from fmask.config.compose import register
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.utils.errors import SomeFailedError, UserError
 
@@ -41,19 +41,14 @@ def test_a_sweep_trains_in_a_process_of_its_own(store: Path, tmp_path: Path) -> 
 
 
 def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    spec = spec_from_file_location("sweep", PROJECT / "sweep.py")
-    assert spec is not None
-    assert spec.loader is not None
-    sweep = module_from_spec(spec)
-    spec.loader.exec_module(sweep)
     metrics = {"val/mask_ap50": 0.5}
-    trained = SimpleNamespace(train=lambda config, folder: SimpleNamespace(run_id="abc", metrics=metrics))
+    trained = SimpleNamespace(train=lambda config, folder, callbacks: SimpleNamespace(run_id="abc", metrics=metrics))
     monkeypatch.setitem(sys.modules, "fmask.training.train", trained)
     monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(runtime=SimpleNamespace(output_dir=tmp_path)))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     register()
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        assert sweep.job(compose("train", ["experiment=smoke"])) == metrics
+        assert job(compose("train", ["experiment=smoke"])) == metrics
 
 
 @pytest.mark.parametrize(

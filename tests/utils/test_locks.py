@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from fmask.config.schema import register
+from fmask.config.compose import register
 from fmask.training import checkpoint
 from fmask.training.train import resume, train
 from fmask.utils.errors import UserError

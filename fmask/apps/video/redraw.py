@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmask.apps.video.predict import find
+from fmask.apps.video.predict import predict_frames
 from fmask.apps.video.reading import Footage, Frame
 from fmask.apps.video.writing import VideoWriter
 from fmask.structures.detections import Detections
 from fmask.utils.signals import stop_on_signal
 
 if TYPE_CHECKING:
-    from fmask.structures.detections import Finder
+    from fmask.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Redrawn:
 def redraw(
     footage: Footage,
     path: Path,
-    detector: "Finder",
+    predictor: "Predictor",
     min_confidence: float,
     draw: Callable[[Frame, Detections], np.ndarray],
     on_frame: Callable[[], None] = lambda: None,
@@ -45,7 +45,7 @@ def redraw(
         UserError: the file cannot be written.
     """
     with VideoWriter(path, footage) as writer, stop_on_signal() as stop:
-        for frame, found in find(footage, detector, min_confidence):
+        for frame, found in predict_frames(footage, predictor, min_confidence):
             if stop.asked:
                 break
             writer.write(draw(frame, found), frame.time)

@@ -1,6 +1,6 @@
 """Masks and hats of one frame, grouped into heads.
 
-There is no detector of people here: a head is known by what it wears. A worn mask sits below a hat within about a
+There is no predictor of people here: a head is known by what it wears. A worn mask sits below a hat within about a
 head's size, so a mask and a hat make one head where, with s the longer side of the mask's box, which is about a head's
 width,
 

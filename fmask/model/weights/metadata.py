@@ -8,27 +8,35 @@ import h5py
 from omegaconf import OmegaConf
 
 from fmask.model.config import BLOCKS, ModelConfig
-from fmask.model.validation import check_memory, check_model, check_side
+from fmask.model.validation import check_memory, check_model
 from fmask.utils.errors import UserError
+from fmask.utils.renamed_settings import rename_settings
+from fmask.utils.settings import check_value, side
+
+OLD_KEYS = {"size": "image_size", "smooth": "antialias"}
+"""What version 0.1 called them."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class NetworkMetadata:
     """All that is needed, beside the weights, to build a network and point it at photos."""
 
     backbone: str
     model: ModelConfig
-    size: int
-    """S: side in pixels of the network's frame."""
-    smooth: bool
-    """That of `fmask.utils.resize`."""
+    image_size: int
+    """Side in pixels of the network's square input; a photo's longer side is scaled to it."""
+    antialias: bool
+    """Whether shrinking a photo averages its pixels; see `fmask.utils.resize`."""
+
+    num_classes: int = 3
+    """Classes with the background; files of version 0.1 do not say it and have 3."""
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Recipe":
+    def from_json(cls, text: str) -> "NetworkMetadata":
         """The recipe that `to_json` wrote; what it lacks of the model's settings has its default.
 
         Raises:
@@ -36,31 +44,35 @@ class Recipe:
             KeyError, TypeError, ValueError: it is no such text.
         """
         fields = json.loads(text)
-        config = OmegaConf.merge(OmegaConf.structured(ModelConfig), fields["model"])
+        fields = {OLD_KEYS.get(key, key): value for key, value in fields.items()}
+        config = OmegaConf.merge(OmegaConf.structured(ModelConfig), rename_settings(fields["model"]))
         check_model(config)
-        backbone, size, smooth = fields["backbone"], fields["size"], fields["smooth"]
-        if backbone not in BLOCKS or type(size) is not int or type(smooth) is not bool:
-            raise ValueError(f"its recipe is backbone {backbone!r}, size {size!r} and smooth {smooth!r}")
-        check_side("size", size)
-        check_memory(config, size)
+        backbone, image_size, antialias = fields["backbone"], fields["image_size"], fields["antialias"]
+        num_classes = fields.get("num_classes", cls.num_classes)
+        if type(num_classes) is not int or not 2 <= num_classes <= 1000:
+            raise ValueError(f"it has num_classes {num_classes!r}")
+        if backbone not in BLOCKS or type(image_size) is not int or type(antialias) is not bool:
+            raise ValueError(f"it has backbone {backbone!r}, image_size {image_size!r} and antialias {antialias!r}")
+        check_value("image_size", image_size, side().metadata)
+        check_memory(config, image_size)
         model = OmegaConf.to_object(config)
         assert isinstance(model, ModelConfig)
-        return cls(backbone, model, size, smooth)
+        return cls(backbone, model, image_size, antialias, num_classes)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file that `Detector.save` wrote.
+def read_metadata(path: Path) -> NetworkMetadata:
+    """The recipe in a file that `KerasPredictor.save` wrote.
 
     Raises:
         UserError: the file is not there or not one of those.
     """
     try:
-        return Recipe.from_json(_text(path))
+        return NetworkMetadata.from_json(_text(path))
     except UserError as error:
         raise UserError(f"{path} holds no network that can be built: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error.args[-1] if error.args else error).split()).strip("\"'.")
-        raise UserError(f"{path} is no detector saved by fmask: {reason}.") from error
+        raise UserError(f"{path} is no predictor saved by fmask: {reason}.") from error
 
 
 def _text(path: Path) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from fmask.apps.splash.look import Look
 from fmask.visualization.palette import CLASS_COLOURS
-from tests.helpers.films import HAT, MASK, ColourDetector, scene
+from tests.helpers.films import HAT, MASK, ColourPredictor, scene
 
 HAT_BOX, MASK_BOX = (8, 10, 20, 26), (24, 12, 34, 24)
 
@@ -33,11 +33,11 @@ def test_only_the_classes_asked_for_keep_their_colour(
     expected = np.zeros(image.shape[:2], bool)
     for y1, x1, y2, x2 in boxes:
         expected[y1:y2, x1:x2] = True
-    np.testing.assert_array_equal(coloured(Look(classes).draw(image, ColourDetector().detect(image))), expected)
+    np.testing.assert_array_equal(coloured(Look(classes).draw(image, ColourPredictor().predict(image))), expected)
 
 
 def test_boxes_have_the_colour_of_their_class(image: np.ndarray) -> None:
-    out = Look(boxes=True).draw(image, ColourDetector().detect(image))
+    out = Look(boxes=True).draw(image, ColourPredictor().predict(image))
     for (y1, x1, y2, x2), colour in ((MASK_BOX, CLASS_COLOURS[0]), (HAT_BOX, CLASS_COLOURS[1])):
         for y, x in ((y1, x1), (y2 - 1, x2 - 1)):
             assert out[y, x].tolist() == rgb(colour)
@@ -46,7 +46,7 @@ def test_boxes_have_the_colour_of_their_class(image: np.ndarray) -> None:
 
 def test_labels_are_of_the_classes_shown_and_boxes_apart_from_them(image: np.ndarray) -> None:
     large = np.kron(image, np.ones((8, 8, 1), np.uint8))
-    out = Look(("mask",), labels=True).draw(large, ColourDetector().detect(large))
+    out = Look(("mask",), labels=True).draw(large, ColourPredictor().predict(large))
     ground = (out == rgb(CLASS_COLOURS[0])).all(axis=-1)
     rows, columns = np.nonzero(ground)
     assert rows.max() < 8 * MASK_BOX[0]  # above the box, which is not drawn

@@ -12,7 +12,7 @@ from fmask.apps.video import camera
 from fmask.apps.video.camera import open_camera
 from fmask.apps.video.redraw import redraw
 from fmask.utils.errors import UserError
-from tests.helpers.films import ColourDetector, frames_of, passing
+from tests.helpers.films import ColourPredictor, frames_of, passing
 
 
 class FakeCapture:
@@ -41,15 +41,15 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_video_of_a_camera_plays_as_fast_as_things_happened(tmp_path: Path) -> None:
-    detector = ColourDetector()
+    predictor = ColourPredictor()
     with open_camera(0) as footage:
         assert (footage.live, footage.count, footage.height, footage.width) == (True, None, 48, 64)
-        redraw(footage, tmp_path / "a.mp4", detector, 0.5, lambda frame, _: frame.image)
+        redraw(footage, tmp_path / "a.mp4", predictor, 0.5, lambda frame, _: frame.image)
     frames = frames_of(tmp_path / "a.mp4")
     steps = [round(float(after.time - before.time), 2) for before, after in pairwise(frames)]
     assert steps == [0.3] * 9
     assert np.abs(frames[4].image.astype(int) - passing(5)).mean() < 10
-    assert detector.batches == [1] * 10
+    assert predictor.batches == [1] * 10
 
 
 def test_no_camera_is_one_sentence() -> None:

@@ -11,21 +11,21 @@ from fmask.apps.video.predict import frames_at_once
 from fmask.apps.video.reading import Frame, open_video
 from fmask.apps.video.redraw import Redrawn, redraw
 from fmask.structures.detections import Detections
-from tests.helpers.films import ColourDetector, frames_of, make_film
+from tests.helpers.films import ColourPredictor, frames_of, make_film
 
 
-def made(folder: Path, detector: ColourDetector, limit: int | None = None, frames: int = 20) -> Redrawn:
+def made(folder: Path, predictor: ColourPredictor, limit: int | None = None, frames: int = 20) -> Redrawn:
     """b.mp4 of a.mp4, in negative where something was found."""
 
     def draw(frame: Frame, found: Detections) -> np.ndarray:
         return 255 - frame.image if len(found) == 2 else frame.image
 
     with open_video(make_film(folder / "a.mp4", frames=frames)) as footage:
-        return redraw(footage, folder / "b.mp4", detector, 0.5, draw, limit=limit)
+        return redraw(footage, folder / "b.mp4", predictor, 0.5, draw, limit=limit)
 
 
 def test_every_frame_is_drawn_from_what_was_found_in_it(tmp_path: Path) -> None:
-    assert made(tmp_path, ColourDetector(), frames=100) == Redrawn(100, stopped=False, note=None)
+    assert made(tmp_path, ColourPredictor(), frames=100) == Redrawn(100, stopped=False, note=None)
     before, after = frames_of(tmp_path / "a.mp4"), frames_of(tmp_path / "b.mp4")
     assert [frame.time for frame in after] == [frame.time for frame in before]
     for one, other in zip(before, after, strict=True):
@@ -33,7 +33,7 @@ def test_every_frame_is_drawn_from_what_was_found_in_it(tmp_path: Path) -> None:
 
 
 def test_what_scores_low_does_not_count(tmp_path: Path) -> None:
-    made(tmp_path, ColourDetector(score=0.49), frames=2)
+    made(tmp_path, ColourPredictor(score=0.49), frames=2)
     before, after = (frames_of(tmp_path / name)[0].image.astype(int) for name in ("a.mp4", "b.mp4"))
     assert np.abs(before - after).mean() < 10
 
@@ -45,9 +45,9 @@ def test_a_signal_leaves_the_frames_so_far(tmp_path: Path, number: signal.Signal
             os.kill(os.getpid(), number)
 
     usual = signal.getsignal(number)
-    detector = ColourDetector(interrupt)
-    detector.batch = 5
-    assert made(tmp_path, detector) == Redrawn(10, stopped=True, note=None)
+    predictor = ColourPredictor(interrupt)
+    predictor.batch_size = 5
+    assert made(tmp_path, predictor) == Redrawn(10, stopped=True, note=None)
     assert len(frames_of(tmp_path / "b.mp4")) == 10
     assert signal.getsignal(number) is usual
 
@@ -59,7 +59,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        made(tmp_path, ColourDetector(interrupt))
+        made(tmp_path, ColourPredictor(interrupt))
     assert len(frames_of(tmp_path / "b.mp4")) == 3
 
 
@@ -69,20 +69,20 @@ def test_an_error_in_mid_video_keeps_what_there_is(tmp_path: Path) -> None:
             raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError):
-        made(tmp_path, ColourDetector(fail))
+        made(tmp_path, ColourPredictor(fail))
     assert len(frames_of(tmp_path / "b.mp4")) == 3
 
 
 def test_it_ends_after_so_many_frames(tmp_path: Path) -> None:
-    assert made(tmp_path, ColourDetector(), limit=4) == Redrawn(4, stopped=False, note=None)
+    assert made(tmp_path, ColourPredictor(), limit=4) == Redrawn(4, stopped=False, note=None)
     assert len(frames_of(tmp_path / "b.mp4")) == 4
 
 
 def test_frames_go_to_the_network_in_its_batches(tmp_path: Path) -> None:
-    detector = ColourDetector()
-    detector.batch = 8
-    made(tmp_path, detector)
-    assert detector.batches == [8, 8, 4]
+    predictor = ColourPredictor()
+    predictor.batch_size = 8
+    made(tmp_path, predictor)
+    assert predictor.batches == [8, 8, 4]
 
 
 def test_large_frames_go_in_smaller_batches() -> None:

@@ -62,11 +62,11 @@ def test_a_pasted_object_is_an_object_of_the_sample() -> None:
 
 def test_some_samples_have_pasted_objects_and_the_seed_says_which() -> None:
     photos = [sample(100, square(2, 2, 20)), sample(200, square(40, 40, 15), class_ids=(2,))]
-    settings = {"size": SIZE, "fit": SIZE, "batch": 8, "steps": 4, "slots": 2, "seed": 3}
+    settings = {"crop_size": SIZE, "image_size": SIZE, "batch_size": 8, "steps": 4, "slots": 2, "seed": 3}
 
     def drawn(share: float) -> np.ndarray:
         batches = Batches(photos, jitter=Jitter(paste=share), **settings)  # type: ignore[arg-type]
-        return np.concatenate([batches[index][0]["class_ids"] for index in range(4)])
+        return np.concatenate([batches[index][1]["class_ids"] for index in range(4)])
 
     counts = (drawn(0.5) > 0).sum(axis=1)
     assert 0 < (counts == 2).sum() < len(counts)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmask.data.transforms.jitter import LUMA, Jitter, recolour, view
+from fmask.data.transforms.jitter import LUMA, Jitter, change_colours, view
 
 NO_BOXES = np.zeros((0, 4))
 
@@ -90,22 +90,22 @@ def test_an_unfocused_crop_may_miss_the_object() -> None:
 
 def test_no_colour_jitter_hands_back_the_same_image() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
-    assert recolour(Jitter(), image, [], rng(0)) is image
+    assert change_colours(Jitter(), image, [], rng(0)) is image
 
 
 def test_colours_change_and_padding_stays_black() -> None:
     image = rng(0).integers(1, 256, (32, 32, 3), dtype=np.uint8)
     image[:8] = 0
-    changed = recolour(Jitter(colour=0.3, hue=30), image, [], rng(1))
+    changed = change_colours(Jitter(colour=0.3, hue=30), image, [], rng(1))
     assert (changed.shape, changed.dtype) == (image.shape, np.uint8)
     assert (changed[:8] == 0).all()
     assert np.abs(changed[8:].astype(int) - image[8:]).mean() > 3
-    np.testing.assert_array_equal(changed, recolour(Jitter(colour=0.3, hue=30), image, [], rng(1)))
+    np.testing.assert_array_equal(changed, change_colours(Jitter(colour=0.3, hue=30), image, [], rng(1)))
 
 
 def test_colour_changes_are_as_small_as_said() -> None:
     image = np.full((2, 2, 3), 100, np.uint8)
-    greys = np.array([recolour(Jitter(colour=0.1), image, [], rng(seed))[0, 0] for seed in range(99)], float)
+    greys = np.array([change_colours(Jitter(colour=0.1), image, [], rng(seed))[0, 0] for seed in range(99)], float)
     # Brightness and contrast of 1 +- 0.1, which pulls towards 128, and a factor of 1 +- 0.05 for each channel.
     assert greys.min() >= 100 * 0.9 * 0.95 - 3 - 1
     assert greys.max() <= 100 * 1.1 * 1.05 + 3 + 1
@@ -114,21 +114,21 @@ def test_colour_changes_are_as_small_as_said() -> None:
 
 def test_hues_turn_and_greys_stay() -> None:
     image = np.array([[[200, 80, 40], [90, 90, 90]]], np.uint8)
-    turned = np.array([recolour(Jitter(hue=90), image, [], rng(seed))[0] for seed in range(50)], int)
+    turned = np.array([change_colours(Jitter(hue=90), image, [], rng(seed))[0] for seed in range(50)], int)
     assert (np.abs(turned[:, 1] - 90) <= 1).all()
     assert np.ptp(turned[:, 0], axis=0).min() > 50
 
 
 def test_a_photo_may_lose_its_colours() -> None:
     image = np.full((2, 2, 3), (200, 80, 40), np.uint8)
-    changed = recolour(Jitter(grey=1.0), image, [], rng(0))
+    changed = change_colours(Jitter(grey=1.0), image, [], rng(0))
     assert (np.abs(changed - np.dot(LUMA, (200, 80, 40))) <= 1).all()
 
 
-def test_a_dye_keeps_to_its_object() -> None:
+def test_a_new_colour_keeps_to_its_object() -> None:
     image = np.full((40, 40, 3), (200, 180, 160), np.uint8)
     outline = np.array([[10, 10], [29, 10], [29, 29], [10, 29]], float)
-    changed = recolour(Jitter(dye=1.0), image, [outline], rng(0))
+    changed = change_colours(Jitter(recolour=1.0), image, [outline], rng(0))
     inside = np.zeros((40, 40), bool)
     inside[10:30, 10:30] = True
     assert (changed[~inside] == (200, 180, 160)).all()

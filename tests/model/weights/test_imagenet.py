@@ -29,7 +29,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MaskRCNN, keras.Mode
             )
     file = tmp_path_factory.mktemp("imagenet") / "resnet50.weights.h5"
     theirs.save_weights(file)
-    ours = MaskRCNN("resnet50", ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
+    ours = MaskRCNN("resnet50", 3, ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
     loaded = load_imagenet(ours, file)
     assert len(loaded.loaded) == 2 * 53
     assert all(not name.startswith(("res", "bn", "conv")) for name in loaded.random)

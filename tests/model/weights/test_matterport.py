@@ -21,7 +21,7 @@ CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 @pytest.fixture(scope="module")
 def network() -> MaskRCNN:
     """The reference's layers, narrow behind the backbone."""
-    return MaskRCNN("resnet50", ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
+    return MaskRCNN("resnet50", 3, ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
 
 
 @pytest.fixture(scope="module")

@@ -10,23 +10,25 @@ import pytest
 
 from fmask.model.config import Anchors, ModelConfig
 from fmask.model.validation import LIMITS
-from fmask.model.weights.metadata import Recipe, read_recipe
+from fmask.model.weights.metadata import NetworkMetadata, read_metadata
 from fmask.utils.errors import UserError
 
 
 def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
-    recipe = Recipe("resnet18", ModelConfig(norm="batch", anchors=Anchors(offset=0.5)), size=64, smooth=False)
+    recipe = NetworkMetadata(
+        "resnet18", ModelConfig(norm="batch", anchors=Anchors(offset=0.5)), image_size=64, antialias=False
+    )
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = recipe.to_json()
-    assert read_recipe(tmp_path / "network.h5") == recipe
+    assert read_metadata(tmp_path / "network.h5") == recipe
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"backbone": "resnet18", "model": {"new": 1}}'])
 def test_a_recipe_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str) -> None:
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = text
-    with pytest.raises(UserError, match="is no detector saved by fmask") as told:
-        read_recipe(tmp_path / "network.h5")
+    with pytest.raises(UserError, match="is no predictor saved by fmask") as told:
+        read_metadata(tmp_path / "network.h5")
     assert "\n" not in str(told.value)
 
 

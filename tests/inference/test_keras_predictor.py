@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmask.inference.predictor import Detector
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, settled
@@ -35,26 +35,26 @@ def same(first: Detections, second: Detections) -> None:
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
-    detector = Detector(settled(), SIZE, smooth=False)
-    detector.save(tmp_path / "detector.h5")
-    loaded = Detector.load(tmp_path / "detector.h5")
-    assert [path.name for path in tmp_path.iterdir()] == ["detector.h5"]
-    assert (loaded.size, loaded.smooth) == (SIZE, False)
-    assert loaded.network.config == detector.network.config
-    expected = detector.detect(noise(50, 70))
+    predictor = KerasPredictor(settled(), SIZE, antialias=False)
+    predictor.save(tmp_path / "predictor.h5")
+    loaded = KerasPredictor.load(tmp_path / "predictor.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["predictor.h5"]
+    assert (loaded.size, loaded.antialias) == (SIZE, False)
+    assert loaded.network.config == predictor.network.config
+    expected = predictor.predict(noise(50, 70))
     assert len(expected.scores) > 1
     assert expected.scores[0] > expected.scores[-1]
-    same(loaded.detect(noise(50, 70)), expected)
+    same(loaded.predict(noise(50, 70)), expected)
 
 
 @pytest.mark.usefixtures("eagerly")
 def test_photos_are_seen_alone_whatever_batch_they_come_in() -> None:
-    detector = Detector(settled(), SIZE, smooth=True)
+    predictor = KerasPredictor(settled(), SIZE, antialias=True)
     photos = [noise(50, 70), noise(90, 40, seed=1), noise(64, 64, seed=2)]
-    together = detector.detect_all(photos, batch=2)
+    together = predictor.predict(photos, batch=2)
     assert [found.masks.shape[1:] for found in together] == [(50, 70), (90, 40), (64, 64)]
     for photo, found in zip(photos, together, strict=True):
-        same(detector.detect(photo), found)
+        same(predictor.predict(photo), found)
 
 
 def test_what_is_no_detector_is_refused_by_name(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_what_is_no_detector_is_refused_by_name(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["weights"] = np.zeros(3)
     for name in ("missing.h5", "text.h5", "empty.h5", "other.h5", "."):
-        with pytest.raises(UserError, match="is no detector saved by fmask") as told:
-            Detector.load(tmp_path / name)
+        with pytest.raises(UserError, match="is no predictor saved by fmask") as told:
+            KerasPredictor.load(tmp_path / name)
         assert str(tmp_path / name) in str(told.value)
         assert "\n" not in str(told.value)

@@ -1,0 +1,46 @@
+"""From overrides, as they are typed on the command line, to a checked configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import fmask
+from fmask.config.schema import Config
+from fmask.data.config import photos_root
+from fmask.model.precision import fastest
+from fmask.model.weights.pretrained import coco_file
+
+
+def conf_folder() -> Path:
+    """The folder of YAML files that configurations are composed from: in the installed package, or in a checkout."""
+    package = Path(fmask.__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register() -> None:
+    """Tell Hydra the schema, and the defaults that depend on what is installed. Call this before composing."""
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    ConfigStore.instance().store(name="schema", node=Config)
+    for name, choose in {
+        "installed_data": lambda: "photos" if photos_root() else "rendered",
+        "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
+        "fastest_precision": fastest,
+    }.items():
+        OmegaConf.register_new_resolver(name, choose, replace=True)
+
+
+def compose_config(overrides: Sequence[str] = ()) -> Config:
+    """Compose and check the configuration that `train.py` would run with.
+
+    Args:
+        overrides: as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`.
+
+    Raises:
+        UserError: a key or a value is wrong; the message names it and what is allowed.
+    """
+    from fmask.config.overrides import compose_one, rename_batch
+
+    register()
+    return compose_one(conf_folder(), "train", [rename_batch(override) for override in overrides])

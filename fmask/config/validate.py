@@ -1,0 +1,65 @@
+"""The check of a composed configuration, before any work is done."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from fmask.config.schema import Config
+from fmask.data.config import SPLITS
+from fmask.model.validation import check_memory, check_model
+from fmask.model.weights.metadata import read_metadata
+from fmask.model.weights.pretrained import find_weights
+from fmask.utils.errors import UserError
+from fmask.utils.settings import check_settings
+
+
+def validate(config: Any) -> Config:
+    """Check a composed configuration.
+
+    Returns:
+        The configuration as a `Config`.
+
+    Raises:
+        UserError: a value is missing or not allowed; the message names the key and what is allowed.
+    """
+    missing = OmegaConf.missing_keys(config)
+    if missing:
+        raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should set one.")
+    check_settings(config, Config)
+    for name, part in config.schedule.parts.items():
+        check_settings(part, Config, f"schedule.parts.{name}.")
+    check_model(config)
+    check_memory(config, max(config.crop_size, config.image_size))
+    if config.data.counts and (set(config.data.counts) != set(SPLITS) or min(config.data.counts.values()) < 1):
+        raise UserError(
+            f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
+        )
+    if config.data.root is not None and not Path(config.data.root).is_dir():
+        raise UserError(f"data.root={config.data.root} is not a folder; it must hold {', '.join(SPLITS)}.")
+    if not config.study.strip():
+        raise UserError("study= is empty; it must be the name of an MLflow experiment.")
+    result = OmegaConf.to_object(config)
+    assert isinstance(result, Config)
+    if file := find_weights(result.weights, result.backbone.name):
+        _check_norm(result, file)
+    for part in result.parts().values():
+        if part.aug.augmenters:
+            from fmask.data.transforms import augment
+
+            augment.build(part.aug.augmenters)
+    return result
+
+
+def _check_norm(config: Config, file: Path) -> None:
+    """Refuse weights whose normalisation layers have other variables than the network's."""
+    try:
+        theirs = read_metadata(file).model.norm
+    except UserError:  # weights of COCO or ImageNet, or in matterport's layout
+        theirs = "batch"
+    if (theirs == "group") != (config.norm == "group"):
+        suitable = "with norm=group" if config.norm == "group" else "with norm=frozen or norm=batch"
+        raise UserError(
+            f"norm={config.norm} weights={config.weights}: these weights belong to a network with norm={theirs}; "
+            f"use weights=none, or a file of a network {suitable}."
+        )
