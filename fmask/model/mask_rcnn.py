@@ -149,7 +149,9 @@ class MaskRCNN(keras.Model):
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(values[name])
         weights = self.config.loss
-        total = sum(getattr(weights, name.removesuffix("_loss")) * values[name] for name in LOSSES)
+        factors = [getattr(weights, name.removesuffix("_loss")) for name in LOSSES]
+        # One sum over a vector: TensorFlow's graph optimizer reorders a chain of additions as it likes.
+        total = ops.sum(ops.stack(list(values.values())) * np.array(factors, np.float32))
         if weights.l2:
             decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
             total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
