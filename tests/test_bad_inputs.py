@@ -74,7 +74,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (20, 12)).save("split/a.png")
     Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
-    load, fake = trained.load, SimpleNamespace(batch=1, predict=lambda images, batch: [])
+    load, fake = trained.load, SimpleNamespace(batch_size=1, predict=lambda images, batch_size: [])
     monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
     return store
 
@@ -213,21 +213,22 @@ def test_a_store_of_runs(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"backbone": "vgg"}, "its recipe is backbone 'vgg', size 64 and smooth True"),
-        ({"crop_size": 10**6}, "crop_size=1000000: allowed is 64 to 2048."),
-        ({"crop_size": "big"}, "its recipe is backbone 'resnet18', size 'big'"),
-        ({"model": {"norm": "magic"}}, "norm=magic: allowed is frozen or batch or group."),
-        ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect=1000000000: allowed is 1 to 20000."),
-        ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales=[8.0]: five positive sides"),
+        ({"backbone": "vgg"}, "it has backbone 'vgg', image_size 64 and antialias True"),
+        ({"num_classes": 1}, "it has num_classes 1"),
+        ({"image_size": 10**6}, "image_size must be between 64 and 2048, not 1000000."),
+        ({"image_size": "big"}, "it has backbone 'resnet18', image_size 'big'"),
+        ({"model": {"norm": "magic"}}, "norm must be frozen or batch or group, not magic"),
+        ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect must be between 1 and 20000, not 1000000000."),
+        ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales must be five positive sides"),
         ({"model": {"colour": 1}}, "Key 'colour' not in 'ModelConfig'"),
-        ({"model": {"anchors": {"ratios": [1] * 101}}}, "one to a hundred positive widths over heights are needed."),
-        ({"model": {"loss": {"mrcnn_mask": float("nan")}}}, "loss.mrcnn_mask=nan: allowed is 0 to 1000."),
+        ({"model": {"anchors": {"ratios": [1] * 101}}}, "anchors.ratios must be one to a hundred positive numbers"),
+        ({"model": {"loss": {"mrcnn_mask": float("nan")}}}, "loss.mrcnn_mask must be between 0 and 1000, not nan."),
         (
             {"model": {"regions": {"pool_box": 28}, "widths": {"fpn": 1024, "box": 4096}}},
             "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would be 3288 million",
         ),
         (
-            {"crop_size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
+            {"image_size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
             "anchors.ratios has 100 values, which make 34918400 anchors at 2048 px; at most 4000000 are allowed.",
         ),
         (
@@ -239,7 +240,7 @@ def test_a_store_of_runs(
             "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the regions to outline would be 401 million",
         ),
         (
-            {"crop_size": 2048, "model": {"widths": {"rpn": 2048}}},
+            {"image_size": 2048, "model": {"widths": {"rpn": 2048}}},
             "widths.rpn=2048 at 2048 px: a feature map would be 537 million numbers; at most 134 million are allowed.",
         ),
     ],

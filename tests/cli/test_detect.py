@@ -14,12 +14,12 @@ from fmask.inference import load
 from fmask.structures.detections import Detections
 
 
-class Finder:
+class FakePredictor:
     """Finds a hat in the upper left of every photo, and a doubtful mask beside it."""
 
-    batch = 2
+    batch_size = 2
 
-    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
 
     def _detect(self, height: int, width: int) -> Detections:
@@ -35,7 +35,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(load, "load", {"finder": Finder()}.__getitem__)
+    monkeypatch.setattr(load, "load", {"finder": FakePredictor()}.__getitem__)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

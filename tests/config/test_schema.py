@@ -67,19 +67,19 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("stpes=50", "did you mean steps"),
         ("aug=sharpe", "aug is one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
         ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
-        ("steps=many", "steps=many: needed is a whole number"),
-        ("steps=0", "steps=0: allowed is 1 to"),
+        ("steps=many", "steps=many: steps must be a whole number"),
+        ("steps=0", "steps must be between 1 and"),
         ("crop_size=100", "multiple of 32, such as 96"),
-        ("min_confidence=1.5", "min_confidence=1.5: allowed is 0 to 1"),
-        ("layers=5", "layers=5: allowed is all or 3+ or 4+ or 5+ or heads"),
+        ("min_confidence=1.5", "min_confidence must be between 0 and 1, not 1.5"),
+        ("layers=5", "layers must be all or 3+ or 4+ or 5+ or heads, not 5"),
         ("weights=nowhere.h5", "weights=nowhere.h5: there is no such file"),
-        ("schedule.parts.two.steps=0", "schedule.parts.two.steps=0: allowed is 1 to"),
-        ("optim.name=lion", "allowed is sgd or adamw"),
+        ("schedule.parts.two.steps=0", "schedule.parts.two.steps must be between 1 and"),
+        ("optim.name=lion", "optim.name must be sgd or adamw"),
         ("optim.momentum=0.9", "optim.momentum"),
-        ("anchors.scales=[8,16]", "five positive sides"),
-        ("regions.pooling=max", "regions.pooling=max: allowed is crop or align"),
-        ("regions.positive=0.01", "regions.positive=0.01: this share"),
-        ("proposals.train=3", "proposals.train=3: needed are at least regions.count"),
+        ("anchors.scales=[8,16]", "anchors.scales must be five positive sides"),
+        ("regions.pooling=max", "regions.pooling must be crop or align, not max"),
+        ("regions.positive=0.01", "regions.positive=0.01 of regions.count="),
+        ("proposals.train=3", "proposals.train must be at least regions.count"),
         ("aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
         ("lr=[1", "cannot be read as an override"),
     ],
@@ -157,7 +157,7 @@ def test_weights_and_network_have_the_same_kind_of_normalisation(
             if norm:
                 file.attrs["fmask"] = NetworkMetadata("resnet50", ModelConfig(norm=norm), 64, True).to_json()
     for norm, weights in (("group", "imagenet"), ("group", "plain.h5"), ("group", "batch.h5"), ("batch", "group.h5")):
-        with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights are of a network with"):
+        with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights belong to a network with"):
             composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")
     for norm, weights in (("group", "group.h5"), ("group", "none"), ("frozen", "batch.h5"), ("batch", "imagenet")):
         composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmask.data.images import MAX_SCANS, decode
-from fmask.data.scans import count_scans
+from fmask.data.images import MAX_SCANS, count_scans, decode
 from fmask.utils.errors import UserError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8))

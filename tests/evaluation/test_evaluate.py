@@ -25,12 +25,12 @@ MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 FOUND = detections((*MASK, 0.95), (*HAT, 0.6))
 
 
-class Finder:
+class FakePredictor:
     """Finds the same in every photo."""
 
-    batch = 2
+    batch_size = 2
 
-    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
         return [FOUND] * len(images)
 
 
@@ -54,7 +54,7 @@ def data(tmp_path: Path) -> Path:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     file = tmp_path / "finder.h5"
     file.write_text("weights")
-    monkeypatch.setattr(KerasPredictor, "load", lambda _: Finder())
+    monkeypatch.setattr(KerasPredictor, "load", lambda _: FakePredictor())
     return str(file)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -89,14 +90,13 @@ class ColourPredictor:
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
         """`before` is called with the number of frames seen, before more are looked at."""
-        self.batch = 1
+        self.batch_size = 1
         self.batches: list[int] = []
         self.before, self.score = before, score
 
-    def detect(self, image: np.ndarray) -> Detections:
-        return self.predict([image], batch=1)[0]
-
-    def predict(self, images: Sequence[np.ndarray], batch: int | None = None) -> list[Detections]:
+    def predict(self, images: Any, batch_size: int | None = None) -> Any:
+        if isinstance(images, np.ndarray):
+            return self.predict([images])[0]
         self.before(sum(self.batches))
         self.batches.append(len(images))
         return [self._find(image) for image in images]

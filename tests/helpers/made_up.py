@@ -33,9 +33,9 @@ CONFIG = {
 class FakePredictor:
     """Finds the mask, takes the hat for a mask with little confidence, and sees one more hat where there is none."""
 
-    batch = 4
+    batch_size = 4
 
-    def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
         assert {image.shape for image in images} == {(HEIGHT, WIDTH, 3)}
         return [detections((*MASK, 0.99), ("hat", (45, 60, 58, 75), 0.95), ("mask", HAT[1], 0.6)) for _ in images]
 
@@ -49,7 +49,7 @@ def make_run(folder: Path, found: Any = None) -> str:
     write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (EVIL, "plain.jpg")])
     split = read_split(test)
     predictor = found or FakePredictor()
-    seen = predictor.predict([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch=2)
+    seen = predictor.predict([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch_size=2)
     weights = folder / "last.h5"
     weights.write_text("weights")
     with tracking.start(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:

@@ -11,19 +11,16 @@ from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
 
-class Finder:
+class FakePredictor:
     """Finds nothing; remembers how many photos it saw at a time, and how many it might have seen."""
 
-    batch = 3
+    batch_size = 3
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, int | None]] = []
 
-    def detect(self, image: np.ndarray) -> Detections:
-        return self.predict([image])[0]
-
-    def predict(self, images: list[np.ndarray], batch: int | None = None) -> list[Detections]:
-        self.seen.append((len(images), batch))
+    def predict(self, images: list[np.ndarray], batch_size: int | None = None) -> list[Detections]:
+        self.seen.append((len(images), batch_size))
         nothing = np.zeros(0, np.float32)
         return [
             Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *image.shape[:2]), bool))
@@ -52,7 +49,7 @@ def photos(tmp_path: Path) -> list[Path]:
 def test_photos_come_in_order_a_few_at_a_time(
     photos: list[Path], count: int, batch: int | None, seen: list[tuple[int, int]]
 ) -> None:
-    finder = Finder()
+    finder = FakePredictor()
     found = list(predict_photos(finder, photos[:count], batch))
     assert [each.masks.shape[2] for each in found] == list(range(1, count + 1))
     assert finder.seen == seen
@@ -60,7 +57,7 @@ def test_photos_come_in_order_a_few_at_a_time(
 
 def test_a_photo_that_cannot_be_read_is_told_of_or_ends_it(photos: list[Path]) -> None:
     photos[1].write_text("no photo")
-    kinds = [type(found) for _, found in iter_predictions(Finder(), photos[:3])]
+    kinds = [type(found) for _, found in iter_predictions(FakePredictor(), photos[:3])]
     assert kinds == [Detections, UserError, Detections]
     with pytest.raises(UserError, match=r"2\.png"):
-        list(predict_photos(Finder(), photos))
+        list(predict_photos(FakePredictor(), photos))

@@ -66,7 +66,7 @@ def file(tmp_path_factory: pytest.TempPathFactory, predictor: KerasPredictor) ->
 
 def test_an_exported_network_finds_the_same_in_any_photo(file: Path, predictor: KerasPredictor) -> None:
     exported = OnnxPredictor(file)
-    assert (exported.size, exported.antialias, exported.batch) == (SIZE, True, 1)
+    assert (exported.image_size, exported.antialias, exported.batch_size) == (SIZE, True, 1)
     for shape in SHAPES:
         expected = predictor.predict(noise(*shape))
         assert len(expected) > 1
@@ -99,7 +99,7 @@ def test_the_command_exports_for_a_number_of_images(predictor: KerasPredictor, t
     )
     assert done.output.startswith(f"{tmp_path / 'two.onnx'}: ")
     exported = OnnxPredictor(tmp_path / "two.onnx")
-    assert exported.batch == 2
+    assert exported.batch_size == 2
     same(exported.predict(noise(50, 70)), predictor.predict(noise(50, 70)))
 
 

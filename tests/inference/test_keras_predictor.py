@@ -39,7 +39,7 @@ def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
     predictor.save(tmp_path / "predictor.h5")
     loaded = KerasPredictor.load(tmp_path / "predictor.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["predictor.h5"]
-    assert (loaded.size, loaded.antialias) == (SIZE, False)
+    assert (loaded.image_size, loaded.antialias) == (SIZE, False)
     assert loaded.network.config == predictor.network.config
     expected = predictor.predict(noise(50, 70))
     assert len(expected.scores) > 1
@@ -51,7 +51,7 @@ def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
 def test_photos_are_seen_alone_whatever_batch_they_come_in() -> None:
     predictor = KerasPredictor(settled(), SIZE, antialias=True)
     photos = [noise(50, 70), noise(90, 40, seed=1), noise(64, 64, seed=2)]
-    together = predictor.predict(photos, batch=2)
+    together = predictor.predict(photos, batch_size=2)
     assert [found.masks.shape[1:] for found in together] == [(50, 70), (90, 40), (64, 64)]
     for photo, found in zip(photos, together, strict=True):
         same(predictor.predict(photo), found)

@@ -124,7 +124,7 @@ def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pa
 
 def test_another_fate_than_the_logged_one_is_told(store: Path, tmp_path: Path, show: Pages) -> None:
     class Blind(FakePredictor):
-        def predict(self, images: list[np.ndarray], batch: int) -> list[Detections]:
+        def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
             return [detections() for _ in images]
 
     document = show(make_run(tmp_path / "data"), Blind())

@@ -19,9 +19,9 @@ OPTUNA = "hydra/sweeper=optuna"
     [
         (["aug=none,sharpe"], "aug is one of"),
         (["stpes=1,2"], "did you mean steps"),
-        (["crop_size=64,96", "lr=1,20"], "lr=20.0: allowed is"),
+        (["crop_size=64,96", "lr=1,20"], "lr must be between 1e-09 and 10, not 20."),
         (["lr=interval(0.1,0.2)"], "a grid takes no intervals"),
-        ([OPTUNA, "lr=interval(0.1,20)"], "lr=20.0: allowed is"),
+        ([OPTUNA, "lr=interval(0.1,20)"], "lr must be between 1e-09 and 10, not 20."),
         ([OPTUNA, "aug=choice(none,sharpe)"], "aug is one of"),
         ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trails=3"], "trails"),
         ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trials=many"], "many"),

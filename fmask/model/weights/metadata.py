@@ -72,7 +72,7 @@ def read_metadata(path: Path) -> NetworkMetadata:
         raise UserError(f"{path} holds no network that can be built: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error.args[-1] if error.args else error).split()).strip("\"'.")
-        raise UserError(f"{path} is no predictor saved by fmask: {reason}.") from error
+        raise UserError(f"{path} is not a network saved by fmask: {reason}.") from error
 
 
 def _text(path: Path) -> str:

@@ -17,6 +17,7 @@ from fmask.data.formats import via
 from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS, name_in
 from fmask.data.polygons import check_outline, covers_pixel
+from fmask.structures.annotations import Region, Split
 from fmask.utils.errors import UserError
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 8, 8, 2], "all_points_y": [3, 3, 9, 9]}
@@ -36,11 +37,11 @@ def write(folder: Path, photos: dict[str, Any], name: str = ANNOTATIONS) -> Path
     return folder
 
 
-def kinds(split: via.Split) -> list[str]:
+def kinds(split: Split) -> list[str]:
     return [fault.kind for fault in split.faults]
 
 
-def only_region(folder: Path, shape: dict[str, Any], **attributes: Any) -> via.Region:
+def only_region(folder: Path, shape: dict[str, Any], **attributes: Any) -> Region:
     split = read_split(write(folder, {"a.png": [region(shape, **attributes)]}))
     return split.photos[0].regions[0]
 
@@ -386,5 +387,5 @@ def test_the_published_facts_of_the_studys_photos(photos_root: Path) -> None:
     assert kinds(dataset.splits["test"]) == []
 
 
-def class_ids(split: via.Split) -> np.ndarray:
+def class_ids(split: Split) -> np.ndarray:
     return np.concatenate([photo.class_ids() for photo in split.photos])

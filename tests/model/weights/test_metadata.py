@@ -1,17 +1,21 @@
 """What a network's file says of itself is read without Keras."""
 
+import json
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
 import pytest
 
-from fmask.model.config import Anchors, ModelConfig
-from fmask.model.validation import LIMITS
+from fmask.config.schema import Config, Optim
+from fmask.data.config import Jitter
+from fmask.model.config import Anchors, Detection, LossWeights, ModelConfig, Proposals, Regions, Widths
 from fmask.model.weights.metadata import NetworkMetadata, read_metadata
 from fmask.utils.errors import UserError
+
+PARTS = (Anchors, Detection, Jitter, LossWeights, Optim, Proposals, Regions, Widths)
 
 
 def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -27,24 +31,32 @@ def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_recipe_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str) -> None:
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = text
-    with pytest.raises(UserError, match="is no predictor saved by fmask") as told:
+    with pytest.raises(UserError, match="is not a network saved by fmask") as told:
         read_metadata(tmp_path / "network.h5")
     assert "\n" not in str(told.value)
 
 
-def test_every_number_of_a_network_has_a_range() -> None:
-    numbers = {
-        f"{part.name}.{setting.name}"
-        for part in fields(ModelConfig)
-        if is_dataclass(part.type)
-        for setting in fields(part.type)
-        if setting.type in (int, float)
-    }
-    assert len(numbers) > 20
-    assert set(LIMITS) == numbers
+def test_every_number_of_a_run_has_a_range() -> None:
+    numbers = [setting for part in (Config, *PARTS) for setting in fields(part) if setting.type in (int, float)]
+    assert len(numbers) > 40
+    assert [setting.name for setting in numbers if "low" not in setting.metadata] == []
 
 
 def test_keras_is_not_imported() -> None:
     subprocess.run(
         [sys.executable, "-c", "import sys, fmask.model.weights.metadata; sys.exit('keras' in sys.modules)"], check=True
     )
+
+
+def test_files_of_version_0_1_are_read(tmp_path: Path) -> None:
+    written = {
+        "backbone": "resnet18",
+        "model": {"norm": "batch", "regions": {"leak": True, "count": 64}},
+        "size": 192,
+        "smooth": True,
+    }
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["fmask"] = json.dumps(written)
+    metadata = read_metadata(tmp_path / "old.h5")
+    assert (metadata.image_size, metadata.antialias, metadata.num_classes) == (192, True, 3)
+    assert metadata.model == ModelConfig(norm="batch", regions=Regions(detach_proposals=False, count=64))
