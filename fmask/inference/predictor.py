@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -72,7 +74,11 @@ class Predictor(ABC):
             return self.predict([images], batch_size or 1, max_mask_pixels)[0]
         photos = [_pixels(image) for image in images]
         batch_size = self.fixed_batch_size or batch_size or self.batch_size
-        return predict_in_batches(photos, self.image_size, self.antialias, batch_size, self._run, max_mask_pixels)
+        found = predict_in_batches(photos, self.image_size, self.antialias, batch_size, self._run, max_mask_pixels)
+        return [
+            each if isinstance(image, np.ndarray) else replace(each, load_photo=partial(load_image, Path(image)))
+            for image, each in zip(images, found, strict=True)
+        ]
 
 
 def _pixels(image: Image) -> np.ndarray:

@@ -1,33 +1,75 @@
-"""What the network found in one photo."""
+"""The objects that a network detected in one photo."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from PIL import Image
+
+from fmask.visualization.boxes import Mark
+from fmask.visualization.overlay import overlay
+from fmask.visualization.palette import CLASS_COLOURS
 
 CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
-"""What is looked for; a class id is 1 + the position here, and 0 is the background."""
+"""The classes. A class id is 1 + the position in this tuple; 0 is the background."""
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Instances found in one photo, in that photo's pixels, best score first.
+    """The objects detected in one photo, in the photo's pixels, best score first.
 
-    N instances in a photo of H x W pixels.
+    N detections in a photo of H x W pixels.
     """
 
     boxes: np.ndarray
     """(N, 4) float32: y1, x1, y2, x2 with exclusive ends."""
     class_ids: np.ndarray
-    """(N,) int64 in 1..K; 0, the background, never appears."""
+    """(N,) int64 in 1..K - 1; 0, the background, does not occur."""
     scores: np.ndarray
     """(N,) float32 in [0, 1], descending."""
     masks: np.ndarray
     """(N, H, W) bool."""
+    load_photo: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
+    """Returns the photo, uint8 (H, W, 3), where the detections came from a file; for `plot`."""
 
     def __len__(self) -> int:
         return len(self.scores)
 
+    @property
+    def labels(self) -> list[str]:
+        """The N class names."""
+        return [CLASS_NAMES[class_id - 1] for class_id in self.class_ids]
+
     def at_least(self, min_confidence: float) -> "Detections":
-        """Keep the instances whose score is `min_confidence` or more; their masks are shared, not copied."""
+        """Return the detections whose score is `min_confidence` or more. Masks are shared, not copied."""
         first = slice(np.count_nonzero(self.scores >= min_confidence))
-        return Detections(self.boxes[first], self.class_ids[first], self.scores[first], self.masks[first])
+        parts = (self.boxes[first], self.class_ids[first], self.scores[first], self.masks[first])
+        return replace(self, **dict(zip(("boxes", "class_ids", "scores", "masks"), parts, strict=True)))
+
+    def plot(self, image: np.ndarray | None = None, min_confidence: float = 0.5) -> Image.Image:
+        """Draw the detections over the photo.
+
+        Args:
+            image: the photo, uint8 (H, W, 3), RGB; not needed where `predict` was given a path.
+            min_confidence: lowest score of the detections to draw.
+
+        Returns:
+            A picture. Notebooks show it; `picture.save("found.png")` saves it.
+
+        Raises:
+            ValueError: the photo is not known, or it has another size than the masks.
+        """
+        if image is None and self.load_photo is None:
+            raise ValueError("plot() needs the photo: pass it as `image`, or give `predict` a path.")
+        photo = self.load_photo() if image is None and self.load_photo else np.asarray(image)
+        if photo.shape[:2] != self.masks.shape[1:]:
+            height, width = self.masks.shape[1:]
+            raise ValueError(f"The photo must have {width} x {height} pixels, not {photo.shape[1]} x {photo.shape[0]}.")
+        shown = self.at_least(min_confidence)
+        marks = [
+            Mark(tuple(box), CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)], f"{label} {score:.2f}")
+            for box, class_id, label, score in zip(
+                shown.boxes.tolist(), shown.class_ids, shown.labels, shown.scores, strict=True
+            )
+        ]
+        return Image.fromarray(overlay(photo, shown.masks, shown.class_ids, marks))
