@@ -288,7 +288,7 @@ def weights_into_one_number(file: Path) -> list[Any]:
     kernel = SimpleNamespace(name="kernel", shape=(), assign=given.append)
     part: Any = SimpleNamespace(layers=[SimpleNamespace(name="conv1", weights=[kernel])])
     network: Any = SimpleNamespace(trunk=part, box_head=part, mask_head=part)
-    matterport.load(network, file)
+    matterport.load_weights(network, file)
     return given
 
 

@@ -47,7 +47,7 @@ def detect(
         check_target(output, overwrite)
     if ground_truth and format != "coco":
         raise UserError(f"--ground-truth goes with --format coco, not {format}.")
-    export = outputs.start(format, photos, ground_truth)
+    writer = outputs.open_writer(format, photos, ground_truth)
 
     from rich.console import Console
     from rich.progress import track
@@ -63,14 +63,14 @@ def detect(
         if isinstance(result, UserError):
             broken.append(str(result))
         else:
-            export.add(photo, result.at_least(min_confidence))
+            writer.add(photo, result.at_least(min_confidence))
     if len(broken) == len(photos):
         raise UserError(f"None of {len(photos)} photos can be read: {broken[0]}")
     if output:
-        write_text(export.text(), output)
+        write_text(writer.text(), output)
         print(f"{output}: what was found in {len(photos) - len(broken)} photos", file=sys.stderr)
     else:
-        sys.stdout.write(export.text())
+        sys.stdout.write(writer.text())
     if broken:
         print(f"{len(broken)} of {len(photos)} photos were left out:", *broken, sep="\n", file=sys.stderr)
         raise typer.Exit(1)

@@ -20,10 +20,10 @@ def register(
     `mlflow models serve -m models:/NAME/VERSION --env-manager local` then answers requests.
     """
     from fmask import tracking
-    from fmask.inference.load import find_network
+    from fmask.inference.load import find_model_file
 
     source = model if Path(model).is_file() else tracking.pinned(model)
-    version = tracking.register(find_network(source), name, source)
+    version = tracking.register(find_model_file(source), name, source)
     print(f"Registered as models:/{name}/{version}.")
 
 
@@ -43,9 +43,9 @@ def export(
 
     from rich.console import Console
 
-    from fmask.inference.load import find_network
+    from fmask.inference.load import find_model_file
 
-    file = find_network(model)
+    file = find_model_file(model)
     with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
         import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
         from fmask.inference.export import export_onnx

@@ -80,7 +80,7 @@ def _splash_photos(targets: "list[Target]", predictor: "Predictor", look: "Look"
     with counting("photos") as progress, stop_on_signal() as stop:
         bar = progress.add_task("Photos", total=len(targets))
         for target in targets:
-            if stop.asked:
+            if stop.requested:
                 break
             assert isinstance(target.source, Path)
             try:
@@ -94,7 +94,7 @@ def _splash_photos(targets: "list[Target]", predictor: "Predictor", look: "Look"
             progress.advance(bar)
     folders = {target.output.parent for target in targets}
     place = targets[0].output if len(targets) == 1 else folders.pop() if len(folders) == 1 else "the photos' folders"
-    if stop.asked:
+    if stop.requested:
         print(f"Stopped early: {place} has the first {done} of {len(targets)} photos.")
         raise typer.Exit(INTERRUPTED)
     print(f"{place}: {done} photo{'' if done == 1 else 's'}")

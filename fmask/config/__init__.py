@@ -1,1 +1,1 @@
-"""The settings of a run: their schema, their checks, and mistakes on the command line."""
+"""Run configuration: its schema, its checks, and error messages for command-line overrides."""

@@ -1,4 +1,4 @@
-"""From overrides, as they are typed on the command line, to a checked configuration."""
+"""Compose a checked configuration from command-line overrides."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +11,17 @@ from fmask.model.weights.pretrained import coco_file
 
 
 def conf_folder() -> Path:
-    """The folder of YAML files that configurations are composed from: in the installed package, or in a checkout."""
+    """Return the folder of the YAML configuration files, in the installed package or in a source checkout."""
     package = Path(fmask.__file__).resolve().parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def register() -> None:
-    """Tell Hydra the schema, and the defaults that depend on what is installed. Call this before composing."""
+    """Register the schema with Hydra, and resolvers for defaults that depend on the installation.
+
+    Call this before composing a configuration.
+    """
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
@@ -35,10 +38,10 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
     """Compose and check the configuration that `train.py` would run with.
 
     Args:
-        overrides: as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`.
+        overrides: overrides as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`.
 
     Raises:
-        UserError: a key or a value is wrong; the message names it and what is allowed.
+        UserError: a key or a value is wrong; the message names it and the allowed values.
     """
     from fmask.config.overrides import compose_one, rename_batch
 

@@ -1,4 +1,4 @@
-"""What is typed after train.py and sweep.py, tried before any work: what is wrong with it is told in a sentence."""
+"""Check command-line overrides of `fmask train` and `fmask sweep` before any work, with one-sentence error messages."""
 
 import dataclasses
 import difflib
@@ -20,15 +20,17 @@ from fmask.utils.renamed_settings import INVERTED, RENAMED
 from fmask.utils.secrets import without_secrets
 
 _PARTS, _COUNTS = "schedule.parts.", "data.counts."
-"""Below these, names are the user's choice."""
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list in brackets"}
+"""Keys below which the user chooses the names."""
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a string", list: "a list in brackets"}
 
 
 def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
-    """Composes the configuration once, to refuse a wrong key or value with one sentence before anything is loaded.
+    """Check overrides, so that a wrong key or value is reported before anything is loaded.
+
+    Overrides without a sweep are checked by composing the configuration; of a sweep, only the keys are checked.
 
     Raises:
-        UserError: naming the key, what was given and what is allowed.
+        UserError: a key or a value is wrong; the message names the key, the value and the allowed values.
     """
     if not any(override.is_sweep_override() for override in _checked(conf, overrides)):
         compose_one(conf, name, overrides)
@@ -38,7 +40,7 @@ def compose_one(conf: Path, name: str, overrides: list[str]) -> Config:
     """Compose the configuration of one run and check it.
 
     Raises:
-        UserError: naming the key, what was given and what is allowed.
+        UserError: a key or a value is wrong; the message names the key, the value and the allowed values.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -51,7 +53,7 @@ def compose_one(conf: Path, name: str, overrides: list[str]) -> Config:
             return validate(compose(name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(without_secrets(explain(error, parsed))) from error
-    except OSError as error:  # of a path that the system refuses to look at
+    except OSError as error:  # for example a file name that is too long
         raise UserError(f"{error.filename}: {error.strerror}.") from error
     finally:
         GlobalHydra.instance().clear()
@@ -66,59 +68,61 @@ def _checked(conf: Path, overrides: list[str]) -> list[Override]:
 
 
 def check_one_run(overrides: list[str], multirun: bool) -> None:
-    """Refuses what stands for several runs.
+    """Refuse overrides that ask for several runs.
 
     Args:
-        multirun: whether Hydra was told to make several, by `--multirun`.
+        overrides: overrides as on the command line.
+        multirun: whether Hydra's option `--multirun` was given.
 
     Raises:
-        UserError: naming the command that makes them.
+        UserError: several runs are asked for; the message names the command for them.
     """
     if multirun or "hydra.mode=MULTIRUN" in overrides or any(each.is_sweep_override() for each in _parse(overrides)):
-        command = without_secrets(shlex.join(["python", "sweep.py", *overrides]))
-        raise UserError(f"several runs are a sweep; `{command}` makes them.")
+        command = without_secrets(shlex.join(["fmask", "sweep", *overrides]))
+        raise UserError(f"these overrides ask for several runs; use `{command}`.")
 
 
 def resumed_run(overrides: list[str]) -> str | None:
-    """What `resume=` among the overrides names; None where it is not there.
+    """Return the run that the override `resume=` names; None without this override.
 
     Raises:
-        UserError: there are others beside it, or it names nothing.
+        UserError: `resume=` is empty, or other overrides are given with it.
     """
     named = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
     if named and len(overrides) > 1:
         others = " ".join(override for override in overrides if override != f"resume={named[0]}")
-        raise UserError(f"resume={named[0]} goes on with the run's own configuration; leave out {others}.")
+        raise UserError(f"resume={named[0]} continues with the run's own configuration; remove {others}.")
     if named and not named[0]:
-        raise UserError("resume= names nothing; it takes the id of a run, or the folder of its output.")
+        raise UserError("resume= is empty; it must be the id of a run or the path of its output folder.")
     return named[0] if named else None
 
 
 def explain(error: Exception, overrides: Sequence[Override]) -> str:
-    """One sentence for what Hydra, or OmegaConf beneath it, did not take, by the override that it came with."""
-    cause: Any = error.__cause__ or error  # Hydra says which override, OmegaConf beneath it what is wrong
-    told = _first_line(error)
-    guilty = next((each for each in overrides if told in _blames(each)), None)
-    if guilty is None:
+    """Return one sentence that explains an error of Hydra or OmegaConf, and names the override that caused it."""
+    cause: Any = error.__cause__ or error  # Hydra's error names the override, its cause from OmegaConf the reason
+    message = _first_line(error)
+    wrong = next((each for each in overrides if message in _hydra_messages(each)), None)
+    if wrong is None:
         options = str(error).partition("Available options in ")[2].partition("Config search path")[0].splitlines()[1:]
         known = ", ".join(each.strip() for each in options if each.strip())
         place = getattr(cause, "full_key", None)
-        what = _first_line(cause).rpartition("raised while resolving interpolation: ")[2].strip('"')
-        what = what.partition(": Value '")[0]  # of the environment, say, which is nobody's to see
-        return f"{f'{place}: ' if place else ''}{what}{f'; there are {known}' if known else ''}."
-    key, typed = guilty.key_or_group, guilty.input_line
+        problem = _first_line(cause).rpartition("raised while resolving interpolation: ")[2].strip('"')
+        problem = problem.partition(": Value '")[0]  # the value may be a secret from an environment variable
+        return f"{f'{place}: ' if place else ''}{problem}{f'; available: {known}' if known else ''}."
+    key, typed = wrong.key_or_group, wrong.input_line
     if cause is error:
-        return f"{typed}: what was chosen has nothing there to replace; +{typed} adds it."
+        return f"{typed}: there is no earlier choice to replace; use +{typed} to add one."
     if isinstance(cause, OmegaConfBaseException) and isinstance(cause, (AttributeError, KeyError)):
         place, _, name = (cause.full_key or key).rpartition(".")
-        names = ", ".join(str(each) for each in cause.parent_node or () if not str(each).startswith("_")) or "nothing"
-        open_hint = f"; +{typed} adds it" if "not in struct" in _first_line(cause) else ""
-        return f"{typed}: there is no {name!r} in {place}, which has {names}{open_hint}."
-    return f"{typed}: {_first_line(cause) if key.startswith('hydra.') else f'{key} must be {_needed(key)}'}."
+        names = ", ".join(str(each) for each in cause.parent_node or () if not str(each).startswith("_"))
+        keys = f"its keys are {names}" if names else "it has no keys"
+        add_hint = f"; use +{typed} to add one" if "not in struct" in _first_line(cause) else ""
+        return f"{typed}: {place} has no key {name!r}; {keys}{add_hint}."
+    return f"{typed}: {_first_line(cause) if key.startswith('hydra.') else f'{key} must be {_expected(key)}'}."
 
 
 def rename_batch(override: str) -> str:
-    """The override with `batch_size` for `batch`, the short word that people type."""
+    """Return the override with `batch`, the short form of the key, replaced by `batch_size`."""
     return re.sub(r"^(\+*)batch=", r"\1batch_size=", override)
 
 
@@ -133,12 +137,12 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             parsed += parser.parse_overrides([override])
         except HydraException as error:
             typed = without_secrets(repr(override))
-            raise UserError(f"{typed} cannot be read as an override; one is KEY=VALUE, such as steps=50.") from error
+            raise UserError(f"{typed} is not a valid override; write KEY=VALUE, such as steps=50.") from error
     return parsed
 
 
 def _groups(conf: Path) -> dict[str, list[str]]:
-    """The configuration's groups, and the choices in them."""
+    """Return the configuration's groups and their choices."""
     return {
         folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.glob("**/*.yaml"))
         for folder in sorted(conf.iterdir())
@@ -152,47 +156,47 @@ def _check_key(override: Override, groups: Mapping[str, list[str]]) -> None:
         return
     if override.is_delete():
         if not _is_open(key):
-            raise UserError(f"{typed}: no setting can be taken away; {key}=VALUE gives it another value.")
+            raise UserError(f"{typed}: settings cannot be removed; use {key}=VALUE to change the value.")
     elif key in groups:
         if override.is_add() and not override.package:
-            raise UserError(f"{typed}: {key} is there already; leave out the +.")
+            raise UserError(f"{typed}: {key} already exists; remove the +.")
         if override.package and not (key == "aug" and override.package.startswith(_PARTS)):
-            raise UserError(f"{typed}: a choice of another place is aug@{_PARTS}NAME.aug alone.")
+            raise UserError(f"{typed}: only aug can be chosen for another place, as aug@{_PARTS}NAME.aug.")
         if not override.is_sweep_override() and override.value() not in groups[key]:
-            raise UserError(f"{typed}: there is no such choice; {key} is one of {', '.join(groups[key])}.")
+            raise UserError(f"{typed}: unknown choice; {key} must be one of {', '.join(groups[key])}.")
     elif key not in (keys := _keys(OmegaConf.structured(Config))) and not _is_open(key):
         if new := RENAMED.get(key):
             opposite = ", with the opposite value" if key in INVERTED else ""
             raise UserError(f"{typed}: {key} is now called {new}{opposite}.")
         near = list(dict.fromkeys(difflib.get_close_matches(key, [*groups, *keys], n=3)))
         top = dict.fromkeys([*groups, *(each for each in keys if "." not in each)])
-        hint = f"did you mean {' or '.join(near)}?" if near else f"the keys are {', '.join(top)} and those below them."
-        raise UserError(f"{typed}: there is no key {key!r}; {hint}")
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the top-level keys are {', '.join(top)}."
+        raise UserError(f"{typed}: unknown key {key!r}; {hint}")
 
 
 def _is_open(key: str) -> bool:
-    """Whether it is below a place where names are the user's choice."""
+    """Return whether a key lies below one whose names the user chooses."""
     if key.startswith(_PARTS):
         setting = key.removeprefix(_PARTS).partition(".")[2]
         return not setting or setting in _keys(OmegaConf.structured(Part(aug=Aug())))
     return key.startswith(_COUNTS)
 
 
-def _blames(override: Override) -> tuple[str, ...]:
-    """How Hydra's messages of values that cannot be set begin."""
+def _hydra_messages(override: Override) -> tuple[str, ...]:
+    """Return the first lines of Hydra's messages about an override that it cannot apply."""
     place = f"{override.key_or_group}@{override.package}" if override.package else override.key_or_group
     return f"Error merging override {override.input_line}", f"Could not override '{place}'"
 
 
-def _needed(key: str) -> str:
-    """What a setting takes, in words, from its type in the schema."""
+def _expected(key: str) -> str:
+    """Return the kind of value that a setting accepts, in words, from its type in the schema."""
     kind: Any = Config
     for name in key.split("."):
-        kind = get_type_hints(kind)[name] if dataclasses.is_dataclass(kind) else get_args(kind)[-1]  # of a dictionary
+        kind = get_type_hints(kind)[name] if dataclasses.is_dataclass(kind) else get_args(kind)[-1]  # values of a dictionary
         kind = next(each for each in (*get_args(kind), kind) if each is not type(None)) if _is_optional(kind) else kind
     if dataclasses.is_dataclass(kind):
-        return f"one of its settings, as in {key}.{dataclasses.fields(kind)[0].name}=VALUE"
-    return _WORDS.get(get_origin(kind) or kind, f"a value for one of its names, as in {key}.NAME=VALUE")
+        return f"set key by key, as in {key}.{dataclasses.fields(kind)[0].name}=VALUE"
+    return _WORDS.get(get_origin(kind) or kind, f"set key by key, as in {key}.NAME=VALUE")
 
 
 def _is_optional(kind: Any) -> bool:
@@ -200,7 +204,7 @@ def _is_optional(kind: Any) -> bool:
 
 
 def _keys(node: DictConfig, prefix: str = "") -> list[str]:
-    """Dotted names of all settings."""
+    """Return the dotted names of all settings."""
     keys = []
     for key in map(str, node):
         keys.append(f"{prefix}{key}")

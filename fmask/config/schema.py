@@ -1,4 +1,4 @@
-"""The settings of a run: every key of the configuration in `conf/`, its type, its range and its default."""
+"""The schema of a run's configuration: the type, the range and the default of every key in `conf/`."""
 
 from dataclasses import dataclass, field, replace
 
@@ -18,14 +18,14 @@ class Recipe:
 
 @dataclass
 class Backbone:
-    """The convolutional network that the pyramid is built on."""
+    """The convolutional network below the feature pyramid."""
 
     name: str = one_of(*BLOCKS)
 
 
 @dataclass
 class Part:
-    """One part of a schedule. A setting that is null has the value of the run."""
+    """One part of a schedule. A setting that is null takes the run's value."""
 
     aug: Aug | None = None
     """How training photos are augmented."""
@@ -43,11 +43,11 @@ class Part:
 
 @dataclass
 class Schedule:
-    """The parts of a training. Each part starts from the weights that the part before it ended with."""
+    """The training schedule: parts that are trained one after the other, each from the last weights of the one before."""
 
     name: str = MISSING
     parts: dict[str, Part] = field(default_factory=dict)
-    """The parts in their order, under names of the user's choice; without any, the run's settings are the only part."""
+    """Name to part, in training order. The user chooses the names. Empty: one part with the run's own settings."""
 
 
 @dataclass
@@ -59,13 +59,13 @@ class Optim:
     weight_decay: float = between(0, 1, default=0.0)
     """Decoupled weight decay of adamw."""
     clip: float = between(1e-6, 1e6, default=5.0)
-    """The gradients are scaled down to this global norm where theirs is larger."""
+    """Largest global norm of the gradients; larger gradients are scaled down to it."""
     warmup: int = between(0, 1e6, default=0)
-    """Steps in which the learning rate rises from zero to `lr`."""
+    """Steps over which the learning rate rises from zero to `lr`."""
     decay: str = one_of("constant", "cosine", default="constant")
-    """Course of the learning rate after the warm-up: constant | cosine, down to a hundredth of `lr`"""
+    """Learning rate schedule after the warm-up: constant | cosine, down to a hundredth of `lr`"""
     ema: float = between(0, 0.99999, default=0.0)
-    """Momentum of the moving average of the weights, which is scored and saved; 0 scores and saves the last weights."""
+    """Momentum of the moving average of the weights, which is scored and saved; 0 turns averaging off."""
 
 
 @dataclass
@@ -75,17 +75,17 @@ class Config(ModelConfig):
     data: Data = field(default_factory=Data)
     """The photos."""
     backbone: Backbone = field(default_factory=Backbone)
-    """The convolutional network that the pyramid is built on."""
+    """The convolutional network below the feature pyramid."""
     aug: Aug = field(default_factory=Aug)
     """How training photos are augmented."""
     recipe: Recipe = field(default_factory=Recipe)
     """The training recipe; it sets many of the other keys."""
     schedule: Schedule = field(default_factory=Schedule)
-    """The parts of a training."""
+    """The training schedule."""
     weights: str = "none"
-    """What training starts from: none | coco | imagenet | a weight file | runs:/ID, the last weights of a run"""
+    """Initial weights: none | coco | imagenet | a weight file | runs:/ID, the last weights of a run"""
     layers: str = one_of(*LAYERS, default="all")
-    """Layers to train: all | 3+ | 4+ | 5+, those from that backbone stage on | heads, those after the backbone"""
+    """Layers to train: all | 3+ | 4+ | 5+, from that backbone stage on | heads, all layers after the backbone"""
     steps: int = between(1, 1e6, default=50)
     """Batches in an epoch."""
     val_steps: int = between(0, 1e6, default=10)
@@ -108,7 +108,7 @@ class Config(ModelConfig):
     min_confidence: float = between(0, 1)
     """Lowest score of a detection that counts in the confusion matrix."""
     score_every: int = between(1, 1e5, default=5)
-    """Epochs between two scorings of the validation photos. The scorings choose the best weights."""
+    """Epochs between two scorings of the validation photos; the best weights are chosen by these scores."""
     threads: int = between(0, 1024, default=0)
     """Processor threads for the network; 0 uses all."""
     optim: Optim = field(default_factory=Optim)
@@ -119,7 +119,7 @@ class Config(ModelConfig):
     """The MLflow experiment that the run belongs to."""
 
     def parts(self) -> dict[str, "Config"]:
-        """The configuration of each part of the schedule, by the part's name."""
+        """Return the configuration of each part of the schedule, by the part's name."""
         chosen = {name: {key: value for key, value in vars(part).items() if value is not None}
                   for name, part in self.schedule.parts.items()}  # fmt: skip
         return {name: replace(self, **own) for name, own in (chosen or {self.schedule.name: {}}).items()}

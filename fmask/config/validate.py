@@ -1,4 +1,4 @@
-"""The check of a composed configuration, before any work is done."""
+"""Validation of a composed configuration, before any work is done."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def validate(config: Any) -> Config:
         The configuration as a `Config`.
 
     Raises:
-        UserError: a value is missing or not allowed; the message names the key and what is allowed.
+        UserError: a value is missing or not allowed; the message names the key and the allowed values.
     """
     missing = OmegaConf.missing_keys(config)
     if missing:
@@ -36,7 +36,7 @@ def validate(config: Any) -> Config:
             f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
         )
     if config.data.root is not None and not Path(config.data.root).is_dir():
-        raise UserError(f"data.root={config.data.root} is not a folder; it must hold {', '.join(SPLITS)}.")
+        raise UserError(f"data.root={config.data.root} is not a folder; it must be a folder with {', '.join(SPLITS)}.")
     if not config.study.strip():
         raise UserError("study= is empty; it must be the name of an MLflow experiment.")
     result = OmegaConf.to_object(config)
@@ -52,14 +52,14 @@ def validate(config: Any) -> Config:
 
 
 def _check_norm(config: Config, file: Path) -> None:
-    """Refuse weights whose normalisation layers have other variables than the network's."""
+    """Refuse weights whose normalisation layers do not have the same variables as the network's."""
     try:
-        theirs = read_metadata(file).model.norm
-    except UserError:  # weights of COCO or ImageNet, or in matterport's layout
-        theirs = "batch"
-    if (theirs == "group") != (config.norm == "group"):
+        weights_norm = read_metadata(file).model.norm
+    except UserError:  # no metadata: COCO or ImageNet weights, or another file in matterport's layout
+        weights_norm = "batch"
+    if (weights_norm == "group") != (config.norm == "group"):
         suitable = "with norm=group" if config.norm == "group" else "with norm=frozen or norm=batch"
         raise UserError(
-            f"norm={config.norm} weights={config.weights}: these weights belong to a network with norm={theirs}; "
+            f"norm={config.norm} weights={config.weights}: these weights belong to a network with norm={weights_norm}; "
             f"use weights=none, or a file of a network {suitable}."
         )

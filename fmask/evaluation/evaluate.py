@@ -12,7 +12,7 @@ from fmask.data.formats.read import find_export, read_file
 from fmask.evaluation.report import log_scores, log_split, score, summary
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
-from fmask.inference.load import find_network, load
+from fmask.inference.load import find_model_file, load
 from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Split
 from fmask.structures.detections import Detections
@@ -21,7 +21,7 @@ from fmask.utils.files import sha256_of
 
 
 def evaluate(model: str, split: Split, min_confidence: float, console: Console) -> dict[float, Scores]:
-    """Scores the network that `model` names (see `find_network`) on a split; prints the scores and logs them to MLflow.
+    """Score the network `model` (see `find_model_file`) on a split; print the scores and log them to MLflow.
 
     Returns:
         The scores by the confidence from which detections count: `min_confidence`, 0.5 and 0.9.
@@ -29,7 +29,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     Raises:
         UserError: there is no such model, a photo cannot be decoded, or the tracking store cannot be used.
     """
-    network = find_network(model)
+    network = find_model_file(model)
     predictor = load(str(network))
     objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
     told = [fault for fault in split.faults if not fault.is_note]

@@ -59,7 +59,7 @@ class KerasPredictor(Predictor):
         metadata = NetworkMetadata(
             self.network.backbone, self.network.config, self.image_size, self.antialias, self.network.num_classes
         )
-        matterport.export(self.network, path, {"fmask": metadata.to_json()})
+        matterport.save_weights(self.network, path, {"fmask": metadata.to_json()})
 
     @classmethod
     def load(cls, path: Path) -> "KerasPredictor":
@@ -71,6 +71,6 @@ class KerasPredictor(Predictor):
         path = Path(path)
         metadata = read_metadata(path)
         network = MaskRCNN(metadata.backbone, metadata.num_classes, metadata.model)
-        if missing := matterport.load(network, path).random:
+        if missing := matterport.load_weights(network, path).random:
             raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(missing)}.")
         return cls(network, metadata.image_size, metadata.antialias)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
 
 
-def find_network(reference: str) -> Path:
+def find_model_file(reference: str) -> Path:
     """The file of a trained network, which `KerasPredictor.load` reads.
 
     Args:
@@ -34,14 +34,14 @@ def find_network(reference: str) -> Path:
 
 
 def load(reference: str) -> "Predictor":
-    """The trained network of that name (see `find_network`), ready to be pointed at photos.
+    """The trained network of that name (see `find_model_file`), ready to be pointed at photos.
 
     A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.
 
     Raises:
         UserError: there is none, or its file is damaged.
     """
-    file = find_network(reference)
+    file = find_model_file(reference)
     if file.suffix == ".onnx":
         from fmask.inference.onnx import OnnxPredictor
 

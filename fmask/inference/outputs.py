@@ -31,7 +31,7 @@ the median, 0.96 at least; at 0.005 the median is 72 points, at 0.03 the worst I
 """
 
 
-class Export(Protocol):
+class DetectionWriter(Protocol):
     """Takes the detections of one photo after the other, and then is a text."""
 
     def add(self, photo: Path, found: Detections) -> None:
@@ -41,7 +41,7 @@ class Export(Protocol):
         """The whole file."""
 
 
-class Table:
+class CsvWriter:
     """A line a detection: box in pixels, ends exclusive; area of the mask in pixels."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Table:
         return self._text.getvalue()
 
 
-class CocoDataset:
+class CocoDatasetWriter:
     """A COCO file of the photos whose annotations are the detections, each with its `score`.
 
     It opens wherever annotations do; its `annotations` alone are a results list with ids of its own.
@@ -81,7 +81,7 @@ class CocoDataset:
         return coco.as_text(self._images, self._annotations)
 
 
-class CocoResults:
+class CocoResultsWriter:
     """The results list that `COCO(ground_truth).loadRes` takes, with the ids of that file's images and categories.
 
     An image is the photo whose path ends with its `file_name`, the longest where several do; else the only one that is
@@ -128,7 +128,7 @@ class CocoResults:
         return json.dumps(self._results)
 
 
-class ViaExport:
+class ViaWriter:
     """A VIA 2.x export of one polygon a detection, with the attributes `fmask` and `score`.
 
     Several parts of a mask, and holes in it, are joined to one polygon by bridges without width, but for specks
@@ -151,18 +151,18 @@ class ViaExport:
         return json.dumps(self._entries)
 
 
-def start(format: str, photos: Sequence[Path], ground_truth: Path | None = None) -> Export:
+def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None = None) -> DetectionWriter:
     """An empty export of the photos: `csv`, `coco` (a results list for `ground_truth`, if there is one) or `via`.
 
     Raises:
-        UserError: see `CocoResults`.
+        UserError: see `CocoResultsWriter`.
     """
     folder = common_folder(photos)
     if format == "csv":
-        return Table()
+        return CsvWriter()
     if format == "via":
-        return ViaExport(folder)
-    return CocoResults(folder, photos, ground_truth) if ground_truth else CocoDataset(folder)
+        return ViaWriter(folder)
+    return CocoResultsWriter(folder, photos, ground_truth) if ground_truth else CocoDatasetWriter(folder)
 
 
 def common_folder(photos: Sequence[Path]) -> Path:

@@ -6,7 +6,7 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.matterport import layers_of
 
 
-def train_only(network: MaskRCNN, choice: str) -> None:
+def freeze_except(network: MaskRCNN, choice: str) -> None:
     """Lets some layers train and keeps the others' weights, scales and shifts as they are.
 
     Args:

@@ -18,7 +18,7 @@ from fmask.tracking.spool import Spool
 from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
 from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
-from fmask.utils.signals import termination_interrupts
+from fmask.utils.signals import sigterm_as_interrupt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ def start(
     mlflow.set_tracking_uri(uri)
     run = monitor = None
     try:
-        with termination_interrupts() as close:
+        with sigterm_as_interrupt() as close:
             around = mlflow.active_run()
             try:
                 with refusals_as_user_errors():

@@ -17,7 +17,7 @@ from fmask.tracking.records import Item, Record, send
 from fmask.tracking.store import import_mlflow, reason, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
-from fmask.utils.locks import alone_in
+from fmask.utils.locks import lock_folder
 
 FOLDER, RECORDS, ARTIFACTS = "unsent", "records.jsonl", "artifacts"
 _PATHS = ("file", "model")
@@ -199,7 +199,7 @@ def deliver(spool: Spool, told: Callable[[], None] = lambda: None) -> Delivered:
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri())
     waiting = len(spool.items)
-    with alone_in(spool.output_dir, f"the run {spool.run_id} is being trained now, and sends what it keeps itself."):
+    with lock_folder(spool.output_dir, f"the run {spool.run_id} is being trained now, and sends what it keeps itself."):
         refused = spool.send(mlflow.MlflowClient(), told)
     if not refused:
         run = find_run(spool.run_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fmask.utils.errors import UserError
-from fmask.utils.locks import locked
+from fmask.utils.locks import lock_file
 from fmask.utils.secrets import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -49,7 +49,7 @@ def prepare_store() -> str:
         return uri
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with locked(file.with_name(f"{file.name}.lock")):
+        with lock_file(file.with_name(f"{file.name}.lock")):
             if not file.exists():
                 _create_tables(file)
         with closing(sqlite3.connect(file)) as store:
@@ -83,7 +83,7 @@ def experiment_id(uri: str, name: str) -> str:
 
     client = MlflowClient(uri)
     file = sqlite_file(uri)
-    with locked(file.with_name(f"{file.name}.lock")) if file else nullcontext():
+    with lock_file(file.with_name(f"{file.name}.lock")) if file else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is None:
             folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name) if file else None

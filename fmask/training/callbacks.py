@@ -28,7 +28,7 @@ from fmask.model.mask_rcnn import LOSSES
 from fmask.structures.annotations import Photo
 from fmask.training.optimizers import averaged
 from fmask.utils.errors import Diverged
-from fmask.utils.signals import Stop
+from fmask.utils.signals import StopRequest
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -119,16 +119,16 @@ class StopWhenAsked(keras.callbacks.Callback):
     """Ends a training that a signal asks to stop: after the step that it is at or, where that was the last of an epoch,
     after the epoch's scores and its checkpoint."""
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: StopRequest) -> None:
         super().__init__()
         self.stop = stop
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.stop.asked and batch + 1 < self.params["steps"]:
+        if self.stop.requested and batch + 1 < self.params["steps"]:
             raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self.stop.asked:
+        if self.stop.requested:
             raise KeyboardInterrupt
 
 

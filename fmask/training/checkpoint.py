@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from fmask.utils.errors import UserError
-from fmask.utils.files import reason
-from fmask.utils.hdf5 import numbers, within
+from fmask.utils.files import os_reason
+from fmask.utils.hdf5 import get_array, get_object
 
 NAME = "checkpoint.h5"
 
@@ -57,7 +57,7 @@ def save(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
     except (OSError, RuntimeError) as error:  # h5py tells some failed writes by a RuntimeError
         draft.unlink(missing_ok=True)
         kept = f"; that of epoch {read(path).epochs} is kept" if path.exists() else ""
-        raise UserError(f"{path} cannot be written: {reason(error)}{kept}.") from error
+        raise UserError(f"{path} cannot be written: {os_reason(error)}{kept}.") from error
 
 
 def read(path: Path) -> Checkpoint:
@@ -68,14 +68,14 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         with h5py.File(path) as file:
-            checkpoint = Checkpoint(**json.loads(within(file, "checkpoint").asstr()[()]))
+            checkpoint = Checkpoint(**json.loads(get_object(file, "checkpoint").asstr()[()]))
         for field in fields(Checkpoint):
             value = getattr(checkpoint, field.name)
             if not isinstance(value, get_origin(field.type) or field.type):  # type: ignore[arg-type]
                 raise TypeError(f"its {field.name} is a {type(value).__name__}")
         return checkpoint
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no checkpoint of a training: {reason(error)}.") from error
+        raise UserError(f"{path} is no checkpoint of a training: {os_reason(error)}.") from error
 
 
 def restore(path: Path, network: keras.Model) -> None:
@@ -87,12 +87,12 @@ def restore(path: Path, network: keras.Model) -> None:
     try:
         with h5py.File(path) as file:
             for key, variable in _variables(network):
-                stored = numbers(file, key)
+                stored = get_array(file, key)
                 if stored.shape != tuple(variable.shape):
                     raise ValueError(f"it lacks {key} in the shape {tuple(variable.shape)}")
                 variable.assign(stored[()])
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path} is damaged, or of another version of this program: {reason(error)}.") from error
+        raise UserError(f"{path} is damaged, or of another version of this program: {os_reason(error)}.") from error
 
 
 def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:

@@ -18,7 +18,7 @@ from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
 from fmask.evaluation import figures
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.model.freezing import train_only
+from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import checkpoint
 from fmask.training.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN, StopWhenAsked
@@ -110,7 +110,7 @@ def fit(
             said = f"part {phase.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
             console.print(said, highlight=False)
         batches, checks = _batches(part, samples, phase.sample)
-        train_only(network, part.layers)
+        freeze_except(network, part.layers)
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
         # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
         network.optimizer.build(network.trainable_variables)

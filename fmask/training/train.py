@@ -25,7 +25,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.config import ModelConfig
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
-from fmask.model.weights.matterport import load as load_weights
+from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.training import checkpoint
 from fmask.training.checkpoint import Checkpoint
@@ -33,7 +33,7 @@ from fmask.training.fit import fit
 from fmask.training.initial_weights import START, Start, find_start
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.errors import Diverged, Pruned, UserError
-from fmask.utils.locks import alone_in
+from fmask.utils.locks import lock_folder
 from fmask.utils.renamed_settings import rename_settings
 
 
@@ -72,7 +72,7 @@ def train(
     output_dir = output_dir or new_output_dir()
     output_dir.mkdir(parents=True, exist_ok=True)
     refusal = f"{output_dir}: another run is being trained in this folder; each run needs its own folder."
-    with alone_in(output_dir, refusal):
+    with lock_folder(output_dir, refusal):
         return _train(config, output_dir, console or Console(), tags=tags, callbacks=callbacks)
 
 
@@ -153,7 +153,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
     file = folder / checkpoint.NAME
     if not file.exists():
         raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
-    with alone_in(folder, f"resume={reference}: the run is being trained now, or what it left is being sent."):
+    with lock_folder(folder, f"resume={reference}: the run is being trained now, or what it left is being sent."):
         standing = checkpoint.read(file)
         return _train(_config_of(standing, file), folder, console or Console(), standing)
 

@@ -20,7 +20,7 @@ def atomic_write(file: Path) -> Iterator[Path]:
         yield draft
         draft.replace(file)
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {reason(error)}.") from error
+        raise UserError(f"{file} cannot be written: {os_reason(error)}.") from error
     finally:
         with suppress(OSError):
             draft.unlink()
@@ -42,7 +42,7 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def reason(error: Exception) -> str:
+def os_reason(error: Exception) -> str:
     """Why a file cannot be read or written: the operating system's words, which h5py has among its own."""
     text = str(error)
     system = text.partition("error message = '")[2].partition("'")[0]

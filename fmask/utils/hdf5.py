@@ -11,7 +11,7 @@ MOST_AT_ONCE = 2**26
 """Numbers in one chunk of an array: a chunk is unpacked as a whole, however little of it belongs to the array."""
 
 
-def within(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
+def get_object(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
     """The group or array at `path` below `group`.
 
     Raises:
@@ -29,13 +29,13 @@ def within(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
     return found
 
 
-def numbers(group: h5py.Group, path: str) -> h5py.Dataset:
+def get_array(group: h5py.Group, path: str) -> h5py.Dataset:
     """The array of numbers at `path` below `group`, not read yet.
 
     Raises:
         ValueError: there is none; see `within`.
     """
-    found = within(group, path)
+    found = get_object(group, path)
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiub":
         raise ValueError(f"{path} is no array of numbers")
     if found.chunks and math.prod(found.chunks) > MOST_AT_ONCE:

@@ -12,7 +12,7 @@ NAME = ".lock"
 
 
 @contextmanager
-def locked(file: Path, patience: float = 300) -> Iterator[None]:
+def lock_file(file: Path, patience: float = 300) -> Iterator[None]:
     """Hold the lock `file`, made where missing, which stays.
 
     Args:
@@ -27,7 +27,7 @@ def locked(file: Path, patience: float = 300) -> Iterator[None]:
 
 
 @contextmanager
-def alone_in(folder: Path, refusal: str) -> Iterator[None]:
+def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
     """Hold the output folder of a run: while it is trained, and while what MLflow refused of it is sent.
 
     Raises:
@@ -36,7 +36,7 @@ def alone_in(folder: Path, refusal: str) -> Iterator[None]:
     file = folder / NAME
     with ExitStack() as held:
         try:
-            held.enter_context(locked(file, patience=0))
+            held.enter_context(lock_file(file, patience=0))
         except sqlite3.Error as error:
             busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
             raise UserError(refusal if busy else f"{file} cannot be locked: {error}.") from error

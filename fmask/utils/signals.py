@@ -11,19 +11,19 @@ BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
-class Stop:
+class StopRequest:
     """Whether somebody asked."""
 
-    asked: bool = False
+    requested: bool = False
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[Stop]:
+def stop_on_signal() -> Iterator[StopRequest]:
     """While this lasts, the first Ctrl-C or SIGTERM only sets `asked`; a second one acts as it always does.
 
     Signals that are ignored stay ignored: under `nohup`, and of Ctrl-C in a sweep's job, which the sweep ends.
     """
-    stop = Stop()
+    stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
         yield stop
         return
@@ -35,7 +35,7 @@ def stop_on_signal() -> Iterator[Stop]:
             signal.signal(number, handler)
 
     def ask(_: int, __: FrameType | None) -> None:
-        stop.asked = True
+        stop.requested = True
         restore()
 
     for number in usual:
@@ -47,7 +47,7 @@ def stop_on_signal() -> Iterator[Stop]:
 
 
 @contextmanager
-def termination_interrupts() -> Iterator[Callable[[], None]]:
+def sigterm_as_interrupt() -> Iterator[Callable[[], None]]:
     """Let a termination signal (a cluster's time limit, `kill`) raise KeyboardInterrupt in the block as Ctrl-C does.
 
     Gives a function to call when the run is to be closed: both signals are ignored from then to the end of the block,

@@ -65,8 +65,8 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
     ("override", "said"),
     [
         ("stpes=50", "did you mean steps"),
-        ("aug=sharpe", "aug is one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
-        ("backbone=vgg", "backbone is one of resnet101, resnet18, resnet50"),
+        ("aug=sharpe", "aug must be one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
+        ("backbone=vgg", "backbone must be one of resnet101, resnet18, resnet50"),
         ("steps=many", "steps=many: steps must be a whole number"),
         ("steps=0", "steps must be between 1 and"),
         ("crop_size=100", "multiple of 32, such as 96"),
@@ -81,7 +81,7 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("regions.positive=0.01", "regions.positive=0.01 of regions.count="),
         ("proposals.train=3", "proposals.train must be at least regions.count"),
         ("aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
-        ("lr=[1", "cannot be read as an override"),
+        ("lr=[1", "is not a valid override"),
     ],
 )
 def test_wrong_overrides_are_refused_by_name(override: str, said: str) -> None:

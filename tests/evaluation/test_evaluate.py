@@ -16,7 +16,7 @@ from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
 from fmask.evaluation.scores import evaluate
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.inference.load import find_network
+from fmask.inference.load import find_model_file
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
@@ -87,7 +87,7 @@ def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: s
         run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
     evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
-    assert find_network("latest").read_text() == "weights"
+    assert find_model_file("latest").read_text() == "weights"
 
 
 def test_a_photo_that_breaks_off_ends_the_run_failed(store: Path, data: Path, model: str) -> None:

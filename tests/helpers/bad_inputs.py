@@ -13,28 +13,28 @@ from PIL import Image
 from tests.helpers import seeds
 
 TRAIN = [
-    ("typing error", "stepz=50", "stepz=50: there is no key 'stepz'; did you mean steps?"),
-    ("no value", "steps", "'steps' cannot be read as an override; one is KEY=VALUE"),
-    ("bracket left open", "lr=[1", "'lr=[1' cannot be read as an override"),
-    ("unknown below a group", "loss.name=x", "there is no key 'loss.name'; did you mean"),
-    ("unknown far and wide", "qqq=1", "there is no key 'qqq'; the keys are aug, backbone, data"),
-    ("added unknown", "+stepz=50", "+stepz=50: there is no key 'stepz'"),
-    ("unknown choice", "aug=sharpe", "aug=sharpe: there is no such choice; aug is one of blur, fliplr_clahe"),
-    ("null as a choice", "recipe=null", "recipe=null: there is no such choice; recipe is one of report, scratch"),
-    ("two choices", "aug=[blur,none]", "aug=[blur,none]: there is no such choice; aug is one of"),
-    ("choice added", "+aug=blur", "+aug=blur: aug is there already; leave out the +"),
+    ("typing error", "stepz=50", "stepz=50: unknown key 'stepz'; did you mean steps?"),
+    ("no value", "steps", "'steps' is not a valid override; write KEY=VALUE"),
+    ("bracket left open", "lr=[1", "'lr=[1' is not a valid override"),
+    ("unknown below a group", "loss.name=x", "unknown key 'loss.name'; did you mean"),
+    ("unlike any key", "qqq=1", "unknown key 'qqq'; the top-level keys are aug, backbone, data"),
+    ("added unknown", "+stepz=50", "+stepz=50: unknown key 'stepz'"),
+    ("unknown choice", "aug=sharpe", "aug=sharpe: unknown choice; aug must be one of blur, fliplr_clahe"),
+    ("null as a choice", "recipe=null", "recipe=null: unknown choice; recipe must be one of report, scratch"),
+    ("two choices", "aug=[blur,none]", "aug=[blur,none]: unknown choice; aug must be one of"),
+    ("choice added", "+aug=blur", "+aug=blur: aug already exists; remove the +"),
     (
         "unknown name of a choice",
         "backbone.name=vgg",
         "backbone.name must be resnet18 or resnet50 or resnet101, not vgg",
     ),
-    ("taken away", "~lr", "~lr: no setting can be taken away; lr=VALUE gives it another value"),
+    ("removed setting", "~lr", "~lr: settings cannot be removed; use lr=VALUE to change the value"),
     ("a word for a number", "steps=many", "steps=many: steps must be a whole number"),
     ("a fraction for a whole", "steps=1.5", "steps=1.5: steps must be a whole number"),
     ("null for a number", "lr=null", "lr=null: lr must be a number"),
     ("a word for yes or no", "antialias=maybe", "antialias=maybe: antialias must be true or false"),
     ("a number for a list", "anchors.scales=8", "anchors.scales=8: anchors.scales must be a list in brackets"),
-    ("a word for a group", "jitter=none", "jitter=none: jitter must be one of its settings, as in jitter.flip=VALUE."),
+    ("a word for a group", "jitter=none", "jitter=none: jitter must be set key by key, as in jitter.flip=VALUE."),
     ("below its range", "steps=0", "steps must be between 1 and 1000000, not 0."),
     ("above its range", "seed=2147483648", "seed must be between 0 and 2147483647, not 2147483648."),
     ("no number", "lr=nan", "lr must be between 1e-09 and 10, not nan."),
@@ -49,9 +49,9 @@ TRAIN = [
     ("a loss that pushes away", "loss.rpn_class=-5", "loss.rpn_class must be between 0 and 1000, not -5."),
     ("more regions than proposals", "proposals.train=3", "proposals.train must be at least regions.count="),
     ("a share of nothing", "regions.positive=0.01", "regions.positive=0.01 of regions.count="),
-    ("part that is not there", "schedule.parts.one.steps=5", "there is no 'one' in schedule.parts, which has nothing"),
-    ("unknown setting of a part", "+schedule.parts.one.stepz=5", "there is no key 'schedule.parts.one.stepz'"),
-    ("photos in a split of no name", "data.counts.rest=5", "no 'rest' in data.counts, which has train, val, test"),
+    ("part that is not there", "schedule.parts.one.steps=5", "schedule.parts has no key 'one'; it has no keys"),
+    ("unknown setting of a part", "+schedule.parts.one.stepz=5", "unknown key 'schedule.parts.one.stepz'"),
+    ("photos in a split of no name", "data.counts.rest=5", "data.counts has no key 'rest'; its keys are train, val, test"),
     (
         "no photos in a split",
         "data.counts.val=0",
@@ -60,7 +60,7 @@ TRAIN = [
     (
         "data that are nowhere",
         "data.root=nowhere",
-        "data.root=nowhere is not a folder; it must hold train, val, test",
+        "data.root=nowhere is not a folder; it must be a folder with train, val, test",
     ),
     ("study without a name", "study=", "study= is empty; it must be the name of an MLflow experiment."),
     ("unknown augmenter", "aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
@@ -81,7 +81,7 @@ TRAIN = [
         "Environment variable 'NOBODY_SET_THIS' not found",
     ),
     ("a variable of the wrong kind", "lr=${oc.env:FMASK_TEST_SECRET}", "lr: While dereferencing interpolation"),
-    ("a password in an override", "x.y=a://me:hunter2@h?a=b", "'x.y=a://me:***@h?a=b' cannot be read as an override"),
+    ("a password in an override", "x.y=a://me:hunter2@h?a=b", "'x.y=a://me:***@h?a=b' is not a valid override"),
 ]
 """For train.py: the override."""
 
@@ -92,8 +92,8 @@ SWEEP = [
     ("too many jobs", "seed=range(0,200) steps=range(1,200)", "The grid has 39800 jobs; at most 10000 are taken."),
     ("interval in a grid", "lr=interval(0.1,1)", "a grid takes no intervals; hydra/sweeper=optuna does."),
     ("no job at a time", "hydra.launcher.jobs=0", "hydra.launcher.jobs=0: needed is at least 1."),
-    ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; there are basic, local"),
-    ("unknown setting", "hydra.sweeper.colour=1", "there is no 'colour' in hydra.sweeper, which has resume, metrics."),
+    ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; available: basic, local"),
+    ("unknown setting", "hydra.sweeper.colour=1", "hydra.sweeper has no key 'colour'; its keys are resume, metrics."),
     ("package that is missing", "hydra/launcher=slurm", "hydra/launcher=slurm needs a package that is not installed"),
     (
         "search without trials",
@@ -133,7 +133,7 @@ SWEEP = [
         "hydra/sweeper=optuna +hydra.sweeper.space.lr=5",
         "lr=5: a search needs choice(..), range(..)",
     ),
-    ("space of an unknown", "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"", "there is no key 'lrr'"),
+    ("space of an unknown", "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"", "unknown key 'lrr'"),
 ]
 """For sweep.py: the overrides."""
 

@@ -17,7 +17,7 @@ from keras import ops
 from fmask.config.schema import Config, Optim
 from fmask.model import mask_rcnn, preprocessing, rpn
 from fmask.model.config import ModelConfig, Regions
-from fmask.model.freezing import train_only
+from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights.matterport import layers_of
 from fmask.training.optimizers import build_optimizer
@@ -96,7 +96,7 @@ def losses_of(name: str) -> np.ndarray:
     with undrawn():
         network = networks.tiny()
     assign(network)
-    train_only(network, TRAINED[name])
+    freeze_except(network, TRAINED[name])
     network._noise = lambda _, count, __: np.random.default_rng(count).uniform(size=(1, count)).astype(np.float32)
     config = Config(steps=2, epochs=1, batch_size=1, lr=1e-3, optim=Optim(name=name, warmup=0))
     network.compile(optimizer=build_optimizer(config), **MODE)

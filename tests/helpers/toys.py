@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from fmask import sweeping, tracking
 from fmask.sweeping.processes import PROCESSES
-from fmask.utils.signals import stop_on_signal, termination_interrupts
+from fmask.utils.signals import sigterm_as_interrupt, stop_on_signal
 
 CONF = Path(__file__).parent
 
@@ -41,11 +41,11 @@ def job(config: DictConfig) -> Mapping[str, float]:
 
 def step_until_asked() -> None:
     """Works in steps like a training; says in `steps.txt` which of them were finished."""
-    with termination_interrupts(), stop_on_signal() as stop:
+    with sigterm_as_interrupt(), stop_on_signal() as stop:
         for step in range(600):
             time.sleep(0.1)
             write("steps.txt", f"{step}\n")
-            if stop.asked:
+            if stop.requested:
                 write("stopped.txt", f"{step}\n")
                 raise KeyboardInterrupt
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fmask import tracking
-from fmask.inference.load import find_network
+from fmask.inference.load import find_model_file
 from fmask.utils.errors import UserError
 
 
@@ -22,13 +22,13 @@ def run_with_weights(folder: Path, ap50: float | None) -> str:
 
 def test_a_file_a_run_the_latest_and_the_best(store: Path, tmp_path: Path) -> None:
     good, _, last = (run_with_weights(tmp_path, ap50) for ap50 in (0.7, 0.4, None))
-    assert find_network(good).read_text() == "0.7"
-    assert find_network(f"runs:/{last}").read_text() == "None"
-    assert find_network("latest").read_text() == "None"
-    assert find_network("best").read_text() == "0.7"
+    assert find_model_file(good).read_text() == "0.7"
+    assert find_model_file(f"runs:/{last}").read_text() == "None"
+    assert find_model_file("latest").read_text() == "None"
+    assert find_model_file("best").read_text() == "0.7"
     file = tmp_path / "mine.h5"
     file.write_text("mine")
-    assert find_network(str(file)) == file
+    assert find_model_file(str(file)) == file
 
 
 def test_a_registered_model(store: Path, tmp_path: Path) -> None:
@@ -39,18 +39,18 @@ def test_a_registered_model(store: Path, tmp_path: Path) -> None:
         run.log_model(tmp_path / "last.h5")
     mlflow.set_tracking_uri(tracking.tracking_uri())
     mlflow.register_model(f"runs:/{run.id}/model", "finder")
-    assert find_network("models:/finder/1").read_text() == "network"
+    assert find_model_file("models:/finder/1").read_text() == "network"
     with pytest.raises(UserError, match="holds no model 'models:/finder/2'"):
-        find_network("models:/finder/2")
+        find_model_file("models:/finder/2")
 
 
 @pytest.mark.parametrize("reference", ["gone.h5", "folder/gone", "."])
 def test_what_is_no_file_is_one_sentence(store: Path, reference: str) -> None:
     with pytest.raises(UserError, match=r"there is no such weight file; a model is a weight file \(.h5\), a run's id"):
-        find_network(reference)
+        find_model_file(reference)
 
 
 def test_without_scores_there_is_no_best(store: Path, tmp_path: Path) -> None:
     run_with_weights(tmp_path, None)
     with pytest.raises(UserError, match="no finished training"):
-        find_network("best")
+        find_model_file("best")

@@ -12,7 +12,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from fmask.data.formats.read import read_split
-from fmask.inference.outputs import start
+from fmask.inference.outputs import open_writer
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, from_masks
@@ -42,10 +42,10 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 def exported(format: str, photos: list[Path], found: list[Detections], ground_truth: Path | None = None) -> str:
-    export = start(format, photos, ground_truth)
+    writer = open_writer(format, photos, ground_truth)
     for photo, of_photo in zip(photos, found, strict=True):
-        export.add(photo, of_photo)
-    return export.text()
+        writer.add(photo, of_photo)
+    return writer.text()
 
 
 def test_a_table_has_a_line_a_detection(photos: list[Path]) -> None:
@@ -85,13 +85,13 @@ def test_results_have_the_ids_of_the_ground_truth(photos: list[Path], tmp_path: 
     assert [(each["image_id"], each["category_id"]) for each in results.anns.values()] == [(50, 9), (50, 4), (70, 4)]
     truth.write_text(json.dumps({"images": images[:1], "annotations": [], "categories": categories}))
     with pytest.raises(UserError, match=r"truth\.json lists 1 images, but no a\.png among them"):
-        start("coco", photos, truth)
+        open_writer("coco", photos, truth)
     truth.write_text(json.dumps({"images": images, "categories": categories[:1]}))
     with pytest.raises(UserError, match="has no category 'mask'; it has 'hat'"):
-        start("coco", photos, truth)
+        open_writer("coco", photos, truth)
     truth.write_text("[]")
     with pytest.raises(UserError, match="is no COCO file with images and categories"):
-        start("coco", photos, truth)
+        open_writer("coco", photos, truth)
 
 
 def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from fmask.model.config import LAYERS
-from fmask.model.freezing import train_only
+from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.matterport import layers_of
 from tests.helpers.networks import tiny
@@ -25,7 +25,7 @@ def network() -> MaskRCNN:
     ],
 )
 def test_layers_of_a_choice(network: MaskRCNN, choice: str, trains: list[str], rests: list[str]) -> None:
-    train_only(network, choice)
+    freeze_except(network, choice)
     layers = layers_of(network)
     assert [name for name in trains if not layers[name].trainable] == []
     assert [name for name in rests if layers[name].trainable] == []
@@ -34,6 +34,6 @@ def test_layers_of_a_choice(network: MaskRCNN, choice: str, trains: list[str], r
 def test_each_choice_trains_less_than_the_one_before(network: MaskRCNN) -> None:
     counts = []
     for choice in LAYERS:
-        train_only(network, choice)
+        freeze_except(network, choice)
         counts.append(len(network.trainable_variables))
     assert counts == sorted(set(counts), reverse=True)

@@ -31,7 +31,7 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The published study's network, its weights read from a file."""
     network = MaskRCNN(request.param, 3, ModelConfig(regions=Regions(detach_proposals=False)))
     path = tmp_path_factory.mktemp("parity") / "golden.h5"
-    report = matterport.load(network, golden.write(path, golden.shapes_of(network), request.param))
+    report = matterport.load_weights(network, golden.write(path, golden.shapes_of(network), request.param))
     path.unlink()
     assert not report.random
     return network

@@ -64,5 +64,5 @@ def test_the_program_says_it_without_loading_tensorflow(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == "[]\n"
-    assert done.stderr.startswith("sweep.py: aug=sharpe: there is no such choice")
+    assert done.stderr.startswith("sweep.py: aug=sharpe: unknown choice")
     assert list(tmp_path.iterdir()) == []

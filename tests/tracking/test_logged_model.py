@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from fmask import tracking
 from fmask.cli import app
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.inference.load import find_network
+from fmask.inference.load import find_model_file
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, tiny
 
@@ -30,7 +30,7 @@ def test_a_network_is_registered_version_by_version(store: Path, network: Path) 
         assert done.output == f"Registered as models:/finder/{version}.\n"
         kept = MlflowClient(tracking.tracking_uri()).get_model_version("finder", version)
         assert kept.tags["source"] == source
-        assert find_network(f"models:/finder/{version}").read_bytes() == network.read_bytes()
+        assert find_model_file(f"models:/finder/{version}").read_bytes() == network.read_bytes()
     assert [run.id for run in tracking.find_runs("mine")] == [run.id]
 
 

@@ -13,7 +13,7 @@ from fmask.cli import app
 from fmask.tracking.records import Item
 from fmask.tracking.spool import Spool, find_spools, open_spool
 from fmask.utils.errors import UserError
-from fmask.utils.locks import alone_in
+from fmask.utils.locks import lock_folder
 
 
 class Client:
@@ -171,7 +171,7 @@ def test_what_a_run_keeps_that_is_being_trained_is_left_to_it(store: Path) -> No
     with tracking.start({}, "report", output_dir=store / "outputs") as run:
         pass
     Spool(store / "outputs", run.id).add(Item({"status": "KILLED", "time_ms": 1}))
-    with alone_in(store / "outputs", ""):
+    with lock_folder(store / "outputs", ""):
         sent = CliRunner().invoke(app, ["send", "outputs"])
     assert (sent.exit_code, sent.stdout) == (1, "")
     assert f"the run {run.id} is being trained now, and sends what it keeps itself." in sent.stderr

@@ -82,7 +82,7 @@ def test_a_run_leaves_everything_in_mlflow(
     output.mkdir()
     start = smoke(f"data.root={rendered}")
     start = MaskRCNN(start.backbone.name, 3, model_config(start), seed=9)
-    matterport.export(start, tmp_path / "start.h5")
+    matterport.save_weights(start, tmp_path / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
 

@@ -67,7 +67,7 @@ def test_train_py_trains_once(
     with pytest.raises(SystemExit) as left:
         runpy.run_path(str(PROJECT / "train.py"), run_name="__main__")
     assert left.value.code == 2
-    said = f"train.py: several runs are a sweep; `python sweep.py {command}` makes them.\n"
+    said = f"train.py: these overrides ask for several runs; use `fmask sweep {command}`.\n"
     assert capsys.readouterr().err == said
 
 
@@ -94,6 +94,6 @@ def test_what_ends_a_script_has_a_sentence_and_a_status(
 def test_a_typing_error_is_one_line(store: Path, script: str) -> None:
     refused = type_in(store, script, "stepz=50")
     assert refused.returncode == 2
-    assert refused.stderr == f"{script}: stepz=50: there is no key 'stepz'; did you mean steps?\n"
+    assert refused.stderr == f"{script}: stepz=50: unknown key 'stepz'; did you mean steps?\n"
     assert not (store / "outputs").exists()
     assert not (store / "multirun").exists()

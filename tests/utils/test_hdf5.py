@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fmask.utils.hdf5 import numbers, within
+from fmask.utils.hdf5 import get_array, get_object
 
 VALUES = np.arange(6, dtype=np.float32)
 
@@ -34,8 +34,8 @@ def file(tmp_path: Path) -> h5py.File:
 
 def test_what_lies_in_the_file_is_read_by_any_of_its_names(file: h5py.File) -> None:
     for path in ("layer/kernel", "/layer/kernel", "again/kernel"):
-        np.testing.assert_array_equal(numbers(file, path)[()], VALUES)
-    np.testing.assert_array_equal(numbers(within(file, "layer"), "kernel")[()], VALUES)
+        np.testing.assert_array_equal(get_array(file, path)[()], VALUES)
+    np.testing.assert_array_equal(get_array(get_object(file, "layer"), "kernel")[()], VALUES)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_what_lies_in_the_file_is_read_by_any_of_its_names(file: h5py.File) -> N
 )
 def test_what_lies_elsewhere_is_not(file: h5py.File, path: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
-        numbers(file, path)
+        get_array(file, path)

@@ -10,9 +10,9 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     try:
         with stop_on_signal() as stop:
             signal.raise_signal(signal.SIGINT)
-            assert not stop.asked
+            assert not stop.requested
             signal.raise_signal(signal.SIGTERM)
-            assert stop.asked
+            assert stop.requested
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -46,10 +46,10 @@ def redraw(
     """
     with VideoWriter(path, footage) as writer, stop_on_signal() as stop:
         for frame, found in predict_frames(footage, predictor, min_confidence):
-            if stop.asked:
+            if stop.requested:
                 break
             writer.write(draw(frame, found), frame.time)
             on_frame()
             if writer.written == limit:
                 break
-    return Redrawn(writer.written, stop.asked, writer.note)
+    return Redrawn(writer.written, stop.requested, writer.note)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.norm import EPSILON
-from fmask.model.weights.matterport import Loaded, layers_of
+from fmask.model.weights.matterport import LoadReport, layers_of
 
 APPLICATIONS = {"resnet50": keras.applications.ResNet50, "resnet101": keras.applications.ResNet101}
 THEIR_EPSILON = 1.001e-5
@@ -16,7 +16,7 @@ THEIR_EPSILON = 1.001e-5
 THEIR_BRANCH = {"branch1": 0, "branch2a": 1, "branch2b": 2, "branch2c": 3}
 
 
-def load_imagenet(network: MaskRCNN, path: Path | None) -> Loaded:
+def load_imagenet(network: MaskRCNN, path: Path | None) -> LoadReport:
     """Gives the backbone of `network` the weights of a keras.applications file, None for random ones.
 
     Those networks see blue, green, red and divide by another epsilon in their normalisation: the first kernel and all
@@ -35,7 +35,7 @@ def load_imagenet(network: MaskRCNN, path: Path | None) -> Loaded:
         layers[name].set_weights(values)
         loaded.append(name)
     random = tuple(name for name in layers if name not in loaded)
-    return Loaded(path or Path("imagenet"), tuple(loaded), random, skipped=())
+    return LoadReport(path or Path("imagenet"), tuple(loaded), random, skipped=())
 
 
 def _names(ours: list[str]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ import numpy as np
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
-from fmask.utils.hdf5 import numbers, within
+from fmask.utils.hdf5 import get_array, get_object
 
 RPN_GROUP = "rpn_model"
 RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
@@ -26,7 +26,7 @@ NO_LAYERS = ("anchors",)
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadReport:
     """What became of the layers of a weight file and of the network it was read into."""
 
     path: Path
@@ -46,7 +46,7 @@ class Loaded:
         return f"{self.path.name}: {'; '.join(parts)}"
 
 
-def load(network: MaskRCNN, path: Path) -> Loaded:
+def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
     """Gives `network` the weights of a file in matterport's layout, matched by layer name.
 
     Layers that depend on the classes are left out where the file has another number of them.
@@ -70,7 +70,7 @@ def load(network: MaskRCNN, path: Path) -> Loaded:
                     variable.assign(stored[name][variable.name][()])
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged or cut short: {_reason(error)}.") from error
-    return Loaded(
+    return LoadReport(
         path,
         loaded=tuple(chosen),
         random=tuple(name for name in layers_of(network) if name not in chosen),
@@ -78,7 +78,7 @@ def load(network: MaskRCNN, path: Path) -> Loaded:
     )
 
 
-def export(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None) -> None:
+def save_weights(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Writes the weights of `network` in matterport's layout, with `notes` as attributes of the file.
 
     Raises:
@@ -97,17 +97,17 @@ def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:
 
 def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
     """The file's arrays by layer and variable."""
-    root = within(file, "model_weights") if "model_weights" in file else file  # where Keras saved a whole model
+    root = get_object(file, "model_weights") if "model_weights" in file else file  # where Keras saved a whole model
     layers: dict[str, dict[str, h5py.Dataset]] = {}
     for group_name in root:
         if group_name in NO_LAYERS:
             continue
-        group = within(root, group_name)
+        group = get_object(root, group_name)
         for name in np.atleast_1d(group.attrs.get("weight_names", ())):
             name = name.decode() if isinstance(name, bytes) else name
             *owners, variable = name.split("/")
             layer = owners[-1] if group_name == RPN_GROUP and owners else group_name
-            layers.setdefault(layer, {})[variable.split(":")[0]] = numbers(group, name)
+            layers.setdefault(layer, {})[variable.split(":")[0]] = get_array(group, name)
     return layers
 
 

@@ -56,7 +56,7 @@ def assert_untouched(network: MaskRCNN, layers: tuple[str, ...]) -> None:
 
 
 def test_a_whole_file_gives_every_layer_its_weights(start: MaskRCNN, whole: Path) -> None:
-    report = matterport.load(start, whole)
+    report = matterport.load_weights(start, whole)
     assert report.loaded == tuple(matterport.layers_of(start))
     assert report.random == report.skipped == ()
     assert str(report) == "whole.h5: 133 of 133 layers loaded"
@@ -68,7 +68,7 @@ def test_names_may_be_text_or_bytes_and_lie_under_model_weights(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path, root: str, as_bytes: bool
 ) -> None:
     some = {name: shapes[name] for name in ("conv1", "bn_conv1", "rpn_conv_shared", "mrcnn_class_conv1")}
-    report = matterport.load(start, golden.write(tmp_path / "some.h5", some, root=root, as_bytes=as_bytes))
+    report = matterport.load_weights(start, golden.write(tmp_path / "some.h5", some, root=root, as_bytes=as_bytes))
     assert report.loaded == tuple(some)
     assert_by_rule(start, report.loaded)
     assert_untouched(start, report.random)
@@ -81,7 +81,7 @@ def test_the_proposal_networks_weights_are_found_by_name_in_any_order(
 ) -> None:
     names = [name for name in shapes if name.startswith("rpn_")][::-1]
     backwards = {name: dict(reversed(shapes[name].items())) for name in names}
-    report = matterport.load(start, golden.write(tmp_path / "rpn.h5", backwards))
+    report = matterport.load_weights(start, golden.write(tmp_path / "rpn.h5", backwards))
     assert set(report.loaded) == {"rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"}
     assert_by_rule(start, report.loaded)
 
@@ -102,7 +102,7 @@ def test_a_deeper_backbone_lends_the_blocks_that_are_there(
     with h5py.File(path, "a") as file:  # as ports save it from training
         file["anchors/Variable:0"] = np.zeros((1, 9, 4), np.float32)
         file["anchors"].attrs["weight_names"] = [b"Variable:0"]
-    report = matterport.load(start, path)
+    report = matterport.load_weights(start, path)
     assert set(report.random) == set(CLASS_LAYERS)
     assert set(report.skipped) == set(deeper)
     assert len(report.skipped) == 102
@@ -115,8 +115,8 @@ def test_a_deeper_backbone_lends_the_blocks_that_are_there(
 
 
 def test_what_is_exported_is_read_back(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
-    matterport.load(start, whole)
-    matterport.export(start, tmp_path / "copy.h5")
+    matterport.load_weights(start, whole)
+    matterport.save_weights(start, tmp_path / "copy.h5")
     with h5py.File(whole) as one, h5py.File(tmp_path / "copy.h5") as other:
         arrays: list[dict[str, np.ndarray]] = [{}, {}]
         for file, found in zip((one, other), arrays, strict=True):
@@ -130,14 +130,14 @@ def test_what_is_exported_is_read_back(start: MaskRCNN, whole: Path, tmp_path: P
     assert all(np.array_equal(values, arrays[1][name]) for name, values in arrays[0].items())
     for weight in start.weights:
         weight.assign(np.zeros(weight.shape, weight.dtype))
-    assert_by_rule(start, matterport.load(start, tmp_path / "copy.h5").loaded)
+    assert_by_rule(start, matterport.load_weights(start, tmp_path / "copy.h5").loaded)
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
 
 
 def refusal(network: MaskRCNN, path: Path) -> str:
     """The sentence that the file is refused with; no weight has changed."""
     with pytest.raises(UserError) as caught:
-        matterport.load(network, path)
+        matterport.load_weights(network, path)
     assert_untouched(network, ("conv1", "bn_conv1", "mrcnn_mask"))
     sentence = str(caught.value)
     assert "\n" not in sentence
@@ -197,15 +197,15 @@ def test_group_normalisation_takes_nothing_of_batch_normalisation(shapes: golden
     path = golden.write(tmp_path / "batch.h5", {"bn_conv1": shapes["bn_conv1"]})
     told = "bn_conv1 has gamma and beta and moving_mean and moving_variance in the file, but gamma and beta in this"
     with pytest.raises(UserError, match=told):
-        matterport.load(tiny("group"), path)
+        matterport.load_weights(tiny("group"), path)
 
 
 def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
-        matterport.export(start, tmp_path / "none" / "copy.h5")
+        matterport.save_weights(start, tmp_path / "none" / "copy.h5")
     (tmp_path / "copy.h5").mkdir()
     with pytest.raises(UserError, match="cannot be written"):
-        matterport.export(start, tmp_path / "copy.h5")
+        matterport.save_weights(start, tmp_path / "copy.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
 
 
