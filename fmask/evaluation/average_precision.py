@@ -13,6 +13,7 @@ from faster_coco_eval.core import mask as rle
 from fmask.data.formats.coco import results_of
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.run_length import encode_mask
 
 _IOU_TYPES = {"box": "bbox", "mask": "segm"}
 
@@ -75,7 +76,7 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
     annotations: list[dict] = []
     for image_id, photo in enumerate(photos, start=1):
         for region, mask in zip(photo.regions, photo.masks(), strict=True):
-            code = _encode(mask)
+            code = encode_mask(mask)
             for class_id in every_class if region.ignore else [region.class_id]:
                 annotations.append(
                     {
@@ -93,7 +94,3 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
         "categories": [{"id": k, "name": CLASS_NAMES[k - 1]} for k in every_class],
         "annotations": annotations,
     }
-
-
-def _encode(mask: np.ndarray) -> dict:
-    return rle.encode(np.asfortranarray(mask, dtype=np.uint8))

@@ -18,12 +18,12 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from faster_coco_eval.core import mask as rle
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from fmask.data.images import decode
 from fmask.structures.detections import CLASS_NAMES
+from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "mask"]
@@ -80,7 +80,7 @@ class ServedPredictor(PythonModel):
             except UserError as error:
                 raise UserError(f"{name} is too large for all that is found in it: {error}") from error
             return [
-                [CLASS_NAMES[class_id - 1], float(score), *map(float, box), _code(mask)]
+                [CLASS_NAMES[class_id - 1], float(score), *map(float, box), encode_mask(mask)]
                 for class_id, score, box, mask in zip(
                     found.class_ids, found.scores, found.boxes, found.masks, strict=True
                 )
@@ -117,12 +117,6 @@ def _bytes(cell: Any, name: str) -> bytes:
         return base64.b64decode(b"".join(content.split()), validate=True)  # its lines may be broken
     except ValueError:
         return content
-
-
-def _code(mask: np.ndarray) -> dict[str, Any]:
-    """A mask (H, W) as COCO's run-length code, in what JSON takes."""
-    code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(mask.shape), "counts": code["counts"].decode("ascii")}
 
 
 mlflow.models.set_model(ServedPredictor())

@@ -21,9 +21,10 @@ import numpy as np
 import shapely
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.polygons import MOST_POINTS, check_outline, check_outlines, join, trace
+from fmask.data.polygons import MAX_POINTS, check_outline, check_outlines, join, trace
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
 from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 
 HALF = Decimal("0.5")
@@ -46,7 +47,7 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
 
 
-def entries(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
+def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
     """The photos of a COCO file, in order, with what is annotated in them.
 
     Several polygons of one annotation, and the parts and holes of its run-length encoding, become one outline by
@@ -178,8 +179,8 @@ def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray
 
 def _traced(mask: np.ndarray) -> list[np.ndarray]:
     length = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    if length > 4 * MOST_POINTS:  # tracing takes time for every one, even where few points are left in the end
-        raise ValueError(f"its mask's outlines are {length} pixels long, where {4 * MOST_POINTS} are the most")
+    if length > 4 * MAX_POINTS:  # tracing takes time for every one, even where few points are left in the end
+        raise ValueError(f"its mask's outlines are {length} pixels long, where {4 * MAX_POINTS} are the most")
     return trace(mask)
 
 
@@ -205,7 +206,7 @@ def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) ->
             "category_id": category_id,
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "score": score,
-            "segmentation": encode(mask),
+            "segmentation": encode_mask(mask),
         }
         for category_id, (y1, x1, y2, x2), score, mask in zip(
             category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
@@ -213,7 +214,7 @@ def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) ->
     ]
 
 
-def dataset(photos: Iterable[tuple[str, Photo]]) -> str:
+def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
     """Photos, each after its `file_name`, as the text of a COCO file of one polygon a region.
 
     A region without a label is a crowd of every class, annotated once for each. `area` is that of the mask which COCO's
@@ -246,12 +247,6 @@ def as_text(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> 
 def image_entry(image_id: int, name: str, width: int, height: int) -> dict[str, Any]:
     """An entry of `images`."""
     return {"id": image_id, "file_name": name, "width": width, "height": height}
-
-
-def encode(mask: np.ndarray) -> dict[str, Any]:
-    """A mask, bool (H, W), as compressed run lengths, ready for JSON."""
-    code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(mask.shape), "counts": code["counts"].decode("ascii")}
 
 
 def _shape(region: Region, photo: Photo) -> dict[str, Any]:
