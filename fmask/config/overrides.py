@@ -192,7 +192,7 @@ def _expected(key: str) -> str:
     """Return the kind of value that a setting accepts, in words, from its type in the schema."""
     kind: Any = Config
     for name in key.split("."):
-        kind = get_type_hints(kind)[name] if dataclasses.is_dataclass(kind) else get_args(kind)[-1]  # values of a dictionary
+        kind = get_type_hints(kind)[name] if dataclasses.is_dataclass(kind) else get_args(kind)[-1]  # dict values
         kind = next(each for each in (*get_args(kind), kind) if each is not type(None)) if _is_optional(kind) else kind
     if dataclasses.is_dataclass(kind):
         return f"set key by key, as in {key}.{dataclasses.fields(kind)[0].name}=VALUE"

@@ -43,7 +43,7 @@ class Part:
 
 @dataclass
 class Schedule:
-    """The training schedule: parts that are trained one after the other, each from the last weights of the one before."""
+    """The training schedule: parts in order. Each part starts from the last weights of the part before."""
 
     name: str = MISSING
     parts: dict[str, Part] = field(default_factory=dict)
@@ -99,12 +99,12 @@ class Config(ModelConfig):
     seed: int = between(0, 2**31 - 1, default=1)
     """Seed of all random draws."""
     crop_size: int = side()
-    """Side in pixels of the square that is trained on."""
+    """Side in pixels of the square training images."""
     image_size: int = side()
-    """Longer side in pixels that photos are scaled to, before jitter in training and in detection. Where it exceeds
-    `crop_size`, training sees crops."""
+    """Length in pixels that the longer side of photos is scaled to, in training (before jitter) and in detection. If it
+    exceeds `crop_size`, the network trains on crops."""
     antialias: bool = True
-    """Average pixels when photos are shrunk; false samples bilinearly, as the reference does."""
+    """Average pixels when photos are shrunk; false samples bilinearly, as the reference implementation does."""
     min_confidence: float = between(0, 1)
     """Lowest score of a detection that counts in the confusion matrix."""
     score_every: int = between(1, 1e5, default=5)

@@ -1,6 +1,6 @@
-"""What people and strangers' files get wrong, a row each, and the words that the answer must have.
+"""Bad overrides, annotation files and photos, one in a row, each with words that the error message must contain.
 
-Every row begins with a short name for it. `tests/test_bad_inputs.py` says what each table is given to.
+Every row begins with a short name. `tests/test_bad_inputs.py` runs the tables.
 """
 
 import io
@@ -15,7 +15,7 @@ from tests.helpers import seeds
 TRAIN = [
     ("typing error", "stepz=50", "stepz=50: unknown key 'stepz'; did you mean steps?"),
     ("no value", "steps", "'steps' is not a valid override; write KEY=VALUE"),
-    ("bracket left open", "lr=[1", "'lr=[1' is not a valid override"),
+    ("unclosed bracket", "lr=[1", "'lr=[1' is not a valid override"),
     ("unknown below a group", "loss.name=x", "unknown key 'loss.name'; did you mean"),
     ("unlike any key", "qqq=1", "unknown key 'qqq'; the top-level keys are aug, backbone, data"),
     ("added unknown", "+stepz=50", "+stepz=50: unknown key 'stepz'"),
@@ -29,15 +29,15 @@ TRAIN = [
         "backbone.name must be resnet18 or resnet50 or resnet101, not vgg",
     ),
     ("removed setting", "~lr", "~lr: settings cannot be removed; use lr=VALUE to change the value"),
-    ("a word for a number", "steps=many", "steps=many: steps must be a whole number"),
-    ("a fraction for a whole", "steps=1.5", "steps=1.5: steps must be a whole number"),
+    ("word for a number", "steps=many", "steps=many: steps must be a whole number"),
+    ("fraction for a whole number", "steps=1.5", "steps=1.5: steps must be a whole number"),
     ("null for a number", "lr=null", "lr=null: lr must be a number"),
-    ("a word for yes or no", "antialias=maybe", "antialias=maybe: antialias must be true or false"),
-    ("a number for a list", "anchors.scales=8", "anchors.scales=8: anchors.scales must be a list in brackets"),
-    ("a word for a group", "jitter=none", "jitter=none: jitter must be set key by key, as in jitter.flip=VALUE."),
+    ("word for a boolean", "antialias=maybe", "antialias=maybe: antialias must be true or false"),
+    ("number for a list", "anchors.scales=8", "anchors.scales=8: anchors.scales must be a list in brackets"),
+    ("word for a group", "jitter=none", "jitter=none: jitter must be set key by key, as in jitter.flip=VALUE."),
     ("below its range", "steps=0", "steps must be between 1 and 1000000, not 0."),
     ("above its range", "seed=2147483648", "seed must be between 0 and 2147483647, not 2147483648."),
-    ("no number", "lr=nan", "lr must be between 1e-09 and 10, not nan."),
+    ("NaN", "lr=nan", "lr must be between 1e-09 and 10, not nan."),
     ("not a multiple", "crop_size=100", "crop_size must be a multiple of 32, such as 96, not 100."),
     ("unknown word", "optim.decay=step", "optim.decay must be constant or cosine, not step"),
     (
@@ -45,56 +45,80 @@ TRAIN = [
         "anchors.scales=[8,16]",
         "anchors.scales must be five positive sides in pixels, for P2 to P6, not [8.0, 16.0].",
     ),
-    ("a scale that is none", "anchors.scales=[8,16,32,64,nan]", "anchors.scales must be five positive sides in pixels"),
-    ("a loss that pushes away", "loss.rpn_class=-5", "loss.rpn_class must be between 0 and 1000, not -5."),
+    ("NaN scale", "anchors.scales=[8,16,32,64,nan]", "anchors.scales must be five positive sides in pixels"),
+    ("negative loss weight", "loss.rpn_class=-5", "loss.rpn_class must be between 0 and 1000, not -5."),
     ("more regions than proposals", "proposals.train=3", "proposals.train must be at least regions.count="),
-    ("a share of nothing", "regions.positive=0.01", "regions.positive=0.01 of regions.count="),
-    ("part that is not there", "schedule.parts.one.steps=5", "schedule.parts has no key 'one'; it has no keys"),
+    ("too small a share of positives", "regions.positive=0.01", "regions.positive=0.01 of regions.count="),
+    ("unknown part", "schedule.parts.one.steps=5", "schedule.parts has no key 'one'; it has no keys"),
     ("unknown setting of a part", "+schedule.parts.one.stepz=5", "unknown key 'schedule.parts.one.stepz'"),
-    ("photos in a split of no name", "data.counts.rest=5", "data.counts has no key 'rest'; its keys are train, val, test"),
+    (
+        "unknown split",
+        "data.counts.rest=5",
+        "data.counts has no key 'rest'; its keys are train, val, test",
+    ),
     (
         "no photos in a split",
         "data.counts.val=0",
         "data.counts must have at least one photo for each of train, val, test",
     ),
     (
-        "data that are nowhere",
+        "missing data folder",
         "data.root=nowhere",
         "data.root=nowhere is not a folder; it must be a folder with train, val, test",
     ),
     ("study without a name", "study=", "study= is empty; it must be the name of an MLflow experiment."),
     ("unknown augmenter", "aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
-    ("augmenter fed wrongly", "aug.augmenters=[{Lambda: {func_images: x}}]", "cannot change a photo: 'str' object"),
     (
-        "weights that are nowhere",
+        "wrong argument of an augmenter",
+        "aug.augmenters=[{Lambda: {func_images: x}}]",
+        "cannot change a photo: 'str' object",
+    ),
+    (
+        "missing weight file",
         "weights=nowhere.h5",
         "weights=nowhere.h5: there is no such file; allowed is none, coco",
     ),
-    ("weights of no run", "weights=runs:/", "weights=runs:/ names nothing; allowed is none, coco"),
-    ("weights of too long a name", f"weights={'x' * 300}", "xxx: File name too long."),
-    ("weights in a folder", "weights=.", "weights=. is a folder; allowed is none, coco"),
-    ("weights that are none", "weights=text.h5", "weights=text.h5 is no HDF5 file; allowed is none, coco"),
-    ("weights for another", "weights=imagenet", "weights=imagenet: there are none for resnet18, only for resnet50"),
+    ("weights of an empty run id", "weights=runs:/", "weights=runs:/ names nothing; allowed is none, coco"),
+    ("weights with too long a name", f"weights={'x' * 300}", "xxx: File name too long."),
+    ("folder as weights", "weights=.", "weights=. is a folder; allowed is none, coco"),
+    ("text file as weights", "weights=text.h5", "weights=text.h5 is no HDF5 file; allowed is none, coco"),
     (
-        "a variable that is not set",
+        "weights for another backbone",
+        "weights=imagenet",
+        "weights=imagenet: there are none for resnet18, only for resnet50",
+    ),
+    (
+        "unset environment variable",
         "study=${oc.env:NOBODY_SET_THIS}",
         "Environment variable 'NOBODY_SET_THIS' not found",
     ),
-    ("a variable of the wrong kind", "lr=${oc.env:FMASK_TEST_SECRET}", "lr: While dereferencing interpolation"),
-    ("a password in an override", "x.y=a://me:hunter2@h?a=b", "'x.y=a://me:***@h?a=b' is not a valid override"),
+    (
+        "environment variable of the wrong type",
+        "lr=${oc.env:FMASK_TEST_SECRET}",
+        "lr: While dereferencing interpolation",
+    ),
+    ("password in an override", "x.y=a://me:hunter2@h?a=b", "'x.y=a://me:***@h?a=b' is not a valid override"),
 ]
-"""For train.py: the override."""
+"""Of `fmask train`: name, override, message."""
 
 SWEEP = [
-    ("one bad of several", "steps=5,0", "steps must be between 1 and 1000000, not 0."),
-    ("nothing to choose", "steps=range(1,0)", "steps=range(1,0): this stands for no value at all."),
-    ("endless", "steps=range(1,100000000)", "steps=range(1,100000000): this stands for more than 10000 values."),
+    ("one bad value of several", "steps=5,0", "steps must be between 1 and 1000000, not 0."),
+    ("empty range", "steps=range(1,0)", "steps=range(1,0): this stands for no value at all."),
+    (
+        "too long a range",
+        "steps=range(1,100000000)",
+        "steps=range(1,100000000): this stands for more than 10000 values.",
+    ),
     ("too many jobs", "seed=range(0,200) steps=range(1,200)", "The grid has 39800 jobs; at most 10000 are taken."),
     ("interval in a grid", "lr=interval(0.1,1)", "a grid takes no intervals; hydra/sweeper=optuna does."),
-    ("no job at a time", "hydra.launcher.jobs=0", "hydra.launcher.jobs=0: needed is at least 1."),
+    ("no parallel jobs", "hydra.launcher.jobs=0", "hydra.launcher.jobs=0: needed is at least 1."),
     ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; available: basic, local"),
-    ("unknown setting", "hydra.sweeper.colour=1", "hydra.sweeper has no key 'colour'; its keys are resume, metrics."),
-    ("package that is missing", "hydra/launcher=slurm", "hydra/launcher=slurm needs a package that is not installed"),
+    (
+        "unknown sweeper setting",
+        "hydra.sweeper.colour=1",
+        "hydra.sweeper has no key 'colour'; its keys are resume, metrics.",
+    ),
+    ("missing package", "hydra/launcher=slurm", "hydra/launcher=slurm needs a package that is not installed"),
     (
         "search without trials",
         "hydra/sweeper=optuna hydra.sweeper.trials=0",
@@ -106,40 +130,48 @@ SWEEP = [
         "storage=postgresql://me:***@host/x has a password, which each job's folder would keep: put the",
     ),
     (
-        "storage of a variable that is not set",
+        "unset environment variable in the storage",
         "hydra/sweeper=optuna lr=interval(0.1,1) 'hydra.sweeper.storage=${oc.env:NOBODY_SET_THIS}'",
         "hydra.sweeper.storage: Environment variable 'NOBODY_SET_THIS' not found",
     ),
     (
-        "jobs of a variable that is not set",
+        "unset environment variable in jobs",
         "seed=1,2 'hydra.launcher.jobs=${oc.env:NOBODY_SET_THIS}'",
         "hydra.launcher.jobs: Environment variable 'NOBODY_SET_THIS' not found",
     ),
     (
-        "jobs of a variable that is a word",
+        "word for jobs from the environment",
         "seed=1,2 'hydra.launcher.jobs=${oc.env:FMASK_TEST_SECRET}'",
         "hydra.launcher.jobs: While dereferencing interpolation",
     ),
     (
-        "ends exchanged",
+        "exchanged ends",
         "hydra/sweeper=optuna lr=interval(1,0)",
         "lr=interval(1,0): needed are two ends, the smaller first.",
     ),
     ("logarithm of zero", "hydra/sweeper=optuna lr=tag(log,interval(0,1))", "needed are two positive ends"),
     ("end out of range", "hydra/sweeper=optuna lr=interval(0.1,100)", "lr must be between 1e-09 and 10, not 100."),
-    ("fractions of a whole", "hydra/sweeper=optuna steps=interval(1,9)", "steps=1.0: steps must be a whole number"),
     (
-        "space of one value",
+        "fractions for a whole number",
+        "hydra/sweeper=optuna steps=interval(1,9)",
+        "steps=1.0: steps must be a whole number",
+    ),
+    (
+        "search space of one value",
         "hydra/sweeper=optuna +hydra.sweeper.space.lr=5",
         "lr=5: a search needs choice(..), range(..)",
     ),
-    ("space of an unknown", "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"", "unknown key 'lrr'"),
+    (
+        "search space of an unknown key",
+        "hydra/sweeper=optuna \"+hydra.sweeper.space.lrr='choice(1,2)'\"",
+        "unknown key 'lrr'",
+    ),
 ]
-"""For sweep.py: the overrides."""
+"""Of `fmask sweep`: name, overrides, message."""
 
 
 def _via(**changed: Any) -> dict[str, Any]:
-    """An export of one photo with one region, in which something is changed."""
+    """Return a VIA export of one photo with one region, with changed entries."""
     region = {"shape_attributes": seeds.SHAPES[0], "region_attributes": {"fmask": "mask"}}
     return {"a": {"filename": "a.png", "regions": [region]} | changed}
 
@@ -152,55 +184,60 @@ ANNOTATIONS: list[tuple[str, Any, str]] = [
     ("not JSON", "{", "via_region_data.json is not valid JSON: Expecting property name"),
     ("empty", "", "via_region_data.json is not valid JSON: Expecting value"),
     ("cut short", json.dumps(_via())[:60], "via_region_data.json is not valid JSON"),
-    ("nested without end", "[" * 100_000, "via_region_data.json is not valid JSON: maximum recursion depth"),
-    ("a number of 5000 digits", '{"a": ' + "1" * 5000 + "}", "via_region_data.json is not valid JSON"),
-    ("a list on top", [], "is not a VIA file: expected an object of photos, found list."),
-    ("a text on top", "null", "is not a VIA file: expected an object of photos, found NoneType."),
+    ("nested too deeply", "[" * 100_000, "via_region_data.json is not valid JSON: maximum recursion depth"),
+    ("number of 5000 digits", '{"a": ' + "1" * 5000 + "}", "via_region_data.json is not valid JSON"),
+    ("top-level list", [], "is not a VIA file: expected an object of photos, found list."),
+    ("top-level null", "null", "is not a VIA file: expected an object of photos, found NoneType."),
     ("entry without a name", {"a": {}}, "its entry 'a' has no `filename`."),
     ("entry with a number for a name", {"a": {"filename": 3}}, "its entry 'a' has no `filename`."),
-    ("entry of a long key", {"a" * 10**5: {}}, "its entry 'aaaaaaaaaaaa...aaaaaaaaaaaaa' has no `filename`."),
-    ("regions that are a text", _via(regions="none"), "`regions` of 'a' is a str; expected a list."),
+    ("entry with a long key", {"a" * 10**5: {}}, "its entry 'aaaaaaaaaaaa...aaaaaaaaaaaaa' has no `filename`."),
+    ("regions given as text", _via(regions="none"), "`regions` of 'a' is a str; expected a list."),
     ("region without a shape", _via(regions=[{}]), "region 0 of 'a' has no object `shape_attributes`."),
-    ("region that is a number", _via(regions=[3]), "region 0 of 'a' has no object `shape_attributes`."),
+    ("number as a region", _via(regions=[3]), "region 0 of 'a' has no object `shape_attributes`."),
     ("COCO image without a name", _coco(images=[{"id": 1}]), "entry 0 of `images` has no `id` or no `file_name`."),
-    ("COCO ids twice", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two of `images` have the id 1."),
+    ("duplicate COCO ids", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two of `images` have the id 1."),
     ("COCO without categories", _coco(categories=[]), "entry 0 of `annotations` has a `category_id` not among"),
     (
-        "COCO of other things",
+        "COCO with unknown categories",
         _coco(categories=[{"id": 1, "name": "dog"}, {"id": 2, "name": "hat"}]),
         "'dog'; known are",
     ),
     (
-        "COCO that commands a terminal",
+        "COCO with terminal escapes",
         _coco(categories=[{"id": 1, "name": "\x1b[2J"}, {"id": 2, "name": "hat"}]),
         "the categories '\\x1b[2J'; known are 'hat', 'mask': say what each is, as in --category \"NAME=hat\"",
     ),
-    ("COCO of no image", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
+    ("COCO without images", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
     (
-        "COCO with an endless exponent",
+        "COCO with a huge exponent",
         json.dumps(_coco()).replace("2.5", "1E9" + "9" * 30),
         "a number with an exponent",
     ),
 ]
-"""For `read_split`: what via_region_data.json holds."""
+"""Of `read_split`: name, content of via_region_data.json, message."""
 
 FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
-    ("name that climbs", _via(filename="../a.png"), "unsafe file name", "leads out of the folder"),
-    ("name that climbs later", _via(filename="b/../../a.png"), "unsafe file name", "leads out of the folder"),
-    ("name from the root", _via(filename="/etc/passwd"), "unsafe file name", "leads out of the folder"),
-    ("name of a drive", _via(filename="C:\\a.png"), "unsafe file name", "leads out of the folder"),
-    ("name that no disk takes", _via(filename="x" * 300), "missing photo", "its name is none that a file can have"),
-    ("name that is empty", _via(filename=""), "missing photo", "listed, but not in the folder"),
-    ("name twice", _via() | {"b": _via(filename="./a.png")["a"]}, "listed twice", "a second entry for the same file"),
+    ("name with ..", _via(filename="../a.png"), "unsafe file name", "leads out of the folder"),
+    ("name with .. inside", _via(filename="b/../../a.png"), "unsafe file name", "leads out of the folder"),
+    ("absolute name", _via(filename="/etc/passwd"), "unsafe file name", "leads out of the folder"),
+    ("name with a drive", _via(filename="C:\\a.png"), "unsafe file name", "leads out of the folder"),
+    ("too long a name", _via(filename="x" * 300), "missing photo", "its name is none that a file can have"),
+    ("empty name", _via(filename=""), "missing photo", "listed, but not in the folder"),
+    (
+        "duplicate name",
+        _via() | {"b": _via(filename="./a.png")["a"]},
+        "listed twice",
+        "a second entry for the same file",
+    ),
     ("no regions", _via(regions=[]), "no regions", "listed without any"),
     (
-        "regions without end",
+        "too many regions",
         _via(regions=2001 * _via()["a"]["regions"]),
         "too many regions",
         "2001, where 2000 are the most",
     ),
 ]
-"""For `read_split`, which reads on: the document, the kind of fault and its detail."""
+"""Of `read_split`, which continues after these: name, document, kind of fault, its detail."""
 
 SHAPES: list[tuple[str, Any, str, str]] = [
     ("unknown shape", {"name": "point", "cx": 1, "cy": 1}, "unknown shape", "'point'; known are polygon"),
@@ -212,22 +249,22 @@ SHAPES: list[tuple[str, Any, str, str]] = [
         "one length",
     ),
     (
-        "no lists",
+        "numbers for lists",
         {"name": "polygon", "all_points_x": 3, "all_points_y": 3},
         "bad coordinates",
         "two lists of one length",
     ),
-    ("no number", {"name": "circle", "cx": float("nan"), "cy": 1, "r": 1}, "bad coordinates", "nan stands where"),
+    ("NaN", {"name": "circle", "cx": float("nan"), "cy": 1, "r": 1}, "bad coordinates", "nan stands where"),
     (
-        "a text",
+        "text for a number",
         {"name": "circle", "cx": "9", "cy": 1, "r": 1},
         "bad coordinates",
         "'9' stands where a number of pixels",
     ),
-    ("a long text", {"name": "circle", "cx": "9" * 10**5, "cy": 1, "r": 1}, "bad coordinates", "999...999"),
-    ("a huge number", {"name": "circle", "cx": 1e300, "cy": 1, "r": 1}, "bad coordinates", "1e+300 stands where"),
+    ("long text for a number", {"name": "circle", "cx": "9" * 10**5, "cy": 1, "r": 1}, "bad coordinates", "999...999"),
+    ("huge number", {"name": "circle", "cx": 1e300, "cy": 1, "r": 1}, "bad coordinates", "1e+300 stands where"),
     (
-        "nothing",
+        "missing number",
         {"name": "rect", "x": 1, "y": 1, "width": 5},
         "bad coordinates",
         "None stands where a number of pixels",
@@ -245,7 +282,7 @@ SHAPES: list[tuple[str, Any, str, str]] = [
         "covers no pixel of the photo",
     ),
 ]
-"""For `read_split`: the shape of a photo's first region, the kind of fault and its detail."""
+"""Of `read_split`: name, shape of the first region, kind of fault, its detail."""
 
 
 def _encoded(image: Image.Image, format: str) -> bytes:
@@ -255,7 +292,7 @@ def _encoded(image: Image.Image, format: str) -> bytes:
 
 
 def _bomb() -> bytes:
-    """A picture of 60 bytes that promises 30000 x 30000 pixels."""
+    """Return a picture file of 60 bytes whose header claims 30000 x 30000 pixels."""
     content = bytearray(_encoded(Image.new("L", (1, 1)), "BMP"))
     content[18:26] = np.array([30_000, 30_000], "<i4").tobytes()
     return bytes(content)
@@ -264,20 +301,20 @@ def _bomb() -> bytes:
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
 PHOTOS: list[tuple[str, bytes, str]] = [
     ("empty", b"", "its contents are of no picture format that is read (JPEG, PNG"),
-    ("a text", b"hello", "its contents are of no picture format that is read (JPEG, PNG"),
+    ("text file", b"hello", "its contents are of no picture format that is read (JPEG, PNG"),
     (
-        "a program for a printer",
+        "PostScript",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "of no picture format that is read",
     ),
-    ("a JPEG cut short", _encoded(NOISE, "JPEG")[:900], "image file is truncated"),
-    ("a PNG cut short", _encoded(NOISE, "PNG")[:900], "is not a readable photo"),
-    ("a GIF of no size", _encoded(NOISE, "GIF")[:6] + bytes(20), "is not a readable photo"),
-    ("pixels without end", _bomb(), "more than 100 megapixels"),
+    ("truncated JPEG", _encoded(NOISE, "JPEG")[:900], "image file is truncated"),
+    ("truncated PNG", _encoded(NOISE, "PNG")[:900], "is not a readable photo"),
+    ("GIF without a size", _encoded(NOISE, "GIF")[:6] + bytes(20), "is not a readable photo"),
+    ("decompression bomb", _bomb(), "more than 100 megapixels"),
     (
-        "fractions for pixels",
+        "floating-point pixels",
         _encoded(Image.new("F", (4, 4)), "TIFF"),
         "pixels of Pillow's mode F have no plain conversion",
     ),
 ]
-"""For `load_image`: the file."""
+"""Of `load_image`: name, content of the file, message."""

@@ -256,7 +256,7 @@ def test_a_run_does_not_go_on_with_other_photos(store: Path, tmp_path: Path) -> 
 def test_resuming_takes_nothing_beside_it() -> None:
     assert resumed_run(["aug=blur"]) is None
     assert resumed_run(["resume=abc"]) == "abc"
-    with pytest.raises(UserError, match=r"resume=abc goes on with the run's own configuration; leave out epochs=50\."):
+    with pytest.raises(UserError, match=r"resume=abc continues with the run's own configuration; remove epochs=50\."):
         resumed_run(["epochs=50", "resume=abc"])
 
 
