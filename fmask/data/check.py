@@ -25,7 +25,7 @@ from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
 HASH_SIDE = 16
-TWIN_BITS = 56
+DUPLICATE_BITS = 56
 """Two photos whose perceptual hashes differ in fewer of the 256 bits are taken for one picture.
 
 Measured on the study's photos: saving again at JPEG quality 30, halving the size or brightening by 30 % moves a hash by
@@ -35,7 +35,7 @@ series of one sitting: 44 for two frames that look the same, 68 and more once th
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicates:
     """Two photos that show the same picture."""
 
     first: str
@@ -56,7 +56,7 @@ class Report:
     folder: Path
     splits: tuple[Split, ...]
     """Their faults include the photos that turned out to be broken when decoded in full."""
-    twins: tuple[Twins, ...]
+    duplicates: tuple[Duplicates, ...]
 
     @property
     def faults(self) -> list[tuple[Split, Fault]]:
@@ -66,7 +66,7 @@ class Report:
     @property
     def is_clean(self) -> bool:
         """Whether there are neither faults nor leaks; notes are allowed."""
-        return all(fault.is_note for _, fault in self.faults) and not any(twins.leak for twins in self.twins)
+        return all(fault.is_note for _, fault in self.faults) and not any(pair.leak for pair in self.duplicates)
 
 
 def check(folder: Path) -> Report:
@@ -81,21 +81,23 @@ def check(folder: Path) -> Report:
     else:
         splits = (read_split(folder),)
     decoded = [_decode(split) for split in splits]
-    return Report(folder, tuple(split for split, _ in decoded), tuple(_find_twins(decoded)))
+    return Report(folder, tuple(split for split, _ in decoded), tuple(_find_duplicates(decoded)))
 
 
 def print_report(report: Report, console: Console) -> None:
     """Print the counts and sizes, then every leak, fault and note with its file and region."""
     console.print(_summary(report.splits))
-    leaks = [twins for twins in report.twins if twins.leak]
+    leaks = [pair for pair in report.duplicates if pair.leak]
     faults = [(split, fault) for split, fault in report.faults if not fault.is_note]
     notes = [(split, fault) for split, fault in report.faults if fault.is_note]
     if leaks:
-        _print_twins("Leaks: one picture, or nearly, in two splits", leaks, console)
+        _print_duplicates("Leaks: one picture, or nearly, in two splits", leaks, console)
     _print_faults("Faults", faults, FAULT_KINDS, console)
-    if len(leaks) < len(report.twins):
-        _print_twins(
-            "Notes: one picture, or nearly, twice in a split", [t for t in report.twins if not t.leak], console
+    if len(leaks) < len(report.duplicates):
+        _print_duplicates(
+            "Notes: one picture, or nearly, twice in a split",
+            [pair for pair in report.duplicates if not pair.leak],
+            console,
         )
     _print_faults("Notes", notes, NOTE_KINDS, console)
     verdict = Text(f"\n{_count(len(faults), 'fault')}, {_count(len(leaks), 'leak')}.")
@@ -122,15 +124,15 @@ def _hashes(image: Image.Image) -> np.ndarray:
     return np.stack([each.hash.ravel() for each in both])
 
 
-def _find_twins(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Twins]:
+def _find_duplicates(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Duplicates]:
     photos = [(split, photo) for split, _ in decoded for photo in split.photos]
     hashes = np.array([both for _, hashes in decoded for both in hashes]).reshape(-1, 2, HASH_SIDE**2)
     for later, (split, photo) in enumerate(photos):
         bits = np.count_nonzero(hashes[:later] != hashes[later, :1], axis=2)  # (earlier photos, as is or mirrored)
-        for earlier in np.flatnonzero(bits.min(axis=1, initial=HASH_SIDE**2) < TWIN_BITS):
+        for earlier in np.flatnonzero(bits.min(axis=1, initial=HASH_SIDE**2) < DUPLICATE_BITS):
             other_split, other = photos[earlier]
             as_is, mirrored = bits[earlier]
-            yield Twins(
+            yield Duplicates(
                 first=f"{split.name}/{photo.name}",
                 second=f"{other_split.name}/{other.name}",
                 bits=int(min(as_is, mirrored)),
@@ -159,10 +161,10 @@ def _spread(values: Sequence[float]) -> list[str]:
     return [f"{value:.0f}" for value in np.percentile(values, (0, 50, 100))] if values else []
 
 
-def _print_twins(title: str, twins: list[Twins], console: Console) -> None:
-    console.print(f"\n[bold]{title}[/] ({len(twins)})")
+def _print_duplicates(title: str, duplicates: list[Duplicates], console: Console) -> None:
+    console.print(f"\n[bold]{title}[/] ({len(duplicates)})")
     table = Table.grid(padding=(0, 2))
-    for each in twins:
+    for each in duplicates:
         likeness = f"{each.bits} of {HASH_SIDE**2} bits differ{', mirrored' if each.mirrored else ''}"
         table.add_row(Text(each.first, overflow="fold"), Text(each.second, overflow="fold"), Text(likeness, "dim"))
     console.print(Padding(table, (0, 0, 0, 2)))

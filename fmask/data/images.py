@@ -29,7 +29,7 @@ ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 
 
 @dataclass(frozen=True)
-class Head:
+class Header:
     """What the beginning of a photo's file says of it."""
 
     width: int
@@ -58,15 +58,15 @@ def open_image(path: Path) -> Image.Image:
     return decode(path, str(path), MAX_PIXELS)
 
 
-def decode(file: Path | BinaryIO, name: str, most_pixels: int) -> Image.Image:
+def decode(file: Path | BinaryIO, name: str, max_pixels: int) -> Image.Image:
     """A photo as `open_image` has it, from a file or its open contents, which errors call `name`.
 
     Raises:
-        UserError: it is no whole picture of one of `FORMATS`, or has more than `most_pixels` pixels.
+        UserError: it is no whole picture of one of `FORMATS`, or has more than `max_pixels` pixels.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:
-            _check_readable(image, most_pixels)
+            _check_readable(image, max_pixels)
             _check_scans(image)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
@@ -78,7 +78,7 @@ def decode(file: Path | BinaryIO, name: str, most_pixels: int) -> Image.Image:
         raise UserError(f"{name} is not a readable photo: {_reason(error)}.") from error
 
 
-def read_head(path: Path) -> Head:
+def read_header(path: Path) -> Header:
     """What a photo's file says of it, without decoding the pixels.
 
     Raises:
@@ -94,13 +94,13 @@ def read_head(path: Path) -> Head:
         raise ValueError(_reason(error)) from error
     if orientation in range(5, 9):  # turned by a quarter, so its sides swap
         width, height = height, width
-    return Head(width, height, mode, orientation if orientation in range(1, 9) else 1)
+    return Header(width, height, mode, orientation if orientation in range(1, 9) else 1)
 
 
-def _check_readable(image: Image.Image, most_pixels: int) -> None:
+def _check_readable(image: Image.Image, max_pixels: int) -> None:
     """Raises `ValueError` where a picture, of which the head may be all that is read, is not to be decoded."""
-    if image.width * image.height > most_pixels:
-        raise ValueError(f"{image.width} x {image.height} pixels, more than {most_pixels // 10**6} megapixels")
+    if image.width * image.height > max_pixels:
+        raise ValueError(f"{image.width} x {image.height} pixels, more than {max_pixels // 10**6} megapixels")
     if image.mode in ("F", "LAB", "HSV"):
         raise ValueError(f"pixels of Pillow's mode {image.mode} have no plain conversion to RGB")
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmask.data.paths import ANNOTATIONS, stays_inside
+from fmask.data.paths import ANNOTATIONS, is_inside
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write, sha256_of
 
@@ -48,7 +48,7 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     with manifest.open(encoding="utf-8", newline="") as lines:
         published = [_Published(row["path"], int(row["bytes"]), row["sha256"]) for row in csv.DictReader(lines)]
     for file in published:
-        if not stays_inside(file.path):
+        if not is_inside(file.path):
             raise UserError(f"{manifest} lists {file.path!r}, which leads out of {destination}; nothing was fetched.")
     missing = [file for file in published if not file.is_at(destination)]
     ours = destination / "test" / ANNOTATIONS

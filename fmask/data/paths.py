@@ -9,7 +9,7 @@ ANNOTATIONS = "via_region_data.json"
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
-def name_in(folder: Path, photo: Path) -> str:
+def relative_name(folder: Path, photo: Path) -> str:
     """The name by which annotations in `folder` call a photo: its path from there.
 
     Raises:
@@ -23,7 +23,7 @@ def name_in(folder: Path, photo: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def stays_inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
     """Whether `name` is a relative path that does not climb. Windows' separators and drives count as well."""
     parts = PureWindowsPath(name)
     return not (parts.anchor or ".." in parts.parts or "\0" in name)

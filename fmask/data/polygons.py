@@ -11,13 +11,13 @@ from scipy.spatial.distance import cdist
 from skimage.measure import find_contours
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse")
-MOST_POINTS = 10_000
-MOST_PARTS = 200
-MOST_CROSSINGS = 1000
+MAX_POINTS = 10_000
+MAX_PARTS = 200
+MAX_CROSSINGS = 1000
 """Of one object. None has more; scribbles that cross themselves at every turn keep geometry busy for hours. A bridge of
 `fmask.data.polygons.join` counts as three or four crossings."""
 
-MOST_ROWS = 3_000_000
+MAX_ROWS = 3_000_000
 """That the sides of an outline may cross together, to look whether it covers a pixel."""
 
 
@@ -62,14 +62,14 @@ def check_outlines(polygons: Sequence[np.ndarray]) -> None:
     """Looks whether the polygons of one object, each (n, 2), can be worked with.
 
     Raises:
-        ValueError: they are more than `MOST_PARTS`, have more than `MOST_POINTS` together, or their sides cross more
-            than `MOST_CROSSINGS` times.
+        ValueError: they are more than `MAX_PARTS`, have more than `MAX_POINTS` together, or their sides cross more
+            than `MAX_CROSSINGS` times.
     """
-    if len(polygons) > MOST_PARTS:
-        raise ValueError(f"{len(polygons)} parts and holes, where {MOST_PARTS} are the most")
+    if len(polygons) > MAX_PARTS:
+        raise ValueError(f"{len(polygons)} parts and holes, where {MAX_PARTS} are the most")
     count = sum(map(len, polygons))
-    if count > MOST_POINTS:
-        raise ValueError(f"{count} points, where {MOST_POINTS} are the most")
+    if count > MAX_POINTS:
+        raise ValueError(f"{count} points, where {MAX_POINTS} are the most")
     polygons = [polygon for polygon in polygons if len(polygon) >= 3]
     if shapely.MultiPolygon([shapely.Polygon(polygon) for polygon in polygons]).is_valid:
         return
@@ -80,8 +80,8 @@ def check_outlines(polygons: Sequence[np.ndarray]) -> None:
     tree, meetings = shapely.STRtree(sides), 0
     for first in range(0, len(sides), 100):  # a few at a time: all pairs of all sides may be millions
         meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
-        if meetings > 3 * len(sides) + 2 * MOST_CROSSINGS:  # each side meets itself and its neighbours anyway
-            raise ValueError(f"its sides cross each other more than {MOST_CROSSINGS} times")
+        if meetings > 3 * len(sides) + 2 * MAX_CROSSINGS:  # each side meets itself and its neighbours anyway
+            raise ValueError(f"its sides cross each other more than {MAX_CROSSINGS} times")
 
 
 def area(polygon: np.ndarray) -> float:
@@ -90,12 +90,12 @@ def area(polygon: np.ndarray) -> float:
 
 
 def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
-    """Whether the polygon covers a pixel's centre; not if it is thin and its sides cross rows `MOST_ROWS` times."""
+    """Whether the polygon covers a pixel's centre; not if it is thin and its sides cross rows `MAX_ROWS` times."""
     (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
     first = np.ceil(np.clip(np.minimum(y1, y2), 0, height)).astype(int)
     last = np.floor(np.clip(np.maximum(y1, y2), -1, height - 1)).astype(int)
     counts = np.maximum(last - first + 1, 0)
-    if (total := counts.sum()) > MOST_ROWS:
+    if (total := counts.sum()) > MAX_ROWS:
         return area(polygon) > shapely.Polygon(polygon).length / 2  # any such convex shape does
     side = np.repeat(np.arange(len(polygon)), counts)
     row = np.arange(total) - np.repeat(np.cumsum(counts) - counts - first, counts)

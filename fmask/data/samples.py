@@ -16,7 +16,7 @@ from fmask.data.images import load_image
 from fmask.data.polygons import extents
 from fmask.data.transforms import augment
 from fmask.data.transforms.copy_paste import paste
-from fmask.data.transforms.jitter import change_colours, view
+from fmask.data.transforms.jitter import change_colours, random_view
 from fmask.structures.annotations import Photo
 from fmask.utils.resize import resize
 
@@ -102,7 +102,7 @@ def _viewed(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """A random view of a photo, uint8 (S, S, 3), and its outlines there."""
     objects = _objects(sample.polygons, sample.class_ids)
-    matrix = view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
+    matrix = random_view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
     shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
     image = cv2.warpAffine(
         sample.image, matrix, (crop_size, crop_size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

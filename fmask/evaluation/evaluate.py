@@ -59,7 +59,7 @@ def open_split(data: Path, name: str | None, photos: Path | None, categories: Ma
         data: a data set, with folders train, val and test; the folder of one split; or an annotation file.
         name: which split of a data set, test unless said; none of anything else.
         photos: the folder that an annotation file's names count from, where it is not the file's own.
-        categories: that of `fmask.data.formats.coco.entries`.
+        categories: that of `fmask.data.formats.coco.read_entries`.
 
     Raises:
         UserError: there is nothing of that kind, or no annotated photo in it.

@@ -15,7 +15,7 @@ import numpy as np
 
 from fmask.data.formats import coco, via
 from fmask.data.formats.coco import results_of
-from fmask.data.paths import name_in
+from fmask.data.paths import relative_name
 from fmask.data.polygons import join, trace
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.utils.errors import UserError
@@ -72,7 +72,7 @@ class CocoDatasetWriter:
     def add(self, photo: Path, found: Detections) -> None:
         image_id = len(self._images) + 1
         height, width = found.masks.shape[1:]
-        self._images.append(coco.image_entry(image_id, name_in(self._folder, photo), width, height))
+        self._images.append(coco.image_entry(image_id, relative_name(self._folder, photo), width, height))
         areas = np.count_nonzero(found.masks, axis=(1, 2)).tolist()
         for result, area in zip(results_of(found, image_id, found.class_ids.tolist()), areas, strict=True):
             self._annotations.append({"id": len(self._annotations) + 1, **result, "area": float(area), "iscrowd": 0})
@@ -106,7 +106,7 @@ class CocoResultsWriter:
             parts = (photo.parent.resolve() / photo.name).parts
             ends = [end for start in range(len(parts)) if (end := PurePath(*parts[start:])) in ids]
             if not (fitting := ends[:1] or called.get(photo.name, [])):
-                name = name_in(folder, photo)
+                name = relative_name(folder, photo)
                 raise UserError(f"{ground_truth} lists {len(ids)} images, but no {name} among them.")
             image, *others = fitting
             if others:
@@ -145,7 +145,7 @@ class ViaWriter:
             tolerance = STRAY * np.sqrt(np.count_nonzero(mask))
             if outlines := trace(mask, tolerance, SPECK):
                 regions.append(via.region_entry(join(outlines), {"fmask": label, "score": f"{score:.3f}"}))
-        self._entries |= via.photo_entry(photo, name_in(self._folder, photo), regions)
+        self._entries |= via.photo_entry(photo, relative_name(self._folder, photo), regions)
 
     def text(self) -> str:
         return json.dumps(self._entries)

@@ -63,7 +63,7 @@ def test_a_copy_in_another_split_is_a_leak(tmp_path: Path, mirrored: bool) -> No
     save_split(tmp_path / "train", {"a.png": picture(1), "b.png": picture(2)})
     save_split(tmp_path / "test", {"copy.jpg": ImageOps.mirror(copy) if mirrored else copy, "c.png": picture(3)})
     report = check(tmp_path)
-    assert [(twins.first, twins.second, twins.mirrored, twins.leak) for twins in report.twins] == [
+    assert [(pair.first, pair.second, pair.mirrored, pair.leak) for pair in report.duplicates] == [
         ("test/copy.jpg", "train/a.png", mirrored, True)
     ]
     assert not report.is_clean
@@ -74,7 +74,7 @@ def test_a_copy_in_another_split_is_a_leak(tmp_path: Path, mirrored: bool) -> No
 def test_a_copy_in_the_same_split_is_a_note(tmp_path: Path) -> None:
     save_split(tmp_path / "train", {"a.png": picture(1), "b.png": picture(1)})
     report = check(tmp_path)
-    assert [twins.leak for twins in report.twins] == [False]
+    assert [pair.leak for pair in report.duplicates] == [False]
     assert report.is_clean
     assert "twice in a split" in text(report)
 
@@ -130,7 +130,7 @@ def test_an_empty_folder_is_a_users_error(tmp_path: Path) -> None:
 
 def test_the_leaks_of_the_studys_photos(photos_root: Path) -> None:
     report = check(photos_root)
-    assert {(twins.first, twins.second) for twins in report.twins if twins.leak} == {
+    assert {(pair.first, pair.second) for pair in report.duplicates if pair.leak} == {
         ("test/train55.jpg", "train/Untitled232.jpg"),
         ("val/Untitled048.jpg", "train/Untitled088.jpg"),
         ("val/Untitled050.jpg", "train/Untitled086.jpg"),

@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from fmask import tracking
-from fmask.data.formats.coco import dataset
+from fmask.data.formats.coco import dataset_text
 from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
 from fmask.evaluation.scores import evaluate
@@ -46,7 +46,7 @@ def data(tmp_path: Path) -> Path:
         if split == "test":
             write_split(folder, photos)
         else:
-            (folder / "instances.json").write_text(dataset((one.name, one) for one in photos))
+            (folder / "instances.json").write_text(dataset_text((one.name, one) for one in photos))
     return tmp_path / "data"
 
 

@@ -13,7 +13,7 @@ from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS
 from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
-MOST_PIXELS = 1_000_000
+MAX_PIXELS = 1_000_000
 """Fewer than in earnest, so that pictures at the limit cost no time."""
 
 
@@ -47,12 +47,12 @@ def read_annotations(content: bytes, folder: Path) -> bool:
 def read_photo(content: bytes) -> bool:
     """Decodes a photo of which nothing is known; whether it was taken."""
     try:
-        image = decode(io.BytesIO(content), "photo", MOST_PIXELS)
+        image = decode(io.BytesIO(content), "photo", MAX_PIXELS)
     except UserError as error:
         assert_is_one_sentence(str(error))
         return False
     assert image.mode == "RGB"
-    assert 0 < image.width * image.height <= MOST_PIXELS
+    assert 0 < image.width * image.height <= MAX_PIXELS
     assert np.asarray(image).shape == (image.height, image.width, 3)
     return True
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fmask.data.formats import coco
 from fmask.data.formats.read import find_export, read_file
 from fmask.data.formats.via import export
-from fmask.data.paths import name_in
+from fmask.data.paths import relative_name
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
@@ -25,7 +25,7 @@ def convert(
         source: an annotation file, or a folder with one (see `find_export`).
         target: the file to write.
         photos: the folder that the source's file names count from, where it is not the source's own.
-        categories: that of `fmask.data.formats.coco.entries`.
+        categories: that of `fmask.data.formats.coco.read_entries`.
 
     Raises:
         UserError: the source cannot be read or holds no photo that is there, or the target cannot be written.
@@ -39,6 +39,6 @@ def convert(
     if split.is_coco:
         text = json.dumps(export(folder, split.photos))
     else:
-        text = coco.dataset((name_in(folder, photo.path), photo) for photo in split.photos)
+        text = coco.dataset_text((relative_name(folder, photo.path), photo) for photo in split.photos)
     write_text(text, target)
     return split

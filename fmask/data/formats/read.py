@@ -8,9 +8,8 @@ from reprlib import repr as shortly
 from typing import Any
 
 from fmask.data import images
-from fmask.data.formats import coco
-from fmask.data.formats.via import _via_entries
-from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, stays_inside
+from fmask.data.formats import coco, via
+from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside
 from fmask.data.polygons import clip, covers_pixel
 from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
 from fmask.structures.detections import CLASS_NAMES
@@ -19,7 +18,7 @@ from fmask.utils.errors import UserError, printable
 MAX_BYTES = 512 * 2**20
 """Larger annotation files are refused, for in memory they grow tenfold; the largest of COCO's own has 448 MiB."""
 
-MOST_REGIONS = 2000
+MAX_REGIONS = 2000
 """In one photo; each may take some hundredths of a second to look at, and no photo shows thousands of people."""
 
 
@@ -40,7 +39,7 @@ def read_split(folder: Path) -> Split:
 def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = None) -> Split:
     """Read the photos that an annotation file lists, which lie in `folder`; as `read_split` otherwise.
 
-    `categories` is that of `fmask.data.formats.coco.entries`.
+    `categories` is that of `fmask.data.formats.coco.read_entries`.
 
     Raises:
         UserError: there is no such folder, or the file is neither VIA's nor COCO's.
@@ -92,10 +91,10 @@ def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[Photo
     """The file's photos, in order, and whether it is COCO's."""
     document = _parse(path)
     if coco.is_coco(document):
-        return coco.entries(document, path, categories), True
+        return coco.read_entries(document, path, categories), True
     if categories:
         raise UserError(f"{path} is a VIA file; only the categories of COCO files can be given other names.")
-    return _via_entries(document, path), False
+    return via.read_entries(document, path), False
 
 
 def _parse(path: Path) -> Any:
@@ -119,7 +118,7 @@ def _parse(path: Path) -> Any:
 
 def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
     name, path = printable(entry.name), folder / entry.name
-    if not stays_inside(entry.name):
+    if not is_inside(entry.name):
         raise Unusable("unsafe file name", "leads out of the folder")
     try:
         if not path.is_file():
@@ -127,7 +126,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
     except (OSError, ValueError) as error:  # names that no file can have
         raise Unusable("missing photo", "its name is none that a file can have") from error
     try:
-        head = images.read_head(path)
+        head = images.read_header(path)
     except ValueError as error:
         raise Unusable("unreadable photo", str(error)) from error
     width, height = head.width, head.height
@@ -137,8 +136,8 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {head.mode}"))
     if head.orientation > 1:
         faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {head.orientation}"))
-    if len(entry.regions) > MOST_REGIONS:
-        raise Unusable("too many regions", f"{len(entry.regions)}, where {MOST_REGIONS} are the most")
+    if len(entry.regions) > MAX_REGIONS:
+        raise Unusable("too many regions", f"{len(entry.regions)}, where {MAX_REGIONS} are the most")
     regions = []
     for index in range(len(entry.regions)):
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fmask.data.paths import ANNOTATIONS, name_in
+from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import SHAPES, outline
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
 from fmask.utils.errors import UserError
@@ -45,7 +45,7 @@ def export(folder: Path, photos: Iterable[Photo]) -> dict[str, Any]:
             region_entry(region.polygon, {"fmask": region.label or ""} | _ignore_mark(region))
             for region in photo.regions
         ]
-        entries |= photo_entry(photo.path, name_in(folder, photo.path), regions)
+        entries |= photo_entry(photo.path, relative_name(folder, photo.path), regions)
     return entries
 
 
@@ -62,7 +62,7 @@ def region_entry(polygon: np.ndarray, attributes: dict[str, str]) -> dict[str, A
     return {"shape_attributes": shape, "region_attributes": attributes}
 
 
-def _via_entries(export: Any, path: Path) -> list[PhotoEntry]:
+def read_entries(export: Any, path: Path) -> list[PhotoEntry]:
     if isinstance(export, dict):
         export = export.get("_via_img_metadata", export)
     if not isinstance(export, dict):

@@ -12,7 +12,7 @@ RECOLOURED = (0.4, 1.1)
 """Range of the factors by which a dye changes the channels."""
 
 
-def view(
+def random_view(
     jitter: Jitter, shape: tuple[int, int], crop_size: int, image_size: int, boxes: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw a random view of a photo of `shape` (H, W).

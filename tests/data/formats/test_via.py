@@ -15,7 +15,7 @@ from fmask.data import images
 from fmask.data.dataset import read_dataset
 from fmask.data.formats import via
 from fmask.data.formats.read import read_split
-from fmask.data.paths import ANNOTATIONS, name_in
+from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import check_outline, covers_pixel
 from fmask.structures.annotations import Region, Split
 from fmask.utils.errors import UserError
@@ -221,7 +221,7 @@ def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
     (folder / "a.png").symlink_to(kept / "one.png")
     (folder / "more").symlink_to(kept)
     split = read_split(write(folder, {"a.png": [region()], "more/two.png": [region()]}))
-    assert [name_in(folder, photo.path) for photo in split.photos] == ["a.png", "more/two.png"]
+    assert [relative_name(folder, photo.path) for photo in split.photos] == ["a.png", "more/two.png"]
     assert split.faults == ()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmask.data.transforms.jitter import LUMA, Jitter, change_colours, view
+from fmask.data.transforms.jitter import LUMA, Jitter, change_colours, random_view
 
 NO_BOXES = np.zeros((0, 4))
 
@@ -24,14 +24,14 @@ def corners(height: int, width: int) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize(("height", "width"), [(100, 200), (200, 100), (64, 64), (31, 40)])
 def test_without_jitter_a_photo_fits_and_is_centred(height: int, width: int) -> None:
-    first, last = moved(view(Jitter(), (height, width), 64, 64, NO_BOXES, rng(0)), corners(height, width))
+    first, last = moved(random_view(Jitter(), (height, width), 64, 64, NO_BOXES, rng(0)), corners(height, width))
     np.testing.assert_allclose(np.sort(last - first), np.sort(np.array([width, height]) * 64 / max(height, width)))
     np.testing.assert_allclose((first + last) / 2, 31.5, atol=0.5)
 
 
 def test_a_flip_mirrors_left_and_right_alone() -> None:
-    plain = view(Jitter(), (50, 80), 64, 64, NO_BOXES, rng(0))
-    mirrored = view(Jitter(flip=1.0), (50, 80), 64, 64, NO_BOXES, rng(0))
+    plain = random_view(Jitter(), (50, 80), 64, 64, NO_BOXES, rng(0))
+    mirrored = random_view(Jitter(flip=1.0), (50, 80), 64, 64, NO_BOXES, rng(0))
     (x, y), (x_mirrored, y_mirrored) = moved(plain, [(7, 9)])[0], moved(mirrored, [(7, 9)])[0]
     assert x_mirrored == pytest.approx(63 - x)
     assert y_mirrored == pytest.approx(y)
@@ -39,14 +39,15 @@ def test_a_flip_mirrors_left_and_right_alone() -> None:
 
 def test_zoom_stays_in_its_range_and_uses_it() -> None:
     scales = [
-        np.linalg.norm(view(Jitter(scale=0.5), (64, 64), 64, 64, NO_BOXES, rng(seed))[0, :2]) for seed in range(99)
+        np.linalg.norm(random_view(Jitter(scale=0.5), (64, 64), 64, 64, NO_BOXES, rng(seed))[0, :2])
+        for seed in range(99)
     ]
     assert 1 / 1.5 <= min(scales) < 0.7
     assert 1.4 < max(scales) <= 1.5
 
 
 def test_rotation_stays_in_its_range_and_uses_it() -> None:
-    matrices = [view(Jitter(rotate=15), (64, 64), 64, 64, NO_BOXES, rng(seed)) for seed in range(99)]
+    matrices = [random_view(Jitter(rotate=15), (64, 64), 64, 64, NO_BOXES, rng(seed)) for seed in range(99)]
     degrees = [np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])) for matrix in matrices]
     assert -15 <= min(degrees) < -13
     assert 13 < max(degrees) <= 15
@@ -56,7 +57,7 @@ def test_rotation_stays_in_its_range_and_uses_it() -> None:
 def test_a_crop_lies_inside_the_photo() -> None:
     starts = []
     for seed in range(50):
-        first, last = moved(view(Jitter(), (100, 150), 64, 128, NO_BOXES, rng(seed)), corners(100, 150))
+        first, last = moved(random_view(Jitter(), (100, 150), 64, 128, NO_BOXES, rng(seed)), corners(100, 150))
         assert (first <= -0.5 + 1e-9).all()
         assert (last >= 63.5 - 1e-9).all()
         starts.append(first)
@@ -65,14 +66,14 @@ def test_a_crop_lies_inside_the_photo() -> None:
 
 def test_a_small_photo_is_shown_whole() -> None:
     for seed in range(50):
-        first, last = moved(view(Jitter(scale=1.0), (64, 64), 64, 32, NO_BOXES, rng(seed)), corners(64, 64))
+        first, last = moved(random_view(Jitter(scale=1.0), (64, 64), 64, 32, NO_BOXES, rng(seed)), corners(64, 64))
         assert (first >= -0.5 - 1e-9).all()
         assert (last <= 63.5 + 1e-9).all()
 
 
 def shown(box: tuple[int, int, int, int], focus: float, seed: int) -> bool:
     """Whether a crop of a 128-pixel photo shows all of a box y1, x1, y2, x2."""
-    matrix = view(Jitter(focus=focus), (128, 128), 64, 128, np.array([box], float), rng(seed))
+    matrix = random_view(Jitter(focus=focus), (128, 128), 64, 128, np.array([box], float), rng(seed))
     y1, x1, y2, x2 = box
     seen = moved(matrix, [(x1 - 0.5, y1 - 0.5), (x2 - 0.5, y2 - 0.5)])
     return bool((seen >= -0.5 - 1e-9).all() and (seen <= 63.5 + 1e-9).all())
