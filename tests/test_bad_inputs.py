@@ -225,7 +225,7 @@ def test_a_store_of_runs(
         ({"model": {"loss": {"mrcnn_mask": float("nan")}}}, "loss.mrcnn_mask must be between 0 and 1000, not nan."),
         (
             {"model": {"regions": {"pool_box": 28}, "widths": {"fpn": 1024, "box": 4096}}},
-            "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would be 3288 million",
+            "regions.pool_box=28, widths.fpn=1024 and widths.box=4096: the box head's kernel would have 3288 million",
         ),
         (
             {"image_size": 2048, "model": {"anchors": {"ratios": [1] * 100}}},
@@ -233,15 +233,15 @@ def test_a_store_of_runs(
         ),
         (
             {"model": {"proposals": {"detect": 20000}}},
-            "proposals.detect=20000, regions.pool_box=7 and widths.fpn=256: the regions to classify would be 251",
+            "proposals.detect=20000, regions.pool_box=7 and widths.fpn=256: the input of the box head would have 251",
         ),
         (
             {"model": {"regions": {"pool_mask": 56, "count": 500}}},
-            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the regions to outline would be 401 million",
+            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the input of the mask head would have 401 million",
         ),
         (
             {"image_size": 2048, "model": {"widths": {"rpn": 2048}}},
-            "widths.rpn=2048 at 2048 px: a feature map would be 537 million numbers; at most 134 million are allowed.",
+            "widths.rpn=2048 at 2048 px: a feature map would have 537 million elements; at most 134 million are",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""The Mask R-CNN, one concept a file."""
+"""The Mask R-CNN: its layers, losses, settings and weight files."""

@@ -1,23 +1,27 @@
-"""Anchors: the boxes that the region proposal network starts from (Faster R-CNN, Ren 2015, section 3.1.1)."""
+"""Anchor boxes of the region proposal network (Faster R-CNN, Ren 2015, section 3.1.1)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 STRIDES = (4, 8, 16, 32, 64)
-"""Pixels between neighbouring cells of P2..P6."""
+"""Strides in pixels of the pyramid levels P2 to P6."""
 
 
 def pyramid_anchors(
     size: int, scales: Sequence[float], ratios: Sequence[float], offset: float, strides: Sequence[int] = STRIDES
 ) -> np.ndarray:
-    """Anchors of a square image: (A, 4) float64 pixel boxes in order of level, row, column, ratio.
+    """Return the anchors of a square image.
 
     Args:
         size: side of the image in pixels, a multiple of 32.
-        scales: one side length in pixels for each level (the side of the square anchor).
-        ratios: widths over heights; the area of an anchor is its scale squared whatever the ratio.
-        offset: where in its cell an anchor's centre lies: 0 on the cell's corner, as in the reference, or 0.5.
+        scales: side in pixels of the square anchor, one for each level.
+        ratios: width divided by height. The area of an anchor is its scale squared, whatever its ratio.
+        offset: position of an anchor's centre in its cell: 0 is the corner (reference), 0.5 the middle.
+        strides: stride in pixels of each level.
+
+    Returns:
+        (A, 4) float64 boxes in pixels, ordered by level, row, column and ratio.
     """
     levels = []
     for scale, stride in zip(scales, strides, strict=True):

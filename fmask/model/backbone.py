@@ -1,4 +1,4 @@
-"""ResNet (He 2015) as the bottom-up pathway. Layer names are those of matterport's weight files."""
+"""ResNet backbone (He 2015). The layer names are those of matterport's weight files."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,16 @@ from fmask.model.norm import Norm
 
 
 def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
-    """Feature maps C2..C5 (strides 4, 8, 16, 32) of an image (B, H, W, 3)."""
+    """Build the backbone on images (B, H, W, 3).
+
+    Args:
+        image: the symbolic input.
+        name: the architecture, a key of `fmask.model.config.BLOCKS`.
+        norm: the normalisation after each convolution.
+
+    Returns:
+        The feature maps C2 to C5, with strides 4, 8, 16 and 32.
+    """
 
     def conv_norm(
         x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same"
@@ -24,7 +33,7 @@ def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
         return layers.ReLU(name=f"res{block}_out")(layers.Add()([y, shortcut]))
 
     def bottleneck(x: KerasTensor, filters: int, stride: int, block: str, project: bool) -> KerasTensor:
-        # The stride sits on the first 1 x 1 convolution, as in the original ResNet and in the reference.
+        # The stride is on the first 1 x 1 convolution, as in the original ResNet and in the reference.
         y = layers.ReLU()(conv_norm(x, filters, 1, stride, f"{block}_branch2a", "valid"))
         y = layers.ReLU()(conv_norm(y, filters, 3, 1, f"{block}_branch2b"))
         y = conv_norm(y, 4 * filters, 1, 1, f"{block}_branch2c", "valid")

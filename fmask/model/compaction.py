@@ -1,7 +1,7 @@
-"""Slots of a fixed number, of which only some hold anything: work is done for these.
+"""Selection of the filled slots in an array of fixed length, so that empty slots cost little.
 
-Regions come in arrays of one length, for a graph that is traced once, and where few slots are filled most of what is
-computed of them is thrown away. The mask head is the dearest thing that is done to a region.
+Regions are stored in arrays of a fixed length, so that a graph is traced only once. Where few slots are filled, most
+results would be discarded. The mask head is the most expensive computation on a region, so it skips empty slots.
 """
 
 import numpy as np
@@ -11,17 +11,20 @@ from fmask.model.types import Tensor
 from fmask.utils.backend import JIT
 
 _COUNTS = np.array(sorted({1} | {factor << shift for shift in range(24) for factor in (2, 3)}), np.int32)
-"""1, 2, 3, 4, 6, 8, 12, 16, ...: numbers of rows that are worked on. A processor's convolutions are made ready for each
-number of rows that they meet, and kept; so there are few, each at most half as much again as is needed."""
+"""The numbers of rows to compute: 1, 2, 3, 4, 6, 8, 12, 16, ... On a CPU, convolutions are prepared once for each
+number of rows and then cached. So there are few such numbers, with at most half as many rows again as filled slots."""
 
 
 def compact(present: Tensor) -> tuple[Tensor, Tensor]:
-    """Which of N slots to work on, and where in that work each slot's result is.
+    """Choose which of N slots to compute, and find each slot's result.
 
-    Args: present (N,) bool, which slots are filled.
-    Returns: rows (M,), slots with all that are filled among them, and at least one; places (N,): for each slot that is
-        filled its place in `rows`, for another one a place of no meaning. A backend that compiles for fixed shapes
-        works on all slots.
+    Args:
+        present: (N,) bool, True for filled slots.
+
+    Returns:
+        rows: (M,) int, the slots to compute. They include all filled slots, and at least one slot. On a backend that
+            compiles for fixed shapes they are all slots.
+        places: (N,) int, the position in `rows` of each filled slot; arbitrary for empty slots.
     """
     total = ops.shape(present)[0]
     if JIT:

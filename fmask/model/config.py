@@ -14,7 +14,7 @@ BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4
 
 @dataclass
 class Anchors:
-    """The boxes that the region proposal network starts from."""
+    """The anchor boxes of the region proposal network."""
 
     scales: list[float] = field(default_factory=lambda: [32.0, 64.0, 128.0, 256.0, 512.0])
     """Side lengths in pixels on the pyramid levels P2 to P6."""
@@ -26,10 +26,10 @@ class Anchors:
 
 @dataclass
 class Proposals:
-    """Which anchors become regions."""
+    """How proposals are selected from the anchors."""
 
     candidates: int = between(1, 300_000, default=6000)
-    """Anchors with the highest scores that go into non-maximum suppression."""
+    """Number of anchors, by highest score, that enter non-maximum suppression."""
     train: int = between(1, 20_000, default=2000)
     """Proposals kept in training."""
     detect: int = between(1, 20_000, default=1000)
@@ -45,7 +45,7 @@ class Regions:
     count: int = between(4, 2000, default=32)
     """Regions sampled in an image to train the heads."""
     positive: float = between(0.01, 0.99, default=0.33)
-    """Largest share of the sampled regions that hold an object."""
+    """Largest share of the sampled regions that contain an object."""
     fill: bool = False
     """True fills up the regions with background. False keeps the ratio of positives to background (reference)."""
     add_objects: bool = False
@@ -57,7 +57,7 @@ class Regions:
     rounding: str = one_of("round", "floor", default="round")
     """How a region's pyramid level is rounded: round (reference) | floor (FPN, Lin 2017, eq. 1)."""
     detach_proposals: bool = True
-    """Stop the gradient of mrcnn_bbox_loss at the proposals; the reference lets it through."""
+    """Stop the gradient of mrcnn_bbox_loss at the proposals; the reference does not."""
     pool_box: int = between(2, 28, default=7)
     """Side in bins of the pooled regions for the box head."""
     pool_mask: int = between(2, 56, default=14)
@@ -116,7 +116,7 @@ class LossWeights:
 
 @dataclass
 class ModelConfig:
-    """Everything that decides a Mask R-CNN's layers and arithmetic, except its backbone and its classes."""
+    """The settings of a Mask R-CNN, except its backbone and its classes."""
 
     precision: str = one_of(*POLICIES, default="fp32")
     """Number format of the layers: fp32 | bf16, which takes half the time on processors that support it. Weights, boxes
@@ -127,9 +127,9 @@ class ModelConfig:
     widths: Widths = field(default_factory=Widths)
     """Channels of the parts after the backbone."""
     anchors: Anchors = field(default_factory=Anchors)
-    """The boxes that the region proposal network starts from."""
+    """The anchor boxes of the region proposal network."""
     proposals: Proposals = field(default_factory=Proposals)
-    """Which anchors become regions."""
+    """How proposals are selected from the anchors."""
     regions: Regions = field(default_factory=Regions)
     """How regions are sampled, pooled and assigned to pyramid levels."""
     detection: Detection = field(default_factory=Detection)

@@ -1,4 +1,4 @@
-"""Feature pyramid (Lin 2017): the top-down pathway with lateral connections."""
+"""Feature pyramid network (Lin 2017): the top-down pathway with lateral connections."""
 
 from keras import KerasTensor, layers
 
@@ -6,7 +6,7 @@ from fmask.model.norm import Norm
 
 
 def feature_pyramid(features: list[KerasTensor], channels: int, norm: Norm) -> list[KerasTensor]:
-    """P2..P6 of `channels` channels (strides 4 to 64) from C2..C5."""
+    """Build the maps P2 to P6 (strides 4 to 64), with `channels` channels each, from the maps C2 to C5."""
 
     def conv(x: KerasTensor, kernel: int, name: str) -> KerasTensor:
         x = layers.Conv2D(channels, kernel, padding="same", name=name, kernel_initializer=norm.initializer)(x)

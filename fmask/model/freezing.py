@@ -1,4 +1,4 @@
-"""Which layers train."""
+"""Freezing of layers."""
 
 import re
 
@@ -7,12 +7,15 @@ from fmask.model.weights.matterport import layers_of
 
 
 def freeze_except(network: MaskRCNN, choice: str) -> None:
-    """Lets some layers train and keeps the others' weights, scales and shifts as they are.
+    """Make the chosen layers trainable and freeze all others, including their scales and shifts.
+
+    Call it before creating the optimizer.
 
     Args:
-        choice: `all`; `3+`, `4+` or `5+`: the backbone's stages from that one on and what comes after the backbone;
-            `heads`: only what comes after the backbone, that is pyramid, proposals, box and mask head. An optimizer
-            must be made afterwards.
+        network: the network to change.
+        choice: the trainable layers. `all`; `3+`, `4+` or `5+`: the backbone from that stage on, and all layers after
+            the backbone; `heads`: only the layers after the backbone, which are the feature pyramid, the region
+            proposal network, the box head and the mask head.
     """
     first = {"all": 1, "heads": 6}.get(choice) or int(choice[0])
     for name, layer in layers_of(network).items():
@@ -20,7 +23,7 @@ def freeze_except(network: MaskRCNN, choice: str) -> None:
 
 
 def _stage(name: str) -> int:
-    """1 the stem, 2 to 5 the backbone's stages, 6 what comes after it."""
+    """Return 1 for a layer of the stem, 2 to 5 for the stages of the backbone, 6 for a layer after the backbone."""
     if name in ("conv1", "bn_conv1"):
         return 1
     stage = re.match(r"(?:res|bn)([2-5])[a-z]", name)

@@ -1,6 +1,6 @@
-"""Boxes: overlap, regression deltas, clipping, non-maximum suppression.
+"""Operations on boxes: overlap, regression deltas, clipping and non-maximum suppression.
 
-Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2), normalised as `fmask.model.preprocessing` says.
+Shapes: B images, N or M boxes. A box is (y1, x1, y2, x2), normalised as described in `fmask.model.preprocessing`.
 """
 
 import keras
@@ -10,17 +10,17 @@ from keras import ops
 from fmask.model.types import Tensor
 
 EPSILON = 1e-7
-LARGEST_GROWTH = 62.5
-"""No delta makes a box higher or wider than this many times: an untrained network would ask for infinitely much."""
+MAX_GROWTH = 62.5
+"""Largest factor by which deltas can enlarge a box. Without it, an untrained network could predict infinite boxes."""
 
 
 def area(boxes: Tensor) -> Tensor:
-    """(..., 4) boxes to (...) areas."""
+    """Return the areas (...) of `boxes` (..., 4)."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def intersection(boxes: Tensor, others: Tensor) -> Tensor:
-    """Areas shared by every box (..., N, 4) with every other (..., M, 4): (..., N, M)."""
+    """Return the intersection areas (..., N, M) of each of `boxes` (..., N, 4) with each of `others` (..., M, 4)."""
     a, b = boxes[..., :, None, :], others[..., None, :, :]
     height = ops.minimum(a[..., 2], b[..., 2]) - ops.maximum(a[..., 0], b[..., 0])
     width = ops.minimum(a[..., 3], b[..., 3]) - ops.maximum(a[..., 1], b[..., 1])
@@ -28,14 +28,21 @@ def intersection(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of every box (..., N, 4) with every other (..., M, 4): (..., N, M) in [0, 1]."""
+    """Return the intersection over union of each of `boxes` (..., N, 4) with each of `others` (..., M, 4).
+
+    Returns:
+        (..., N, M) in [0, 1].
+    """
     shared = intersection(boxes, others)
     union = area(boxes)[..., :, None] + area(others)[..., None, :] - shared
     return shared / ops.maximum(union, EPSILON)
 
 
 def encode(boxes: Tensor, targets: Tensor) -> Tensor:
-    """Deltas (dy, dx, log dh, log dw) from `boxes` (..., 4) to `targets` (..., 4). R-CNN (Girshick 2014), app. C."""
+    """Return the deltas (dy, dx, log dh, log dw) from `boxes` to `targets`, both (..., 4).
+
+    R-CNN (Girshick 2014), appendix C.
+    """
     size = ops.maximum(boxes[..., 2:] - boxes[..., :2], EPSILON)
     target_size = ops.maximum(targets[..., 2:] - targets[..., :2], EPSILON)
     centre = boxes[..., :2] + 0.5 * size
@@ -44,16 +51,16 @@ def encode(boxes: Tensor, targets: Tensor) -> Tensor:
 
 
 def decode(boxes: Tensor, deltas: Tensor) -> Tensor:
-    """Moves `boxes` (..., 4) by `deltas` (..., 4); the inverse of `encode` up to `LARGEST_GROWTH`."""
+    """Apply `deltas` to `boxes`, both (..., 4): the inverse of `encode`, with sizes limited by `MAX_GROWTH`."""
     size = boxes[..., 2:] - boxes[..., :2]
     centre = boxes[..., :2] + 0.5 * size + deltas[..., :2] * size
-    size = size * ops.exp(ops.minimum(deltas[..., 2:], np.float32(np.log(LARGEST_GROWTH))))
+    size = size * ops.exp(ops.minimum(deltas[..., 2:], np.float32(np.log(MAX_GROWTH))))
     corner = centre - 0.5 * size
     return ops.concatenate([corner, corner + size], axis=-1)
 
 
 def clip(boxes: Tensor, window: Tensor = (0.0, 0.0, 1.0, 1.0)) -> Tensor:
-    """Cuts `boxes` (..., 4) to `window`: (4,) or broadcastable to the boxes."""
+    """Clip `boxes` (..., 4) to `window`, which is (4,) or broadcastable to the boxes."""
     window = ops.convert_to_tensor(window, dtype=boxes.dtype)
     low, high = window[..., :2], window[..., 2:]
     corners = [ops.minimum(ops.maximum(part, low), high) for part in (boxes[..., :2], boxes[..., 2:])]
@@ -61,10 +68,17 @@ def clip(boxes: Tensor, window: Tensor = (0.0, 0.0, 1.0, 1.0)) -> Tensor:
 
 
 def non_max_suppression(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """Greedy suppression: keeps the best `count` boxes of which no two overlap by more than `threshold` IoU.
+    """Apply greedy non-maximum suppression to each image.
 
-    Args: boxes (B, N, 4); scores (B, N), where a score below 0 marks a box that is not there.
-    Returns: indices (B, count) int32, best score first, and valid (B, count) bool; where not valid the index is 0.
+    Args:
+        boxes: (B, N, 4).
+        scores: (B, N); a negative score marks an empty slot.
+        count: largest number of boxes to keep in an image.
+        threshold: largest IoU of two boxes that are both kept.
+
+    Returns:
+        indices: (B, count) int32, the kept boxes by descending score; 0 in unused slots.
+        valid: (B, count) bool, False in unused slots.
     """
     if keras.backend.backend() == "tensorflow":
         return _suppress_tensorflow(boxes, scores, count, threshold)
@@ -72,10 +86,11 @@ def non_max_suppression(boxes: Tensor, scores: Tensor, count: int, threshold: fl
 
 
 def suppress_portable(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """`non_max_suppression` in `keras.ops` alone.
+    """Compute `non_max_suppression` with `keras.ops` only.
 
-    A box stays if no better box that stays overlaps it. That sentence has one solution, the greedy one, and applying
-    it again and again reaches it: after t rounds the first t boxes are settled, in practice all are after a handful.
+    A box is kept if no kept box with a higher score overlaps it. The greedy result is the only solution of this rule,
+    and repeated application of the rule converges to it: t iterations settle at least the t best boxes. In practice a
+    handful of iterations settles all boxes.
     """
     total = boxes.shape[1]
     ranked, order = ops.top_k(scores, total)
@@ -91,7 +106,7 @@ def suppress_portable(boxes: Tensor, scores: Tensor, count: int, threshold: floa
     keep, _ = ops.while_loop(
         lambda keep, previous: ops.any(ops.not_equal(keep, previous)), settle, settle(present, present)
     )
-    # Ranks descend along the sorted axis, so that top_k returns the survivors in order of their score.
+    # Ranks descend along the sorted axis, so that top_k returns the kept boxes by descending score.
     rank = ops.where(keep, ops.arange(total, 0, -1, dtype="int32"), 0)
     best, position = ops.top_k(rank, min(count, total))
     valid = best > 0
@@ -101,10 +116,10 @@ def suppress_portable(boxes: Tensor, scores: Tensor, count: int, threshold: floa
 
 
 def _suppress_tensorflow(boxes: Tensor, scores: Tensor, count: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """`non_max_suppression` by TensorFlow's kernel for batches, which needs no N x N table.
+    """Compute `non_max_suppression` with TensorFlow's kernel for batches, which needs no N x N table.
 
-    It is three times as fast as the one for single images, but returns boxes and scores instead of indices. So scores
-    are replaced by ranks, N for the best down to 1, from which the index follows.
+    The kernel is three times as fast as the one for single images, but it returns boxes and scores instead of indices.
+    So the scores are replaced by ranks, from N for the best box down to 1, and the indices are derived from the ranks.
     """
     import tensorflow as tf
 

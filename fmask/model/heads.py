@@ -1,6 +1,6 @@
-"""The networks behind the pyramid: region proposals, class and box, mask.
+"""The heads on the feature pyramid: region proposals, box head and mask head.
 
-R regions in a batch, K classes with background, A anchors.
+Shapes: B images, A anchors, R regions in a batch, K classes including the background.
 """
 
 import math
@@ -13,9 +13,12 @@ from fmask.model.types import Tensor
 
 
 def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -> tuple[KerasTensor, KerasTensor]:
-    """Logits (B, A, 2), background first, and deltas (B, A, 4) for the anchors of all levels, by one head.
+    """Build the head of the region proposal network, which all levels share.
 
-    What the three networks here put out is float32 whatever the precision inside: exponentials and boxes need it.
+    The outputs of the three heads in this module are float32 at any precision: exponentials and boxes need it.
+
+    Returns:
+        Logits (B, A, 2), background first, and deltas (B, A, 4) of the anchors of all levels.
     """
     shared = layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
     class_raw = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")
@@ -29,7 +32,7 @@ def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -
 
 
 def box_head(pool: int, channels: int, width: int, classes: int, norm: Norm) -> keras.Model:
-    """Pooled regions (R, pool, pool, channels) to class logits (R, K) and class-specific deltas (R, K, 4)."""
+    """Build the box head: pooled regions (R, pool, pool, channels) to class logits (R, K) and deltas (R, K, 4)."""
     x = pooled = keras.Input((pool, pool, channels))
     for index, kernel in ((1, pool), (2, 1)):
         x = WholeConv2D(width, kernel, name=f"mrcnn_class_conv{index}", kernel_initializer=norm.initializer)(x)
@@ -42,9 +45,9 @@ def box_head(pool: int, channels: int, width: int, classes: int, norm: Norm) -> 
 
 
 class WholeConv2D(layers.Conv2D):
-    """A convolution whose kernel covers its whole input (R, k, k, C), which makes it one matrix product.
+    """A convolution whose kernel covers its whole input (R, k, k, C), computed as one matrix product.
 
-    A processor's convolutions are made for small windows: theirs takes ten times as long for 7 x 7 regions.
+    CPU convolutions are optimised for small kernels: for 7 x 7 regions they take ten times as long.
     """
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -54,7 +57,7 @@ class WholeConv2D(layers.Conv2D):
 
 
 def mask_head(pool: int, channels: int, width: int, convs: int, classes: int, norm: Norm) -> keras.Model:
-    """Pooled regions (R, pool, pool, channels) to mask logits (R, 2 pool, 2 pool, K), before the sigmoid."""
+    """Build the mask head: pooled regions (R, pool, pool, channels) to mask logits (R, 2 pool, 2 pool, K)."""
     x = pooled = keras.Input((pool, pool, channels))
     for index in range(1, convs + 1):
         conv = layers.Conv2D(
@@ -69,6 +72,6 @@ def mask_head(pool: int, channels: int, width: int, convs: int, classes: int, no
 
 
 def _head_norm(x: KerasTensor, name: str, norm: Norm) -> KerasTensor:
-    # Batch statistics over regions would mix padding rows and photos that happen to hold many objects, so the heads
-    # go without unless the statistics are frozen.
+    # Batch statistics over regions would include padding, and would depend most on photos with many objects. So the
+    # heads are normalised only with frozen statistics.
     return norm(x, name) if norm.kind == "frozen" else x

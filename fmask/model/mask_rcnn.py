@@ -1,7 +1,7 @@
-"""Mask R-CNN (He 2017): an image becomes a pyramid, the pyramid proposes regions, each region gets class, box and mask.
+"""Mask R-CNN (He 2017): a feature pyramid, region proposals, and a class, a box and a mask for each region.
 
-B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive, K classes
-with the background, D detections.
+Shapes: B images of S x S pixels, A anchors, G annotated instances, R regions of which the first P may be positive,
+K classes including the background, D detections.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,14 +34,14 @@ PIXEL_MEAN = (123.7, 116.8, 103.9)
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
 Features = tuple[list[Tensor], Tensor, Tensor]
-"""What the trunk computes: the pyramid's maps P2 to P6, RPN logits (B, A, 2), RPN deltas (B, A, 4)."""
+"""The outputs of the trunk: the pyramid's maps P2 to P6, RPN logits (B, A, 2) and RPN deltas (B, A, 4)."""
 
 
 @keras.saving.register_keras_serializable("fmask")
 class MaskRCNN(keras.Model):
-    """A Mask R-CNN as a Keras model: calling it detects, `fit` trains it, `.keras` files keep it.
+    """A Mask R-CNN as a Keras model: call it to detect, `fit` it to train, save it as a `.keras` file.
 
-    `fit`, `evaluate` and `train_on_batch` take images (B, S, S, 3) as `x` and a dict of targets as `y`:
+    `fit`, `evaluate` and `train_on_batch` accept images (B, S, S, 3) as `x` and a dict of targets as `y`:
 
     - `boxes` (B, G, 4): y1, x1, y2, x2 in pixels, ends exclusive;
     - `class_ids` (B, G), integers: 1 to K - 1 for objects, 0 for padding, -1 for objects to ignore;
@@ -52,7 +52,7 @@ class MaskRCNN(keras.Model):
 
     Args:
         backbone: `resnet18`, `resnet50` or `resnet101`.
-        num_classes: K, the number of classes with the background.
+        num_classes: K, the number of classes including the background.
         config: the network's settings; those of the published study by default.
         seed: seed of the random draws in training.
     """
@@ -72,7 +72,7 @@ class MaskRCNN(keras.Model):
 
         with layers_in(config.precision):
             image = keras.Input((None, None, 3), name="image")
-            # In float32: bf16 cannot hold a photo's 256 levels once a mean is subtracted from them.
+            # In float32: bf16 cannot represent a photo's 256 levels once a mean is subtracted from them.
             centre = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre", dtype="float32")
             pyramid = feature_pyramid(resnet(centre(image), backbone, norm), widths.fpn, norm)
             self.trunk = keras.Model(
@@ -90,7 +90,7 @@ class MaskRCNN(keras.Model):
 
         Args:
             inputs: images (B, S, S, 3), RGB in 0..255, S a multiple of 32; or a dict of `image` and `window` (B, 4),
-                the normalised box of the part of each image that is photo and not padding.
+                the normalised box of the part of each image that is not padding.
             training: whether batch normalisation uses the batch's statistics.
 
         Returns:
@@ -129,7 +129,7 @@ class MaskRCNN(keras.Model):
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """In the block, `call` returns features, from which `compute_loss` goes on."""
+        """Make `call` return features within the block, for `compute_loss`."""
         self._in_step = True
         try:
             yield
@@ -144,13 +144,13 @@ class MaskRCNN(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """The weighted sum of the five losses and the weight decay; each loss is kept as a metric too."""
+        """Return the weighted sum of the five losses and the weight decay, and update the metric of each loss."""
         values = self.losses_of(y_pred, y, x.shape[1], training)
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(values[name])
         weights = self.config.loss
         factors = [getattr(weights, name.removesuffix("_loss")) for name in LOSSES]
-        # One sum over a vector: TensorFlow's graph optimizer reorders a chain of additions as it likes.
+        # One sum over a vector, because TensorFlow's graph optimizer may reorder a chain of additions.
         total = ops.sum(ops.stack(list(values.values())) * np.array(factors, np.float32))
         if weights.l2:
             decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
@@ -160,13 +160,16 @@ class MaskRCNN(keras.Model):
     def losses_of(
         self, features: Features, targets: Mapping[str, Tensor], size: int, training: bool
     ) -> dict[str, Tensor]:
-        """The five losses, scalars by the names in `LOSSES`.
+        """Compute the five losses of a batch.
 
         Args:
-            features: of the trunk, for images of side `size`.
-            targets: as `fit` takes them.
+            features: the outputs of the trunk for images of side `size`.
+            targets: the dict that `fit` accepts as `y`.
             size: S.
             training: whether anchors and regions are drawn at random; otherwise the draws are always the same.
+
+        Returns:
+            The losses, scalars, by their names in `LOSSES`.
         """
         config = self.config
         boxes = targets["boxes"]
@@ -209,14 +212,14 @@ class MaskRCNN(keras.Model):
         return dict(zip(LOSSES, values, strict=True))
 
     def anchors(self, size: int) -> np.ndarray:
-        """(A, 4) anchors in pixels for images of side `size`."""
+        """Return the anchors (A, 4), in pixels, of images of side `size`."""
         chosen = self.config.anchors
         return pyramid_anchors(size, chosen.scales, chosen.ratios, chosen.offset)
 
     def classify(
         self, pyramid: list[Tensor], regions: Tensor, size: int, training: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
+        """Compute class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions, training)
         logits, deltas = self.box_head(_merge(pooled), training=training)
@@ -225,9 +228,9 @@ class MaskRCNN(keras.Model):
     def segment(
         self, pyramid: list[Tensor], regions: Tensor, present: Tensor, size: int, training: bool = False
     ) -> Tensor:
-        """Mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4).
+        """Compute mask logits (B, R, 28, 28, K) of normalised regions (B, R, 4).
 
-        Those of regions that are not `present` (B, R) mean nothing.
+        The logits of regions that are not `present` (B, R) are arbitrary.
         """
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions, training)
@@ -236,11 +239,14 @@ class MaskRCNN(keras.Model):
         return _split(ops.take(logits, places, axis=0), regions.shape[1])
 
     def _noise(self, batch: Tensor, count: int, training: bool) -> Tensor:
-        """What draws are decided by: in validation always the same, so that it leaves training as it is."""
+        """Return the random numbers for draws, (B, count) in [0, 1).
+
+        In validation they are always the same, so that validation does not change the draws of training.
+        """
         return keras.random.uniform((batch, count), seed=self.seeds if training else 0)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` builds the same network from, its weights aside."""
+        """Return the arguments from which `from_config` builds the same network, without its weights."""
         own = {"backbone": self.backbone, "num_classes": self.num_classes, "seed": self.seed, "name": self.name}
         return {**own, "config": asdict(self.config)}
 
@@ -253,18 +259,29 @@ class MaskRCNN(keras.Model):
 def select(
     regions: Tensor, logits: Tensor, deltas: Tensor, window: Tensor, config: ModelConfig
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Refines regions (B, R, 4) by their best class's deltas and keeps the D best that do not overlap within a class.
+    """Refine regions to detections.
 
-    Returns boxes (B, D, 4), class ids (B, D) and scores (B, D); zeros where there are fewer.
+    Each region is moved by the deltas of its best class. Then non-maximum suppression within each class keeps the D
+    best detections.
+
+    Args:
+        regions: (B, R, 4) normalised; zero rows are empty slots.
+        logits: (B, R, K).
+        deltas: (B, R, K, 4).
+        window: (B, 4) normalised; boxes are clipped to it.
+        config: the network's settings.
+
+    Returns:
+        Boxes (B, D, 4), class ids (B, D) and scores (B, D), best score first; zeros in unused slots.
     """
     probabilities = ops.softmax(logits, axis=-1)
-    # One operation for both; Keras' argmax on TensorFlow is made of parts that ONNX lacks.
+    # One operation returns both; Keras' argmax on TensorFlow uses operations that ONNX lacks.
     scores, class_ids = (best[..., 0] for best in ops.top_k(probabilities, 1))
     own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
     boxes = geometry.clip(geometry.decode(regions, own * DELTA_STD), window[:, None, :])
     present = ops.logical_and(class_ids > 0, ops.any(regions != 0, axis=-1))
     present = ops.logical_and(present, scores >= config.detection.floor)
-    # Boxes of different classes are moved out of each other's reach: one suppression serves all classes.
+    # Boxes of different classes are shifted apart, so that one suppression handles all classes.
     apart = boxes + 2.0 * ops.cast(class_ids, boxes.dtype)[..., None]
     ranking = ops.where(present, scores, -1.0)
     keep, valid = geometry.non_max_suppression(apart, ranking, config.detection.count, config.detection.nms)
@@ -278,12 +295,12 @@ def select(
 
 
 def _merge(x: Tensor) -> Tensor:
-    """(B, R, ...) to (B R, ...)."""
+    """Reshape (B, R, ...) to (B * R, ...)."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
 def _split(x: Tensor, regions: int) -> Tensor:
-    """(B R, ...) to (B, R, ...)."""
+    """Reshape (B * R, ...) to (B, R, ...)."""
     return ops.reshape(x, (-1, regions, *x.shape[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Normalisation after convolutions."""
+"""Normalisation layers after convolutions."""
 
 import math
 from dataclasses import dataclass
@@ -10,20 +10,18 @@ from fmask.model.types import Tensor
 
 EPSILON = 1e-3
 MOMENTUM = 0.95
-"""Of the running statistics. They follow faster than Keras' default, since a run here is some thousand steps."""
+"""Momentum of the moving statistics, lower than Keras' default, because a run has only some thousand steps."""
 GROUPS = 32
-"""Of channels, in group normalisation; fewer where their number is no multiple of it."""
+"""Number of channel groups in group normalisation; fewer where it does not divide the number of channels."""
 
 
 @dataclass(frozen=True)
 class Norm:
-    """Which normalisation follows a convolution.
-
-    kind "frozen" keeps the moving statistics as loaded and trains scale and shift alone; "batch" is ordinary batch
-    normalisation; "group" (Wu 2018) normalises groups of channels of each image by itself, whatever the batch.
-    """
+    """A kind of normalisation; call it to add a layer."""
 
     kind: str
+    """`frozen` keeps the loaded moving statistics and trains only scale and shift. `batch` is ordinary batch
+    normalisation. `group` (Wu 2018) normalises groups of channels of each image separately, whatever the batch."""
 
     def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
         if self.kind == "frozen":
@@ -34,15 +32,15 @@ class Norm:
 
     @property
     def initializer(self) -> str:
-        """Glorot as in the reference where weights are loaded; He where training starts from random weights."""
+        """The kernel initializer: Glorot (reference) for `frozen`, which starts from loaded weights; else He."""
         return "glorot_uniform" if self.kind == "frozen" else "he_normal"
 
 
 class _Fused(layers.BatchNormalization):
-    """Batch normalisation of (B, H, W, C) by TensorFlow's fused kernel, in half the time of Keras' several steps."""
+    """Batch normalisation of (B, H, W, C) with TensorFlow's fused kernel, in half the time of Keras' separate steps."""
 
-    def by_statistics(self, inputs: Tensor) -> Tensor:
-        """Normalises by the moving statistics, in one pass, which also does the ReLU that follows."""
+    def normalise_with_moving_statistics(self, inputs: Tensor) -> Tensor:
+        """Normalise with the moving statistics, in one pass that also includes the ReLU that follows."""
         if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4:
             return super().call(inputs, training=False)
         import tensorflow as tf
@@ -55,22 +53,22 @@ class _Fused(layers.BatchNormalization):
 
 
 class FrozenNorm(_Fused):
-    """Batch normalisation by its moving statistics alone, whether it is called in training or not.
+    """Batch normalisation that uses its moving statistics in training too.
 
-    Telling Keras' own layer `training=False` when a model is put together is not enough: what the model is called with
-    wins over it.
+    Calling Keras' own layer with `training=False` when a model is built is not enough: the `training` argument of the
+    model's call overrides it.
     """
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        return self.by_statistics(inputs)
+        return self.normalise_with_moving_statistics(inputs)
 
 
 class BatchNorm(_Fused):
-    """Batch normalisation by what is in the batch, in training."""
+    """Batch normalisation that uses the statistics of the batch in training."""
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or not self.trainable:
-            return self.by_statistics(inputs)
+            return self.normalise_with_moving_statistics(inputs)
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=True)
         import tensorflow as tf
@@ -78,7 +76,7 @@ class BatchNorm(_Fused):
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
         )
-        # The kernel gives the unbiased variance; Keras keeps the biased one, and so do we on every backend.
+        # The kernel returns the unbiased variance. Keras stores the biased one, and so does this layer on all backends.
         count = tf.cast(tf.size(inputs) / tf.size(mean), variance.dtype)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance * (count - 1) / count)):
             moving.assign(moving * self.momentum + tf.stop_gradient(batch) * (1 - self.momentum))

@@ -1,7 +1,7 @@
-"""Regions as squares of features, whatever their size: pooled from the level of the pyramid that suits them.
+"""Pooling of regions of any size to squares of features, each from the pyramid level that matches its size.
 
-B images of S x S pixels, R regions, C channels, and a pyramid whose first four maps are P2 to P5, squares of a quarter
-to a thirty-second of S. A region is sampled at points in straight rows and columns, between four pixels each.
+Shapes: B images of S x S pixels, R regions, C channels. The first four maps of the pyramid are P2 to P5, squares with
+sides from S / 4 to S / 32. A region is sampled at a grid of points, each interpolated bilinearly between four pixels.
 """
 
 import math
@@ -14,26 +14,39 @@ from fmask.model.config import Regions
 from fmask.model.types import Tensor
 
 LEVELS = 4
+"""Number of pyramid levels that regions are pooled from: P2 to P5."""
 
 
 def pool_regions(
     pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions, training: bool = True
 ) -> Tensor:
-    """Pools normalised regions (B, R, 4) to (B, R, side, side, C).
+    """Pool regions to squares of features.
 
-    Training needs gradients, which are fast as products and slow as the scattering that gathering turns into; detection
-    has many regions, of maps that may be large, where products multiply mostly zeros.
+    Training uses matrix products, because their gradients are fast; the gradient of gathering is a slow scatter.
+    Detection uses gathering, because it has many regions and possibly large maps, where products would multiply mostly
+    zeros.
+
+    Args:
+        pyramid: the maps P2 to P6, (B, height, width, C).
+        regions: (B, R, 4) normalised.
+        side: side of the pooled squares in bins.
+        size: S.
+        config: how regions are pooled and assigned to levels.
+        training: whether gradients are needed.
+
+    Returns:
+        (B, R, side, side, C).
     """
     pool = pool_by_products if training else pool_by_gathering
     return pool(pyramid, regions, side, size, config)
 
 
 def pool_by_products(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
-    """`pool_regions` by matrix products.
+    """Compute `pool_regions` with matrix products.
 
-    Bilinear sampling along one axis is a product with a matrix of at most a few non-zero entries a row, so pooling a
-    region is rows x feature x columns-transposed. Products, and their gradients, are the fastest and most
-    reproducible thing a processor does.
+    Bilinear sampling along one axis is a product with a matrix that has only a few non-zero entries in each row. So
+    pooling a region is rows @ feature @ columns.T. On a CPU, matrix products and their gradients are the fastest and
+    most reproducible operations.
     """
     levels = pyramid_levels(regions, size, config)
     pooled = 0.0
@@ -53,7 +66,7 @@ def pool_by_products(pyramid: list[Tensor], regions: Tensor, side: int, size: in
 
 
 def pool_by_gathering(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
-    """`pool_regions` by fetching the four pixels around each point, all levels' maps lying in one row."""
+    """Compute `pool_regions` by gathering the four pixels around each point from the concatenated maps."""
     dtype, channels = pyramid[0].dtype, pyramid[0].shape[-1]
     batch, count = ops.shape(regions)[0], regions.shape[1]
     lengths = np.array([feature.shape[1] for feature in pyramid[:LEVELS]])
@@ -78,7 +91,7 @@ def pool_by_gathering(pyramid: list[Tensor], regions: Tensor, side: int, size: i
 
 
 def pyramid_levels(regions: Tensor, size: int, config: Regions) -> Tensor:
-    """The level 2..5 that each normalised region (..., 4) is pooled from (FPN, Lin 2017, eq. 1)."""
+    """Return the level, 2 to 5, that each normalised region (..., 4) is pooled from (FPN, Lin 2017, eq. 1)."""
     side = ops.sqrt(ops.maximum(geometry.area(regions), 1e-12)) * size / config.canonical
     exponent = ops.log(side) / math.log(2)
     exponent = ops.round(exponent) if config.rounding == "round" else ops.floor(exponent + 1e-6)
@@ -86,15 +99,15 @@ def pyramid_levels(regions: Tensor, size: int, config: Regions) -> Tensor:
 
 
 def corner_points(start: Tensor, end: Tensor, bins: int, length: int | Tensor) -> Tensor:
-    """Sampling positions (..., bins) whose first and last lie on `start` and `end` (...), corners aligned."""
-    # In this order no rounding puts the last point of a region that ends at 1 outside the map. The reference's order
-    # sometimes does, and pools zeros there.
+    """Return equidistant sampling positions (..., bins) from `start` to `end` (...), both included."""
+    # With this order of operations, rounding never moves the last point of a region that ends at 1 outside the map.
+    # With the reference's order it sometimes does, and zeros are pooled there.
     steps = ops.arange(bins, dtype="float32") / (bins - 1)
     return (start[..., None] + (end - start)[..., None] * steps) * ops.cast(length - 1, "float32")
 
 
 def bilinear(points: Tensor, length: int) -> Tensor:
-    """Interpolation weights (..., bins, length) at `points` (..., bins); rows of points outside are zero."""
+    """Return interpolation weights (..., bins, length) at `points` (..., bins), zero for points outside the map."""
     grid = ops.arange(length, dtype="float32")
     weights = ops.maximum(1 - ops.abs(points[..., None] - grid), 0)
     return ops.where(_inside(points, length)[..., None], weights, 0.0)
@@ -105,14 +118,17 @@ def _inside(points: Tensor, length: int | Tensor) -> Tensor:
 
 
 def _points(start: Tensor, end: Tensor, bins: int, length: int | Tensor, size: int, pooling: str) -> Tensor:
-    """Sampling positions between normalised `start` and `end` (...): (..., bins), or two a bin where pooling aligns.
+    """Return sampling positions between normalised `start` and `end` (...): one per bin, or two for ROIAlign.
 
-    Points that count as zero are outside 0 to `length` - 1, which is an int or (..., 1).
+    Points that are sampled as zero lie outside 0 to `length` - 1. `length` is an int or (..., 1).
+
+    Returns:
+        (..., bins) for `crop`, (..., 2 * bins) for `align`.
     """
     if pooling == "crop":
         return corner_points(start, end, bins, length)
-    # ROIAlign (Mask R-CNN, He 2017, section 3): the region's pixel extent on a grid of pixel centres at one half,
-    # two samples a bin, averaged.
+    # ROIAlign (Mask R-CNN, He 2017, section 3): pixel centres are at one half, and a bin is the mean of two samples
+    # along each axis.
     length = ops.cast(length, "float32")
     low, high = (start * (size - 1) / size)[..., None] * length, ((end * (size - 1) + 1) / size)[..., None] * length
     steps = (ops.arange(2 * bins, dtype="float32") + 0.5) / (2 * bins)
@@ -121,7 +137,7 @@ def _points(start: Tensor, end: Tensor, bins: int, length: int | Tensor, size: i
 
 
 def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, pooling: str) -> Tensor:
-    """Matrices (..., bins, length) that sample `bins` values between normalised `start` and `end` (...)."""
+    """Return matrices (..., bins, length) that sample `bins` values between normalised `start` and `end` (...)."""
     matrix = bilinear(_points(start, end, bins, length, size, pooling), length)
     if pooling == "crop":
         return matrix
@@ -131,7 +147,7 @@ def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, poo
 def _neighbours(
     start: Tensor, end: Tensor, bins: int, length: Tensor, size: int, pooling: str
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The pixels before and after each sampling position, and what they count for; nothing where it is outside."""
+    """Return the pixels before and after each sampling position, and their weights, zero for positions outside."""
     points = _points(start, end, bins, length, size, pooling)
     counts = ops.cast(_inside(points, length), "float32")
     points = ops.clip(points, 0, ops.cast(length - 1, "float32"))

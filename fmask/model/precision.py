@@ -1,7 +1,8 @@
-"""In which numbers the network's layers multiply.
+"""Number formats of the network's layers.
 
-Weights, losses, boxes and the optimizer are in float32 whatever is chosen; bf16 (bfloat16: float32's range, 8 binary
-digits) is for what convolutions and matrix products take and give. A processor that has it does these in half the time.
+Weights, losses, boxes and the optimizer are always float32. The precision bf16 (bfloat16: the range of float32 with 8
+significant bits) applies to the inputs and outputs of convolutions and matrix products. Processors that support it
+compute these in half the time.
 """
 
 from collections.abc import Iterator
@@ -9,24 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16"}
-"""Keras' name of each precision."""
+"""Keras' dtype policy for each precision."""
 
 
 @contextmanager
 def layers_in(precision: str) -> Iterator[None]:
-    """Keras layers that are made inside compute in `precision`, a key of `POLICIES`, unless they say otherwise."""
+    """Make layers created in the block compute in `precision`, a key of `POLICIES`, unless they set their own dtype."""
     import keras
 
-    usual = keras.config.dtype_policy()
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(usual)
+        keras.config.set_dtype_policy(previous)
 
 
 def fastest(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """bf16 where this machine's processor multiplies in it, as far as Linux tells; fp32 where not, or not known."""
+    """Return `bf16` if Linux reports that the processor supports it, else `fp32`."""
     try:
         flags = cpuinfo.read_text().partition("\nflags")[2].partition("\n")[0].split()
     except OSError:

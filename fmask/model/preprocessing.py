@@ -1,8 +1,8 @@
-"""The network's frame, a square of S x S pixels: photos of any size into it, detections back out of it.
+"""Conversion of photos of any size to the network's frame, a square of S x S pixels, and of detections back.
 
-NumPy alone, so that an exported network needs no Keras. H x W is the photo's size. Inside the network boxes are
-*normalised*: y / (H - 1) and x / (W - 1) after 1 is taken from y2 and x2, so that the first and the last pixel centre
-of the image are 0 and 1.
+This module uses NumPy only, so that an exported network runs without Keras. H x W is the size of a photo in pixels.
+Inside the network boxes are *normalised*: 1 is subtracted from y2 and x2, then y is divided by H - 1 and x by W - 1. So
+the centres of the first and the last pixel of an image are at 0 and 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,27 +16,27 @@ from fmask.utils.errors import UserError
 from fmask.utils.resize import resize
 
 ROWS_AT_ONCE = 256
-"""Of a photo, when a mask is drawn into it."""
+"""Number of rows of a photo that are computed at once when a mask is drawn."""
 
 
 @dataclass(frozen=True)
 class Letterboxed:
-    """A photo brought to the network's frame."""
+    """A photo scaled to the network's frame."""
 
     image: np.ndarray
-    """float32 (S, S, 3), RGB in 0..255, zero where there is no photo."""
+    """float32 (S, S, 3), RGB in 0..255; zero in the padding."""
     window: np.ndarray
-    """(4,) pixels y1, x1, y2, x2 of the part that is photo."""
+    """(4,) float32, y1, x1, y2, x2 in pixels: the part that is not padding."""
 
 
 def normalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixel boxes (..., 4) with exclusive ends to normalised float32 boxes."""
+    """Convert pixel boxes (..., 4) with exclusive ends to normalised float32 boxes."""
     scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
     return ((boxes - np.array([0, 0, 1, 1])) / scale).astype(np.float32)
 
 
 def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Normalised boxes (..., 4) to float32 pixel boxes with exclusive ends; the inverse of `normalise`."""
+    """Convert normalised boxes (..., 4) to float32 pixel boxes with exclusive ends: the inverse of `normalise`."""
     scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
     return (boxes * scale + np.array([0, 0, 1, 1])).astype(np.float32)
 
@@ -49,12 +49,22 @@ def predict_in_batches(
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
     max_mask_pixels: int | None = None,
 ) -> list[Detections]:
-    """Finds the instances in photos, each uint8 (H, W, 3), RGB, of its own size, `batch_size` of them at a time.
+    """Detect the objects in photos.
 
-    `network` takes and returns what `MaskRCNN.call` does, always in the same shapes, so that it is traced once.
+    Args:
+        images: the photos, each uint8 (H, W, 3), RGB, of any size.
+        size: S.
+        antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
+        batch_size: number of photos in a call of `network`.
+        network: a function with the input and output of `MaskRCNN.call`. It is always called with the same shapes, so
+            that it is traced only once.
+        max_mask_pixels: the most pixels that all masks of one photo may have together; unlimited by default.
+
+    Returns:
+        The detections of each photo.
 
     Raises:
-        UserError: the masks found in one photo have more than `max_mask_pixels` pixels together.
+        UserError: the masks of a photo have more than `max_mask_pixels` pixels together.
     """
     found: list[Detections] = []
     for start in range(0, len(images), batch_size):
@@ -77,9 +87,9 @@ def predict_in_batches(
 
 
 def letterbox(image: np.ndarray, size: int, antialias: bool) -> Letterboxed:
-    """Scales a photo, uint8 (H, W, 3), so that its longer side is `size`, and centres it in a square of zeros.
+    """Scale a photo, uint8 (H, W, 3), so that its longer side is `size`, and centre it in a square of zeros.
 
-    `antialias` is that of `fmask.utils.resize`.
+    `antialias` is passed to `fmask.utils.resize.resize`.
     """
     height, width = image.shape[:2]
     scale = size / max(height, width)
@@ -100,9 +110,17 @@ def postprocess(
     width: int,
     max_mask_pixels: int | None = None,
 ) -> Detections:
-    """What `MaskRCNN.call` says of one image, in pixels of the photo of `height` x `width` that it was made from.
+    """Convert the output of `MaskRCNN.call` for one image to pixels of the original photo.
 
-    Args: boxes (D, 4) normalised, class_ids (D,), scores (D,), masks (D, M, M) in [0, 1]; rows of class 0 are none.
+    Args:
+        boxes: (D, 4) normalised.
+        class_ids: (D,); rows of class 0 are dropped.
+        scores: (D,).
+        masks: (D, M, M), probabilities in [0, 1].
+        frame: the letterboxed photo that was the network's input.
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
+        max_mask_pixels: the most pixels that all masks may have together; unlimited by default.
 
     Raises:
         UserError: the masks have more than `max_mask_pixels` pixels together.
@@ -115,9 +133,8 @@ def postprocess(
     sides = pixels[:, 2:] - pixels[:, :2]
     kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
     if max_mask_pixels is not None and len(kept) * height * width > max_mask_pixels:
-        raise UserError(
-            f"{len(kept)} masks of {width} x {height} pixels are more than {max_mask_pixels / 1e6:.0f} megapixels."
-        )
+        limit = f"{max_mask_pixels / 1e6:.0f} megapixels"
+        raise UserError(f"{len(kept)} masks of {width} x {height} pixels exceed the limit of {limit}.")
     full = np.zeros((len(kept), height, width), bool)
     for target, index in zip(full, kept, strict=True):
         _paste(target, masks[index], pixels[index])
@@ -125,17 +142,17 @@ def postprocess(
 
 
 def _paste(target: np.ndarray, mask: np.ndarray, box: np.ndarray) -> None:
-    """Draws a mask (M, M) of probabilities into its box of `target` (H, W) where it is one half or more."""
+    """Draw a mask (M, M) of probabilities into its box in `target` (H, W), where they are at least 0.5."""
     height, width = target.shape
     y1, x1, y2, x2 = (int(value) for value in box)
     rows, columns = _stretch(y2 - y1, mask.shape[0]), _stretch(x2 - x1, mask.shape[1])
     rows, columns = rows[max(0, -y1) : max(0, height - y1)], columns[max(0, -x1) : max(0, width - x1)]
     seen = target[max(y1, 0) : max(y1, 0) + len(rows), max(x1, 0) : max(x1, 0) + len(columns)]
-    for top in range(0, len(rows), ROWS_AT_ONCE):  # a large photo's pixels as numbers are eight times the photo
+    for top in range(0, len(rows), ROWS_AT_ONCE):  # all rows as float64 would need eight times the mask's memory
         seen[top : top + ROWS_AT_ONCE] = rows[top : top + ROWS_AT_ONCE] @ mask @ columns.T >= 0.5
 
 
 def _stretch(length: int, cells: int) -> np.ndarray:
-    """Bilinear interpolation (length, cells) of `cells` values to `length`, half-pixel centres, zero outside."""
+    """Return the matrix (length, cells) that interpolates bilinearly, with half-pixel centres and zeros outside."""
     points = (np.arange(length) + 0.5) * cells / length - 0.5
     return np.maximum(1 - np.abs(points[:, None] - np.arange(cells)), 0)

@@ -1,6 +1,6 @@
-"""Regions of interest: which are drawn for training, and what the heads should say of them.
+"""Regions of interest for training: sampling, and the targets of the heads.
 
-B images, G annotated instances, N proposals, R regions of which the first P may be positive.
+Shapes: B images, G annotated instances, N proposals, R regions of which the first P may be positive.
 """
 
 from keras import ops
@@ -12,22 +12,31 @@ from fmask.model.rpn import DELTA_STD, on_ignored
 from fmask.model.types import Tensor
 
 POSITIVE_IOU = 0.5
+"""Smallest IoU of a positive region with an object."""
 
 
 def positive_slots(config: Regions) -> int:
-    """P: how many regions of an image may be positive."""
+    """Return P, the largest number of positive regions in an image."""
     return int(config.positive * config.count)
 
 
 def sample_regions(
     proposals: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor, config: Regions
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draws the regions that the heads learn from in this step.
+    """Draw the regions that train the heads in one step.
 
-    Args: proposals (B, N, 4) normalised, zero rows are none; boxes (B, G, 4) normalised; class_ids (B, G): 1.. objects,
-        0 padding, -1 ignored; noise (B, N or N + G) uniform in [0, 1), which decides the draw.
-    Returns: regions (B, R, 4), the P positive slots first, zeros where a slot is empty; class_ids (B, R), 0 background;
-        valid (B, R) bool; matched (B, P): the instance that a positive slot belongs to.
+    Args:
+        proposals: (B, N, 4) normalised; zero rows are empty slots.
+        boxes: (B, G, 4) normalised.
+        class_ids: (B, G), 1 or more for objects, 0 for padding, -1 for ignored objects.
+        noise: (B, N), or (B, N + G) with `config.add_objects`; uniform in [0, 1). It decides the draw.
+        config: how regions are sampled.
+
+    Returns:
+        regions: (B, R, 4), the P positive slots first; zeros in empty slots.
+        class_ids: (B, R), 0 for background.
+        valid: (B, R) bool, False for empty slots.
+        matched: (B, P), the index of the instance that each positive region is matched with.
     """
     slots, total = positive_slots(config), config.count
     if config.add_objects:
@@ -58,15 +67,23 @@ def sample_regions(
 
 
 def box_targets(regions: Tensor, boxes: Tensor, matched: Tensor) -> Tensor:
-    """Deltas (B, P, 4), in units of their standard deviations, from positive regions (B, P, 4) to their instances."""
+    """Return deltas (B, P, 4) from positive regions (B, P, 4) to their instances, in units of `DELTA_STD`."""
     own = ops.take_along_axis(boxes, matched[..., None], axis=1)
     return geometry.encode(regions, own) / DELTA_STD
 
 
 def mask_targets(regions: Tensor, boxes: Tensor, masks: Tensor, matched: Tensor, side: int) -> Tensor:
-    """What the mask head should say of positive regions (B, P, 4): (B, P, side, side) of 0 and 1.
+    """Return the target masks of positive regions.
 
-    `masks` (B, G, M, M) hold each instance inside its own box of `boxes` (B, G, 4).
+    Args:
+        regions: (B, P, 4) normalised.
+        boxes: (B, G, 4) normalised.
+        masks: (B, G, M, M), each instance inside its own box.
+        matched: (B, P), the index of each region's instance.
+        side: side of the target masks in pixels.
+
+    Returns:
+        (B, P, side, side), 0 or 1.
     """
     own = ops.take_along_axis(boxes, matched[..., None], axis=1)
     mask = ops.take_along_axis(ops.cast(masks, "float32"), matched[..., None, None], axis=1)

@@ -1,6 +1,6 @@
-"""Region proposals (Faster R-CNN, Ren 2015): what the proposal network is taught, and the regions it proposes.
+"""Region proposal network (Faster R-CNN, Ren 2015): its training targets and its proposals.
 
-B images, A anchors, G annotated instances of which some are padding, N proposals.
+Shapes: B images, A anchors, G annotated instances including padding, N proposals.
 """
 
 import keras
@@ -12,22 +12,30 @@ from fmask.model.config import Proposals
 from fmask.model.types import Tensor
 
 DELTA_STD = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
-"""Deltas are learned in units of these."""
+"""Standard deviations of the deltas (dy, dx, log dh, log dw); the network predicts deltas in these units."""
 SAMPLED, SAMPLED_POSITIVE = 256, 128
+"""Number of anchors that train the network in a step, and the most of them that are positive."""
 POSITIVE_IOU, NEGATIVE_IOU = 0.7, 0.3
+"""Anchors are positive from the first IoU with an object on, and background below the second."""
 IGNORED_SHARE = 0.3
-"""An anchor or region with this share of its area on an ignored instance is no background."""
+"""An anchor or region with at least this share of its area on an ignored instance is not background."""
 
 
 def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Draws the anchors that the proposal network learns from in this step.
+    """Draw the anchors that train the proposal network in one step.
 
-    Args: anchors (A, 4) and boxes (B, G, 4) in pixels; class_ids (B, G): 1.. objects, 0 padding, -1 ignored;
-        noise (B, A) uniform in [0, 1), which decides the draw.
-    Returns: match (B, A) int32: 1 object, -1 background, 0 neither; deltas (B, A, 4) for the matched anchors.
+    Args:
+        anchors: (A, 4) in pixels.
+        boxes: (B, G, 4) in pixels.
+        class_ids: (B, G), 1 or more for objects, 0 for padding, -1 for ignored objects.
+        noise: (B, A), uniform in [0, 1). It decides the draw.
+
+    Returns:
+        match: (B, A) int32, 1 for object, -1 for background, 0 for anchors that do not count.
+        deltas: (B, A, 4) from each anchor to its best instance; meaningful only where `match` is 1.
     """
-    # Where several anchors hold all of an object, rounding decides which of them is its best, and the reference rounds
-    # to float64; so do we where the backend has it.
+    # Where several anchors contain all of an object, rounding decides which of them is the best one. The reference
+    # computes in float64, so this function does too on backends that support it.
     exact = "float64" if keras.backend.backend() == "tensorflow" else "float32"
     real = class_ids > 0
     overlaps = geometry.iou(ops.cast(anchors, exact)[None], ops.cast(boxes, exact))
@@ -41,8 +49,8 @@ def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor
     negative = ops.logical_and(best < NEGATIVE_IOU, ops.logical_not(ops.logical_or(positive, ignored)))
 
     positive = _draw(positive, noise, SAMPLED_POSITIVE, ops.full_like(noise[:, 0], SAMPLED_POSITIVE))
-    room = SAMPLED - ops.sum(ops.cast(positive, "float32"), axis=1)
-    negative = _draw(negative, noise, SAMPLED, room)
+    remaining = SAMPLED - ops.sum(ops.cast(positive, "float32"), axis=1)
+    negative = _draw(negative, noise, SAMPLED, remaining)
     match = ops.cast(positive, "int32") - ops.cast(negative, "int32")
 
     own = ops.take_along_axis(boxes, ops.argmax(overlaps, axis=2)[..., None], axis=1)
@@ -50,28 +58,35 @@ def rpn_targets(anchors: Tensor, boxes: Tensor, class_ids: Tensor, noise: Tensor
 
 
 def on_ignored(candidates: Tensor, boxes: Tensor, class_ids: Tensor) -> Tensor:
-    """Which candidates (B or 1, N, 4) lie to a good part on an ignored instance of boxes (B, G, 4): (B, N) bool."""
+    """Return which candidates (B or 1, N, 4) overlap an ignored instance by `IGNORED_SHARE` or more: (B, N) bool."""
     share = geometry.intersection(candidates, boxes) / ops.maximum(
         geometry.area(candidates)[..., None], geometry.EPSILON
     )
     return ops.any(ops.logical_and(share >= IGNORED_SHARE, (class_ids < 0)[:, None, :]), axis=2)
 
 
-def _draw(candidates: Tensor, noise: Tensor, most: int, allowed: Tensor) -> Tensor:
-    """A random choice of `allowed` (B,) <= `most` of the candidates (B, A)."""
+def _draw(candidates: Tensor, noise: Tensor, limit: int, count: Tensor) -> Tensor:
+    """Choose `count` (B,) of the candidates (B, A) at random; no count is above `limit`."""
     score = ops.where(candidates, noise, -1.0)
-    ranked, _ = ops.top_k(score, min(most, score.shape[1]))
-    last = ops.cast(ops.clip(allowed, 1, ranked.shape[1]) - 1, "int32")
+    ranked, _ = ops.top_k(score, min(limit, score.shape[1]))
+    last = ops.cast(ops.clip(count, 1, ranked.shape[1]) - 1, "int32")
     lowest = ops.take_along_axis(ranked, last[:, None], axis=1)
     chosen = ops.logical_and(candidates, score >= lowest)
-    return ops.logical_and(chosen, (allowed > 0)[:, None])
+    return ops.logical_and(chosen, (count > 0)[:, None])
 
 
 def propose(anchors: Tensor, logits: Tensor, deltas: Tensor, config: Proposals, keep: int) -> Tensor:
-    """The best regions that do not overlap too much.
+    """Select the best regions by non-maximum suppression.
 
-    Args: anchors (A, 4) normalised; logits (B, A, 2); deltas (B, A, 4); keep: N, the number of regions.
-    Returns: (B, N, 4) normalised boxes inside the image, best first; zeros where there are fewer.
+    Args:
+        anchors: (A, 4) normalised.
+        logits: (B, A, 2), background first.
+        deltas: (B, A, 4) in units of `DELTA_STD`.
+        config: how proposals are selected.
+        keep: N, the number of regions to return.
+
+    Returns:
+        (B, N, 4) normalised boxes, clipped to the image, best first; zeros in unused slots.
     """
     score = ops.softmax(logits, axis=-1)[..., 1]
     score, order = ops.top_k(score, min(config.candidates, anchors.shape[0]))

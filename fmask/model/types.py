@@ -1,6 +1,6 @@
-"""Names of types that Keras does not name."""
+"""Type aliases that Keras lacks."""
 
 from typing import Any
 
 Tensor = Any
-"""A tensor of the backend that Keras runs on, or a NumPy array; docstrings tell its shape."""
+"""A tensor of Keras' backend, or a NumPy array. Docstrings give its shape."""

@@ -1,4 +1,4 @@
-"""Whether a network's configuration, typed by a person or found in a file, is one that can be built and paid for."""
+"""Checks of a network's configuration, from the command line or from a file: value ranges and memory."""
 
 import math
 from typing import Any
@@ -10,27 +10,29 @@ from fmask.model.config import ModelConfig
 from fmask.utils.errors import UserError
 from fmask.utils.settings import check_settings
 
-MOST_ANCHORS = 4_000_000
-"""In an image; the study's three ratios make a million on the largest frame."""
-MOST_NUMBERS = 2**27
-"""In one array, half a gigabyte: what the study's widths make of the largest frame."""
+MAX_ANCHORS = 4_000_000
+"""Largest number of anchors in an image. The study's three ratios make a million on the largest frame."""
+MAX_ELEMENTS = 2**27
+"""Largest number of elements in an array, half a gigabyte: what the study's widths need on the largest frame."""
 ARRAYS: tuple[tuple[str, dict[str, int]], ...] = (
     ("the box head's kernel", {"regions.pool_box": 2, "widths.fpn": 1, "widths.box": 1}),
-    ("the regions to classify", {"proposals.detect": 1, "regions.pool_box": 2, "widths.fpn": 1}),
-    ("the regions to classify", {"regions.count": 1, "regions.pool_box": 2, "widths.fpn": 1}),
-    ("the regions to outline", {"regions.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
-    ("the regions to outline", {"regions.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
-    ("the regions to outline", {"detection.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
-    ("the regions to outline", {"detection.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
+    ("the input of the box head", {"proposals.detect": 1, "regions.pool_box": 2, "widths.fpn": 1}),
+    ("the input of the box head", {"regions.count": 1, "regions.pool_box": 2, "widths.fpn": 1}),
+    ("the input of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
+    ("the input of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
+    ("the input of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
+    ("the input of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
 )
-"""The large arrays that settings ask for, each in its range: what they hold, and the product that is their size."""
+"""Arrays whose size is a product of settings, and may be too large although each setting is in its range.
+
+Each entry is the content of the array and the exponents of the settings in the product."""
 
 
 def check_model(config: Any) -> None:
-    """Looks at everything that `ModelConfig` has, in a composed configuration.
+    """Check all settings of `ModelConfig` in a composed configuration.
 
     Raises:
-        UserError: a value out of its range, naming the key and what is allowed.
+        UserError: a value is not allowed; the message names the key, the value and what is allowed.
     """
     check_settings(config, ModelConfig)
     if len(config.anchors.scales) != 5 or not all(map(_is_positive, config.anchors.scales)):
@@ -51,31 +53,39 @@ def check_model(config: Any) -> None:
 
 
 def check_memory(config: Any, side: int) -> None:
-    """Looks at what the settings of a `check_model`ed configuration ask for together, in frames of `side` pixels.
+    """Check that a network's arrays fit into memory, for frames of `side` pixels.
+
+    Args:
+        config: a configuration that passed `check_model`.
+        side: side of the network's input in pixels.
 
     Raises:
-        UserError: more than a machine has, naming the keys.
+        UserError: an array would be too large; the message names the settings that decide its size.
     """
     cells = [math.ceil(side / stride) ** 2 for stride in STRIDES]
     ratios = len(config.anchors.ratios)
-    if (count := sum(cells) * ratios) > MOST_ANCHORS:
+    if (count := sum(cells) * ratios) > MAX_ANCHORS:
         raise UserError(
-            f"anchors.ratios has {ratios} values, which make {count} anchors at {side} px; at most {MOST_ANCHORS} are "
+            f"anchors.ratios has {ratios} values, which make {count} anchors at {side} px; at most {MAX_ANCHORS} are "
             "allowed."
         )
     for key in ("widths.fpn", "widths.rpn"):
         width = OmegaConf.select(config, key)
         _check_array(f"{key}={width} at {side} px", "a feature map", cells[0] * width)
-    for what, powers in ARRAYS:
-        values = {key: OmegaConf.select(config, key) for key in powers}
+    for content, exponents in ARRAYS:
+        values = {key: OmegaConf.select(config, key) for key in exponents}
         *first, last = (f"{key}={value}" for key, value in values.items())
-        _check_array(f"{', '.join(first)} and {last}", what, math.prod(values[key] ** powers[key] for key in powers))
+        _check_array(
+            f"{', '.join(first)} and {last}", content, math.prod(values[key] ** exponents[key] for key in exponents)
+        )
 
 
-def _check_array(settings: str, what: str, count: int) -> None:
-    if count > MOST_NUMBERS:
-        millions, most = round(count / 1e6), round(MOST_NUMBERS / 1e6)
-        raise UserError(f"{settings}: {what} would be {millions} million numbers; at most {most} million are allowed.")
+def _check_array(settings: str, content: str, count: int) -> None:
+    if count > MAX_ELEMENTS:
+        millions, limit = round(count / 1e6), round(MAX_ELEMENTS / 1e6)
+        raise UserError(
+            f"{settings}: {content} would have {millions} million elements; at most {limit} million are allowed."
+        )
 
 
 def _is_positive(value: float) -> bool:

@@ -144,5 +144,5 @@ def test_a_large_photos_masks_take_little_more_memory_than_themselves() -> None:
     tracemalloc.stop()
     assert kept.masks.mean() == pytest.approx(0.5, abs=0.03)
     assert peak < 3 * height * width
-    with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels are more than 10 megapixels\.$"):
+    with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels exceed the limit of 10 megapixels\.$"):
         postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], frame, height, width, max_mask_pixels=10**7)
