@@ -27,7 +27,7 @@ from fmask.model.config import ModelConfig
 from fmask.model.weights.metadata import NetworkMetadata, read_metadata
 from fmask.studies import write_runs
 from fmask.sweeping.check import check as check_sweep
-from fmask.training import checkpoint
+from fmask.training.checkpoint import read_checkpoint
 from fmask.utils.errors import UserError
 from tests.helpers import targets
 from tests.helpers.bad_commands import COMMANDS, RUNS, STORES
@@ -213,10 +213,11 @@ def test_a_store_of_runs(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"backbone": "vgg"}, "it has backbone 'vgg', image_size 64 and antialias True"),
-        ({"num_classes": 1}, "it has num_classes 1"),
+        ({"backbone": "vgg"}, "backbone must be resnet18 or resnet50 or resnet101, not 'vgg'"),
+        ({"num_classes": 1}, "num_classes must be a whole number from 2 to 1000, not 1"),
         ({"image_size": 10**6}, "image_size must be between 64 and 2048, not 1000000."),
-        ({"image_size": "big"}, "it has backbone 'resnet18', image_size 'big'"),
+        ({"image_size": "big"}, "image_size must be a whole number, not 'big'"),
+        ({"antialias": 1}, "antialias must be true or false, not 1"),
         ({"model": {"norm": "magic"}}, "norm must be frozen or batch or group, not magic"),
         ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect must be between 1 and 20000, not 1000000000."),
         ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales must be five positive sides"),
@@ -237,7 +238,7 @@ def test_a_store_of_runs(
         ),
         (
             {"model": {"regions": {"pool_mask": 56, "count": 500}}},
-            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the input of the mask head would have 401 million",
+            "regions.count=500, regions.pool_mask=56 and widths.fpn=256: the features of the mask head would have 401",
         ),
         (
             {"image_size": 2048, "model": {"widths": {"rpn": 2048}}},
@@ -261,7 +262,7 @@ class Trap:
         return os.mkdir, ("sprung",)
 
 
-@pytest.mark.parametrize("read", [checkpoint.read, read_metadata, lambda file: weights_into_one_number(file)])
+@pytest.mark.parametrize("read", [read_checkpoint, read_metadata, lambda file: weights_into_one_number(file)])
 def test_files_of_numbers_are_data_alone(
     read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +312,7 @@ def test_a_checkpoint_of_another_version(told: dict[str, Any], said: str, tmp_pa
     right = {"run_id": "abc", "config": {}, "part": "one", "epochs": 1, "log": {}}
     with h5py.File(tmp_path / "checkpoint.h5", "w") as file:
         file["checkpoint"] = json.dumps(right | told)
-    answer = refusal(lambda: checkpoint.read(tmp_path / "checkpoint.h5"))
+    answer = refusal(lambda: read_checkpoint(tmp_path / "checkpoint.h5"))
     assert "checkpoint.h5 is no checkpoint of a training: " in answer
     assert said in answer
 

@@ -18,10 +18,10 @@ ARRAYS: tuple[tuple[str, dict[str, int]], ...] = (
     ("the box head's kernel", {"regions.pool_box": 2, "widths.fpn": 1, "widths.box": 1}),
     ("the input of the box head", {"proposals.detect": 1, "regions.pool_box": 2, "widths.fpn": 1}),
     ("the input of the box head", {"regions.count": 1, "regions.pool_box": 2, "widths.fpn": 1}),
-    ("the input of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
-    ("the input of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
-    ("the input of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
-    ("the input of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
+    ("the features of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
+    ("the features of the mask head", {"regions.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
+    ("the features of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.fpn": 1}),
+    ("the features of the mask head", {"detection.count": 1, "regions.pool_mask": 2, "widths.mask": 1}),
 )
 """Arrays whose size is a product of settings, and may be too large although each setting is in its range.
 

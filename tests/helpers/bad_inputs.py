@@ -76,16 +76,16 @@ TRAIN = [
     (
         "missing weight file",
         "weights=nowhere.h5",
-        "weights=nowhere.h5: there is no such file; allowed is none, coco",
+        "weights=nowhere.h5: there is no such file; expected none, coco",
     ),
-    ("weights of an empty run id", "weights=runs:/", "weights=runs:/ names nothing; allowed is none, coco"),
+    ("weights of an empty run id", "weights=runs:/", "weights=runs:/ is incomplete; expected none, coco"),
     ("weights with too long a name", f"weights={'x' * 300}", "xxx: File name too long."),
-    ("folder as weights", "weights=.", "weights=. is a folder; allowed is none, coco"),
-    ("text file as weights", "weights=text.h5", "weights=text.h5 is no HDF5 file; allowed is none, coco"),
+    ("folder as weights", "weights=.", "weights=. is a folder; expected none, coco"),
+    ("text file as weights", "weights=text.h5", "weights=text.h5 is not an HDF5 file; expected none, coco"),
     (
         "weights for another backbone",
         "weights=imagenet",
-        "weights=imagenet: there are none for resnet18, only for resnet50",
+        "weights=imagenet does not exist for resnet18, only for resnet50",
     ),
     (
         "unset environment variable",
@@ -103,15 +103,19 @@ TRAIN = [
 
 SWEEP = [
     ("one bad value of several", "steps=5,0", "steps must be between 1 and 1000000, not 0."),
-    ("empty range", "steps=range(1,0)", "steps=range(1,0): this stands for no value at all."),
+    ("empty range", "steps=range(1,0)", "steps=range(1,0) has no values; it must have at least one."),
     (
         "too long a range",
         "steps=range(1,100000000)",
-        "steps=range(1,100000000): this stands for more than 10000 values.",
+        "steps=range(1,100000000) has more than 10000 values; at most 10000 are allowed.",
     ),
-    ("too many jobs", "seed=range(0,200) steps=range(1,200)", "The grid has 39800 jobs; at most 10000 are taken."),
-    ("interval in a grid", "lr=interval(0.1,1)", "a grid takes no intervals; hydra/sweeper=optuna does."),
-    ("no parallel jobs", "hydra.launcher.jobs=0", "hydra.launcher.jobs=0: needed is at least 1."),
+    ("too many jobs", "seed=range(0,200) steps=range(1,200)", "The grid has 39800 jobs; at most 10000 are allowed."),
+    (
+        "interval in a grid",
+        "lr=interval(0.1,1)",
+        "lr=interval(0.1,1): a grid cannot use an interval; hydra/sweeper=optuna can.",
+    ),
+    ("no parallel jobs", "hydra.launcher.jobs=0", "hydra.launcher.jobs must be at least 1, not 0."),
     ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; available: basic, local"),
     (
         "unknown sweeper setting",
@@ -122,12 +126,12 @@ SWEEP = [
     (
         "search without trials",
         "hydra/sweeper=optuna hydra.sweeper.trials=0",
-        "hydra.sweeper.trials=0: needed is at least 1",
+        "hydra.sweeper.trials must be at least 1, not 0.",
     ),
     (
         "storage with a password",
         "hydra/sweeper=optuna lr=interval(0.1,1) hydra.sweeper.storage=postgresql://me:hunter2@host/x",
-        "storage=postgresql://me:***@host/x has a password, which each job's folder would keep: put the",
+        "storage=postgresql://me:***@host/x contains a password, which would be saved in each job's folder: put",
     ),
     (
         "unset environment variable in the storage",
@@ -147,9 +151,13 @@ SWEEP = [
     (
         "exchanged ends",
         "hydra/sweeper=optuna lr=interval(1,0)",
-        "lr=interval(1,0): needed are two ends, the smaller first.",
+        "lr=interval(1,0): the interval must have two ends, the smaller first.",
     ),
-    ("logarithm of zero", "hydra/sweeper=optuna lr=tag(log,interval(0,1))", "needed are two positive ends"),
+    (
+        "logarithm of zero",
+        "hydra/sweeper=optuna lr=tag(log,interval(0,1))",
+        "the interval must have two positive ends, the smaller first.",
+    ),
     ("end out of range", "hydra/sweeper=optuna lr=interval(0.1,100)", "lr must be between 1e-09 and 10, not 100."),
     (
         "fractions for a whole number",
@@ -159,7 +167,7 @@ SWEEP = [
     (
         "search space of one value",
         "hydra/sweeper=optuna +hydra.sweeper.space.lr=5",
-        "lr=5: a search needs choice(..), range(..)",
+        "lr=5 must be choice(...), range(...), interval(...) or glob(...).",
     ),
     (
         "search space of an unknown key",

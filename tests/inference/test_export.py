@@ -130,7 +130,9 @@ def test_what_is_not_installed_is_named(
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match="tf2onnx, which exports, is not installed: `uv sync --extra export`"):
         export_onnx(predictor, tmp_path / "x.onnx")
-    with pytest.raises(UserError, match="needs ONNX Runtime, which is not installed: `uv sync --extra export`"):
+    with pytest.raises(
+        UserError, match="needs ONNX Runtime, which is not installed; install it with `uv sync --extra export`"
+    ):
         OnnxPredictor(tmp_path / "x.onnx")
 
 
@@ -143,7 +145,7 @@ def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
     onnx.save(other, tmp_path / "other.onnx")
     (tmp_path / "text.onnx").write_text("no network")
     for name in ("other.onnx", "text.onnx", "missing.onnx"):
-        with pytest.raises(UserError, match="is no network exported by fmask") as told:
+        with pytest.raises(UserError, match="is not a network exported by fmask") as told:
             OnnxPredictor(tmp_path / name)
         assert str(tmp_path / name) in str(told.value)
         assert "\n" not in str(told.value)

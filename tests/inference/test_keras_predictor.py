@@ -63,7 +63,7 @@ def test_what_is_no_detector_is_refused_by_name(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["weights"] = np.zeros(3)
     for name in ("missing.h5", "text.h5", "empty.h5", "other.h5", "."):
-        with pytest.raises(UserError, match="is no predictor saved by fmask") as told:
+        with pytest.raises(UserError, match="is not a network saved by fmask") as told:
             KerasPredictor.load(tmp_path / name)
         assert str(tmp_path / name) in str(told.value)
         assert "\n" not in str(told.value)

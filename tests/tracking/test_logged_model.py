@@ -22,7 +22,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_network_is_registered_version_by_version(store: Path, network: Path) -> None:
-    with tracking.start({"epochs": 1}, "mine", output_dir=store) as run:
+    with tracking.start_run({"epochs": 1}, "mine", output_dir=store) as run:
         run.log_file(network, "weights")
     references = ((str(network), str(network)), (run.id, run.id), ("latest", f"runs:/{run.id}"))
     for version, (reference, source) in zip("123", references, strict=True):
@@ -43,6 +43,6 @@ def test_a_name_that_cannot_be_leaves_nothing_behind(store: Path, network: Path,
 
 def test_what_is_no_network_is_not_registered(store: Path) -> None:
     (store / "text.h5").write_text("no network")
-    with pytest.raises(UserError, match=r"text\.h5 is no predictor saved by fmask"):
+    with pytest.raises(UserError, match=r"text\.h5 is not a network saved by fmask"):
         CliRunner().invoke(app, ["register", "text.h5", "finder"], catch_exceptions=False)
     assert not MlflowClient(tracking.prepare_store()).search_registered_models()

@@ -1,1 +1,1 @@
-"""Weight files: reading, writing, and what training can start from."""
+"""Weight files: reading, writing, and pretrained weights."""

@@ -1,7 +1,7 @@
-"""Weight files in the layout of matterport's Mask R-CNN, HDF5 as Keras 2 wrote it: read by layer name, and written.
+"""Weight files in the layout of matterport's Mask R-CNN, the HDF5 format of Keras 2.
 
 Each layer is a group whose attribute `weight_names` lists its arrays, `<layer>/<variable>:0`. The three layers of the
-proposal network are together in one group, `rpn_model`.
+region proposal network share one group, `rpn_model`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,22 +20,22 @@ from fmask.utils.hdf5 import get_array, get_object
 RPN_GROUP = "rpn_model"
 RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""Layers whose last axis grows with the number of classes."""
-NO_LAYERS = ("anchors",)
-"""Groups that ports of matterport's code save beside the layers: constants."""
+"""Layers whose last axis depends on the number of classes."""
+NOT_LAYERS = ("anchors",)
+"""Groups of constants, which ports of matterport's code save beside the layers."""
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of the layers of a weight file and of the network it was read into."""
+    """Which layers of a network were loaded from a weight file."""
 
     path: Path
     loaded: tuple[str, ...]
-    """Layers of the network that have the file's weights."""
+    """Layers of the network that were loaded from the file."""
     random: tuple[str, ...]
-    """Layers of the network that keep the weights they had: the file lacks them, or holds them for other classes."""
+    """Layers of the network that keep their previous weights: the file lacks them, or has another number of classes."""
     skipped: tuple[str, ...]
-    """Layers of the file that the network does not have."""
+    """Layers of the file that the network lacks."""
 
     def __str__(self) -> str:
         parts = [f"{len(self.loaded)} of {len(self.loaded) + len(self.random)} layers loaded"]
@@ -47,12 +47,12 @@ class LoadReport:
 
 
 def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
-    """Gives `network` the weights of a file in matterport's layout, matched by layer name.
+    """Load weights from a file in matterport's layout, by layer name.
 
-    Layers that depend on the classes are left out where the file has another number of them.
+    Layers that depend on the number of classes are skipped if the file has another number of classes.
 
     Raises:
-        UserError: the file is not there, is no such weight file, or holds a layer in another shape.
+        UserError: the file is missing, is not a weight file in this layout, or has a layer with another shape.
     """
     path = Path(path)
     if path.is_dir():
@@ -60,7 +60,7 @@ def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
     if not path.exists():
         raise UserError(f"There is no weight file {path}.")
     if not h5py.is_hdf5(path):
-        raise UserError(f"{path} is no HDF5 file; weights are read from HDF5 files (.h5) alone.")
+        raise UserError(f"{path} is not an HDF5 file; a weight file must be HDF5 (.h5).")
     try:
         with h5py.File(path) as file:
             stored = _stored(file)
@@ -69,7 +69,7 @@ def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
                 for variable in variables:
                     variable.assign(stored[name][variable.name][()])
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged or cut short: {_reason(error)}.") from error
+        raise UserError(f"{path} is damaged or truncated: {_reason(error)}.") from error
     return LoadReport(
         path,
         loaded=tuple(chosen),
@@ -79,10 +79,10 @@ def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
 
 
 def save_weights(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Writes the weights of `network` in matterport's layout, with `notes` as attributes of the file.
+    """Write the weights of `network` in matterport's layout, with `notes` as attributes of the file.
 
     Raises:
-        UserError: the file cannot be written; nothing is left behind then.
+        UserError: the file cannot be written; no partial file remains.
     """
     with atomic_write(Path(path)) as draft, h5py.File(draft, "w") as file:
         _write(network, file)
@@ -90,17 +90,17 @@ def save_weights(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None 
 
 
 def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:
-    """The layers that have weights, by name, from the image to the masks."""
+    """Return the layers with weights by name, ordered from input to output."""
     parts = (network.trunk, network.box_head, network.mask_head)
     return {layer.name: layer for part in parts for layer in part.layers if layer.weights}
 
 
 def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
-    """The file's arrays by layer and variable."""
-    root = get_object(file, "model_weights") if "model_weights" in file else file  # where Keras saved a whole model
+    """Return the arrays of the file by layer and variable."""
+    root = get_object(file, "model_weights") if "model_weights" in file else file  # the former in a whole saved model
     layers: dict[str, dict[str, h5py.Dataset]] = {}
     for group_name in root:
-        if group_name in NO_LAYERS:
+        if group_name in NOT_LAYERS:
             continue
         group = get_object(root, group_name)
         for name in np.atleast_1d(group.attrs.get("weight_names", ())):
@@ -114,21 +114,22 @@ def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
 def _choose(
     network: MaskRCNN, stored: dict[str, dict[str, h5py.Dataset]], path: Path
 ) -> dict[str, Sequence[keras.Variable]]:
-    """The variables that the file has values for, by layer; all shapes are right."""
+    """Return the variables to load, by layer, after a check of their shapes."""
     if not stored:
-        raise UserError(f"{path} holds no layers in the way Keras 2 saved them, with the attribute weight_names.")
+        raise UserError(f"{path} has no layers in the format of Keras 2, with the attribute weight_names.")
     chosen = {}
     for name, layer in layers_of(network).items():
         if name not in stored:
             continue
-        there, here = list(stored[name]), [variable.name for variable in layer.weights]
-        if set(there) != set(here):  # one too many, too: what batch normalisation scales is not for group normalisation
+        found, expected = list(stored[name]), [variable.name for variable in layer.weights]
+        # Additional variables are refused too: the scales of batch normalisation do not fit group normalisation.
+        if set(found) != set(expected):
             raise UserError(
-                f"{path}: {name} has {' and '.join(there)} in the file, but {' and '.join(here)} in this network."
+                f"{path}: {name} has {' and '.join(found)} in the file, but {' and '.join(expected)} in this network."
             )
         sizes = [(tuple(stored[name][variable.name].shape), tuple(variable.shape)) for variable in layer.weights]
-        alike_but_for_classes = all(have[:-1] == want[:-1] for have, want in sizes)
-        if name in CLASS_LAYERS and alike_but_for_classes and any(have != want for have, want in sizes):
+        same_except_classes = all(have[:-1] == want[:-1] for have, want in sizes)
+        if name in CLASS_LAYERS and same_except_classes and any(have != want for have, want in sizes):
             continue
         for variable, (have, want) in zip(layer.weights, sizes, strict=True):
             if have != want:
@@ -138,8 +139,8 @@ def _choose(
         chosen[name] = layer.weights
     if not chosen:
         raise UserError(
-            f"{path} is the weight file of another network: none of its layers ({_few(tuple(stored))}) is one of "
-            f"this network's ({_few(tuple(layers_of(network)))})."
+            f"{path} is a weight file of another network: none of its layers ({_few(tuple(stored))}) is in "
+            f"this network ({_few(tuple(layers_of(network)))})."
         )
     return chosen
 
@@ -152,7 +153,7 @@ def _write(network: MaskRCNN, file: h5py.File) -> None:
             weight = f"{name}/{variable.name}:0"
             file[f"{group}/{weight}"] = np.asarray(variable, np.float32)
             groups.setdefault(group, []).append(weight)
-    # Texts go in as NumPy's bytes: HDF5 strings of fixed length, which readers of any age understand.
+    # NumPy bytes become HDF5 strings of fixed length, which old readers understand too.
     for group, weights in groups.items():
         file[group].attrs["weight_names"] = np.array(weights, np.bytes_)
     file.attrs["layer_names"] = np.array(list(groups), np.bytes_)
@@ -161,7 +162,7 @@ def _write(network: MaskRCNN, file: h5py.File) -> None:
 
 
 def _few(names: tuple[str, ...]) -> str:
-    """The names, or where there are many the first ones and how many more."""
+    """Join the names; of more than four, name the first three and count the others."""
     if len(names) <= 4:
         return ", ".join(names)
     return f"{', '.join(names[:3])} and {len(names) - 3} more"

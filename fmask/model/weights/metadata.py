@@ -1,4 +1,4 @@
-"""What a network's file says of the network, read without building it."""
+"""The description of a network in its weight file, which can be read without building the network."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.settings import check_value, side
 
 OLD_KEYS = {"size": "image_size", "smooth": "antialias"}
-"""What version 0.1 called them."""
+"""Keys in files of version 0.1, and their current names."""
 
 
 @dataclass(frozen=True)
 class NetworkMetadata:
-    """All that is needed, beside the weights, to build a network and point it at photos."""
+    """Everything needed, besides the weights, to build a network and to prepare photos for it."""
 
     backbone: str
     model: ModelConfig
@@ -29,19 +29,19 @@ class NetworkMetadata:
     """Whether shrinking a photo averages its pixels; see `fmask.utils.resize`."""
 
     num_classes: int = 3
-    """Classes with the background; files of version 0.1 do not say it and have 3."""
+    """Number of classes including the background; files of version 0.1 lack it and have 3."""
 
     def to_json(self) -> str:
-        """The text that `from_json` reads."""
+        """Return the JSON text that `from_json` reads."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "NetworkMetadata":
-        """The recipe that `to_json` wrote; what it lacks of the model's settings has its default.
+        """Read the JSON text that `to_json` wrote. Missing settings of the model get their defaults.
 
         Raises:
-            UserError: a value is out of its range.
-            KeyError, TypeError, ValueError: it is no such text.
+            UserError: a setting has a value that is not allowed.
+            KeyError, TypeError, ValueError: `to_json` did not write the text.
         """
         fields = json.loads(text)
         fields = {OLD_KEYS.get(key, key): value for key, value in fields.items()}
@@ -50,9 +50,13 @@ class NetworkMetadata:
         backbone, image_size, antialias = fields["backbone"], fields["image_size"], fields["antialias"]
         num_classes = fields.get("num_classes", cls.num_classes)
         if type(num_classes) is not int or not 2 <= num_classes <= 1000:
-            raise ValueError(f"it has num_classes {num_classes!r}")
-        if backbone not in BLOCKS or type(image_size) is not int or type(antialias) is not bool:
-            raise ValueError(f"it has backbone {backbone!r}, image_size {image_size!r} and antialias {antialias!r}")
+            raise ValueError(f"num_classes must be a whole number from 2 to 1000, not {num_classes!r}")
+        if backbone not in BLOCKS:
+            raise ValueError(f"backbone must be {' or '.join(BLOCKS)}, not {backbone!r}")
+        if type(image_size) is not int:
+            raise ValueError(f"image_size must be a whole number, not {image_size!r}")
+        if type(antialias) is not bool:
+            raise ValueError(f"antialias must be true or false, not {antialias!r}")
         check_value("image_size", image_size, side().metadata)
         check_memory(config, image_size)
         model = OmegaConf.to_object(config)
@@ -61,15 +65,15 @@ class NetworkMetadata:
 
 
 def read_metadata(path: Path) -> NetworkMetadata:
-    """The recipe in a file that `KerasPredictor.save` wrote.
+    """Read the metadata of a file that `KerasPredictor.save` wrote.
 
     Raises:
-        UserError: the file is not there or not one of those.
+        UserError: the file is missing, or `KerasPredictor.save` did not write it.
     """
     try:
         return NetworkMetadata.from_json(_text(path))
     except UserError as error:
-        raise UserError(f"{path} holds no network that can be built: {error}") from error
+        raise UserError(f"{path} describes a network that cannot be built: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error.args[-1] if error.args else error).split()).strip("\"'.")
         raise UserError(f"{path} is not a network saved by fmask: {reason}.") from error
@@ -79,12 +83,12 @@ def _text(path: Path) -> str:
     if not path.is_file():
         raise ValueError("there is no such file")
     if not h5py.is_hdf5(path):
-        raise ValueError("it is no HDF5 file (.h5)")
+        raise ValueError("it is not an HDF5 file (.h5)")
     try:
         with h5py.File(path) as file:
             text = file.attrs.get("fmask")
     except (OSError, RuntimeError) as error:
-        raise ValueError("it is damaged or cut short") from error
+        raise ValueError("it is damaged or truncated") from error
     if not isinstance(text, str):
-        raise TypeError("it lacks the text `fmask`, which says how the network is built")
+        raise TypeError("it lacks the attribute fmask, which describes the network")
     return text

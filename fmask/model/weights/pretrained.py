@@ -1,10 +1,12 @@
-"""What training starts from: the choices of `weights=`, found before anything heavy is loaded, and installed.
+"""Initial weights of a training: the choices of `weights=`, and their installation.
 
 none        random weights
-coco        matterport's Mask R-CNN trained on COCO, by `fmask install coco`
-imagenet    a backbone trained on ImageNet, of keras.applications, by `fmask install imagenet`
-PATH        a weight file: one of a run of ours (best.h5, last.h5), or one in matterport's layout
-runs:/ID    the weights of an MLflow run at its end
+coco        matterport's Mask R-CNN trained on COCO, from `fmask install coco`
+imagenet    a backbone of keras.applications trained on ImageNet, from `fmask install imagenet`
+PATH        a weight file: best.h5 or last.h5 of a run, or another file in matterport's layout
+runs:/ID    the final weights of an MLflow run
+
+Importing this module and finding a file does not import Keras.
 """
 
 import os
@@ -18,41 +20,44 @@ COCO_BYTES = 257_557_808
 COCO_SHA256 = "ee7eeb918fe544c8bc1fd0f1f9588bf9f8e0e1055a4d12a98f83fa83c5f8b36d"
 IMAGENET_BACKBONES = ("resnet50", "resnet101")
 BLOCK = 1 << 16
-"""Bytes written at a time."""
+"""Number of bytes written at a time."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 RUN = "runs:/"
 
 
 def coco_file() -> Path:
-    """Where the COCO weights are kept."""
+    """Return the path of the installed COCO weights."""
     return Path("data", "mask_rcnn_coco.h5")
 
 
 def imagenet_file(backbone: str) -> Path:
-    """Where Keras keeps the ImageNet weights of a backbone."""
+    """Return the path where Keras stores the ImageNet weights of a backbone."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return home / "models" / f"{backbone}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def find_weights(choice: str, backbone: str) -> Path | None:
-    """The file that `weights=` names; None for random weights and for those of a run, which MLflow has.
+    """Find the file for a value of `weights=`.
+
+    Returns:
+        The file; None for random weights, and for the weights of a run, which MLflow stores.
 
     Raises:
-        UserError: there is no such file, or it is no weight file.
+        UserError: the file is missing, or it is not a weight file.
     """
-    allowed = "allowed is none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
+    allowed = "expected none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
     if choice in ("", RUN):
-        raise UserError(f"weights={choice} names nothing; {allowed}.")
+        raise UserError(f"weights={choice} is incomplete; {allowed}.")
     if choice == "none" or choice.startswith(RUN):
         return None
     if choice == "coco":
         if backbone == "resnet18":
-            raise UserError("weights=coco: there are none for resnet18; choose backbone=resnet50 or resnet101.")
+            raise UserError("weights=coco does not exist for resnet18; use backbone=resnet50 or backbone=resnet101.")
         return _installed(coco_file(), choice)
     if choice == "imagenet":
         if backbone not in IMAGENET_BACKBONES:
             known = " and ".join(IMAGENET_BACKBONES)
-            raise UserError(f"weights=imagenet: there are none for {backbone}, only for {known}.")
+            raise UserError(f"weights=imagenet does not exist for {backbone}, only for {known}.")
         return _installed(imagenet_file(backbone), choice)
     path = Path(choice)
     if not path.exists():
@@ -61,31 +66,31 @@ def find_weights(choice: str, backbone: str) -> Path | None:
         raise UserError(f"weights={choice} is a folder; {allowed}.")
     with path.open("rb") as file:
         if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
-            raise UserError(f"weights={choice} is no HDF5 file; {allowed}.")
+            raise UserError(f"weights={choice} is not an HDF5 file; {allowed}.")
     return path
 
 
 def _installed(path: Path, choice: str) -> Path:
     if not path.exists():
         raise UserError(
-            f"weights={choice}: {path} is not there; `fmask install {choice}` fetches it, and weights=none or "
-            "recipe=scratch does without."
+            f"weights={choice} needs {path}, which is missing; download it with `fmask install {choice}`, or train "
+            "without it: weights=none or recipe=scratch."
         )
     return path
 
 
 def install_coco(url: str = COCO_URL, size: int = COCO_BYTES, sha256: str = COCO_SHA256) -> Path:
-    """Fetch the COCO weights; an interrupted download goes on where it stopped.
+    """Download the COCO weights. An interrupted download resumes where it stopped.
 
     Raises:
-        UserError: they cannot be fetched, or are not the published file: then nothing is left behind.
+        UserError: the download failed, or the file is not the published one; then it is removed.
     """
     path = coco_file()
     if path.exists() and path.stat().st_size == size and sha256_of(path) == sha256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    _fetch(url, part, size)
+    _download(url, part, size)
     if part.stat().st_size != size or sha256_of(part) != sha256:
         part.unlink()
         raise UserError(f"{url} is not the published file; expected {size} bytes with SHA-256 {sha256}.")
@@ -94,10 +99,10 @@ def install_coco(url: str = COCO_URL, size: int = COCO_BYTES, sha256: str = COCO
 
 
 def install_imagenet(backbone: str) -> Path:
-    """Fetch the ImageNet weights of a backbone through keras.applications, which checks them.
+    """Download the ImageNet weights of a backbone through keras.applications, which verifies them.
 
     Raises:
-        UserError: there are none for this backbone, or they cannot be fetched.
+        UserError: there are no weights for this backbone, or the download failed.
     """
     if backbone not in IMAGENET_BACKBONES:
         raise UserError(f"There are no ImageNet weights for {backbone}, only for {' and '.join(IMAGENET_BACKBONES)}.")
@@ -106,13 +111,13 @@ def install_imagenet(backbone: str) -> Path:
 
     try:
         APPLICATIONS[backbone](include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises plain exceptions for anything that goes wrong on the way
-        raise UserError(f"The ImageNet weights of {backbone} cannot be fetched: {error}.") from error
+    except Exception as error:  # Keras raises plain exceptions for any failure of a download
+        raise UserError(f"The ImageNet weights of {backbone} cannot be downloaded: {error}.") from error
     return imagenet_file(backbone)
 
 
-def _fetch(url: str, part: Path, size: int) -> None:
-    """Append to `part` what is missing of the file at `url`."""
+def _download(url: str, part: Path, size: int) -> None:
+    """Append the missing bytes of the file at `url` to `part`."""
     import requests
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -122,26 +127,26 @@ def _fetch(url: str, part: Path, size: int) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
         with (
-            requests.get(url, headers={"Range": f"bytes={have}-"} if have else {}, stream=True, timeout=60) as answer,
+            requests.get(url, headers={"Range": f"bytes={have}-"} if have else {}, stream=True, timeout=60) as response,
             Progress(*columns, TimeRemainingColumn()) as progress,
         ):
-            answer.raise_for_status()
-            goes_on = answer.status_code == requests.codes.partial_content
-            task = progress.add_task(url.rsplit("/", 1)[-1], total=size, completed=have if goes_on else 0)
-            with part.open("ab" if goes_on else "wb") as file:
-                for block in answer.iter_content(BLOCK):
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            task = progress.add_task(url.rsplit("/", 1)[-1], total=size, completed=have if resumed else 0)
+            with part.open("ab" if resumed else "wb") as file:
+                for block in response.iter_content(BLOCK):
                     file.write(block)
                     progress.advance(task, len(block))
                     if file.tell() > size:
                         break
     except (requests.RequestException, OSError) as error:
         raise UserError(
-            f"{url} cannot be fetched: {_first_cause(error)}; what has come is kept, and the same command goes on."
+            f"{url} cannot be downloaded: {_first_cause(error)}; run the same command again to resume."
         ) from error
 
 
 def _first_cause(error: BaseException) -> BaseException:
-    """The first of a chain of exceptions says it in a few words: no such host, connection refused."""
+    """Return the first exception of a chain; its message is short, such as 'connection refused'."""
     while error.__context__:
         error = error.__context__
     return error

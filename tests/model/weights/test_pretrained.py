@@ -81,7 +81,7 @@ def test_the_coco_weights_are_fetched_once(server: Server) -> None:
 
 def test_an_interrupted_download_goes_on_where_it_stopped(server: Server) -> None:
     server.most = pretrained.BLOCK + 1000
-    with pytest.raises(UserError, match="the same command goes on"):
+    with pytest.raises(UserError, match="run the same command again to resume"):
         install(server)
     assert not pretrained.coco_file().exists()
     server.most = len(CONTENT)
@@ -123,14 +123,14 @@ def test_a_weight_file_is_found() -> None:
 @pytest.mark.parametrize(
     ("choice", "backbone", "said"),
     [
-        ("coco", "resnet50", r"`fmask install coco` fetches it"),
-        ("coco", "resnet18", "none for resnet18; choose backbone=resnet50 or resnet101"),
-        ("imagenet", "resnet50", r"`fmask install imagenet` fetches it"),
-        ("imagenet", "resnet18", "none for resnet18, only for resnet50 and resnet101"),
-        ("cocoo", "resnet50", "there is no such file; allowed is none, coco, imagenet, a weight file"),
+        ("coco", "resnet50", r"mask_rcnn_coco\.h5, which is missing; download it with `fmask install coco`"),
+        ("coco", "resnet18", "weights=coco does not exist for resnet18; use backbone=resnet50 or backbone=resnet101"),
+        ("imagenet", "resnet50", r"notop\.h5, which is missing; download it with `fmask install imagenet`"),
+        ("imagenet", "resnet18", "weights=imagenet does not exist for resnet18, only for resnet50 and resnet101"),
+        ("cocoo", "resnet50", "there is no such file; expected none, coco, imagenet, a weight file"),
         (".", "resnet50", "is a folder"),
-        ("weights.pickle", "resnet50", "is no HDF5 file"),
-        ("empty.h5", "resnet50", "is no HDF5 file"),
+        ("weights.pickle", "resnet50", "is not an HDF5 file"),
+        ("empty.h5", "resnet50", "is not an HDF5 file"),
     ],
 )
 def test_anything_else_is_refused(choice: str, backbone: str, said: str) -> None:
