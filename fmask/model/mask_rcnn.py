@@ -149,9 +149,13 @@ class MaskRCNN(keras.Model):
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(values[name])
         weights = self.config.loss
-        factors = [getattr(weights, name.removesuffix("_loss")) for name in LOSSES]
-        # One sum over a vector, because TensorFlow's graph optimizer may reorder a chain of additions.
-        total = ops.sum(ops.stack(list(values.values())) * np.array(factors, np.float32))
+        factors = {name: getattr(weights, name.removesuffix("_loss")) for name in LOSSES}
+        # One sum over a vector, because TensorFlow's graph optimizer reorders a chain of additions. Losses with weight
+        # 1 come first, which is the order that it chose in version 0.1: the same run gives the same total loss.
+        order = sorted(LOSSES, key=lambda name: factors[name] != 1)
+        total = ops.sum(
+            ops.stack([values[name] for name in order]) * np.array([factors[name] for name in order], np.float32)
+        )
         if weights.l2:
             decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
             total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
