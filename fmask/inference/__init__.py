@@ -1,1 +1,1 @@
-"""A trained network on photos: loading, prediction, files in and out, ONNX, serving."""
+"""Inference: loading, prediction, input and output files, ONNX export, serving."""

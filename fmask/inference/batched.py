@@ -1,4 +1,4 @@
-"""Many photos through a trained network, a few at a time."""
+"""Prediction on many photo files, in batches."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,22 +14,28 @@ from fmask.utils.errors import UserError
 def iter_predictions(
     predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None
 ) -> Iterator[tuple[Path, Detections | UserError]]:
-    """What is found in each photo, in order, or why the photo cannot be read; no more than a batch is in memory.
+    """Yield the detections in each photo, in order, with no more than one batch of photos in memory.
 
-    `batch_size` photos go through the network together: as many as memory is made for or, where they are fewer,
-    all. One number for many calls saves tracing the network again.
+    Args:
+        predictor: the network.
+        photos: the photo files.
+        batch_size: photos per batch; by default `predictor.batch_size`, or the number of photos if that is smaller. The
+            same batch size in all calls saves tracing the network again.
+
+    Yields:
+        The photo and its detections, or the reason why it cannot be read.
     """
-    together = batch_size or min(predictor.batch_size, len(photos))
-    for start in range(0, len(photos), max(together, 1)):
-        read = [_read(photo) for photo in photos[start : start + together]]
+    size = batch_size or min(predictor.batch_size, len(photos))
+    for start in range(0, len(photos), max(size, 1)):
+        read = [_read(photo) for photo in photos[start : start + size]]
         images = [image for image in read if not isinstance(image, UserError)]
-        found = iter(predictor.predict(images, batch_size=together))
+        found = iter(predictor.predict(images, batch_size=size))
         for photo, image in zip(photos[start:], read, strict=False):
             yield photo, image if isinstance(image, UserError) else next(found)
 
 
 def predict_photos(predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None) -> Iterator[Detections]:
-    """What is found in each photo, as `iter_predictions` does.
+    """Yield the detections in each photo, in order, with no more than one batch of photos in memory.
 
     Raises:
         UserError: a photo cannot be read.

@@ -1,7 +1,7 @@
-"""A trained network as an ONNX file: images and windows in, detections out.
+"""Export of a trained network to ONNX.
 
 TensorFlow traces `MaskRCNN.call`, and tf2onnx translates the graph. Keras' own exporter does the same, but its inputs
-have no names and only the traced size.
+have no names, and it fixes them to the traced size.
 """
 
 from dataclasses import replace
@@ -17,28 +17,33 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
 
 OPSET = 18
-"""Of ONNX's operations: the newest that tf2onnx writes."""
+"""Version of ONNX's operations: the newest that tf2onnx writes."""
 
 
 def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None) -> None:
-    """Writes the network, in float32 whatever it was trained in, to `path`.
+    """Export the network to an ONNX file, which `fmask.inference.onnx.OnnxPredictor` runs.
 
-    Inputs and outputs are those of `MaskRCNN.call`, by name; `fmask.inference.onnx.OnnxPredictor` runs the file.
+    The file computes in float32, whatever the precision in training. Its inputs and outputs have the names and shapes
+    of `MaskRCNN.call`.
 
     Args:
-        batch: how many images a call takes; None for any number.
+        predictor: the network to export.
+        path: the file to write.
+        batch: the fixed batch size of the file; None for any batch size.
 
     Raises:
-        UserError: what exports is not installed, Keras runs on another backend than TensorFlow, or the file cannot be
-            written; nothing is left behind then.
+        UserError: tf2onnx is not installed, Keras' backend is not TensorFlow, or the file cannot be written; then no
+            partial file remains.
     """
     if keras.backend.backend() != "tensorflow":
         found = keras.backend.backend()
-        raise UserError(f"KERAS_BACKEND is {found}; networks are exported from tensorflow alone.")
+        raise UserError(f"Export to ONNX needs KERAS_BACKEND=tensorflow, not {found}.")
     try:
         import tf2onnx
     except ModuleNotFoundError as error:
-        raise UserError("tf2onnx, which exports, is not installed: `uv sync --extra export` does that.") from error
+        raise UserError(
+            "Export to ONNX needs tf2onnx, which is not installed; install it with `uv sync --extra export`."
+        ) from error
     import tensorflow as tf
 
     size = predictor.image_size
@@ -59,7 +64,7 @@ def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None)
 
 
 def _in_float32(network: MaskRCNN) -> MaskRCNN:
-    """The network, or one with its weights that computes in float32."""
+    """Return the network itself if it computes in float32, else a copy that does."""
     if network.config.precision == "fp32":
         return network
     copy = MaskRCNN(network.backbone, network.num_classes, replace(network.config, precision="fp32"))
@@ -67,9 +72,9 @@ def _in_float32(network: MaskRCNN) -> MaskRCNN:
     return copy
 
 
-def _describe(model: Any, facts: dict[str, str]) -> None:
-    """Adds facts to the file's metadata, and says that the number of images is one and the same everywhere."""
-    for key, value in facts.items():
+def _describe(model: Any, metadata: dict[str, str]) -> None:
+    """Add metadata to the model, and declare that the batch size of all inputs and outputs is the same."""
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     for value in (*model.graph.input, *model.graph.output):
         first = value.type.tensor_type.shape.dim[0]

@@ -1,4 +1,4 @@
-"""Photos that a person points at: files, folders, patterns."""
+"""Search for the photos that command-line arguments name: files, folders and patterns."""
 
 from collections.abc import Sequence
 from glob import glob, has_magic
@@ -7,39 +7,44 @@ from pathlib import Path
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.utils.errors import UserError
 
+SUFFIXES = ", ".join(sorted(PHOTO_SUFFIXES))
+
 
 def find_photos(inputs: Sequence[str]) -> list[Path]:
-    """The photo files that `inputs` stand for, each once, in their order; those of a folder or a pattern by name.
+    """Find photo files.
 
     Args:
-        inputs: a file, taken whatever its name ends in; a folder, whose photos are taken but not those of folders in
-            it; or a pattern such as `site/**/*.jpg`.
+        inputs: files, folders and patterns. A file may have any suffix. A folder stands for the photos directly in it.
+            A pattern is, for example, `site/**/*.jpg`.
+
+    Returns:
+        Each photo once, in the order of `inputs`; the photos of a folder or a pattern are sorted by name.
 
     Raises:
-        UserError: one of them stands for nothing.
+        UserError: an input does not exist or contains no photos.
     """
     found = [path for each in inputs for path in _photos_of(each)]
     return list(dict.fromkeys(found))
 
 
-def _photos_of(given: str) -> list[Path]:
-    path = Path(given)
+def _photos_of(name: str) -> list[Path]:
+    path = Path(name)
     if path.is_file():
         return [path]
     if path.is_dir():
         photos = sorted(each for each in path.iterdir() if is_photo(each))
         if not photos:
-            raise UserError(f"{given}: the folder has no photos; they end in {', '.join(sorted(PHOTO_SUFFIXES))}.")
+            raise UserError(f"{name}: the folder has no photos; photos end in {SUFFIXES}.")
         return photos
-    if has_magic(given):
-        fitting = glob(given, recursive=True)  # noqa: PTH207 - Path.glob takes no pattern that starts at the root
-        photos = sorted(each for each in map(Path, fitting) if is_photo(each))
+    if has_magic(name):
+        matches = glob(name, recursive=True)  # noqa: PTH207 - Path.glob does not accept absolute patterns
+        photos = sorted(each for each in map(Path, matches) if is_photo(each))
         if not photos:
-            raise UserError(f"{given}: the pattern fits no photo; they end in {', '.join(sorted(PHOTO_SUFFIXES))}.")
+            raise UserError(f"{name}: the pattern matches no photo; photos end in {SUFFIXES}.")
         return photos
-    raise UserError(f"{given}: there is no such photo, folder or pattern.")
+    raise UserError(f"{name}: there is no such photo, folder or pattern.")
 
 
 def is_photo(path: Path) -> bool:
-    """Whether it is a file whose name ends as photos' names do."""
+    """Return whether `path` is a file with the suffix of a photo."""
     return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()

@@ -1,4 +1,4 @@
-"""A trained Keras network that can be pointed at photos, and the weight file that keeps it."""
+"""A trained Keras network that detects objects in photos, and its weight file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +15,11 @@ from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
 
 MAX_REGIONS = 1000
-"""Regions that are classified together; pooled from 256 channels, they take about a gigabyte."""
+"""Largest number of regions in a batch; pooled from 256 channels, they take about a gigabyte."""
 
 
 class _Detect(keras.Model):
-    """A network's `call` with a graph of its own, which lasts while training compiles the network anew."""
+    """A wrapper of `MaskRCNN.call` with its own graph, which remains valid when training recompiles the network."""
 
     def __init__(self, network: MaskRCNN) -> None:
         super().__init__(name="detect")
@@ -41,20 +41,20 @@ class KerasPredictor(Predictor):
 
     @property
     def batch_size(self) -> int:
-        """How many photos go through the network together by default: as many as `MAX_REGIONS` allows."""
+        """Number of photos in a batch by default: as many as `MAX_REGIONS` allows."""
         return max(1, MAX_REGIONS // self.network.config.proposals.detect)
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
         return self._detect.predict_on_batch(inputs)
 
     def save(self, path: Path) -> None:
-        """Write the network, and what is needed to build it again, to one HDF5 file without code.
+        """Write the network and its metadata to one HDF5 file, which contains no code.
 
         `fmask.model.weights.matterport` reads the file, so another training can start from it. Matterport's own code
-        reads it too where the layers are the same.
+        can read it too if the layers are the same.
 
         Raises:
-            UserError: the file cannot be written; nothing is left behind then.
+            UserError: the file cannot be written; no partial file remains.
         """
         metadata = NetworkMetadata(
             self.network.backbone, self.network.config, self.image_size, self.antialias, self.network.num_classes
@@ -63,7 +63,7 @@ class KerasPredictor(Predictor):
 
     @classmethod
     def load(cls, path: Path) -> "KerasPredictor":
-        """Build the network that `save` wrote.
+        """Build a network from a file that `save` wrote.
 
         Raises:
             UserError: the file is missing, or `save` did not write it.

@@ -1,4 +1,4 @@
-"""A trained network, found by the name that a person has for it."""
+"""Loading of a trained network from a file, an MLflow run or the model registry."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +10,19 @@ if TYPE_CHECKING:
     from fmask.inference.predictor import Predictor
 
 KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
+"""The references that `load` accepts, for help texts and messages."""
 
 
 def find_model_file(reference: str) -> Path:
-    """The file of a trained network, which `KerasPredictor.load` reads.
+    """Return the file of a trained network, downloaded from MLflow if necessary.
 
     Args:
-        reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run, or
-            `best`, the finished run with the highest validation mask AP50; `models:/NAME/VERSION` or
-            `models:/NAME@ALIAS`, a registered model.
+        reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run; `best`,
+            the finished run with the highest validation mask AP50; `models:/NAME/VERSION` or `models:/NAME@ALIAS`, a
+            registered model.
 
     Raises:
-        UserError: there is nothing of that name.
+        UserError: there is no such file, run or model.
     """
     if reference.startswith("models:/"):
         return tracking.download_model(reference)
@@ -34,12 +35,15 @@ def find_model_file(reference: str) -> Path:
 
 
 def load(reference: str) -> "Predictor":
-    """The trained network of that name (see `find_model_file`), ready to be pointed at photos.
+    """Load a trained network.
 
-    A file that ends in .onnx is one of `fmask export`, for which neither Keras nor TensorFlow is loaded.
+    For a file of `fmask export`, which ends in .onnx, neither Keras nor TensorFlow is imported.
+
+    Args:
+        reference: a file, a run or a registered model; see `find_model_file`.
 
     Raises:
-        UserError: there is none, or its file is damaged.
+        UserError: there is no such file, run or model, or its file is damaged.
     """
     file = find_model_file(reference)
     if file.suffix == ".onnx":

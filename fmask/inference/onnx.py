@@ -10,9 +10,9 @@ from fmask.inference.predictor import Predictor
 from fmask.utils.errors import UserError
 
 IMAGE_SIZE, ANTIALIAS = "fmask.image_size", "fmask.antialias"
-"""Keys in the file's metadata; see `Predictor`."""
+"""Keys in the metadata of the file; see `Predictor`."""
 OLD_KEYS = {IMAGE_SIZE: "fmask.size", ANTIALIAS: "fmask.smooth"}
-"""What version 0.1 called them."""
+"""Keys in files of version 0.1."""
 OUTPUTS = ("boxes", "class_ids", "scores", "masks")
 
 
@@ -49,12 +49,12 @@ class OnnxPredictor(Predictor):
 
     @property
     def batch_size(self) -> int:
-        """How many photos go through the network together by default."""
+        """Number of photos in a batch by default."""
         return self._fixed or 1
 
     @property
     def fixed_batch_size(self) -> int | None:
-        """The batch size that the file was exported for; None where it takes any."""
+        """The batch size that the file was exported for; None if it accepts any."""
         return self._fixed
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:

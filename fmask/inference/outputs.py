@@ -1,6 +1,6 @@
-"""Detections as data: a table, a COCO file, a COCO results list, or a VIA export that a person can correct.
+"""Output files of detections: a CSV table, a COCO data set, a COCO results list, or a VIA project to correct by hand.
 
-Photos are named by their paths below the folder that holds them all (`common_folder`), in a table as they were given.
+A CSV table names photos by the given paths, the other formats by their paths relative to `common_folder`.
 """
 
 import csv
@@ -22,27 +22,27 @@ from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
 SPECK = 0.01
-"""Parts of a mask, and holes in it, that are smaller than this share of its largest part are not worth correcting."""
+"""Parts of a mask and holes in it are dropped from VIA polygons if smaller than this share of the largest part."""
 STRAY = 0.02
-"""How far an outline may stray from its mask, as a share of the mask's size (the root of its area).
+"""Largest distance of a simplified VIA polygon from the mask's outline, as a share of the square root of its area.
 
-Measured on 98 detections in the study's photos: a median of 20 points, 44 at most, and an IoU with the mask of 0.98 in
-the median, 0.96 at least; at 0.005 the median is 72 points, at 0.03 the worst IoU 0.956.
+On 98 detections in the study's photos, polygons have a median of 20 points (maximum 44) and a median IoU of 0.98 with
+the mask (minimum 0.96). At 0.005 the median is 72 points; at 0.03 the minimum IoU is 0.956.
 """
 
 
 class DetectionWriter(Protocol):
-    """Takes the detections of one photo after the other, and then is a text."""
+    """Collects the detections of photos, and returns the content of the file."""
 
     def add(self, photo: Path, found: Detections) -> None:
-        """Adds a photo, whether anything was found in it or not."""
+        """Add a photo, with or without detections."""
 
     def text(self) -> str:
-        """The whole file."""
+        """Return the content of the file."""
 
 
 class CsvWriter:
-    """A line a detection: box in pixels, ends exclusive; area of the mask in pixels."""
+    """A CSV table with a row for each detection: the box in pixels, ends exclusive, and the mask's area in pixels."""
 
     def __init__(self) -> None:
         self._text = io.StringIO()
@@ -59,9 +59,9 @@ class CsvWriter:
 
 
 class CocoDatasetWriter:
-    """A COCO file of the photos whose annotations are the detections, each with its `score`.
+    """A COCO data set whose annotations are the detections, each with its `score`.
 
-    It opens wherever annotations do; its `annotations` alone are a results list with ids of its own.
+    Programs that read COCO annotations read it. Its list `annotations` is also a valid results list for its image ids.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -82,22 +82,21 @@ class CocoDatasetWriter:
 
 
 class CocoResultsWriter:
-    """The results list that `COCO(ground_truth).loadRes` takes, with the ids of that file's images and categories.
+    """A COCO results list for `COCO(ground_truth).loadRes`, with the image and category ids of that file.
 
-    An image is the photo whose path ends with its `file_name`, the longest where several do; else the only one that is
-    called like the photo, in whatever folder.
+    A photo is matched with the image whose `file_name` is the longest end of the photo's path. If there is none, it is
+    matched with the only image that has the same name in any folder.
 
     Raises:
-        UserError: the file is none of COCO's, or does not list one of our classes, or one of the photos, or it cannot
-            be told which of its images a photo is.
+        UserError: the file is not a COCO file, it lacks a class of `CLASS_NAMES` or a photo, or a match is ambiguous.
     """
 
     def __init__(self, folder: Path, photos: Sequence[Path], ground_truth: Path) -> None:
         document = _read(ground_truth)
         ids = {PurePath(str(each["file_name"])): each["id"] for each in document["images"]}
-        called: dict[str, list[PurePath]] = {}
+        by_name: dict[str, list[PurePath]] = {}
         for image in ids:
-            called.setdefault(image.name, []).append(image)
+            by_name.setdefault(image.name, []).append(image)
         classes = {str(each["name"]).strip().lower(): each["id"] for each in document.get("categories", [])}
         self._results: list[dict[str, Any]] = []
         self._image_ids, self._category_ids = {}, [0]
@@ -105,14 +104,14 @@ class CocoResultsWriter:
         for photo in dict.fromkeys(photos):
             parts = (photo.parent.resolve() / photo.name).parts
             ends = [end for start in range(len(parts)) if (end := PurePath(*parts[start:])) in ids]
-            if not (fitting := ends[:1] or called.get(photo.name, [])):
+            if not (matches := ends[:1] or by_name.get(photo.name, [])):
                 name = relative_name(folder, photo)
-                raise UserError(f"{ground_truth} lists {len(ids)} images, but no {name} among them.")
-            image, *others = fitting
+                raise UserError(f"{ground_truth} lists {len(ids)} images, but not {name}.")
+            image, *others = matches
             if others:
-                raise UserError(f"{ground_truth} lists {image} and {others[0]}; which of them is {photo} is not clear.")
+                raise UserError(f"{ground_truth} lists {image} and {others[0]}, and both could be {photo}.")
             if image in chosen:
-                raise UserError(f"{ground_truth} lists {image} once, but both {chosen[image]} and {photo} could be it.")
+                raise UserError(f"{ground_truth} lists {image} once, but it matches both {chosen[image]} and {photo}.")
             chosen[image] = photo
             self._image_ids[photo] = ids[image]
         for label in CLASS_NAMES:
@@ -129,10 +128,10 @@ class CocoResultsWriter:
 
 
 class ViaWriter:
-    """A VIA 2.x export of one polygon a detection, with the attributes `fmask` and `score`.
+    """A VIA 2.x annotation file with one polygon for each detection, with the attributes `fmask` and `score`.
 
-    Several parts of a mask, and holes in it, are joined to one polygon by bridges without width, but for specks
-    (`SPECK`), and simplified (`STRAY`), to have few enough points to drag.
+    The parts and holes of a mask are joined to one polygon by bridges of zero width; specks are dropped (`SPECK`).
+    Polygons are simplified (`STRAY`), so that they have few enough points to edit by hand.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -152,10 +151,15 @@ class ViaWriter:
 
 
 def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None = None) -> DetectionWriter:
-    """An empty export of the photos: `csv`, `coco` (a results list for `ground_truth`, if there is one) or `via`.
+    """Create a writer for the detections in some photos.
+
+    Args:
+        format: `csv`, `coco` or `via`.
+        photos: all photos that will be added.
+        ground_truth: for `coco`, the COCO file whose ids a results list uses; without it a data set is written.
 
     Raises:
-        UserError: see `CocoResultsWriter`.
+        UserError: `ground_truth` does not match the photos; see `CocoResultsWriter`.
     """
     folder = common_folder(photos)
     if format == "csv":
@@ -166,7 +170,7 @@ def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None =
 
 
 def common_folder(photos: Sequence[Path]) -> Path:
-    """The innermost folder that holds all photos."""
+    """Return the innermost folder that contains all photos."""
     return Path(os.path.commonpath([photo.parent.resolve() for photo in photos]))
 
 
@@ -182,5 +186,5 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{file} is no COCO file with images and categories: {error}.") from error
+        raise UserError(f"{file} is not a COCO file with images and categories: {error}.") from error
     return document

@@ -1,4 +1,4 @@
-"""A trained network that can be pointed at photos, whatever computes it."""
+"""The interface of trained networks that detect objects in photos."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -33,19 +33,19 @@ class Predictor(ABC):
     @property
     @abstractmethod
     def batch_size(self) -> int:
-        """How many photos go through the network together by default."""
+        """Number of photos in a batch by default."""
 
     @property
     def fixed_batch_size(self) -> int | None:
-        """The only batch size that the network takes; None where it takes any."""
+        """The only batch size that the network accepts; None if it accepts any."""
         return None
 
     @abstractmethod
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
-        """Run the network on what `fmask.model.mask_rcnn.MaskRCNN.call` takes."""
+        """Run the network, with the input and output of `fmask.model.mask_rcnn.MaskRCNN.call`."""
 
     @overload
-    def predict(  # type: ignore[overload-overlap]  # a text is a path, not a list of texts
+    def predict(  # type: ignore[overload-overlap]  # a str is a path, not a sequence of paths
         self, images: Image, batch_size: int | None = None, max_mask_pixels: int | None = None
     ) -> Detections: ...
 
@@ -57,11 +57,11 @@ class Predictor(ABC):
     def predict(
         self, images: Image | Sequence[Image], batch_size: int | None = None, max_mask_pixels: int | None = None
     ) -> Detections | list[Detections]:
-        """Find the objects in one photo, or in each photo of a list.
+        """Detect the objects in a photo, or in each photo of a list.
 
         Args:
             images: a photo, given as a path or as pixels, uint8 (H, W, 3), RGB; or a list of photos, of any sizes.
-            batch_size: photos that go through the network together; `self.batch_size` by default.
+            batch_size: number of photos in a batch; `self.batch_size` by default.
             max_mask_pixels: the most pixels that all masks of one photo may have together; unlimited by default.
 
         Returns:

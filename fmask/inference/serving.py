@@ -1,12 +1,12 @@
-"""The network as an MLflow model: encoded photos in, a table of detections out.
+"""A trained network as an MLflow model, which returns a table of detections for encoded photos.
 
     network = mlflow.pyfunc.load_model("runs:/<run id>/model")
     network.predict([Path("street.jpg").read_bytes()])
 
 Over HTTP (`mlflow models serve`) photos are base64 text in any of MLflow's formats, such as `{"inputs": ["..."]}` or
-`{"dataframe_split": {"columns": ["photo"], "data": [["..."]]}}`. What is asked wrongly is answered with status 400.
+`{"dataframe_split": {"columns": ["photo"], "data": [["..."]]}}`. An invalid request gets a response with status 400.
 
-MLflow runs this file, from the copy inside the model, whenever the model is loaded.
+MLflow executes this file, from the copy inside the model, whenever the model is loaded.
 """
 
 import base64
@@ -28,57 +28,59 @@ from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "mask"]
 MAX_PHOTOS = 64
-"""In one request."""
+"""Largest number of photos in a request."""
 MAX_BYTES = 64 * 2**20
-"""Of the encoded photos in one request."""
+"""Largest total size of the encoded photos in a request."""
 MAX_PIXELS = 50_000_000
-"""Of one photo."""
+"""Largest number of pixels of a photo."""
 MAX_MASK_PIXELS = 2**31
-"""Of all that is found in one photo, a byte each."""
+"""Largest number of pixels of all masks of a photo together, one byte each."""
 
 
 class ServedPredictor(PythonModel):
-    """Finds worn masks and hats with the network that the MLflow model holds."""
+    """Detects worn masks and hats in photos."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Build the network; MLflow calls this once."""
+        """Load the network. MLflow calls this method once."""
         import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
         from fmask.inference.keras_predictor import KerasPredictor
 
         self.predictor = KerasPredictor.load(Path(context.artifacts["network"]))
-        # A server's requests come from several threads: taken in turn, they need one request's memory.
-        self.turn = threading.Lock()
+        # A server calls `predict` from several threads; one request at a time limits the memory.
+        self.lock = threading.Lock()
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Find masks and hats.
+        """Detect masks and hats.
 
         Args:
-            context: given by MLflow.
-            model_input: one column, photo files' contents (JPEG, PNG, ...) as bytes; MLflow makes it of a list too.
+            context: passed by MLflow, not used.
+            model_input: one column with the contents of photo files (JPEG, PNG, ...) as bytes or base64 text. MLflow
+                converts a list to it.
 
         Returns:
-            A row a detection: `photo` (position in `model_input`), `class`, `score` in [0, 1], the box in the photo's
-            pixels, ends exclusive, and `mask`, COCO's run-length code: `size` [height, width] and `counts`, a text.
+            One row for each detection: `photo`, its position in `model_input`; `class`; `score` in [0, 1]; the box
+            `y1`, `x1`, `y2`, `x2` in the photo's pixels, ends exclusive; and `mask`, COCO's compressed run lengths, a
+            dict of `size` [height, width] and `counts`, a str.
 
         Raises:
-            Refused: a photo cannot be decoded, or there is more than `MAX_PHOTOS`, `MAX_BYTES`, `MAX_PIXELS` or
-                `MAX_MASK_PIXELS`; a server answers with status 400.
+            InvalidRequest: a photo cannot be decoded, or the request exceeds `MAX_PHOTOS`, `MAX_BYTES`, `MAX_PIXELS`
+                or `MAX_MASK_PIXELS`. A server responds with status 400.
         """
         rows: list[list[Any]] = []
         try:
             for photo, content in enumerate(_decoded(model_input.iloc[:, 0].tolist())):
                 rows += [[photo, *row] for row in self._find(content, f"photo {photo}")]
         except UserError as error:
-            raise Refused(str(error), INVALID_PARAMETER_VALUE) from error
+            raise InvalidRequest(str(error), INVALID_PARAMETER_VALUE) from error
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _find(self, content: bytes, name: str) -> list[list[Any]]:
-        with self.turn:
+        with self.lock:
             image = np.array(decode(io.BytesIO(content), name, MAX_PIXELS))
             try:
                 found = self.predictor.predict(image, max_mask_pixels=MAX_MASK_PIXELS)
             except UserError as error:
-                raise UserError(f"{name} is too large for all that is found in it: {error}") from error
+                raise UserError(f"{name} has too many detections for its size: {error}") from error
             return [
                 [CLASS_NAMES[class_id - 1], float(score), *map(float, box), encode_mask(mask)]
                 for class_id, score, box, mask in zip(
@@ -87,8 +89,11 @@ class ServedPredictor(PythonModel):
             ]
 
 
-class Refused(MlflowException):
-    """A request that cannot be answered, in one sentence, to which MLflow's server would add the whole request."""
+class InvalidRequest(MlflowException):
+    """A request with invalid photos.
+
+    Its message stays one sentence: MLflow's server appends the whole request to the messages of other exceptions.
+    """
 
     @property
     def message(self) -> str:
@@ -100,21 +105,22 @@ class Refused(MlflowException):
 
 
 def _decoded(cells: list[Any]) -> list[bytes]:
-    """The photo files' contents, of a number and size that memory is there for."""
+    """Return the contents of the photo files, after a check of their number and total size."""
     if len(cells) > MAX_PHOTOS:
-        raise UserError(f"The request has {len(cells)} photos; at most {MAX_PHOTOS} are taken.")
+        raise UserError(f"The request has {len(cells)} photos; at most {MAX_PHOTOS} are allowed.")
     contents = [_bytes(cell, f"photo {photo}") for photo, cell in enumerate(cells)]
     if (total := sum(map(len, contents))) > MAX_BYTES:
-        raise UserError(f"The request's photos are {total} bytes; at most {MAX_BYTES} are taken.")
+        raise UserError(f"The request's photos have {total} bytes; at most {MAX_BYTES} are allowed.")
     return contents
 
 
 def _bytes(cell: Any, name: str) -> bytes:
     if not isinstance(cell, (str, bytes)):
-        raise UserError(f"{name} is a {type(cell).__name__}; a photo is the bytes of its file, or base64 text of them.")
+        raise UserError(f"{name} must be the bytes of a photo file or their base64 text, not {type(cell).__name__}.")
     content = cell.encode() if isinstance(cell, str) else cell
-    try:  # MLflow has decoded some formats' base64 text and not others'; no photo's own bytes are such text
-        return base64.b64decode(b"".join(content.split()), validate=True)  # its lines may be broken
+    # MLflow decodes the base64 text of some request formats only. The bytes of a photo are never valid base64 text.
+    try:
+        return base64.b64decode(b"".join(content.split()), validate=True)  # base64 text may have line breaks
     except ValueError:
         return content
 

@@ -29,8 +29,8 @@ COMMANDS = [
     ),
     ("photo that is nowhere", "detect fake nowhere.jpg", "nowhere.jpg: there is no such photo, folder or pattern."),
     ("photo of too long a name", f"detect fake {'x' * 300}", "xxx: File name too long."),
-    ("folder without photos", "detect fake none", "none: the folder has no photos; they end in .bmp, .gif"),
-    ("pattern of nothing", "detect fake *.webp", "*.webp: the pattern fits no photo; they end in"),
+    ("folder without photos", "detect fake none", "none: the folder has no photos; photos end in .bmp, .gif"),
+    ("pattern of nothing", "detect fake *.webp", "*.webp: the pattern matches no photo; photos end in"),
     ("photo that is a text", "detect fake text.jpg", "None of 1 photos can be read: text.jpg is not a readable photo"),
     (
         "output nowhere",
@@ -50,7 +50,7 @@ COMMANDS = [
     (
         "ground truth no COCO",
         "detect fake a.png --format coco --ground-truth runs.csv",
-        "runs.csv is no COCO file with images",
+        "runs.csv is not a COCO file with images",
     ),
     (
         "check of nothing",
@@ -84,7 +84,11 @@ COMMANDS = [
         "--category 'x=dog': expected NAME=CLASS with one of",
     ),
     ("scores of nothing", "evaluate fake nowhere", "nowhere is not a folder; expected one with photos"),
-    ("scores of one split", "evaluate fake split --split val", "split is no data set with splits, so --split val"),
+    (
+        "scores of one split",
+        "evaluate fake split --split val",
+        "split is not a data set with splits; remove --split val",
+    ),
     ("splash of nothing", "splash fake walk.mp4", "walk.mp4: there is no such video."),
     ("splash of a text", "splash fake text.jpg", "text.jpg is not a readable photo: its contents are of no picture"),
     ("splash of a text as video", "splash fake text.mp4", "text.mp4 is not a readable video: invalid data"),

@@ -128,7 +128,9 @@ def test_what_is_not_installed_is_named(
 
     for module in ("tf2onnx", "onnxruntime"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match="tf2onnx, which exports, is not installed: `uv sync --extra export`"):
+    with pytest.raises(
+        UserError, match="needs tf2onnx, which is not installed; install it with `uv sync --extra export`"
+    ):
         export_onnx(predictor, tmp_path / "x.onnx")
     with pytest.raises(
         UserError, match="needs ONNX Runtime, which is not installed; install it with `uv sync --extra export`"

@@ -37,8 +37,8 @@ def test_each_photo_comes_once(site: Path, inputs: list[str], photos: list[str])
     ("given", "said"),
     [
         ("gone.jpg", "there is no such photo, folder or pattern"),
-        ("empty", "the folder has no photos; they end in .bmp"),
-        ("*.bmp", "the pattern fits no photo"),
+        ("empty", "the folder has no photos; photos end in .bmp"),
+        ("*.bmp", "the pattern matches no photo"),
     ],
 )
 def test_what_stands_for_nothing_is_named(site: Path, given: str, said: str) -> None:

@@ -13,7 +13,7 @@ def run_with_weights(folder: Path, ap50: float | None) -> str:
     """A finished run whose weights are its own score, as text."""
     file = folder / "last.h5"
     file.write_text(str(ap50))
-    with tracking.start({"epochs": 1}, "trained") as run:
+    with tracking.start_run({"epochs": 1}, "trained") as run:
         run.log_file(file, "weights")
         run.log_scores({"mask_ap50": ap50}, prefix="val")
     file.unlink()
@@ -35,12 +35,12 @@ def test_a_registered_model(store: Path, tmp_path: Path) -> None:
     import mlflow
 
     (tmp_path / "last.h5").write_text("network")
-    with tracking.start({}, "trained", output_dir=tmp_path) as run:
+    with tracking.start_run({}, "trained", output_dir=tmp_path) as run:
         run.log_model(tmp_path / "last.h5")
     mlflow.set_tracking_uri(tracking.tracking_uri())
     mlflow.register_model(f"runs:/{run.id}/model", "finder")
     assert find_model_file("models:/finder/1").read_text() == "network"
-    with pytest.raises(UserError, match="holds no model 'models:/finder/2'"):
+    with pytest.raises(UserError, match="has no model 'models:/finder/2'"):
         find_model_file("models:/finder/2")
 
 

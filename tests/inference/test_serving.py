@@ -123,7 +123,7 @@ def test_what_cannot_be_taken_is_one_sentence(network: Any, photos: list[bytes],
 def test_more_masks_than_memory_is_made_for_are_refused(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     finder = network.unwrap_python_model()
     monkeypatch.setitem(type(finder)._find.__globals__, "MAX_MASK_PIXELS", 5_000)
-    with pytest.raises(MlflowException, match=r"^photo 0 is too large for all that is found in it: \d masks of"):
+    with pytest.raises(MlflowException, match=r"^photo 0 has too many detections for its size: \d masks of"):
         network.predict([encoded(noise(50, 70))])
 
 
@@ -200,7 +200,7 @@ def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, pre
         ({"inputs": ["bm8gcGhvdG8h" * 10_000]}, "photo 0 is not a readable photo"),
         (split(encoded(huge)), "more than 50 megapixels"),
         (split(*[b"x"] * 65), "65 photos; at most 64"),
-        (split(bytes(2**26), b"x"), "at most 67108864 are taken"),
+        (split(bytes(2**26), b"x"), "at most 67108864 are allowed"),
     ):
         answer = ask(server, body)
         assert answer.status_code == 400
