@@ -1,1 +1,1 @@
-"""The nouns that all other folders speak: annotations and detections."""
+"""Shared data structures: annotations, detections and encoded masks."""

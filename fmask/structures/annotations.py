@@ -1,6 +1,6 @@
-"""Annotated photos in memory, from whatever file they came, and what can be wrong with them.
+"""Annotated photos in memory, independent of their file format, and faults in annotation files.
 
-Pixels follow the reference implementation's `skimage.draw.polygon`: the point (x, y) is the centre of column x, row y.
+Coordinates follow `skimage.draw.polygon`, as in the reference: the point (x, y) is the centre of column x, row y.
 """
 
 from collections.abc import Callable
@@ -30,38 +30,38 @@ FAULT_KINDS = {
     "listed twice": "first entry used",
     "unlisted photo": "not used: it has no annotations",
 }
-"""Each kind of fault and what becomes of the region or photo."""
+"""The kinds of faults, and how the region or photo is treated."""
 
 NOTE_KINDS = {
-    "EXIF rotation": "turned upright, as browsers show it",
+    "EXIF rotation": "rotated upright, as browsers display it",
     "colour conversion": "converted to 8-bit RGB",
 }
-"""Things worth knowing that are no faults, and what is done about them."""
+"""The kinds of notes, which are not faults, and how the photo is treated."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """One outlined object.
+    """An annotated object.
 
-    Equality is identity of the fields, arrays included, so compare `polygon` with `numpy.array_equal`.
+    Do not compare regions with `==`, which is ambiguous for arrays; compare `polygon` with `numpy.array_equal`.
     """
 
     label: str | None
-    """One of `CLASS_NAMES`, or None where the label is blank or unknown."""
+    """One of `CLASS_NAMES`; None if the label is blank or unknown."""
     polygon: np.ndarray
-    """(n, 2) float64, n >= 3: x in [0, width - 1], y in [0, height - 1], in the photo's pixels."""
+    """(n, 2) float64, n >= 3, in the photo's pixels: x in [0, width - 1], y in [0, height - 1]."""
     ignore: bool
-    """Counts neither as an object nor as background; always true where `label` is None."""
+    """True for a region that counts neither as an object nor as background; always True if `label` is None."""
     index: int
     """Position in the photo's list of regions in its file, from 0."""
 
     @property
     def class_id(self) -> int:
-        """1..K, or -1 for a region to ignore."""
+        """The class id in 1..K - 1; -1 for a region to ignore."""
         return -1 if self.ignore or self.label is None else 1 + CLASS_NAMES.index(self.label)
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        """The region's pixels: bool (height, width)."""
+        """Return the region's mask on a photo of that size, bool (height, width)."""
         mask = np.zeros((height, width), dtype=bool)
         mask[skimage.draw.polygon(self.polygon[:, 1], self.polygon[:, 0], mask.shape)] = True
         return mask
@@ -69,86 +69,88 @@ class Region:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo and its regions, in file order; sizes are those after EXIF rotation. H x W pixels, G regions."""
+    """A photo of H x W pixels, after EXIF rotation, and its G regions in file order."""
 
     path: Path
     width: int
     height: int
     regions: tuple[Region, ...]
     listed: str = ""
-    """Its path below its split's folder, with slashes."""
+    """Path relative to the folder of its split, with slashes; empty if unknown."""
 
     @property
     def name(self) -> str:
-        """What tells it from the split's other photos: its path below the folder, or its file's name unless listed."""
+        """A name that is unique in the split: `listed`, or the name of the file if `listed` is empty."""
         return self.listed or self.path.name
 
     def masks(self) -> np.ndarray:
-        """Bool (G, H, W)."""
+        """Return the masks of the regions, bool (G, H, W)."""
         masks = np.zeros((len(self.regions), self.height, self.width), dtype=bool)
         for mask, region in zip(masks, self.regions, strict=True):
             mask[:] = region.mask(self.height, self.width)
         return masks
 
     def class_ids(self) -> np.ndarray:
-        """Int64 (G,): 1..K, or -1 for regions to ignore."""
+        """Return the class ids of the regions, int64 (G,): 1..K - 1, or -1 for regions to ignore."""
         return np.array([region.class_id for region in self.regions], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong, or worth knowing, in one file."""
+    """A fault or a note about a photo."""
 
     kind: str
     """A key of `FAULT_KINDS` or `NOTE_KINDS`."""
     file: str
-    """The photo's name as listed, or as found in the folder."""
+    """The photo's name in the annotation file or in the folder."""
     region: int | None
-    """Position in the photo's list of regions in its file, from 0, or None where the whole photo is meant."""
+    """Position in the photo's list of regions in its file, from 0; None if the fault concerns the whole photo."""
     detail: str
+    """What was found, in a few words."""
 
     @property
     def is_note(self) -> bool:
+        """True for a note, False for a fault."""
         return self.kind in NOTE_KINDS
 
 
 @dataclass(frozen=True)
 class Split:
-    """The annotated photos of one folder, and what was wrong with it."""
+    """The annotated photos of a folder, and its faults."""
 
     name: str
     folder: Path
     photos: tuple[Photo, ...]
     faults: tuple[Fault, ...]
     is_coco: bool = False
-    """Whether the annotations came from a COCO file rather than from VIA's."""
+    """True if the annotations are a COCO file, False if they are a VIA file."""
 
 
 @dataclass(frozen=True)
 class RegionEntry:
-    """A region as a file has it, not yet held against its photo."""
+    """A region in an annotation file, not yet checked against its photo."""
 
     label: Any
-    """Whatever stands where the label belongs."""
+    """The unchecked label."""
     ignore: bool
     outline: Callable[[int, int], np.ndarray]
-    """Its polygon (n, 2) on a photo of that width and height; raises `Unusable`."""
+    """A function from width and height of the photo to the polygon (n, 2); it may raise `Unusable`."""
 
 
 @dataclass(frozen=True)
 class PhotoEntry:
-    """A photo as a file lists it."""
+    """A photo in an annotation file, not yet checked against its file."""
 
     name: str
     regions: list[RegionEntry]
     size: tuple[int, int] | None = None
-    """Width and height that the file says it has, if it does."""
+    """Width and height in the annotation file, if it has them."""
     edge: float = 0.0
-    """How far outlines may reach beyond the centres of the outermost pixels: 0.5 where they run along pixels' edges."""
+    """Distance in pixels by which outlines may exceed the outermost pixel centres: 0.5 if they follow pixel edges."""
 
 
-class Unusable(Exception):  # noqa: N818 - it is a reason, not an error of the program
-    """Why a photo or region is left out: a kind of fault and its detail."""
+class Unusable(Exception):  # noqa: N818 - a reason, not a program error
+    """The reason why a photo or region is left out: a key of `FAULT_KINDS` and a detail."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(kind, detail)

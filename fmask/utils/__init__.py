@@ -1,1 +1,1 @@
-"""What every other folder may use, and nothing about masks or hats."""
+"""General utilities for all other packages, independent of masks and hats."""

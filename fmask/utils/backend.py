@@ -1,4 +1,7 @@
-"""Loads Keras and what it runs on, quietly. Imported before `keras` by the modules that others start from."""
+"""Quiet import of Keras and its backend.
+
+Entry points import this module before they import `keras`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,27 +11,27 @@ from typing import Any
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back what TensorFlow's C++ parts write to standard error while they load, deaf to any log level."""
-    kept = os.dup(2)
+    """Discard what TensorFlow's C++ code writes to standard error on import, whatever the log level."""
+    stderr = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(sink)
 
 
 with _quiet():
-    import keras  # the first import is the noisy one
+    import keras  # only the first import writes messages
 
 JIT = keras.backend.backend() != "tensorflow"
-"""Whether Keras is to compile what it runs: JAX needs it, TensorFlow's kernel for suppression cannot be compiled."""
+"""Value of Keras' `jit_compile`. JAX needs it; TensorFlow's kernel for non-maximum suppression cannot be compiled."""
 
 
 def require(value: Any, condition: Any, message: str) -> Any:
-    """Pass a tensor through and stop with `message` where `condition` is not true everywhere; works inside graphs."""
+    """Return `value`, and fail with `message` unless `condition` is true everywhere. Works inside graphs."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -36,8 +39,8 @@ def require(value: Any, condition: Any, message: str) -> Any:
             return tf.identity(value)
     import jax
 
-    def check(holds: Any) -> None:
-        if not holds:
+    def check(satisfied: Any) -> None:
+        if not satisfied:
             raise ValueError(message)
 
     jax.debug.callback(check, keras.ops.all(condition))

@@ -1,32 +1,33 @@
-"""Exceptions with a meaning of their own."""
+"""Exceptions of this package."""
 
 INTERRUPTED = 130
-"""Exit status, as of a shell's command that Ctrl-C ended."""
+"""Exit status after Ctrl-C, the same as in shells."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: one sentence that names the thing, what was found and what is allowed.
+    """Wrong input from the user. The message is one sentence: what is wrong, what was found and what is allowed.
 
-    Command-line entry points print the sentence and exit with its status; library users may catch it.
+    Command-line entry points print the message and exit with `status`. Users of the library may catch it.
     """
 
     status = 2
+    """Exit status of a command."""
 
 
 class SomeFailedError(UserError):
-    """Of several things some could not be done, and the sentence says which; the others are done."""
+    """Some of several tasks failed, and the message names them; the others are done."""
 
     status = 1
 
 
-class Diverged(UserError):  # noqa: N818 - as all sentences to the user, told without a traceback
-    """A training's loss is no finite number any more: from its last checkpoint on it would be so again."""
+class Diverged(UserError):  # noqa: N818
+    """A loss became NaN or infinite. It would do so again if the training resumed from its last checkpoint."""
 
 
-class Pruned(Exception):  # noqa: N818 - no error
-    """A run is stopped early, on purpose: what it shows so far is not worth the time to its end."""
+class Pruned(Exception):  # noqa: N818 - not an error
+    """A run is stopped early on purpose, because its intermediate results are not promising."""
 
 
 def printable(name: str) -> str:
-    """A name out of somebody's file, with escapes in place of what would not print, or would command a terminal."""
+    """Return a name from a file with escapes for unprintable characters, which could control a terminal."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)

@@ -1,4 +1,4 @@
-"""How a command answers what ends it."""
+"""Exit messages and exit statuses of commands."""
 
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from fmask.utils.secrets import without_secrets
 
 @contextmanager
 def cli_errors(program: str) -> Iterator[None]:
-    """Ends the program with one sentence and a status, in place of a traceback, on a `UserError` and on Ctrl-C."""
+    """Replace the traceback of a `UserError` or of Ctrl-C in the block by a one-line message and an exit status."""
     try:
         yield
     except UserError as error:

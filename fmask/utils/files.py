@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and known by what is in them."""
+"""Atomic file writes and content hashes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from fmask.utils.errors import UserError
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """Where to write what `file` is to hold: a draft beside it, which takes its place once all is written.
+    """Yield the path of a draft beside `file`, and move the draft to `file` at the end of the block.
 
     Raises:
-        UserError: it cannot be written; nothing is left behind then, and what was there before stays.
+        UserError: the file cannot be written; then the draft is removed, and an existing file stays unchanged.
     """
     draft = file.with_name(f".{file.name}.part")
     try:
@@ -27,23 +27,26 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 
 def write_text(text: str, file: Path) -> None:
-    """Write a whole file or none.
+    """Write a text file atomically.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     with atomic_write(file) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def sha256_of(file: Path) -> str:
-    """The SHA-256 of what is in a file, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def os_reason(error: Exception) -> str:
-    """Why a file cannot be read or written: the operating system's words, which h5py has among its own."""
+    """Return why a file cannot be read or written: the message of the operating system, which h5py embeds in its own.
+
+    Other errors are shortened to the first line of their message.
+    """
     text = str(error)
     system = text.partition("error message = '")[2].partition("'")[0]
     lines = text.splitlines() or [type(error).__name__]

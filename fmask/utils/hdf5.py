@@ -1,43 +1,43 @@
-"""HDF5 files that may come from anybody: what is read lies in the file itself.
+"""Safe reading of untrusted HDF5 files: only data inside the file itself is read.
 
-HDF5 follows links into other files, and takes the numbers of an array from whatever files its head names.
+HDF5 itself follows links to other files, and reads the data of an array from any files that the header names.
 """
 
 import math
 
 import h5py
 
-MOST_AT_ONCE = 2**26
-"""Numbers in one chunk of an array: a chunk is unpacked as a whole, however little of it belongs to the array."""
+MAX_CHUNK = 2**26
+"""Largest number of elements in a chunk. HDF5 decompresses whole chunks, even if the array uses only a part."""
 
 
 def get_object(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
-    """The group or array at `path` below `group`.
+    """Return the group or array at `path` below `group`.
 
     Raises:
-        ValueError: there is none, or it is elsewhere: behind a link, or an array whose numbers lie in other files.
+        ValueError: it is missing, it is a link, or it is an array that stores its data in other files.
     """
     found = group
     for name in filter(None, path.split("/")):
         if not isinstance(found, h5py.Group) or name not in found:
             raise ValueError(f"it lacks {path}")
         if type(found.get(name, getlink=True)) is not h5py.HardLink:
-            raise ValueError(f"{path} is a link to somewhere else")
+            raise ValueError(f"{path} is a link, not data in this file")
         found = found[name]
     if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
-        raise ValueError(f"{path} has its numbers in other files")
+        raise ValueError(f"{path} stores its data in other files")
     return found
 
 
 def get_array(group: h5py.Group, path: str) -> h5py.Dataset:
-    """The array of numbers at `path` below `group`, not read yet.
+    """Return the numeric array at `path` below `group`, without reading it.
 
     Raises:
-        ValueError: there is none; see `within`.
+        ValueError: it is not a numeric array, its chunks are too large, or `get_object` fails.
     """
     found = get_object(group, path)
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiub":
-        raise ValueError(f"{path} is no array of numbers")
-    if found.chunks and math.prod(found.chunks) > MOST_AT_ONCE:
-        raise ValueError(f"{path} is stored in chunks of {math.prod(found.chunks)} numbers")
+        raise ValueError(f"{path} is not a numeric array")
+    if found.chunks and math.prod(found.chunks) > MAX_CHUNK:
+        raise ValueError(f"{path} has chunks of {math.prod(found.chunks)} elements; at most {MAX_CHUNK} are allowed")
     return found

@@ -1,4 +1,4 @@
-"""Settings that were renamed, so that files and runs of earlier versions can still be read."""
+"""Renamed settings, so that files and runs of earlier versions remain readable."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +11,14 @@ RENAMED = {
     "jitter.dye": "jitter.recolour",
     "regions.leak": "regions.detach_proposals",
 }
-"""Old dotted key to new dotted key."""
+"""Old dotted keys and new dotted keys."""
 INVERTED = {"regions.leak"}
 """Old keys whose new key means the opposite."""
 NEGATED = {"true": "false", "false": "true", True: False, False: True}
 
 
 def rename_params(params: Mapping[str, str]) -> dict[str, str]:
-    """Flat settings, such as MLflow params, under today's keys."""
+    """Return flat settings, such as MLflow params, with their current keys."""
     return {
         RENAMED.get(key, key): str(NEGATED.get(value.lower(), value)) if key in INVERTED else value
         for key, value in params.items()
@@ -26,7 +26,7 @@ def rename_params(params: Mapping[str, str]) -> dict[str, str]:
 
 
 def rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings, such as a run's `config.yaml`, under today's keys."""
+    """Return nested settings, such as a run's `config.yaml`, with their current keys."""
     renamed = {key: dict(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
     for old, new in RENAMED.items():
         *groups, name = old.split(".")

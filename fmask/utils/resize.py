@@ -1,4 +1,4 @@
-"""Photos at another size."""
+"""Resizing of photos."""
 
 from typing import Any
 
@@ -17,6 +17,6 @@ def resize(image: np.ndarray, height: int, width: int, antialias: bool) -> np.nd
         shrinks = height * width < image.shape[0] * image.shape[1]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return cv2.resize(image.astype(np.float32), (width, height), interpolation=method)
-    # By the reference's own function: another's rounding would be cut to other whole values.
+    # The same function as in the reference. Other functions round differently, so truncation would differ.
     options: dict[str, Any] = {"order": 1, "mode": "constant", "anti_aliasing": False, "preserve_range": True}
     return np.floor(skimage.transform.resize(image, (height, width), **options)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Blanks out passwords wherever something is printed or logged."""
+"""Removal of passwords from printed and logged text."""
 
 import re
 
@@ -6,16 +6,16 @@ _SECRETS = "passw(?:or)?d|pwd|secret|token|api_?key|access_?key|credential"
 
 
 def shortened(text: str, length: int = 500) -> str:
-    """`text`, cut to `length` characters with an ellipsis at the end."""
+    """Return `text`, shortened to `length` characters with an ellipsis at the end if it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def without_secrets(text: str) -> str:
-    """Blank out passwords in URLs, and values whose `key=` or `key:` says password, secret, token or the like.
+    """Blank out passwords in URLs, and the values of keys such as password, secret and token.
 
-    A password ends at the last @ before a slash; where there is none, for not all escape their slashes and blanks, at
-    the first @, unless it begins as a port does. On the web, where paths may have an @, so does `12/34`; a name without
-    a password is a token there.
+    A password in a URL ends at the last @ before a slash or a space. If there is none, because slashes and spaces in
+    the password are not escaped, it ends at the first @. In http and https URLs, text that begins like a port and a
+    path (`12/34`) is not a password, because paths may contain an @; and a user name without a password is a token.
     """
     text = re.sub(r"(?i)(https?://)[^:/@\s]+:?@", r"\1***@", text)
     text = re.sub(r"(://[^:/@\s]*):(?:[^/\s]+|(?!\d*[/\s])[^@\n\"']+)@", r"\1:***@", text)

@@ -1,4 +1,4 @@
-"""Settings as dataclass fields that know which values they accept, and the check of a configuration against them."""
+"""Dataclass fields with the values that a setting accepts, and the check of a configuration against them."""
 
 import dataclasses
 from typing import Any, get_type_hints
@@ -9,17 +9,17 @@ from fmask.utils.errors import UserError
 
 
 def between(low: float, high: float, default: Any = MISSING) -> Any:
-    """A field for a number from `low` to `high`, both inclusive."""
+    """Return a field for a number from `low` to `high`, both inclusive."""
     return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
 
 def one_of(*choices: str, default: Any = MISSING) -> Any:
-    """A field for one of several words."""
+    """Return a field for one of several words."""
     return dataclasses.field(default=default, metadata={"choices": choices})
 
 
 def side(default: Any = MISSING) -> Any:
-    """A field for the side in pixels of a square that a network sees: a multiple of 32 from 64 to 2048."""
+    """Return a field for the side in pixels of a network's square input: a multiple of 32 from 64 to 2048."""
     return dataclasses.field(default=default, metadata={"low": 64, "high": 2048, "multiple": 32})
 
 
@@ -29,8 +29,8 @@ def check_settings(config: Any, schema: type, prefix: str = "") -> None:
     Settings that are missing or null are skipped.
 
     Args:
-        config: what Hydra composed.
-        schema: the dataclass whose fields say what is allowed.
+        config: the configuration that Hydra composed.
+        schema: the dataclass whose fields define what is allowed.
         prefix: the dotted key of `config` in the whole configuration, with a final dot, for messages.
 
     Raises:

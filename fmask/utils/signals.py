@@ -1,4 +1,4 @@
-"""Long work that is asked to stop ends at a good place."""
+"""Orderly end of long work on Ctrl-C and SIGTERM."""
 
 import signal
 import threading
@@ -7,39 +7,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-BOTH = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
 class StopRequest:
-    """Whether somebody asked."""
+    """A request to stop, which long work polls."""
 
     requested: bool = False
+    """True once a signal has requested to stop."""
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """While this lasts, the first Ctrl-C or SIGTERM only sets `asked`; a second one acts as it always does.
+    """Turn the first Ctrl-C or SIGTERM in the block into a request to stop; a second one has its usual effect.
 
-    Signals that are ignored stay ignored: under `nohup`, and of Ctrl-C in a sweep's job, which the sweep ends.
+    Signals that are already ignored remain ignored: under `nohup`, and Ctrl-C in a job of a sweep, which the sweep
+    itself stops.
     """
     stop = StopRequest()
-    if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield stop
         return
-    numbers = signal.SIGINT, signal.SIGTERM
-    usual = {each: handler for each in numbers if (handler := signal.getsignal(each)) is not signal.SIG_IGN}
+    previous = {each: handler for each in _SIGNALS if (handler := signal.getsignal(each)) is not signal.SIG_IGN}
 
     def restore() -> None:
-        for number, handler in usual.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
-    def ask(_: int, __: FrameType | None) -> None:
+    def request(_: int, __: FrameType | None) -> None:
         stop.requested = True
         restore()
 
-    for number in usual:
-        signal.signal(number, ask)
+    for number in previous:
+        signal.signal(number, request)
     try:
         yield stop
     finally:
@@ -48,24 +49,26 @@ def stop_on_signal() -> Iterator[StopRequest]:
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[Callable[[], None]]:
-    """Let a termination signal (a cluster's time limit, `kill`) raise KeyboardInterrupt in the block as Ctrl-C does.
+    """Make SIGTERM (`kill`, the time limit of a cluster) raise KeyboardInterrupt in the block, as Ctrl-C does.
 
-    Gives a function to call when the run is to be closed: both signals are ignored from then to the end of the block,
-    so that the second of an impatient user does not keep the run from being marked as what it is. `kill -9` is heard.
+    Yields:
+        A function that ignores both signals until the end of the block. Call it before closing a run, so that a second
+        signal from an impatient user cannot prevent the run from getting its final status. SIGKILL still ends the
+        process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    before = {each: signal.getsignal(each) for each in BOTH}
-    if before[signal.SIGTERM] is signal.SIG_DFL:
+    previous = {each: signal.getsignal(each) for each in _SIGNALS}
+    if previous[signal.SIGTERM] is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def ignore() -> None:
-        for each in BOTH:
+        for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
 
     try:
         yield ignore
     finally:
-        for each, handler in before.items():
+        for each, handler in previous.items():
             signal.signal(each, handler)

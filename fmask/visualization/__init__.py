@@ -1,1 +1,1 @@
-"""Colours, boxes and colour splash."""
+"""Drawing: colours, boxes with labels, and the colour splash effect."""

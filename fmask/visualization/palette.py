@@ -1,6 +1,7 @@
-"""Colours that mean something."""
+"""Colours with a fixed meaning."""
 
 CLASS_COLOURS = ("#0072B2", "#E69F00")
-"""One for each of `CLASS_NAMES`; told apart by the colour-blind (Okabe & Ito 2008)."""
+"""One colour for each of `CLASS_NAMES`, distinguishable with colour blindness (Okabe & Ito 2008)."""
 
 ACCENT_COLOUR = "#D55E00"
+"""Highlights in figures, from the same palette."""

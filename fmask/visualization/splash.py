@@ -1,4 +1,4 @@
-"""Colour splash: the found objects in colour, all else grey."""
+"""Colour splash: detected objects in colour, everything else in grey."""
 
 import numpy as np
 from skimage.color import rgb2gray
@@ -6,9 +6,14 @@ from skimage.util import img_as_ubyte
 
 
 def splash(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Keep the colour of `image` where any mask is, and turn the rest grey.
+    """Keep the colour of `image` inside the masks, and convert the rest to grey.
 
-    image: (H, W, 3) uint8 RGB; masks: (N, H, W) bool, N may be 0 (then all is grey). Returns (H, W, 3) uint8.
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        masks: bool (N, H, W); without masks the whole image becomes grey.
+
+    Returns:
+        uint8 (H, W, 3).
     """
     grey = img_as_ubyte(rgb2gray(image))
     found = np.any(masks, axis=0, keepdims=True)

@@ -216,9 +216,9 @@ def test_numbers_are_taken_from_the_file_itself_alone(start: MaskRCNN, whole: Pa
     with h5py.File(path, "r+") as file:
         del file["bn_conv1/bn_conv1/gamma:0"]
         file.create_dataset("bn_conv1/bn_conv1/gamma:0", (64,), "f4", external=[(str(secret), 0, 256)])
-    assert "bn_conv1/gamma:0 has its numbers in other files" in refusal(start, path)
+    assert "bn_conv1/gamma:0 stores its data in other files" in refusal(start, path)
     with h5py.File(path, "r+") as file:
         del file["bn_conv1"]
         file["bn_conv1"] = h5py.ExternalLink(whole, "bn_conv1")
-    assert "bn_conv1 is a link to somewhere else" in refusal(start, path)
+    assert "bn_conv1 is a link, not data in this file" in refusal(start, path)
     assert_untouched(start, tuple(matterport.layers_of(start)))
