@@ -24,6 +24,7 @@ extensions = [
     "reference_pages",  # in _ext
 ]
 exclude_patterns = ["_build", "_generated"]  # _generated is included by pages in reference/
+highlight_language = "sh"  # of blocks that do not say
 smartquotes = False  # they would turn --option into a dash
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -35,7 +36,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False

@@ -11,6 +11,10 @@ from sphinx.application import Sphinx
 
 SINGLE = re.compile(r"(?<![`:\\])`([^`]+)`(?![`_])")
 SECTION = re.compile(r"\s*(Args|Arguments|Returns|Raises|Yields|Attributes|Note|Notes|Example|Examples):\s*$")
+MARKUP = re.compile(r"(\*\w[\w -]*\*)|([*|]|_\b)")
+"""Emphasis, which is meant, and characters that would start markup, which is not."""
+COLON = "\ue000"
+"""Stands for the colons in the docstring of an attribute while napoleon would take the words before one for a type."""
 
 
 def as_rest(lines: list[str]) -> list[str]:
@@ -22,11 +26,15 @@ def as_rest(lines: list[str]) -> list[str]:
 def _escaped(line: str) -> str:
     """Return the line with the characters that would start markup escaped, outside of literals."""
     parts = re.split(r"(``.+?``)", line)
-    return "".join(part if part.startswith("``") else re.sub(r"([*|]|_\b)", r"\\\1", part) for part in parts)
+    for number, part in enumerate(parts):
+        if not part.startswith("``"):
+            part = MARKUP.sub(lambda found: found[1] or f"\\{found[2]}", part)
+            parts[number] = re.sub(r"(: [A-Z])\.", r"\1\\.", part)  # one letter and a dot would start a list
+    return "".join(parts)
 
 
 def _literal_blocks(lines: list[str]) -> list[str]:
-    """Return the lines with `::` before each indented block that does not belong to a section or a list."""
+    """Return the lines with a directive before each indented block that does not belong to a section or a list."""
     result: list[str] = []
     in_block = in_section = False
     for number, line in enumerate(lines):
@@ -38,16 +46,23 @@ def _literal_blocks(lines: list[str]) -> list[str]:
             in_block, in_section = False, bool(SECTION.match(line))
         elif not in_section and not in_block and number and not lines[number - 1].strip():
             in_block = True
-            result += ["::", ""]
-        result.append(line.replace("\\", "") if in_block else line)
+            result += [".. code-block:: text", ""]
+        result.append(re.sub(r"\\([*|_.])", r"\1", line) if in_block else line)
     return result
 
 
-def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def _before_napoleon(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     lines[:] = as_rest(lines)
+    if what in ("attribute", "data"):
+        lines[:] = [line.replace(":", COLON) for line in lines]
+
+
+def _after_napoleon(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the conversion, before napoleon reads the sections."""
-    app.connect("autodoc-process-docstring", _process, priority=400)
+    """Register the conversion, around napoleon, which reads the sections."""
+    app.connect("autodoc-process-docstring", _before_napoleon, priority=400)
+    app.connect("autodoc-process-docstring", _after_napoleon, priority=600)
     return {"parallel_read_safe": True}

@@ -178,9 +178,12 @@ def _command(command: Any, name: str, context: Any) -> Iterator[str]:
 
 
 def _presets() -> Iterator[tuple[str, Path]]:
-    """Yield the choices that set keys outside of their own group, such as `recipe=report`, with their files."""
+    """Yield the choices that set keys outside of their own group, such as `recipe=report`, with their files.
+
+    Experiments are left out: what they set is shorter to read in their files.
+    """
     for group, names in _groups().items():
-        for name in names:
+        for name in names if group != "experiment" else ():
             file = conf_folder() / group / f"{name}.yaml"
             if file.read_text(encoding="utf-8").startswith(GLOBAL):
                 yield f"{group}={name}", file
@@ -189,16 +192,8 @@ def _presets() -> Iterator[tuple[str, Path]]:
 def _preset_values(preset: str, file: Path) -> dict[str, str]:
     """Return the values that a preset sets, by key, as text."""
     text = file.read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
     values: dict[str, str] = {}
-    for default in content.pop("defaults", []):
-        if isinstance(default, dict):
-            values |= {
-                key.removeprefix("override /").partition("@")[0]: f"`{value}`"
-                for key, value in default.items()
-                if key.startswith("override /") and "@" not in key
-            }
-    for key, value in _leaves(content):
+    for key, value in _leaves(yaml.safe_load(text)):
         group, _, rest = key.rpartition(".")
         key = group if rest == "name" and group in _groups() else key
         if preset != f"{key}={value}":  # a choice names itself
@@ -251,9 +246,9 @@ def _field_docs(cls: type) -> dict[str, str]:
 
 
 def _setting(key: str, kind: str, default: str, text: str, values: Mapping[str, str], indexed: bool = True) -> str:
-    lines = [f"```{{confval}} {key}", f":type: {kind}", f":default: {default}"]
-    lines += [] if indexed else [":no-index:"]
-    lines += ["", text, ""]
+    options = [] if indexed else [":no-index:"]
+    about = f"*{kind}; default: {default}*"
+    lines = [f"```{{confval}} {key}", *options, "", about, "", text, ""]
     if values:
         lines += ["Set by " + ", ".join(f"`{preset}` ({value})" for preset, value in values.items()) + ".", ""]
     return "\n".join([*lines, "```", ""])
@@ -275,7 +270,7 @@ def _kind(kind: Any, metadata: Mapping[str, Any]) -> str:
         if words == "list" and get_args(inner)[0] in KINDS:
             words = f"list of {KINDS[get_args(inner)[0]]}s"
     if "low" in metadata:
-        words += f", {metadata['low']:.10g} to {metadata['high']:.10g}"
+        words += f", {metadata['low']:,.10g} to {metadata['high']:,.10g}"
     if "multiple" in metadata:
         words += f", a multiple of {metadata['multiple']}"
     return words + (" or null" if optional else "")
