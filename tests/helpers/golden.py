@@ -1,5 +1,7 @@
-"""Weights drawn from the names of layers, with which the reference implementation's outputs were recorded, and weight
-files that hold them."""
+"""Weights that are drawn from the names of layers, and weight files with them.
+
+The outputs of the reference implementation were recorded with these weights.
+"""
 
 import zlib
 from collections.abc import Mapping
@@ -14,17 +16,17 @@ from fmask.model.weights.matterport import layers_of
 VARIABLES = {"kernel": 0, "bias": 1, "gamma": 0, "beta": 1, "moving_mean": 2, "moving_variance": 3}
 """The position of each kind of variable in its layer, which is part of the seed."""
 GAINS = {"conv1": 1 / 64, "rpn_class_raw": 0.5, "rpn_bbox_pred": 0.5, "mrcnn_bbox_fc": 0.5, "mrcnn_mask": 4.0}
-"""These kernels are scaled so that activations and scores stay moderate."""
+"""Factors on some kernels, so that activations and scores stay moderate."""
 BACKBONE_GAINS = {"resnet50": {}, "resnet101": {"fpn_c4p4": 0.125, "fpn_c5p5": 0.125}}
 CLASS_BIAS = {"resnet50": [-2.2, 2.4, 3.9], "resnet101": [-3.2, 3.4, 3.25]}
-"""Added to the class logits, so that all classes are found."""
+"""Bias of the class logits, so that all classes are detected."""
 
 Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
 """Shapes of arrays by layer and variable."""
 
 
 def draw(layer: str, variable: str, shape: tuple[int, ...], backbone: str = "resnet50") -> np.ndarray:
-    """The float32 values of a variable; layers and variables have matterport's names."""
+    """Return the float32 values of a variable. Layers and variables have matterport's names."""
     rng = np.random.default_rng(zlib.crc32(f"{layer}/{VARIABLES[variable]}".encode()))
     if variable in ("gamma", "moving_variance"):
         values = rng.uniform(0.5, 1.5, shape)
@@ -55,7 +57,7 @@ def write(
     as_bytes: bool = True,
     zero: bool = False,
 ) -> Path:
-    """A weight file as matterport's code writes it, with values by the rule, or `zero`, which takes no room on disk."""
+    """Write a weight file as matterport's code does, with drawn values or, with `zero`, zeros without disk space."""
     text = np.bytes_ if as_bytes else h5py.string_dtype()
     with h5py.File(path, "w") as file:
         top = file.require_group(root)

@@ -1,4 +1,4 @@
-"""Networks small enough to call again and again, and photos for them."""
+"""Small networks for fast tests, and images for them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SIZE = 64
 
 
 def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
-    """A narrow network in the manner of training from random weights; `settings` replace parts of its configuration."""
+    """Return a narrow network with the settings for training from random weights; `settings` replace some of them."""
     parts = {
         "widths": Widths(fpn=8, rpn=8, box=16, mask=8, mask_convs=1),
         "anchors": Anchors(scales=[8, 16, 32, 64, 128], offset=0.5),
@@ -26,7 +26,7 @@ def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
 
 
 def settled(**settings: Any) -> MaskRCNN:
-    """A `tiny` network whose statistics are those of `batch`, so that its random weights say nothing extreme."""
+    """Return a `tiny` network with the statistics of `batch`, so that its random weights give no extreme outputs."""
     network = tiny(**settings)
     for layer in network.trunk.layers:
         if isinstance(layer, BatchNorm):
@@ -36,7 +36,7 @@ def settled(**settings: Any) -> MaskRCNN:
 
 
 def batch(objects: bool = True) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Two images of noise, the first with two objects and one to ignore, if any."""
+    """Return two images of noise and their targets; with `objects`, the first has two objects and one to ignore."""
     rng = np.random.default_rng(0)
     boxes, class_ids = np.zeros((2, 4, 4), np.float32), np.zeros((2, 4), np.int32)
     if objects:
@@ -50,6 +50,6 @@ def batch(objects: bool = True) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def losses_of(
     network: MaskRCNN, batch: tuple[np.ndarray, dict[str, np.ndarray]], training: bool = True
 ) -> dict[str, Any]:
-    """The five losses of a batch, as in a training step."""
+    """Return the five losses of a batch, as in a training step."""
     images, targets = batch
     return network.losses_of(network.trunk(images, training=training), targets, SIZE, training)

@@ -1,4 +1,4 @@
-"""What the reference, matterport's Mask R-CNN, makes of an image given by formula, and comparison with it."""
+"""Recorded outputs of the reference, matterport's Mask R-CNN, on an image given by a formula, and their comparison."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 SIZE = 128
-"""Side in pixels of the square that photos are brought to."""
+"""Side in pixels of the network's input."""
 BORDER = 1 - 1e-6
-"""Whether the last line of a region that ends where the image ends is pooled or zero is in the reference decided by
-rounding; here it is always pooled. So regions at the border may differ in what follows from pooling."""
+"""Regions that end beyond this normalised coordinate are not compared after pooling. In the reference, rounding
+decides whether the last row or column of a region that ends at the border is pooled or zero; here it is pooled."""
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def formula() -> np.ndarray:
-    """The image given by formula, uint8 (200, 150, 3)."""
+    """Return the image given by a formula, uint8 (200, 150, 3)."""
     y, x = np.mgrid[:200, :150].astype(np.float64)
     channels = [
         127.5 + 80 * np.sin(x / (7 + 3 * c) + c) * np.cos(y / (11 - 2 * c)) + 40 * np.sign(np.sin((x + y) / (17 + c)))
@@ -25,7 +25,7 @@ def formula() -> np.ndarray:
 
 
 def recorded_on_formula(backbone: str) -> Arrays:
-    """What the reference recorded on the formula image; of large arrays, values at random places."""
+    """Return the reference's outputs on the formula image; of large arrays, values at random positions."""
     with np.load(Path(__file__).with_name("formula_cal.npz")) as file:
         np.testing.assert_array_equal(formula()[100, 75], file["image_100_75"])
         own = f"{backbone}/"
@@ -33,7 +33,7 @@ def recorded_on_formula(backbone: str) -> Arrays:
 
 
 def assert_stages(found: Arrays, expected: Arrays) -> None:
-    """Compares what each stage made of the formula image with what was recorded."""
+    """Compare the output of each stage on the formula image with the recorded output."""
     regions = found["rpn_rois"][0]
     assert distances(regions, expected["rpn_rois"]).min(axis=0).max() < 1e-4
     inside = (regions[:, 2:] < BORDER).all(axis=1)
@@ -44,7 +44,7 @@ def assert_stages(found: Arrays, expected: Arrays) -> None:
         pooled = name in ("mrcnn_class", "mrcnn_bbox")
         chosen = inside[np.unravel_index(index, found[name].shape)[1]] if pooled else slice(None)
         assert_near(found[name].reshape(-1)[index][chosen], expected[f"{name}/value"][chosen], name)
-    # Lost are those that a region at the border became, or suppressed.
+    # Detections from regions at the border, or suppressed by them, may be lost.
     assert lost(found["detections"][0], expected["detections"]) <= 5
 
 
@@ -55,12 +55,12 @@ def assert_near(found: np.ndarray, expected: np.ndarray, name: str) -> None:
 
 
 def distances(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """The largest difference between the rows of each pair: (found, expected)."""
+    """Return the largest difference between the rows of each pair, (found, expected)."""
     return np.abs(found[:, None] - expected[None]).max(axis=-1)
 
 
 def lost(found: np.ndarray, expected: np.ndarray) -> int:
-    """How many of the expected detections are not among those found; there are as many of them.
+    """Return the number of expected detections that are not found; both must have the same number of detections.
 
     Detections are (D, 6) as the reference lists them: box, class, score.
     """

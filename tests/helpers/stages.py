@@ -1,7 +1,7 @@
-"""What the network computes on the backend that Keras runs on: each stage on an image given by formula, and the losses
-of a few training steps. Weights follow from their names (`golden.py`).
+"""Outputs of a network on Keras' current backend: each stage on an image given by a formula, and training losses.
 
-A process has one backend: to compare two, the second computes in a process of its own.
+Weights are derived from their names (`golden.py`). A process has one backend, so comparing two backends needs two
+processes.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import fmask.utils.backend  # isort: skip - sets Keras' backend where nobody has
+import fmask.utils.backend  # isort: skip - sets Keras' backend if it is not set
 import keras
 import numpy as np
 from keras import ops
@@ -26,15 +26,15 @@ from tests.helpers.reference import SIZE, Arrays, formula, recorded_on_formula
 
 LAST_BLOCKS = {"resnet50": ("2c", "3d", "4f", "5c"), "resnet101": ("2c", "3d", "4w", "5c")}
 TRAINED = {"adamw": "all", "sgd": "heads"}
-"""Which layers each optimizer trains; fewer are compiled sooner."""
+"""The layers that each optimizer trains; fewer layers compile faster."""
 MODE = {"jit_compile": fmask.utils.backend.JIT, "run_eagerly": not fmask.utils.backend.JIT}
-"""Compiled on JAX, as in use. On TensorFlow two steps are taken sooner than graphs are built."""
+"""Compiled on JAX, as in training. On TensorFlow two eager steps are faster than building graphs."""
 
 
 class Stages(keras.Model):
-    """Every stage of a network's way from an image (1, S, S, 3) to detections, under the reference's names.
+    """The output of every stage of detection in an image, under the reference's names.
 
-    Takes `image`, `window` (1, 4), normalised, and `boxes` (1, D, 4), normalised, which masks are made for.
+    The inputs are `image` (1, S, S, 3), `window` (1, 4), normalised, and `boxes` (1, D, 4), normalised, for the masks.
     """
 
     def __init__(self, network: MaskRCNN) -> None:
@@ -68,7 +68,7 @@ class Stages(keras.Model):
 
 
 def stages_of(network: MaskRCNN) -> Arrays:
-    """What each stage makes of the formula image, a batch of one; every detection is reported, whatever its score."""
+    """Return the output of each stage on the formula image, a batch of one, with detections of any score."""
     expected = recorded_on_formula(network.backbone)
     frame = preprocessing.letterbox(formula(), SIZE, antialias=False)
     np.testing.assert_array_equal(frame.window, expected["window"][0])
@@ -83,17 +83,17 @@ def stages_of(network: MaskRCNN) -> Arrays:
     return {name: np.asarray(values) for name, values in model.predict_on_batch(inputs).items()}
 
 
-def by_rule() -> MaskRCNN:
-    """The published study's network with the weights that the reference's outputs were recorded with."""
-    with undrawn():
+def golden_network() -> MaskRCNN:
+    """Return the network of the published study with the weights of the reference's recorded outputs."""
+    with zero_initializers():
         network = MaskRCNN("resnet50", 3, ModelConfig(regions=Regions(detach_proposals=False)))
     assign(network)
     return network
 
 
 def losses_of(name: str) -> np.ndarray:
-    """The sum of the losses and each of them in two steps, both on the same photo, (2, 6); the second row is means."""
-    with undrawn():
+    """Return the total loss and each loss in two steps on the same image, (2, 6); the second row has means of both."""
+    with zero_initializers():
         network = networks.tiny()
     assign(network)
     freeze_except(network, TRAINED[name])
@@ -117,8 +117,8 @@ def assign(network: MaskRCNN) -> None:
 
 
 @contextmanager
-def undrawn() -> Iterator[None]:
-    """Networks made herein start from zeros: JAX compiles a program for each shape that it draws numbers in."""
+def zero_initializers() -> Iterator[None]:
+    """Initialise networks in the block with zeros: JAX compiles a program for each shape of random numbers."""
 
     def zeros(_: Any, shape: tuple[int, ...], dtype: Any = None, **__: Any) -> np.ndarray:
         return np.zeros(shape, np.float32)
@@ -128,4 +128,4 @@ def undrawn() -> Iterator[None]:
 
 
 def everything() -> Arrays:
-    return stages_of(by_rule()) | {name: losses_of(name) for name in TRAINED}
+    return stages_of(golden_network()) | {name: losses_of(name) for name in TRAINED}

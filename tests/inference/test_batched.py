@@ -1,4 +1,4 @@
-"""Many photos through a network, a few at a time."""
+"""Prediction on many photo files, in batches."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from fmask.utils.errors import UserError
 
 
 class FakePredictor:
-    """Finds nothing; remembers how many photos it saw at a time, and how many it might have seen."""
+    """Detects nothing, and records the number of photos and the batch size of each call."""
 
     batch_size = 3
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, int | None]] = []
+        self.calls: list[tuple[int, int | None]] = []
 
     def predict(self, images: list[np.ndarray], batch_size: int | None = None) -> list[Detections]:
-        self.seen.append((len(images), batch_size))
+        self.calls.append((len(images), batch_size))
         nothing = np.zeros(0, np.float32)
         return [
             Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *image.shape[:2]), bool))
@@ -38,24 +38,24 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("count", "batch", "seen"),
+    ("count", "batch", "calls"),
     [
         (7, None, [(3, 3), (3, 3), (1, 3)]),
-        (2, None, [(2, 2)]),  # not three, of which one would be padding
+        (2, None, [(2, 2)]),  # not 3, which would need padding
         (2, 3, [(2, 3)]),
         (0, None, []),
     ],
 )
-def test_photos_come_in_order_a_few_at_a_time(
-    photos: list[Path], count: int, batch: int | None, seen: list[tuple[int, int]]
+def test_photos_are_predicted_in_order_and_in_batches(
+    photos: list[Path], count: int, batch: int | None, calls: list[tuple[int, int]]
 ) -> None:
-    finder = FakePredictor()
-    found = list(predict_photos(finder, photos[:count], batch))
+    predictor = FakePredictor()
+    found = list(predict_photos(predictor, photos[:count], batch))
     assert [each.masks.shape[2] for each in found] == list(range(1, count + 1))
-    assert finder.seen == seen
+    assert predictor.calls == calls
 
 
-def test_a_photo_that_cannot_be_read_is_told_of_or_ends_it(photos: list[Path]) -> None:
+def test_an_unreadable_photo_is_reported_or_raised(photos: list[Path]) -> None:
     photos[1].write_text("no photo")
     kinds = [type(found) for _, found in iter_predictions(FakePredictor(), photos[:3])]
     assert kinds == [Detections, UserError, Detections]

@@ -1,4 +1,4 @@
-"""An exported network finds what it found before, without Keras and TensorFlow."""
+"""An exported network detects the same objects, without Keras and TensorFlow."""
 
 import subprocess
 import sys
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.skipif(
 SHAPES = [(64, 64), (50, 70), (1, 1), (300, 40), (480, 640)]
 WITHOUT_KERAS = """
 import sys
-class NoKeras:
+class BlockKeras:
     def find_spec(self, name, *_):
         if name.partition(".")[0] in ("keras", "tensorflow", "jax"):
             raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, NoKeras())
+sys.meta_path.insert(0, BlockKeras())
 import numpy
 from fmask.inference.load import load
 found = load(sys.argv[1]).predict(numpy.load(sys.argv[2]))
@@ -39,7 +39,7 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def same(found: Detections, expected: Detections) -> None:
+def assert_same(found: Detections, expected: Detections) -> None:
     np.testing.assert_array_equal(found.class_ids, expected.class_ids)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
     np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.5)
@@ -53,32 +53,32 @@ def predictor() -> KerasPredictor:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory, predictor: KerasPredictor) -> Path:
-    """The predictor's network, exported from one that was trained in bf16."""
+    """An exported file of the predictor's network, converted from bf16."""
     from fmask.inference.export import export_onnx
 
-    half = tiny(precision="bf16")
-    half.set_weights(predictor.network.get_weights())
+    bf16 = tiny(precision="bf16")
+    bf16.set_weights(predictor.network.get_weights())
     path = tmp_path_factory.mktemp("export") / "network.onnx"
-    export_onnx(KerasPredictor(half, SIZE, antialias=True), path)
+    export_onnx(KerasPredictor(bf16, SIZE, antialias=True), path)
     assert [each.name for each in path.parent.iterdir()] == ["network.onnx"]
     return path
 
 
-def test_an_exported_network_finds_the_same_in_any_photo(file: Path, predictor: KerasPredictor) -> None:
+def test_an_exported_network_detects_the_same_in_photos_of_any_size(file: Path, predictor: KerasPredictor) -> None:
     exported = OnnxPredictor(file)
     assert (exported.image_size, exported.antialias, exported.batch_size) == (SIZE, True, 1)
     for shape in SHAPES:
         expected = predictor.predict(noise(*shape))
         assert len(expected) > 1
-        same(exported.predict(noise(*shape)), expected)
+        assert_same(exported.predict(noise(*shape)), expected)
 
 
-def test_photos_are_seen_alone_whatever_batch_they_come_in(file: Path) -> None:
+def test_detections_do_not_depend_on_the_batch(file: Path) -> None:
     exported = OnnxPredictor(file, threads=1)
     photos = [noise(*shape) for shape in SHAPES]
     for batch in (2, 5):
         for photo, found in zip(photos, exported.predict(photos, batch), strict=True):
-            same(found, exported.predict(photo))
+            assert_same(found, exported.predict(photo))
     assert exported.predict([]) == []
 
 
@@ -89,10 +89,10 @@ def test_it_runs_without_keras(file: Path, predictor: KerasPredictor, tmp_path: 
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(found) as arrays:
-        same(Detections(**arrays), predictor.predict(noise(50, 70)))
+        assert_same(Detections(**arrays), predictor.predict(noise(50, 70)))
 
 
-def test_the_command_exports_for_a_number_of_images(predictor: KerasPredictor, tmp_path: Path) -> None:
+def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_path: Path) -> None:
     predictor.save(tmp_path / "best.h5")
     done = CliRunner().invoke(
         app, ["export", str(tmp_path / "best.h5"), str(tmp_path / "two.onnx"), "--batch", "2"], catch_exceptions=False
@@ -100,7 +100,7 @@ def test_the_command_exports_for_a_number_of_images(predictor: KerasPredictor, t
     assert done.output.startswith(f"{tmp_path / 'two.onnx'}: ")
     exported = OnnxPredictor(tmp_path / "two.onnx")
     assert exported.batch_size == 2
-    same(exported.predict(noise(50, 70)), predictor.predict(noise(50, 70)))
+    assert_same(exported.predict(noise(50, 70)), predictor.predict(noise(50, 70)))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_command_exports_for_a_number_of_images(predictor: KerasPredictor, t
         (["x.onnx"], "best.h5: there is no such weight file"),
     ],
 )
-def test_what_cannot_be_exported_is_one_sentence(
+def test_wrong_arguments_of_the_command_are_refused(
     arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,9 +121,7 @@ def test_what_cannot_be_exported_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_installed_is_named(
-    predictor: KerasPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_packages_are_named(predictor: KerasPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fmask.inference.export import export_onnx
 
     for module in ("tf2onnx", "onnxruntime"):
@@ -138,7 +136,7 @@ def test_what_is_not_installed_is_named(
         OnnxPredictor(tmp_path / "x.onnx")
 
 
-def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     import onnx
 
     sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
@@ -147,7 +145,7 @@ def test_what_is_no_exported_network_is_refused(tmp_path: Path) -> None:
     onnx.save(other, tmp_path / "other.onnx")
     (tmp_path / "text.onnx").write_text("no network")
     for name in ("other.onnx", "text.onnx", "missing.onnx"):
-        with pytest.raises(UserError, match="is not a network exported by fmask") as told:
+        with pytest.raises(UserError, match="is not a network exported by fmask") as refused:
             OnnxPredictor(tmp_path / name)
-        assert str(tmp_path / name) in str(told.value)
-        assert "\n" not in str(told.value)
+        assert str(tmp_path / name) in str(refused.value)
+        assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Photos are found by file, folder and pattern."""
+"""Search for photos by file, folder and pattern."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from fmask.utils.errors import UserError
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Photos and other files, one folder in another, as the working directory."""
+    """A working directory with photos, other files and subfolders."""
     for name in ("b.JPG", "a.png", "notes.txt", "deep/c.jpeg", "deep/upload", "empty/readme.md"):
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
@@ -29,19 +29,19 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["b.JPG", ".", "deep", "a.png"], ["b.JPG", "a.png", "deep/c.jpeg"]),
     ],
 )
-def test_each_photo_comes_once(site: Path, inputs: list[str], photos: list[str]) -> None:
+def test_each_photo_is_found_once(site: Path, inputs: list[str], photos: list[str]) -> None:
     assert [path.as_posix() for path in find_photos(inputs)] == photos
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("name", "message"),
     [
         ("gone.jpg", "there is no such photo, folder or pattern"),
         ("empty", "the folder has no photos; photos end in .bmp"),
         ("*.bmp", "the pattern matches no photo"),
     ],
 )
-def test_what_stands_for_nothing_is_named(site: Path, given: str, said: str) -> None:
-    with pytest.raises(UserError, match=said) as refusal:
-        find_photos(["a.png", given])
-    assert str(refusal.value).startswith(given)
+def test_inputs_without_photos_are_refused(site: Path, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as refused:
+        find_photos(["a.png", name])
+    assert str(refused.value).startswith(name)

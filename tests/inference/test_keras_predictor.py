@@ -1,4 +1,4 @@
-"""Photos in, what is in them out; networks into files and back."""
+"""Detections in photos, and saving and loading of networks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +20,13 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
-    """Spares the tracing of graphs, which takes longer than a few small photos."""
+    """Run without graphs: tracing takes longer than predicting a few small photos."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
 
 
-def same(first: Detections, second: Detections) -> None:
+def assert_same(first: Detections, second: Detections) -> None:
     np.testing.assert_array_equal(first.boxes, second.boxes)
     np.testing.assert_array_equal(first.class_ids, second.class_ids)
     np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4)
@@ -34,7 +34,7 @@ def same(first: Detections, second: Detections) -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
+def test_a_loaded_network_detects_the_same(tmp_path: Path) -> None:
     predictor = KerasPredictor(settled(), SIZE, antialias=False)
     predictor.save(tmp_path / "predictor.h5")
     loaded = KerasPredictor.load(tmp_path / "predictor.h5")
@@ -44,26 +44,26 @@ def test_a_saved_detector_finds_the_same(tmp_path: Path) -> None:
     expected = predictor.predict(noise(50, 70))
     assert len(expected.scores) > 1
     assert expected.scores[0] > expected.scores[-1]
-    same(loaded.predict(noise(50, 70)), expected)
+    assert_same(loaded.predict(noise(50, 70)), expected)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_photos_are_seen_alone_whatever_batch_they_come_in() -> None:
+def test_detections_do_not_depend_on_the_batch() -> None:
     predictor = KerasPredictor(settled(), SIZE, antialias=True)
     photos = [noise(50, 70), noise(90, 40, seed=1), noise(64, 64, seed=2)]
     together = predictor.predict(photos, batch_size=2)
     assert [found.masks.shape[1:] for found in together] == [(50, 70), (90, 40), (64, 64)]
     for photo, found in zip(photos, together, strict=True):
-        same(predictor.predict(photo), found)
+        assert_same(predictor.predict(photo), found)
 
 
-def test_what_is_no_detector_is_refused_by_name(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("no network")
     (tmp_path / "empty.h5").touch()
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["weights"] = np.zeros(3)
     for name in ("missing.h5", "text.h5", "empty.h5", "other.h5", "."):
-        with pytest.raises(UserError, match="is not a network saved by fmask") as told:
+        with pytest.raises(UserError, match="is not a network saved by fmask") as refused:
             KerasPredictor.load(tmp_path / name)
-        assert str(tmp_path / name) in str(told.value)
-        assert "\n" not in str(told.value)
+        assert str(tmp_path / name) in str(refused.value)
+        assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Trained networks are found by the names that people have for them."""
+"""References to trained networks: files, runs and registered models."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from fmask.utils.errors import UserError
 
 
 def run_with_weights(folder: Path, ap50: float | None) -> str:
-    """A finished run whose weights are its own score, as text."""
+    """Create a finished run whose weight file contains its score as text; return its id."""
     file = folder / "last.h5"
     file.write_text(str(ap50))
     with tracking.start_run({"epochs": 1}, "trained") as run:
@@ -20,7 +20,7 @@ def run_with_weights(folder: Path, ap50: float | None) -> str:
     return run.id
 
 
-def test_a_file_a_run_the_latest_and_the_best(store: Path, tmp_path: Path) -> None:
+def test_files_and_runs(store: Path, tmp_path: Path) -> None:
     good, _, last = (run_with_weights(tmp_path, ap50) for ap50 in (0.7, 0.4, None))
     assert find_model_file(good).read_text() == "0.7"
     assert find_model_file(f"runs:/{last}").read_text() == "None"
@@ -45,12 +45,12 @@ def test_a_registered_model(store: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reference", ["gone.h5", "folder/gone", "."])
-def test_what_is_no_file_is_one_sentence(store: Path, reference: str) -> None:
+def test_missing_files_are_refused(store: Path, reference: str) -> None:
     with pytest.raises(UserError, match=r"there is no such weight file; a model is a weight file \(.h5\), a run's id"):
         find_model_file(reference)
 
 
-def test_without_scores_there_is_no_best(store: Path, tmp_path: Path) -> None:
+def test_best_needs_a_run_with_scores(store: Path, tmp_path: Path) -> None:
     run_with_weights(tmp_path, None)
     with pytest.raises(UserError, match="no finished training"):
         find_model_file("best")

@@ -1,4 +1,4 @@
-"""Detections as data that other programs, and this one, read again."""
+"""Output files of detections, read back by other programs and by this one."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ NOTHING = detections()
 
 
 def with_a_hole() -> Detections:
-    """A hat of two parts, one with a hole in it, and a speck."""
+    """Return a hat that consists of two parts, one with a hole, and a speck."""
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[5:45, 5:45] = True
     mask[15:30, 15:30] = False
@@ -33,7 +33,7 @@ def with_a_hole() -> Detections:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Two photos, one in a folder of the other's folder."""
+    """Two photos, the second in a subfolder."""
     (tmp_path / "site").mkdir()
     paths = [tmp_path / "a.png", tmp_path / "site" / "b.png"]
     for path in paths:
@@ -41,27 +41,27 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def exported(format: str, photos: list[Path], found: list[Detections], ground_truth: Path | None = None) -> str:
+def written(format: str, photos: list[Path], found: list[Detections], ground_truth: Path | None = None) -> str:
     writer = open_writer(format, photos, ground_truth)
     for photo, of_photo in zip(photos, found, strict=True):
         writer.add(photo, of_photo)
     return writer.text()
 
 
-def test_a_table_has_a_line_a_detection(photos: list[Path]) -> None:
-    lines = list(csv.DictReader(io.StringIO(exported("csv", photos, [detections(MASK, HAT), NOTHING]))))
+def test_a_csv_table_has_a_row_for_each_detection(photos: list[Path]) -> None:
+    lines = list(csv.DictReader(io.StringIO(written("csv", photos, [detections(MASK, HAT), NOTHING]))))
     assert [line["photo"] for line in lines] == [str(photos[0])] * 2
     assert lines[1] | {"photo": ""} == {
         "photo": "", "class": "hat", "score": "0.7500", "y1": "0", "x1": "40", "y2": "20", "x2": "80", "area": "800",
     }  # fmt: skip
-    assert exported("csv", photos, [NOTHING, NOTHING]) == "photo,class,score,y1,x1,y2,x2,area\n"
+    assert written("csv", photos, [NOTHING, NOTHING]) == "photo,class,score,y1,x1,y2,x2,area\n"
 
 
 @pytest.mark.parametrize("reader", [COCO, faster_coco_eval.COCO])
-def test_cocos_tools_load_the_data_set(photos: list[Path], tmp_path: Path, reader: type) -> None:
+def test_coco_tools_load_the_data_set(photos: list[Path], tmp_path: Path, reader: type) -> None:
     found = [detections(MASK, HAT), with_a_hole()]
     file = tmp_path / "found.json"
-    file.write_text(exported("coco", photos, found))
+    file.write_text(written("coco", photos, found))
     coco = reader(str(file))
     assert [image["file_name"] for image in coco.loadImgs([1, 2])] == ["a.png", "site/b.png"]
     assert [(each["id"], each["name"]) for each in coco.loadCats([1, 2])] == [(1, "mask"), (2, "hat")]
@@ -80,7 +80,7 @@ def test_results_have_the_ids_of_the_ground_truth(photos: list[Path], tmp_path: 
     images = [{"id": 70, "file_name": "b.png"}, {"id": 50, "file_name": "a.png"}]
     categories = [{"id": 4, "name": "Hat"}, {"id": 9, "name": "mask"}]
     truth.write_text(json.dumps({"images": images, "annotations": [], "categories": categories}))
-    (tmp_path / "results.json").write_text(exported("coco", photos, [detections(MASK, HAT), with_a_hole()], truth))
+    (tmp_path / "results.json").write_text(written("coco", photos, [detections(MASK, HAT), with_a_hole()], truth))
     results = COCO(truth).loadRes(str(tmp_path / "results.json"))
     assert [(each["image_id"], each["category_id"]) for each in results.anns.values()] == [(50, 9), (50, 4), (70, 4)]
     truth.write_text(json.dumps({"images": images[:1], "annotations": [], "categories": categories}))
@@ -94,7 +94,7 @@ def test_results_have_the_ids_of_the_ground_truth(photos: list[Path], tmp_path: 
         open_writer("coco", photos, truth)
 
 
-def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path: Path) -> None:
+def test_photos_with_equal_names_are_matched_by_folder_or_refused(tmp_path: Path) -> None:
     truth = tmp_path / "truth.json"
     photos = [tmp_path / "set" / name for name in ("site1/1.jpg", "site2/1.jpg", "1.jpg", "site2/2.jpg")]
 
@@ -102,13 +102,13 @@ def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path:
         images = [{"id": number, "file_name": name} for number, name in enumerate(names, start=1)]
         categories = [{"id": 1, "name": "mask"}, {"id": 2, "name": "hat"}]
         truth.write_text(json.dumps({"images": images, "categories": categories}))
-        results = json.loads(exported("coco", photos, [detections(MASK)] * len(photos), truth))
+        results = json.loads(written("coco", photos, [detections(MASK)] * len(photos), truth))
         return [each["image_id"] for each in results]
 
     assert ids_of(photos[:1], "site1/1.jpg", "site2/1.jpg") == [1]
     assert ids_of(photos[1:2], "site1/1.jpg", "site2/1.jpg") == [2]
     assert ids_of(photos[:3], "1.jpg", "site2/1.jpg", "./site1/1.jpg") == [3, 2, 1]
-    assert ids_of(photos[3:], "train/1.jpg", "train/2.jpg") == [2]  # called like no other
+    assert ids_of(photos[3:], "train/1.jpg", "train/2.jpg") == [2]  # the name is unique
     with pytest.raises(UserError, match=r"lists a/1\.jpg and b/1\.jpg, and both could be .*/set/1\.jpg\.$"):
         ids_of(photos[2:3], "a/1.jpg", "b/1.jpg")
     with pytest.raises(UserError, match=r"lists 1\.jpg once, but it matches both .*1/1\.jpg and .*2/1\.jpg\.$"):
@@ -117,9 +117,9 @@ def test_photos_of_one_name_are_told_apart_by_their_folders_or_refused(tmp_path:
         ids_of(photos[:1], "")
 
 
-def test_a_via_export_is_read_back_as_annotations(photos: list[Path], tmp_path: Path) -> None:
+def test_a_via_file_is_read_back_as_annotations(photos: list[Path], tmp_path: Path) -> None:
     found = [detections(MASK, HAT), with_a_hole()]
-    (tmp_path / "found.json").write_text(exported("via", photos, found))
+    (tmp_path / "found.json").write_text(written("via", photos, found))
     split = read_split(tmp_path)
     assert split.faults == ()
     assert [[region.label for region in photo.regions] for photo in split.photos] == [["mask", "hat"], ["hat"]]
@@ -127,12 +127,12 @@ def test_a_via_export_is_read_back_as_annotations(photos: list[Path], tmp_path: 
     (read,), (mask,) = split.photos[1].masks(), found[1].masks
     assert not read[20, 20]  # the hole
     assert read[50, 60]  # the other part
-    assert np.flatnonzero(read != mask).tolist() == [WIDTH + 1]  # the speck is gone
+    assert np.flatnonzero(read != mask).tolist() == [WIDTH + 1]  # the speck is dropped
 
 
-def test_a_via_export_says_the_score_and_lists_photos_without_any_find(photos: list[Path]) -> None:
+def test_a_via_file_has_scores_and_photos_without_detections(photos: list[Path]) -> None:
     found = [detections(MASK), NOTHING]
-    entries = list(json.loads(exported("via", photos, found)).items())
+    entries = list(json.loads(written("via", photos, found)).items())
     assert entries[0][1]["regions"][0]["region_attributes"] == {"fmask": "mask", "score": "0.900"}
     key, entry = entries[1]
     assert (entry["filename"], entry["regions"], entry["size"]) == ("site/b.png", [], photos[1].stat().st_size)

@@ -1,4 +1,4 @@
-"""A logged network, loaded or served by MLflow, finds in encoded photos what its predictor finds in decoded ones."""
+"""A logged network, loaded or served by MLflow, detects the same in encoded photos as its predictor in arrays."""
 
 import base64
 import io
@@ -28,16 +28,16 @@ from fmask.structures.detections import CLASS_NAMES, Detections
 from tests.helpers.networks import SIZE, settled
 
 SECONDS = 180
-"""Longest that a server may take to start, and then to answer everything."""
+"""Time limit for the start of the server, and for each response."""
 BLOCKED = """
 import sys
-class Trainings:
+class BlockTraining:
     def find_spec(self, name, *_):
         if name.partition(".")[0] in ("hydra", "imgaug", "optuna", "shapely") or name == "fmask.training.train":
             raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Trainings())
+sys.meta_path.insert(0, BlockTraining())
 """
-"""A `sitecustomize` that makes as if what only training needs were not there."""
+"""A `sitecustomize` that blocks the import of everything that only training needs."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def predictor() -> KerasPredictor:
 
 @pytest.fixture(scope="module")
 def model(folder: Path, empty_store: Path, predictor: KerasPredictor) -> Iterator[str]:
-    """The URI of a registered model that nothing but MLflow's store holds."""
+    """The URI of a registered model, of which no other copy exists."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
@@ -78,7 +78,7 @@ def encoded(image: np.ndarray, kind: str = "PNG") -> bytes:
     return content.getvalue()
 
 
-def same(rows: pd.DataFrame, found: Detections) -> None:
+def assert_same(rows: pd.DataFrame, found: Detections) -> None:
     assert len(found) > 1
     assert rows["class"].to_list() == [CLASS_NAMES[class_id - 1] for class_id in found.class_ids]
     np.testing.assert_allclose(rows["score"], found.scores, rtol=1e-4)
@@ -87,49 +87,49 @@ def same(rows: pd.DataFrame, found: Detections) -> None:
         np.testing.assert_array_equal(rle.decode(code), mask)
 
 
-def test_photos_go_in_and_the_detectors_findings_come_out(network: Any, predictor: KerasPredictor) -> None:
+def test_encoded_photos_have_the_predictors_detections(network: Any, predictor: KerasPredictor) -> None:
     images = [noise(50, 70), noise(90, 40, seed=1)]
     rows = network.predict([encoded(image) for image in images])
     for photo, image in enumerate(images):
-        same(rows[rows["photo"] == photo], predictor.predict(image))
+        assert_same(rows[rows["photo"] == photo], predictor.predict(image))
     assert rows["photo"].to_list() == sorted(rows["photo"])
 
 
-def test_it_says_what_goes_in_and_comes_out_by_example(network: Any) -> None:
+def test_the_model_has_an_input_example_and_a_signature(network: Any) -> None:
     schema = network.metadata.signature.outputs
     example = network.input_example[0]
     assert network.predict([example]).columns.to_list() == schema.input_names()
-    content = example if isinstance(example, bytes) else base64.b64decode(example)  # as MLflow happens to keep it
+    content = example if isinstance(example, bytes) else base64.b64decode(example)  # MLflow stores either
     assert Image.open(io.BytesIO(content)).format == "JPEG"
 
 
 @pytest.mark.parametrize(
     ("photos", "reason"),
     [
-        ([encoded(noise(8, 8)), b"text"], "photo 1 is not a readable photo: its contents are of no picture format"),
+        ([encoded(noise(8, 8)), b"text"], "photo 1 is not a readable photo: its format is not one of"),
         ([encoded(noise(50, 50))[:900]], "photo 0 is not a readable photo: image file is truncated"),
         ([encoded(np.zeros((7100, 7100), np.uint8))], "7100 x 7100 pixels, more than 50 megapixels"),
         ([b"x"] * 65, "65 photos; at most 64"),
         ([bytes(2**26), b"x"], "67108865 bytes; at most 67108864"),
     ],
 )
-def test_what_cannot_be_taken_is_one_sentence(network: Any, photos: list[bytes], reason: str) -> None:
-    with pytest.raises(MlflowException, match=reason) as told:
+def test_invalid_photos_are_refused(network: Any, photos: list[bytes], reason: str) -> None:
+    with pytest.raises(MlflowException, match=reason) as refused:
         network.predict(photos)
-    assert told.value.get_http_status_code() == 400
-    assert len(told.value.message) < 120
+    assert refused.value.get_http_status_code() == 400
+    assert len(refused.value.message) < 120
 
 
-def test_more_masks_than_memory_is_made_for_are_refused(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    finder = network.unwrap_python_model()
-    monkeypatch.setitem(type(finder)._find.__globals__, "MAX_MASK_PIXELS", 5_000)
+def test_too_many_mask_pixels_are_refused(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = network.unwrap_python_model()
+    monkeypatch.setitem(type(served)._find.__globals__, "MAX_MASK_PIXELS", 5_000)
     with pytest.raises(MlflowException, match=r"^photo 0 has too many detections for its size: \d masks of"):
         network.predict([encoded(noise(50, 70))])
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path, model: str) -> Iterator[str]:
-    """The address that a served model answers at, without any package that only training needs."""
+    """The URL of a served model, without the packages that only training needs."""
     (folder / "sitecustomize.py").write_text(BLOCKED)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -147,10 +147,10 @@ def server(folder: Path, model: str) -> Iterator[str]:
     )
     try:
         until = time.monotonic() + SECONDS
-        while not _answers(f"http://127.0.0.1:{port}/ping"):
+        while not _responds(f"http://127.0.0.1:{port}/ping"):
             log.seek(0)
             assert process.poll() is None, log.read()[-2000:]
-            assert time.monotonic() < until, f"no answer in {SECONDS} seconds"
+            assert time.monotonic() < until, f"no response in {SECONDS} seconds"
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
@@ -159,7 +159,7 @@ def server(folder: Path, model: str) -> Iterator[str]:
         log.close()
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
@@ -171,27 +171,28 @@ def ask(server: str, body: dict[str, Any]) -> requests.Response:
 
 
 def split(*photos: bytes) -> dict[str, Any]:
-    """MLflow's format for tables."""
+    """Return a request in MLflow's format for tables."""
     return {"dataframe_split": {"columns": ["photo"], "data": [[base64.b64encode(photo).decode()] for photo in photos]}}
 
 
-def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, predictor: KerasPredictor) -> None:
+def test_a_served_network_answers_all_formats_and_survives_bad_requests(server: str, predictor: KerasPredictor) -> None:
     jpeg = encoded(noise(60, 80), "JPEG")
     found = predictor.predict(np.array(Image.open(io.BytesIO(jpeg))))
     text = base64.b64encode(jpeg).decode()
     records = {"dataframe_records": [{"photo": text}]}
     for body in (split(jpeg), records, {"inputs": [text]}, {"instances": [text]}):
-        answer = ask(server, body)
-        assert answer.status_code == 200, answer.text
-        same(pd.DataFrame(answer.json()["predictions"]), found)
+        response = ask(server, body)
+        assert response.status_code == 200, response.text
+        assert_same(pd.DataFrame(response.json()["predictions"]), found)
 
     photos = [encoded(noise(40, 30 + number % 50, seed=number)) for number in range(100)]
     with ThreadPoolExecutor(4) as clients:
-        answers = list(clients.map(lambda photo: ask(server, split(photo)), photos))
-    assert [answer.status_code for answer in answers] == [200] * 100
+        responses = list(clients.map(lambda photo: ask(server, split(photo)), photos))
+    assert [response.status_code for response in responses] == [200] * 100
     for number in (0, 57, 99):
-        same(
-            pd.DataFrame(answers[number].json()["predictions"]), predictor.predict(noise(40, 30 + number % 50, number))
+        assert_same(
+            pd.DataFrame(responses[number].json()["predictions"]),
+            predictor.predict(noise(40, 30 + number % 50, number)),
         )
 
     huge = np.zeros((7100, 7100), np.uint8)
@@ -202,9 +203,9 @@ def test_a_served_network_answers_all_and_outlives_bad_requests(server: str, pre
         (split(*[b"x"] * 65), "65 photos; at most 64"),
         (split(bytes(2**26), b"x"), "at most 67108864 are allowed"),
     ):
-        answer = ask(server, body)
-        assert answer.status_code == 400
-        assert reason in answer.json()["message"]
-        assert len(answer.text) < 300  # a sentence, not a traceback
+        response = ask(server, body)
+        assert response.status_code == 400
+        assert reason in response.json()["message"]
+        assert len(response.text) < 300  # a sentence, not a traceback
     assert ask(server, split(encoded(noise(1, 1)))).status_code == 200
-    same(pd.DataFrame(ask(server, split(jpeg)).json()["predictions"]), found)
+    assert_same(pd.DataFrame(ask(server, split(jpeg)).json()["predictions"]), found)

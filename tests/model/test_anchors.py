@@ -1,4 +1,4 @@
-"""Anchors: how many, where, of what shape, in which order."""
+"""Number, position, shape and order of the anchors."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ def reference(size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("size", "count"), [(128, 4092), (1024, 261_888)])
-def test_counts_of_the_reference(size: int, count: int) -> None:
+def test_number_of_anchors_in_the_reference(size: int, count: int) -> None:
     anchors = reference(size)
     assert anchors.shape == (count, 4)
 
 
 @pytest.mark.parametrize(("offset", "first", "second"), [(0.0, 0.0, 4.0), (0.5, 2.0, 6.0)])
-def test_centres_lie_on_the_cells_corner_or_middle(offset: float, first: float, second: float) -> None:
+def test_centres_are_at_the_corner_or_the_middle_of_cells(offset: float, first: float, second: float) -> None:
     anchors = pyramid_anchors(64, [8, 16, 32, 64, 128], [1.0], offset)
     centres = (anchors[:, :2] + anchors[:, 2:]) / 2
     np.testing.assert_allclose(centres[0], [first, first], atol=1e-5)
@@ -49,8 +49,8 @@ def test_order_is_level_row_column_ratio() -> None:
     np.testing.assert_allclose(centres[5, 7], [[20, 28]] * 3, atol=1e-4)
 
 
-def test_levels_of_odd_size_round_up_as_the_pyramid_does() -> None:
-    # 96 pixels have 1.5 cells of 64; the subsampled P6 has 2.
+def test_levels_of_odd_size_round_up_like_the_pyramid() -> None:
+    # 96 pixels are 1.5 cells of 64 pixels; the subsampled P6 has 2.
     assert len(pyramid_anchors(96, [8, 16, 32, 64, 128], [1.0], 0.5)) == 24**2 + 12**2 + 6**2 + 3**2 + 2**2
 
 

@@ -1,4 +1,4 @@
-"""Which layers train by which choice."""
+"""Trainable layers for each choice."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def network() -> MaskRCNN:
 
 
 @pytest.mark.parametrize(
-    ("choice", "trains", "rests"),
+    ("choice", "trainable", "frozen"),
     [
         ("all", ["conv1", "bn_conv1", "res2a_branch2a", "mrcnn_mask"], []),
         ("3+", ["res3a_branch2a", "bn3a_branch2a", "res5b_branch2b", "fpn_p2"], ["conv1", "bn_conv1", "bn2b_branch2b"]),
@@ -24,11 +24,11 @@ def network() -> MaskRCNN:
         ("heads", ["fpn_c5p5", "rpn_conv_shared", "mrcnn_class_conv1"], ["res5b_branch2b", "bn5b_branch2b"]),
     ],
 )
-def test_layers_of_a_choice(network: MaskRCNN, choice: str, trains: list[str], rests: list[str]) -> None:
+def test_layers_of_a_choice(network: MaskRCNN, choice: str, trainable: list[str], frozen: list[str]) -> None:
     freeze_except(network, choice)
     layers = layers_of(network)
-    assert [name for name in trains if not layers[name].trainable] == []
-    assert [name for name in rests if layers[name].trainable] == []
+    assert [name for name in trainable if not layers[name].trainable] == []
+    assert [name for name in frozen if layers[name].trainable] == []
 
 
 def test_each_choice_trains_less_than_the_one_before(network: MaskRCNN) -> None:

@@ -1,4 +1,4 @@
-"""Boxes: overlap, deltas and clipping by hand, and both ways of suppression against a plain greedy loop."""
+"""Box operations against values computed by hand, and both implementations of suppression against a greedy loop."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def box(*values: float) -> np.ndarray:
 
 
 def random_boxes(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Boxes (..., 4) inside [0, 1] with some height and width."""
+    """Return boxes (..., 4) inside [0, 1] with positive height and width."""
     corner, side = rng.uniform(0, 0.7, (*shape, 2)), rng.uniform(0.01, 0.3, (*shape, 2))
     return np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
 
@@ -28,14 +28,14 @@ def random_boxes(rng: np.random.Generator, *shape: int) -> np.ndarray:
         ((2, 3, 4, 8), 10 / 100),
         ((0, 10, 10, 20), 0.0),  # touching
         ((30, 30, 40, 40), 0.0),
-        ((5, 5, 5, 5), 0.0),  # of no area
+        ((5, 5, 5, 5), 0.0),  # no area
     ],
 )
 def test_iou_by_hand(other: tuple[float, ...], expected: float) -> None:
     assert float(geometry.iou(box(0, 0, 10, 10), box(*other))[0, 0]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_iou_is_of_every_box_with_every_other() -> None:
+def test_iou_of_all_pairs() -> None:
     rng = np.random.default_rng(0)
     boxes, others = random_boxes(rng, 2, 5), random_boxes(rng, 2, 3)
     table = ops.convert_to_numpy(geometry.iou(boxes, others))
@@ -44,7 +44,7 @@ def test_iou_is_of_every_box_with_every_other() -> None:
     assert table[1, 4, 2] == pytest.approx(single[0, 0])
 
 
-def test_two_boxes_without_area_do_not_divide_by_zero() -> None:
+def test_iou_of_boxes_without_area_is_zero() -> None:
     assert float(geometry.iou(box(0, 0, 0, 0), box(0, 0, 0, 0))[0, 0]) == 0
 
 
@@ -65,7 +65,7 @@ def test_decode_undoes_encode() -> None:
     np.testing.assert_allclose(geometry.decode(boxes, geometry.encode(boxes, targets)), targets, atol=1e-5)
 
 
-def test_absurd_deltas_give_large_but_finite_boxes() -> None:
+def test_extreme_deltas_give_large_but_finite_boxes() -> None:
     moved = ops.convert_to_numpy(geometry.decode(box(4, 4, 6, 6), box(0, 0, 1e4, -1e4)))
     np.testing.assert_allclose(moved, [[5 - 62.5, 5, 5 + 62.5, 5]], rtol=1e-5)
 
@@ -82,7 +82,7 @@ def test_clip_to_the_image_and_to_a_window() -> None:
 
 
 def greedy(boxes: np.ndarray, scores: np.ndarray, count: int, threshold: float) -> list[int]:
-    """Suppression of one image's boxes as the textbook has it; of equal scores the earlier box comes first."""
+    """Return the kept boxes of one image by textbook suppression; of equal scores the earlier box comes first."""
     overlaps = ops.convert_to_numpy(geometry.iou(boxes, boxes))
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
@@ -101,7 +101,7 @@ def test_suppression_is_greedy(suppress, threshold: float) -> None:
     for image in range(4):
         assert indices[image][valid[image]].tolist() == greedy(boxes[image], scores[image], 20, threshold)
         assert (indices[image][~valid[image]] == 0).all()
-    assert valid.all(axis=1).any() or threshold == 0.1  # the count is reached
+    assert valid.all(axis=1).any() or threshold == 0.1  # an image reaches the count
 
 
 def test_kernel_and_portable_suppression_agree_on_many_boxes() -> None:
@@ -115,30 +115,30 @@ def test_kernel_and_portable_suppression_agree_on_many_boxes() -> None:
 
 @pytest.mark.parametrize("suppress", SUPPRESSIONS.values(), ids=SUPPRESSIONS)
 class TestSuppression:
-    def test_of_equal_boxes_with_equal_scores_keeps_one(self, suppress) -> None:
+    def test_keeps_one_of_equal_boxes_with_equal_scores(self, suppress) -> None:
         indices, valid = suppress(np.tile(box(0, 0, 1, 1), (1, 5, 1)), np.full((1, 5), 0.5, np.float32), 5, 0.5)
         assert ops.convert_to_numpy(valid).tolist() == [[True, False, False, False, False]]
         assert ops.convert_to_numpy(indices).tolist() == [[0, 0, 0, 0, 0]]
 
-    def test_of_apart_boxes_with_equal_scores_keeps_all_in_order(self, suppress) -> None:
+    def test_keeps_separate_boxes_with_equal_scores_in_order(self, suppress) -> None:
         boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6], [0.8, 0, 0.9, 0.1]]], np.float32)
         indices, valid = suppress(boxes, np.full((1, 3), 0.5, np.float32), 3, 0.5)
         assert ops.convert_to_numpy(indices).tolist() == [[0, 1, 2]]
         assert ops.convert_to_numpy(valid).all()
 
-    def test_of_nothing_is_nothing(self, suppress) -> None:
+    def test_without_boxes_nothing_is_kept(self, suppress) -> None:
         indices, valid = suppress(np.zeros((2, 4, 4), np.float32), np.full((2, 4), -1, np.float32), 3, 0.5)
         assert not ops.convert_to_numpy(valid).any()
         assert not ops.convert_to_numpy(indices).any()
 
-    def test_pads_when_more_are_asked_for_than_there_are(self, suppress) -> None:
+    def test_pads_when_the_count_exceeds_the_boxes(self, suppress) -> None:
         boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6]]], np.float32)
         indices, valid = suppress(boxes, np.array([[0.2, 0.9]], np.float32), 5, 0.5)
         assert ops.convert_to_numpy(indices).tolist() == [[1, 0, 0, 0, 0]]
         assert ops.convert_to_numpy(valid).tolist() == [[True, True, False, False, False]]
 
-    def test_a_suppressed_box_suppresses_none(self, suppress) -> None:
-        # Each overlaps the next by more than a third, the first and the third by nothing.
+    def test_a_suppressed_box_suppresses_no_other(self, suppress) -> None:
+        # Each box overlaps the next with an IoU of one third; the first and the third do not overlap.
         boxes = np.array([[[0, 0, 1, 0.4], [0, 0.2, 1, 0.6], [0, 0.4, 1, 0.8]]], np.float32)
         indices, valid = suppress(boxes, np.array([[0.9, 0.8, 0.7]], np.float32), 3, 0.3)
         assert ops.convert_to_numpy(indices)[ops.convert_to_numpy(valid)].tolist() == [0, 2]

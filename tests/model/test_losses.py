@@ -1,4 +1,4 @@
-"""The five losses against plain NumPy, and at the extremes."""
+"""The five losses against plain NumPy, and for extreme inputs."""
 
 from collections.abc import Callable
 
@@ -61,13 +61,13 @@ def test_mrcnn_mask_loss() -> None:
     terms = []
     for i in np.ndindex(B, P):
         if POSITIVE_IDS[i]:
-            said = 1 / (1 + np.exp(-MASK_LOGITS[i][..., POSITIVE_IDS[i]].astype(np.float64)))
-            terms.append(-np.log(np.where(MASK_TARGET[i] == 1, said, 1 - said)))
+            predicted = 1 / (1 + np.exp(-MASK_LOGITS[i][..., POSITIVE_IDS[i]].astype(np.float64)))
+            terms.append(-np.log(np.where(MASK_TARGET[i] == 1, predicted, 1 - predicted)))
     expected = np.mean(terms)
     assert float(losses.mrcnn_mask_loss(MASK_LOGITS, MASK_TARGET, POSITIVE_IDS)) == pytest.approx(expected, rel=1e-5)
 
 
-NOTHING: dict[str, Callable[[], object]] = {
+EMPTY: dict[str, Callable[[], object]] = {
     "rpn_class": lambda: losses.rpn_class_loss(RPN_LOGITS, np.zeros_like(MATCH)),
     "rpn_bbox": lambda: losses.rpn_bbox_loss(RPN_DELTAS, RPN_TARGET, -np.ones_like(MATCH)),
     "mrcnn_class": lambda: losses.mrcnn_class_loss(LOGITS, REGION_IDS, np.zeros((B, R), np.float32)),
@@ -76,9 +76,9 @@ NOTHING: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", NOTHING)
-def test_with_nothing_to_learn_a_loss_is_zero(name: str) -> None:
-    assert float(NOTHING[name]()) == 0  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_loss_without_targets_is_zero(name: str) -> None:
+    assert float(EMPTY[name]()) == 0  # type: ignore[arg-type]
 
 
 EXTREME: dict[str, Callable[[float], object]] = {
@@ -98,7 +98,7 @@ def test_extreme_outputs_give_large_but_finite_losses(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mrcnn_bbox", "mrcnn_mask"])
 def test_only_the_class_of_the_object_counts(name: str) -> None:
-    # What is said of the third class, when all objects are of the second, does not matter.
+    # Predictions for the third class do not matter when all objects are of the second class.
     ids = np.minimum(POSITIVE_IDS, 1)
     deltas, logits = DELTAS.copy(), MASK_LOGITS.copy()
     deltas[:, :, 2] += 5
@@ -106,14 +106,14 @@ def test_only_the_class_of_the_object_counts(name: str) -> None:
     if name == "mrcnn_bbox":
         before, after = losses.mrcnn_bbox_loss(DELTAS, TARGET, ids), losses.mrcnn_bbox_loss(deltas, TARGET, ids)
     else:
-        before, after = (losses.mrcnn_mask_loss(said, MASK_TARGET, ids) for said in (MASK_LOGITS, logits))
+        before, after = (losses.mrcnn_mask_loss(each, MASK_TARGET, ids) for each in (MASK_LOGITS, logits))
     assert float(before) == float(after) > 0
 
 
-def test_a_perfect_answer_costs_nothing() -> None:
-    sure = np.where(MATCH[..., None] == 1, [-50, 50], [50, -50]).astype(np.float32)
-    assert float(losses.rpn_class_loss(sure, MATCH)) == pytest.approx(0, abs=1e-6)
+def test_perfect_predictions_have_zero_loss() -> None:
+    confident = np.where(MATCH[..., None] == 1, [-50, 50], [50, -50]).astype(np.float32)
+    assert float(losses.rpn_class_loss(confident, MATCH)) == pytest.approx(0, abs=1e-6)
     assert float(losses.rpn_bbox_loss(RPN_TARGET, RPN_TARGET, MATCH)) == 0
-    drawn = np.repeat((100 * MASK_TARGET - 50)[..., None], K, axis=-1)
-    assert float(losses.mrcnn_mask_loss(drawn, MASK_TARGET, POSITIVE_IDS)) == pytest.approx(0, abs=1e-6)
-    assert ops.shape(losses.mrcnn_mask_loss(drawn, MASK_TARGET, POSITIVE_IDS)) == ()
+    perfect = np.repeat((100 * MASK_TARGET - 50)[..., None], K, axis=-1)
+    assert float(losses.mrcnn_mask_loss(perfect, MASK_TARGET, POSITIVE_IDS)) == pytest.approx(0, abs=1e-6)
+    assert ops.shape(losses.mrcnn_mask_loss(perfect, MASK_TARGET, POSITIVE_IDS)) == ()

@@ -1,4 +1,4 @@
-"""The network as a whole: its weights, its losses and gradients, and what it detects."""
+"""The whole network: weights, losses, gradients and detections."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def reference() -> MaskRCNN:
     return MaskRCNN("resnet50", 3, ModelConfig())
 
 
-def test_the_reference_has_as_many_weights_as_matterports(reference: MaskRCNN) -> None:
+def test_the_reference_has_matterports_number_of_weights(reference: MaskRCNN) -> None:
     assert len(reference.weights) == 384
     assert sum(int(np.prod(weight.shape)) for weight in reference.weights) == 44_668_324
 
@@ -35,7 +35,7 @@ def test_the_reference_has_as_many_weights_as_matterports(reference: MaskRCNN) -
 def test_the_reference_has_matterports_names_and_shapes(reference: MaskRCNN) -> None:
     folder = os.environ.get("FMASK_PARITY")
     if not folder or not Path(folder, "layout_resnet50.json").is_file():
-        pytest.skip("the reference's layout is not here: set FMASK_PARITY to the folder with layout_resnet50.json")
+        pytest.skip("set FMASK_PARITY to the folder with layout_resnet50.json, the layers of the reference")
     layout = json.loads(Path(folder, "layout_resnet50.json").read_text())
     expected = {tuple(name.removesuffix(":0").split("/")[-2:]): shape for _, name, shape in layout["weights"]}
     found = {tuple(weight.path.split("/")[-2:]): list(weight.shape) for weight in reference.weights}
@@ -43,7 +43,7 @@ def test_the_reference_has_matterports_names_and_shapes(reference: MaskRCNN) -> 
 
 
 @pytest.mark.parametrize("objects", [True, False])
-def test_losses_are_finite_and_there_is_nothing_to_box_without_objects(network: MaskRCNN, objects: bool) -> None:
+def test_losses_are_finite_and_box_and_mask_losses_need_objects(network: MaskRCNN, objects: bool) -> None:
     values = {name: float(loss) for name, loss in losses_of(network, batch(objects)).items()}
     assert tuple(values) == LOSSES
     assert np.isfinite(list(values.values())).all()
@@ -51,28 +51,28 @@ def test_losses_are_finite_and_there_is_nothing_to_box_without_objects(network: 
     assert all((values[name] > 0) == objects for name in ("rpn_bbox_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"))
 
 
-def test_all_weights_learn(network: MaskRCNN) -> None:
+def test_all_weights_get_gradients(network: MaskRCNN) -> None:
     with tf.GradientTape() as tape:
         total = sum(losses_of(network, batch()).values())
     variables = network.trainable_variables
     gradients = tape.gradient(total, [variable.value for variable in variables])
-    idle = [
+    without_gradient = [
         variable.path
         for variable, gradient in zip(variables, gradients, strict=True)
         if gradient is None or not np.isfinite(gradient).all() or not np.any(gradient)
     ]
     assert len(variables) > 100
-    assert not idle
+    assert not without_gradient
 
 
 @pytest.mark.parametrize("detach", [True, False])
-def test_heads_teach_the_proposals_nothing_unless_they_are_let(detach: bool) -> None:
+def test_the_box_loss_trains_the_proposals_only_if_they_are_not_detached(detach: bool) -> None:
     network = settled(regions=Regions(count=8, positive=0.5, fill=True, detach_proposals=detach))
     images, targets = batch()
     _, logits, deltas = network.trunk(images)
     anchors = preprocessing.normalise(network.anchors(SIZE), SIZE, SIZE)
     found = propose(anchors, logits, deltas, network.config.proposals, 2)
-    # What the network proposes is what is there, so that proposals become positive regions.
+    # The objects lie where the network proposes regions, so that proposals become positive regions.
     targets["boxes"][0, :2] = preprocessing.denormalise(ops.convert_to_numpy(found)[0] * 0.99, SIZE, SIZE)
     predictor = network.trunk.get_layer("rpn_bbox_pred").kernel
     with tf.GradientTape(persistent=True) as tape:
@@ -87,7 +87,7 @@ def test_heads_teach_the_proposals_nothing_unless_they_are_let(detach: bool) -> 
 
 
 @pytest.mark.parametrize(("norm", "moves"), [("frozen", False), ("batch", True)])
-def test_training_moves_statistics_only_where_they_are_not_frozen(norm: str, moves: bool) -> None:
+def test_training_updates_statistics_unless_they_are_frozen(norm: str, moves: bool) -> None:
     network = tiny(norm)
     statistics = [weight for weight in network.weights if "moving" in weight.path]
     before = [weight.numpy() for weight in statistics]
@@ -97,17 +97,17 @@ def test_training_moves_statistics_only_where_they_are_not_frozen(norm: str, mov
     assert all(moved) if moves else not any(moved)
 
 
-def test_validation_leaves_what_training_draws_as_it_is(network: MaskRCNN) -> None:
+def test_validation_does_not_change_the_draws_of_training(network: MaskRCNN) -> None:
     network.compile()
     before = [np.array(variable) for variable in network.variables if "mean" not in variable.path]
     first = network.test_on_batch(*batch(), return_dict=True)
-    assert network.test_on_batch(*batch(), return_dict=True) == first, "and is itself always the same"
+    assert network.test_on_batch(*batch(), return_dict=True) == first, "validation is not deterministic"
     after = [np.array(variable) for variable in network.variables if "mean" not in variable.path]
     for one, same in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, same)
 
 
-def test_ignored_objects_are_no_positives(network: MaskRCNN) -> None:
+def test_ignored_objects_are_not_positives(network: MaskRCNN) -> None:
     images, targets = batch()
     targets["class_ids"] = -np.abs(targets["class_ids"])
     values = losses_of(network, (images, targets))
@@ -135,20 +135,20 @@ def test_detections_have_fixed_shapes_and_come_best_first(network: MaskRCNN) -> 
     assert (seen <= window[1, [2, 3, 2, 3]] + 1e-6).all()
 
 
-# Selection by hand: regions apart and on top of each other, of which each is sure of one class.
+# Selection of detections by hand: separate and overlapping regions, each with one likely class.
 
 REGIONS = np.array(
     [
         [0.1, 0.1, 0.3, 0.3],  # a mask
-        [0.1, 0.1, 0.3, 0.29],  # the same mask, less sure
+        [0.1, 0.1, 0.3, 0.29],  # the same mask, with a lower score
         [0.1, 0.1, 0.3, 0.28],  # a hat in the same place
         [0.5, 0.5, 0.7, 0.7],  # background
         [0.8, 0.8, 0.9, 0.9],  # a hat
-        [0, 0, 0, 0],  # padding, which must not be seen whatever it is said to be
+        [0, 0, 0, 0],  # padding, which is ignored whatever its class
     ],
     np.float32,
 )
-CLASSES_SAID = [1, 1, 2, 0, 2, 1]
+CLASSES = [1, 1, 2, 0, 2, 1]
 SCORES = [0.9, 0.8, 0.7, 0.99, 0.6, 0.95]
 
 
@@ -156,14 +156,14 @@ def selected(
     deltas: np.ndarray | None = None, window: tuple[float, ...] = (0, 0, 1, 1), **settings: float
 ) -> list[np.ndarray]:
     probabilities = np.array([[(1 - score) / 2] * 3 for score in SCORES])
-    probabilities[range(6), CLASSES_SAID] = SCORES
+    probabilities[range(6), CLASSES] = SCORES
     deltas = np.zeros((6, 3, 4), np.float32) if deltas is None else deltas
     config = ModelConfig(detection=Detection(**({"count": 4} | settings)))  # type: ignore[arg-type]
     inputs = (np.log(probabilities).astype(np.float32), deltas, np.array(window, np.float32))
     return [ops.convert_to_numpy(part)[0] for part in select(REGIONS[None], *(one[None] for one in inputs), config)]
 
 
-def test_selection_suppresses_within_a_class_alone() -> None:
+def test_selection_suppresses_only_within_a_class() -> None:
     boxes, class_ids, scores = selected()
     assert class_ids.tolist() == [1, 2, 2, 0]
     np.testing.assert_allclose(scores, [0.9, 0.7, 0.6, 0], rtol=1e-5)
@@ -179,11 +179,11 @@ def test_selection_keeps_the_best() -> None:
     assert selected(count=1)[1].tolist() == [1]
 
 
-def test_selection_allows_the_overlap_that_is_asked_for() -> None:
+def test_selection_allows_overlap_up_to_the_threshold() -> None:
     assert selected(nms=0.99)[1].tolist() == [1, 1, 2, 2]
 
 
-def test_selection_moves_boxes_by_their_own_class_and_cuts_them_to_the_window() -> None:
+def test_selection_applies_the_deltas_of_the_class_and_clips_to_the_window() -> None:
     deltas = np.zeros((6, 3, 4), np.float32)
     deltas[4, 2, :2] = np.array([0.5, 0.5]) / DELTA_STD[:2]  # by half of 0.1
     deltas[4, 1] = 9
@@ -192,7 +192,7 @@ def test_selection_moves_boxes_by_their_own_class_and_cuts_them_to_the_window() 
     np.testing.assert_allclose(boxes[2], [0.85, 0.85, 0.92, 0.95], atol=1e-6)
 
 
-def test_the_loss_holds_the_mean_squares_of_kernels_and_biases() -> None:
+def test_the_total_loss_includes_the_mean_squares_of_kernels_and_biases() -> None:
     network = tiny(loss=LossWeights(l2=0.5))
     losses = {name: ops.convert_to_tensor(np.float32(number)) for number, name in enumerate(LOSSES)}
     decaying = [weight for weight in network.trainable_variables if weight.name in ("kernel", "bias")]

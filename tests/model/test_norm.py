@@ -1,4 +1,4 @@
-"""Normalisation: the fused kernel does what Keras' own layer does, and frozen statistics stay as they are."""
+"""The fused normalisation matches Keras' own layer, and frozen statistics do not change."""
 
 import keras
 import numpy as np
@@ -10,11 +10,11 @@ from fmask.model.norm import EPSILON, MOMENTUM, BatchNorm, Norm
 
 RNG = np.random.default_rng(0)
 INPUTS = (3 * RNG.normal(size=(2, 5, 4, 3)) + [1, -2, 5]).astype(np.float32)
-"""Few values a channel, so that biased and unbiased variance are told apart."""
+"""Few values per channel, so that biased and unbiased variance differ clearly."""
 
 
 def pair() -> list[keras.layers.BatchNormalization]:
-    """The fused layer and Keras' own, with the same weights."""
+    """Return the fused layer and Keras' own layer with the same weights."""
     rng = np.random.default_rng(1)
     weights = [rng.uniform(0.5, 2, 3), rng.normal(size=3), rng.normal(size=3), rng.uniform(0.5, 2, 3)]
     made = [kind(epsilon=EPSILON, momentum=MOMENTUM) for kind in (BatchNorm, keras.layers.BatchNormalization)]
@@ -25,7 +25,7 @@ def pair() -> list[keras.layers.BatchNormalization]:
 
 
 def trained(layer: keras.layers.BatchNormalization) -> list[np.ndarray]:
-    """Outputs of a training call, gradients for inputs, scale and shift, and the moving statistics afterwards."""
+    """Return outputs, gradients for inputs, scale and shift, and the moving statistics after a training call."""
     weights = np.random.default_rng(2).normal(size=INPUTS.shape).astype(np.float32)
     inputs = tf.constant(INPUTS)
     with tf.GradientTape() as tape:
@@ -45,14 +45,14 @@ def test_training_equals_keras() -> None:
     assert not np.allclose(fused[-1], before)
 
 
-def test_inference_equals_keras_and_leaves_the_statistics() -> None:
+def test_inference_equals_keras_and_keeps_the_statistics() -> None:
     fused, plain = pair()
     before = fused.get_weights()
     np.testing.assert_allclose(fused(INPUTS, training=False), plain(INPUTS, training=False), rtol=1e-6)
     np.testing.assert_array_equal(fused.get_weights()[2:], before[2:])
 
 
-def test_a_layer_that_does_not_train_uses_and_keeps_its_statistics() -> None:
+def test_a_frozen_layer_uses_and_keeps_its_statistics() -> None:
     fused, _ = pair()
     expected = fused(INPUTS, training=False)
     fused.trainable = False
@@ -62,7 +62,7 @@ def test_a_layer_that_does_not_train_uses_and_keeps_its_statistics() -> None:
 
 
 @pytest.mark.parametrize(("kind", "moves"), [("frozen", False), ("batch", True)])
-def test_only_batch_normalisation_moves_its_statistics(kind: str, moves: bool) -> None:
+def test_only_batch_normalisation_updates_its_statistics(kind: str, moves: bool) -> None:
     image = keras.Input((5, 4, 3))
     model = keras.Model(image, Norm(kind)(image, "bn"))
     outputs = model(INPUTS, training=True)
@@ -73,13 +73,13 @@ def test_only_batch_normalisation_moves_its_statistics(kind: str, moves: bool) -
     assert len(model.trainable_variables) == 2
 
 
-def test_kernels_start_as_their_normalisation_needs() -> None:
+def test_the_initializer_depends_on_the_normalisation() -> None:
     assert Norm("frozen").initializer == "glorot_uniform"
     assert Norm("batch").initializer == "he_normal"
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(64, 32), (48, 16), (8, 8)])
-def test_group_normalisation_looks_at_one_image_alone(channels: int, groups: int) -> None:
+def test_group_normalisation_does_not_depend_on_the_batch(channels: int, groups: int) -> None:
     inputs = np.random.default_rng(3).normal(2, 3, (2, 4, 4, channels)).astype(np.float32)
     image = keras.Input((4, 4, channels))
     model = keras.Model(image, Norm("group")(image, "n"))

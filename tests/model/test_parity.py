@@ -1,7 +1,7 @@
-"""With the same weights the network gives the numbers of the reference, matterport's Mask R-CNN as the study set it up.
+"""With the same weights, the network reproduces the reference, matterport's Mask R-CNN as configured in the study.
 
-`formula_cal.npz` holds what the reference made of an image given by formula. What it made of two of the study's photos
-is read from the folder FMASK_PARITY. All weights follow from their names (`golden.py`).
+`formula_cal.npz` contains the reference's outputs on an image given by a formula. Its outputs on two of the study's
+photos are read from the folder FMASK_PARITY. All weights are derived from their names (`golden.py`).
 """
 
 import os
@@ -28,7 +28,7 @@ REFERENCE = Anchors()
 
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MaskRCNN:
-    """The published study's network, its weights read from a file."""
+    """The network of the published study, with weights loaded from a file."""
     network = MaskRCNN(request.param, 3, ModelConfig(regions=Regions(detach_proposals=False)))
     path = tmp_path_factory.mktemp("parity") / "golden.h5"
     report = matterport.load_weights(network, golden.write(path, golden.shapes_of(network), request.param))
@@ -40,13 +40,13 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def recorded(name: str) -> Arrays:
     folder = os.environ.get("FMASK_PARITY")
     if not folder or not Path(folder, name).is_file():
-        pytest.skip(f"the reference's outputs on photos are not here: set FMASK_PARITY to the folder with {name}")
+        pytest.skip(f"set FMASK_PARITY to the folder with {name}, the reference's outputs on photos")
     with np.load(Path(folder, name)) as file:
         return dict(file)
 
 
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
-    """Detections (D, 6) as the reference lists them: box, class, score."""
+    """Return detections (D, 6) in the format of the reference: box, class, score."""
     unit_window = ops.convert_to_tensor(preprocessing.normalise(window, SIZE, SIZE)[None])
     boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
@@ -78,7 +78,7 @@ def test_detections_in_a_photo(network: MaskRCNN) -> None:
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
-def test_the_final_answer_on_a_photo(network: MaskRCNN) -> None:
+def test_final_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
     network.config.detection.floor = 0.9
     found = KerasPredictor(network, SIZE, antialias=False).predict(file["image_raw"])
@@ -100,7 +100,7 @@ def test_anchors_are_matched_as_recorded() -> None:
     boxes, class_ids = file["in/gt_boxes"].astype(np.float32), file["in/gt_class_ids"].astype(np.int32)
     match, _ = rpn.rpn_targets(anchors, boxes, class_ids, noise)
     match, expected = ops.convert_to_numpy(match)[0], file["in/rpn_match"][0, :, 0]
-    # Which background anchors are drawn is chance, there as here; how many, and the objects' anchors, is not.
+    # The background anchors are drawn at random in both programs; their number and the positive anchors are not.
     np.testing.assert_array_equal(match == 1, expected == 1)
     assert (match == -1).sum() == (expected == -1).sum()
 
@@ -126,8 +126,8 @@ def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.
     for name in LOSSES:
         assert float(found[name]) == pytest.approx(float(file[f"out/{name}"]), rel=1e-4), name
         by_layer = norms(found[name])
-        # Some of the recorded norms of the mask loss fall short by 0.3 %: the reference's kernel sums gradients of
-        # pooling in several threads, which lose some. Those of the total did not.
+        # Some of the recorded norms for the mask loss are 0.3 % too small: the reference's kernel sums the gradients of
+        # pooling in several threads and loses some. The norms for the total loss are not affected.
         tolerance = 1e-2 if name == "mrcnn_mask_loss" else 1e-3
         prefix = f"out/gnorm/{name}/"
         for key in (key for key in file if key.startswith(prefix) and not key.endswith("/anchors")):
@@ -139,7 +139,7 @@ def test_losses_and_gradients_on_a_photo(network: MaskRCNN, monkeypatch: pytest.
 
 
 def training_inputs(file: Arrays) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The batch that the network is trained on."""
+    """Return the recorded training batch."""
     shape = file["in/gt_mini_masks_shape"]
     masks = np.unpackbits(file["in/gt_mini_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1)
     return preprocessing.letterbox(file["in/image_raw"], SIZE, antialias=False).image[None], {
@@ -150,7 +150,7 @@ def training_inputs(file: Arrays) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def draw_as_recorded(network: MaskRCNN, file: Arrays, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the network learn from the anchors and the regions that the reference drew."""
+    """Make the network use the anchors and the regions that the reference drew."""
     match = file["in/rpn_match"][..., 0].astype(np.int32)
     targets = np.zeros((*match.shape, 4), np.float32)
     targets[match == 1] = file["in/rpn_bbox_target"][0, : (match == 1).sum()]

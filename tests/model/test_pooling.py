@@ -1,4 +1,4 @@
-"""Pooling: levels, and both ways of pooling against independent implementations."""
+"""Pyramid levels, and both implementations of pooling against independent ones."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def numpy(tensor: object) -> np.ndarray:
 
 
 def levels(side: float, size: int, **settings: object) -> int:
-    """The level of a square region of `side` pixels in an image of `size`; normalised boxes are a pixel short."""
+    """Return the level of a square region whose normalised side is `side` / `size`."""
     region = np.array([0, 0, side / size, side / size], np.float32)
     return int(pyramid_levels(region, size, Regions(**settings)))  # type: ignore[arg-type]
 
@@ -49,7 +49,7 @@ def test_levels_of_the_paper_round_down(side: float, level: int) -> None:
     assert levels(side, 128, canonical=56.0, rounding="floor") == level
 
 
-def test_the_level_of_no_region_is_finite() -> None:
+def test_the_level_of_an_empty_region_is_finite() -> None:
     assert levels(0, 128) == 2
 
 
@@ -58,13 +58,13 @@ def pyramid(rng: np.random.Generator, batch: int = 2) -> list[np.ndarray]:
 
 
 def random_regions(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Normalised boxes (2, count, 4) of all sizes, some of which reach outside the image."""
+    """Return normalised boxes (2, count, 4) of all sizes, some of them partly outside the image."""
     corner, side = rng.uniform(-0.2, 0.9, (2, count, 2)), rng.uniform(0.01, 1, (2, count, 2)) ** 2
     return np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
 
 
 @WAYS
-def test_crop_pooling_is_crop_and_resize(pool_regions: Pool) -> None:
+def test_crop_pooling_equals_crop_and_resize(pool_regions: Pool) -> None:
     rng = np.random.default_rng(0)
     features, regions, config = pyramid(rng), random_regions(rng, 40), Regions(canonical=20.0)
     pooled = numpy(pool_regions(features, regions, 7, SIZE, config))
@@ -78,7 +78,7 @@ def test_crop_pooling_is_crop_and_resize(pool_regions: Pool) -> None:
 
 
 @WAYS
-def test_gradients_of_crop_pooling_are_those_of_crop_and_resize(pool_regions: Pool) -> None:
+def test_gradients_of_crop_pooling_equal_those_of_crop_and_resize(pool_regions: Pool) -> None:
     rng = np.random.default_rng(4)
     features, regions, config = pyramid(rng), random_regions(rng, 40), Regions(canonical=20.0)
     weights = rng.normal(size=(80, 7, 7, CHANNELS)).astype(np.float32)
@@ -86,22 +86,22 @@ def test_gradients_of_crop_pooling_are_those_of_crop_and_resize(pool_regions: Po
     kept = [tf.constant(feature) for feature in features[:4]]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(kept)
-        ours = tf.reduce_sum(
+        total = tf.reduce_sum(
             tf.reshape(pool_regions([*kept, features[4]], regions, 7, SIZE, config), (80, 7, 7, -1)) * weights
         )
-        theirs = 0.0
+        expected_total = 0.0
         for index, feature in enumerate(kept):
             here = np.flatnonzero(level == index + 2)
             crops = tf.image.crop_and_resize(feature, regions.reshape(-1, 4)[here], here // 40, [7, 7])
-            theirs += tf.reduce_sum(crops * weights[here])
-    for found, expected in zip(tape.gradient(ours, kept), tape.gradient(theirs, kept), strict=True):
+            expected_total += tf.reduce_sum(crops * weights[here])
+    for found, expected in zip(tape.gradient(total, kept), tape.gradient(expected_total, kept), strict=True):
         assert np.abs(expected).max() > 0.1
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 @WAYS
-def test_a_region_that_ends_at_the_border_is_pooled_whole(pool_regions: Pool) -> None:
-    """In the reference rounding puts the last sampling points of some of these regions outside."""
+def test_a_region_that_ends_at_the_border_is_pooled_completely(pool_regions: Pool) -> None:
+    """In the reference, rounding moves the last sampling points of some of these regions outside the map."""
     start = np.random.default_rng(3).uniform(0, 0.9, (2, 200, 2))
     regions = np.concatenate([start, np.ones_like(start)], axis=-1).astype(np.float32)
     ones = [np.ones((2, SIZE // stride, SIZE // stride, 1), np.float32) for stride in (4, 8, 16, 32, 64)]
@@ -111,7 +111,7 @@ def test_a_region_that_ends_at_the_border_is_pooled_whole(pool_regions: Pool) ->
 
 
 def bilinear(feature: np.ndarray, y: float, x: float) -> np.ndarray:
-    """Detectron2's sample at a point among pixel centres: 0 beyond one pixel outside, else the nearest inside."""
+    """Sample a feature at a point as Detectron2 does: 0 beyond one pixel outside, else clamped to the map."""
     height, width, channels = feature.shape
     if not (-1 < y < height and -1 < x < width):
         return np.zeros(channels)
@@ -124,7 +124,7 @@ def bilinear(feature: np.ndarray, y: float, x: float) -> np.ndarray:
 
 
 def roi_align(feature: np.ndarray, box: np.ndarray, stride: int, bins: int) -> np.ndarray:
-    """ROIAlign of a pixel box with two by two samples a bin, one sample after the other."""
+    """Compute ROIAlign of a pixel box with two by two samples per bin, one sample at a time."""
     y1, x1, y2, x2 = box / stride
     pooled = np.zeros((bins, bins, feature.shape[-1]))
     for row, column, sub_row, sub_column in np.ndindex(bins, bins, 2, 2):
@@ -135,7 +135,7 @@ def roi_align(feature: np.ndarray, box: np.ndarray, stride: int, bins: int) -> n
 
 
 @WAYS
-def test_align_pooling_is_roi_align(pool_regions: Pool) -> None:
+def test_align_pooling_equals_roi_align(pool_regions: Pool) -> None:
     rng = np.random.default_rng(1)
     features = pyramid(rng)
     corner, side = rng.uniform(-8, 56, (2, 12, 2)), rng.uniform(2, 64, (2, 12, 2))
@@ -152,7 +152,7 @@ def test_align_pooling_is_roi_align(pool_regions: Pool) -> None:
 
 @WAYS
 def test_align_pooling_of_a_ramp_gives_positions(pool_regions: Pool) -> None:
-    # A feature that says its own pixel position: each bin holds the position of its middle.
+    # The feature is its own pixel position, so each bin contains the position of its middle.
     ramp = np.broadcast_to(((np.arange(16) + 0.5) * 4)[:, None, None], (16, 16, 1)).astype(np.float32)[None]
     others = [np.zeros((1, 16 // s, 16 // s, 1), np.float32) for s in (2, 4, 8, 16)]
     regions = normalise(np.array([[[10.0, 10, 30, 30]]]), SIZE, SIZE)

@@ -1,4 +1,4 @@
-"""Layers in bf16 give what those in fp32 give, to bf16's digits; everything else stays float32."""
+"""Layers in bf16 match layers in fp32 within rounding errors; everything else stays float32."""
 
 from pathlib import Path
 
@@ -15,41 +15,41 @@ from tests.helpers.networks import SIZE, batch, losses_of, settled, tiny
 
 
 def twins() -> tuple[MaskRCNN, MaskRCNN]:
-    """Two networks of the same weights, one for each precision."""
-    exact, quick = settled(), tiny(precision="bf16")
-    quick.set_weights(exact.get_weights())
-    return exact, quick
+    """Return two networks with the same weights, in fp32 and in bf16."""
+    fp32, bf16 = settled(), tiny(precision="bf16")
+    bf16.set_weights(fp32.get_weights())
+    return fp32, bf16
 
 
-def test_only_what_layers_compute_changes() -> None:
-    _, quick = twins()
-    pyramid, logits, deltas = quick.trunk(batch()[0])
+def test_only_layers_compute_in_bf16() -> None:
+    _, bf16 = twins()
+    pyramid, logits, deltas = bf16.trunk(batch()[0])
     assert {keras.backend.standardize_dtype(level.dtype) for level in pyramid} == {"bfloat16"}
     assert logits.dtype == deltas.dtype == "float32"
-    assert {weight.dtype for weight in quick.weights if weight.name != "seed_generator_state"} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32"  # of what is made afterwards
+    assert {weight.dtype for weight in bf16.weights if weight.name != "seed_generator_state"} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"  # the policy for later layers is unchanged
 
 
 @pytest.mark.parametrize("norm", ["batch", "frozen", "group"])
-def test_losses_agree_to_bf16s_digits(norm: str) -> None:
-    exact, quick = tiny(norm), tiny(norm, precision="bf16")
-    quick.set_weights(exact.get_weights())
-    # The draw of anchors is the same; that of regions follows the proposals' order, which a few digits change.
+def test_losses_agree_within_bf16_rounding(norm: str) -> None:
+    fp32, bf16 = tiny(norm), tiny(norm, precision="bf16")
+    bf16.set_weights(fp32.get_weights())
+    # Both draw the same anchors. Regions are not compared: their draw depends on the order of similar proposals.
     for name in ("rpn_class_loss", "rpn_bbox_loss"):
-        values = [float(losses_of(network, batch())[name]) for network in (exact, quick)]
+        values = [float(losses_of(network, batch())[name]) for network in (fp32, bf16)]
         assert values[1] == pytest.approx(values[0], rel=0.05), name
         assert values[1] != values[0], "nothing was computed in bf16"
 
 
-def test_it_learns_and_its_file_says_how_it_computes(tmp_path: Path) -> None:
+def test_training_in_bf16_learns_and_the_file_keeps_the_precision(tmp_path: Path) -> None:
     network = tiny(precision="bf16")
     config = Config(epochs=1, batch_size=2, lr=2e-3, crop_size=SIZE, image_size=SIZE, min_confidence=0.5)
     config.optim.name = "adamw"
     network.compile(optimizer=build_optimizer(config))
     losses = [network.train_on_batch(*batch(), return_dict=True)["loss"] for _ in range(12)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
-    KerasPredictor(network, SIZE, True).save(tmp_path / "quick.h5")
-    assert KerasPredictor.load(tmp_path / "quick.h5").network.config.precision == "bf16"
+    KerasPredictor(network, SIZE, True).save(tmp_path / "bf16.h5")
+    assert KerasPredictor.load(tmp_path / "bf16.h5").network.config.precision == "bf16"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_it_learns_and_its_file_says_how_it_computes(tmp_path: Path) -> None:
         (None, "fp32"),
     ],
 )
-def test_the_processor_says_which_is_fastest(tmp_path: Path, text: str | None, precision: str) -> None:
+def test_the_fastest_precision_depends_on_the_processor(tmp_path: Path, text: str | None, precision: str) -> None:
     file = tmp_path / "cpuinfo"
     if text is not None:
         file.write_text(text)

@@ -1,4 +1,4 @@
-"""Photos into the network's frame, and detections back out of it."""
+"""Conversion of photos to the network's frame, and of detections back to the photos."""
 
 import tracemalloc
 
@@ -19,14 +19,14 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 1), (1, 700), (700, 1)])
-def test_a_photo_lies_in_its_window_and_nothing_around_it(shape: tuple[int, int], antialias: bool) -> None:
+def test_a_photo_fills_its_window_and_the_padding_is_zero(shape: tuple[int, int], antialias: bool) -> None:
     frame = letterbox(noise(*shape), SIZE, antialias)
     assert (frame.image.shape, frame.image.dtype) == ((SIZE, SIZE, 3), np.float32)
     y1, x1, y2, x2 = frame.window.astype(int)
     height, width = y2 - y1, x2 - x1
     assert max(height, width) == SIZE
     assert min(height, width) == max(1, round(min(shape) * SIZE / max(shape)))
-    assert 0 <= (SIZE - y2) - y1 <= 1  # centred, an odd pixel below
+    assert 0 <= (SIZE - y2) - y1 <= 1  # centred; an odd pixel is below
     assert 0 <= (SIZE - x2) - x1 <= 1
     inside = np.zeros((SIZE, SIZE), bool)
     inside[y1:y2, x1:x2] = True
@@ -34,29 +34,29 @@ def test_a_photo_lies_in_its_window_and_nothing_around_it(shape: tuple[int, int]
     assert frame.image[inside].mean() > 50
 
 
-def test_a_photo_of_the_networks_size_is_left_as_it_is() -> None:
+def test_a_photo_of_the_networks_size_is_unchanged() -> None:
     for antialias in (True, False):
         np.testing.assert_array_equal(letterbox(noise(SIZE, SIZE), SIZE, antialias).image, noise(SIZE, SIZE))
 
 
-def test_smooth_molding_averages_and_the_other_samples() -> None:
+def test_antialias_averages_pixels_and_without_it_they_are_sampled() -> None:
     checkered = np.zeros((SIZE * 4, SIZE * 4, 3), np.uint8)
     checkered[::2, ::2] = checkered[1::2, 1::2] = 200
     np.testing.assert_allclose(letterbox(checkered, SIZE, antialias=True).image, 100, atol=1)
     checkered[:] = 0
-    checkered[::4] = 200  # of four rows the first, which sampling between the second and third misses
+    checkered[::4] = 200  # the first of four rows; sampling lies between the second and the third
     np.testing.assert_array_equal(letterbox(checkered, SIZE, antialias=False).image, 0)
 
 
 def framed(box: np.ndarray, frame: Letterboxed, height: int, width: int) -> np.ndarray:
-    """A photo's pixel box in the frame's normalised coordinates, stretched with the photo onto its window."""
+    """Convert a pixel box of the photo to normalised coordinates of the frame."""
     low, high = np.split(normalise(frame.window, SIZE, SIZE), 2)
     unit = normalise(box, height, width)
     return (np.tile(low, 2) + unit * np.tile(high - low, 2)).astype(np.float32)
 
 
 def back(box: np.ndarray, mask: np.ndarray, shape: tuple[int, int], class_id: int = 1) -> Detections:
-    """What comes back to a photo of `shape` when the network sees a mask (M, M) at a photo's pixel box."""
+    """Return the detections in a photo of `shape` if the network outputs a mask (M, M) at a pixel box of the photo."""
     frame = letterbox(noise(*shape), SIZE, antialias=True)
     boxes = np.stack([framed(box, frame, *shape), np.zeros(4)])
     ids, scores, masks = np.array([class_id, 0]), np.array([0.9, 0]), np.stack([mask, np.zeros_like(mask)])
@@ -64,7 +64,7 @@ def back(box: np.ndarray, mask: np.ndarray, shape: tuple[int, int], class_id: in
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_boxes_come_back_to_the_photos_pixels(shape: tuple[int, int]) -> None:
+def test_boxes_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> None:
     height, width = shape
     box = np.array([height // 3, width // 4, height - 2, width // 2], np.float32)
     found = back(box, np.ones((28, 28), np.float32), shape)
@@ -78,7 +78,7 @@ def test_boxes_come_back_to_the_photos_pixels(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_masks_come_back_to_the_photos_pixels(shape: tuple[int, int]) -> None:
+def test_masks_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> None:
     half = np.zeros((28, 28), np.float32)
     half[:, 14:] = 1
     height, width = shape
@@ -90,11 +90,11 @@ def test_masks_come_back_to_the_photos_pixels(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (3, 500)])
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_photos_of_a_pixels_height_or_width_come_back(shape: tuple[int, int]) -> None:
+def test_photos_with_a_height_or_width_of_one_pixel(shape: tuple[int, int]) -> None:
     frame = letterbox(noise(*shape), SIZE, antialias=True)
     everything = normalise(frame.window, SIZE, SIZE)[None]
     found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), frame, *shape)
-    # Where a pixel of the frame holds all of the photo's height or width, the first of it stands for the rest.
+    # If the photo's height or width fits into one pixel of the frame, the box covers only its first pixel.
     height, width = (
         length if seen > 1 else 1 for length, seen in zip(shape, frame.window[2:] - frame.window[:2], strict=True)
     )
@@ -110,7 +110,7 @@ def test_boxes_without_area_and_empty_rows_are_dropped() -> None:
     assert found.scores.tolist() == [0.7]
 
 
-def test_a_box_that_reaches_out_of_the_photo_paints_what_is_inside() -> None:
+def test_a_mask_is_clipped_to_the_photo() -> None:
     frame = letterbox(noise(SIZE, SIZE), SIZE, antialias=True)
     box = normalise(np.array([[-20, -20, 20, 20], [50, 50, 90, 90]]), SIZE, SIZE)
     found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), frame, SIZE, SIZE)
@@ -120,7 +120,7 @@ def test_a_box_that_reaches_out_of_the_photo_paints_what_is_inside() -> None:
     assert not found.masks[1, :50].any()
 
 
-def test_normalised_first_and_last_pixels_are_zero_and_one() -> None:
+def test_the_first_and_last_pixel_normalise_to_zero_and_one() -> None:
     np.testing.assert_array_equal(normalise(np.array([[0, 0, 48, 64]]), 48, 64), [[0, 0, 1, 1]])
     np.testing.assert_allclose(normalise(np.array([[10, 20, 30, 40]]), 101, 201), [[0.1, 0.1, 0.29, 0.195]], rtol=1e-6)
 
@@ -132,7 +132,7 @@ def test_denormalise_undoes_normalise() -> None:
     assert back.dtype == np.float32
 
 
-def test_a_large_photos_masks_take_little_more_memory_than_themselves() -> None:
+def test_masks_of_a_large_photo_need_little_additional_memory() -> None:
     height, width = 3000, 4000
     mask = np.where(np.indices((28, 28)).sum(axis=0) < 28, np.float32(0.9), np.float32(0.1))
     frame = Letterboxed(np.zeros((SIZE, SIZE, 3), np.float32), np.array([8, 0, 56, 64], np.float32))

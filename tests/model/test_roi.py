@@ -1,4 +1,4 @@
-"""Regions of interest: sampling, and box and mask targets by hand."""
+"""Sampling of regions of interest, and box and mask targets computed by hand."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,14 +17,14 @@ CLASS_IDS = np.array([[1, 2, -1, 0]], np.int32)
 PROPOSALS = np.array(
     [
         [
-            [0.1, 0.1, 0.3, 0.3],  # on the first object
-            [0.5, 0.5, 0.9, 0.8],  # on the second, by 0.75
-            [0.1, 0.6, 0.3, 0.8],  # on the ignored one
-            [0.1, 0.7, 0.3, 0.9],  # half on the ignored one
+            [0.1, 0.1, 0.3, 0.3],  # equals the first object
+            [0.5, 0.5, 0.9, 0.8],  # IoU 0.75 with the second
+            [0.1, 0.6, 0.3, 0.8],  # equals the ignored object
+            [0.1, 0.7, 0.3, 0.9],  # half of it on the ignored object
             [0.5, 0.0, 0.7, 0.2],  # background
             [0.7, 0.0, 0.9, 0.2],  # background
-            [0.5, 0.5, 0.9, 0.65],  # on the second, by 0.375: background
-            [0, 0, 0, 0],  # none
+            [0.5, 0.5, 0.9, 0.65],  # IoU 0.375 with the second: background
+            [0, 0, 0, 0],  # empty slot
             [0, 0, 0, 0],
         ]
     ],
@@ -43,7 +43,7 @@ def rows(boxes: np.ndarray) -> set[tuple[float, ...]]:
     return {tuple(np.round(box.tolist(), 3).tolist()) for box in boxes}
 
 
-def test_slots_of_the_reference() -> None:
+def test_number_of_positive_slots_in_the_reference() -> None:
     assert positive_slots(Regions()) == 10
 
 
@@ -67,17 +67,17 @@ def test_negatives_are_background_and_keep_the_ratio() -> None:
     assert rows(regions[4:6]) == drawn[0]
 
 
-def test_filling_up_ignores_the_ratio() -> None:
+def test_fill_ignores_the_ratio() -> None:
     regions, _, valid, _ = sampled(fill=True)
     assert rows(regions[4:][valid[4:]]) == rows(PROPOSALS[0, 4:7])
 
 
-def test_on_an_ignored_object_nothing_is_learned() -> None:
+def test_regions_on_an_ignored_object_are_never_drawn() -> None:
     for seed in range(5):
         assert not rows(sampled(seed, fill=True)[0]) & rows(PROPOSALS[0, 2:4])
 
 
-def test_without_objects_only_filling_up_gives_background() -> None:
+def test_without_objects_background_is_drawn_only_with_fill() -> None:
     nothing = np.zeros_like(CLASS_IDS)
     assert not sampled(class_ids=nothing)[2].any()
     regions, ids, valid, _ = sampled(class_ids=nothing, fill=True)
@@ -86,7 +86,7 @@ def test_without_objects_only_filling_up_gives_background() -> None:
     assert regions[valid].any(axis=1).all()  # padding is never drawn
 
 
-def test_more_positives_than_slots_are_drawn_from() -> None:
+def test_positives_are_drawn_if_there_are_more_than_slots() -> None:
     proposals = np.repeat(PROPOSALS[:, :1], 12, axis=1) + np.linspace(0, 0.01, 12, dtype=np.float32)[None, :, None]
     regions, ids, valid, _ = sampled(proposals=proposals)
     assert ids.tolist() == [1] * 4 + [0] * 4
@@ -94,7 +94,7 @@ def test_more_positives_than_slots_are_drawn_from() -> None:
     assert len(rows(regions[:4])) == 4
 
 
-def test_annotated_boxes_can_join_the_proposals() -> None:
+def test_annotated_boxes_can_be_added_to_the_proposals() -> None:
     regions, ids, valid, matched = sampled(proposals=PROPOSALS[:, 4:], add_objects=True)
     assert rows(regions[:4][valid[:4]]) == rows(OBJECTS[0, :2])
     assert sorted(zip(ids[:2].tolist(), matched[:2].tolist(), strict=True)) == [(1, 0), (2, 1)]
@@ -115,12 +115,12 @@ def test_reference_ratio_leaves_two_of_32_empty() -> None:
 def test_box_targets_by_hand() -> None:
     regions = np.array([[[0.5, 0.5, 0.9, 0.7], [0.1, 0.1, 0.3, 0.3]]], np.float32)
     targets = numpy(box_targets(regions, OBJECTS, np.array([[1, 0]])))
-    # From centre (0.7, 0.6), 0.2 wide, to centre (0.7, 0.7), 0.4 wide; the other lies on its object.
+    # From centre (0.7, 0.6), 0.2 wide, to centre (0.7, 0.7), 0.4 wide; the other region equals its object.
     np.testing.assert_allclose(targets, [[[0, 5, 0, np.log(2) / 0.2], [0, 0, 0, 0]]], rtol=1e-4, atol=1e-5)
 
 
 def masked(region: tuple[float, ...], mask: np.ndarray, side: int) -> np.ndarray:
-    """The target of one region for the second of two objects, which fills (0.2, 0.2, 0.6, 0.6) with `mask`."""
+    """Return the target of a region matched with the second of two objects, whose `mask` fills (0.2, 0.2, 0.6, 0.6)."""
     boxes = np.array([[[0, 0, 0.1, 0.1], [0.2, 0.2, 0.6, 0.6]]], np.float32)
     masks = np.stack([np.zeros_like(mask), mask])[None].astype(np.float32)
     return numpy(mask_targets(np.array([[region]], np.float32), boxes, masks, np.array([[1]]), side))[0, 0]
@@ -130,23 +130,23 @@ HALF = np.zeros((8, 8))
 HALF[:, 4:] = 1
 
 
-def test_a_mask_seen_from_its_own_box_is_itself() -> None:
+def test_the_target_in_the_objects_own_box_is_its_mask() -> None:
     mask = np.random.default_rng(0).integers(0, 2, (8, 8))
     np.testing.assert_array_equal(masked((0.2, 0.2, 0.6, 0.6), mask, 8), mask)
 
 
-def test_a_mask_seen_from_its_right_half_is_full() -> None:
+def test_the_target_in_the_right_half_of_the_box_is_full() -> None:
     np.testing.assert_array_equal(masked((0.2, 0.45, 0.6, 0.6), HALF, 4), np.ones((4, 4)))
 
 
-def test_a_mask_is_nothing_outside_its_box() -> None:
-    # A region twice as high as the object, from the middle of which it starts: its lower half sees nothing.
+def test_the_target_is_zero_outside_the_objects_box() -> None:
+    # The region is twice as high as the object and starts at its top, so its lower half is empty.
     seen = masked((0.2, 0.2, 1.0, 0.6), np.ones((8, 8)), 8)
     np.testing.assert_array_equal(seen[:4], np.ones((4, 8)))
     np.testing.assert_array_equal(seen[4:], np.zeros((4, 8)))
 
 
-def test_mask_targets_are_crop_and_resize_of_the_reference() -> None:
+def test_mask_targets_equal_crop_and_resize_of_the_reference() -> None:
     rng = np.random.default_rng(2)
     mask = (rng.uniform(size=(56, 56)) > 0.5).astype(np.float32)
     corner, side = rng.uniform(0, 0.55, (10, 2)), rng.uniform(0.01, 0.5, (10, 2))
@@ -154,7 +154,7 @@ def test_mask_targets_are_crop_and_resize_of_the_reference() -> None:
         y1, x1, y2, x2 = (region - 0.2) / 0.4
         expected = tf.image.crop_and_resize(mask[None, ..., None], [[y1, x1, y2, x2]], [0], [28, 28])
         seen = masked(tuple(region), mask, 28)
-        assert (seen != np.round(expected[0, ..., 0])).mean() < 0.01  # values of one half may round either way
+        assert (seen != np.round(expected[0, ..., 0])).mean() < 0.01  # values near 0.5 may round either way
 
 
 def test_empty_slots_have_finite_targets() -> None:

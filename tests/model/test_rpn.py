@@ -1,4 +1,4 @@
-"""What the proposal network is taught, by hand, and what becomes of what it says."""
+"""Training targets of the region proposal network, computed by hand, and selection of proposals."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from fmask.model.rpn import DELTA_STD, on_ignored, propose, rpn_targets
 
 ANCHORS = np.array(
     [
-        [0, 0, 10, 10],  # on the first object
-        [0, 0, 10, 8],  # overlaps it by 0.8
-        [0, 0, 10, 5],  # by 0.5: neither
-        [0, 0, 10, 2],  # by 0.2: background
+        [0, 0, 10, 10],  # equals the first object
+        [0, 0, 10, 8],  # IoU 0.8 with it
+        [0, 0, 10, 5],  # IoU 0.5: neither
+        [0, 0, 10, 2],  # IoU 0.2: background
         [50, 50, 60, 60],  # far away
-        [20, 20, 40, 40],  # the best for the second object, though by 0.25 alone
-        [20, 60, 30, 70],  # on what may be ignored
+        [20, 20, 40, 40],  # the best for the second object, although its IoU is 0.25
+        [20, 60, 30, 70],  # on the object that some tests ignore
     ],
     np.float32,
 )
@@ -41,18 +41,18 @@ def test_an_anchor_on_an_ignored_object_is_neither() -> None:
     assert match.tolist() == [1, 1, 0, -1, -1, 1, 0]
 
 
-def test_an_ignored_object_takes_no_anchor_from_a_real_one() -> None:
+def test_an_ignored_object_does_not_change_the_matches_of_others() -> None:
     match, _ = targets([-1, 1, 2, 0])
     assert match.tolist() == [0, 0, 0, 0, -1, 1, 1]
 
 
-def test_without_objects_all_is_background() -> None:
+def test_without_objects_all_anchors_are_background() -> None:
     match, deltas = targets([0, 0, 0, 0])
     assert (match == -1).all()
     assert np.isfinite(deltas).all()
 
 
-def test_deltas_lead_to_the_object_in_units_of_their_deviations() -> None:
+def test_deltas_lead_to_the_object_in_units_of_their_standard_deviations() -> None:
     match, deltas = targets([1, 2, 0, 0])
     np.testing.assert_allclose(deltas[0], 0, atol=1e-6)
     # From centre (5, 4), 8 wide, to centre (5, 5), 10 wide.
@@ -69,7 +69,7 @@ def test_each_image_of_a_batch_has_its_own_targets() -> None:
 
 
 @pytest.mark.parametrize(("positives", "expected"), [(300, (128, 128)), (100, (100, 156)), (0, (0, 256))])
-def test_at_most_256_are_drawn_of_which_128_positive(positives: int, expected: tuple[int, int]) -> None:
+def test_at_most_256_anchors_are_drawn_and_128_of_them_positive(positives: int, expected: tuple[int, int]) -> None:
     anchors = np.tile(np.array([[50, 50, 60, 60]], np.float32), (900, 1))
     anchors[:positives] = [0, 0, 10, 10]
     match, _ = targets([1], np.array([[0, 0, 10, 10]], np.float32), anchors)
@@ -92,7 +92,7 @@ def test_noise_decides_the_draw() -> None:
     assert noise[0][chosen].min() > noise[0][~chosen].max()
 
 
-def test_on_ignored_is_a_share_of_the_candidate() -> None:
+def test_on_ignored_compares_with_the_candidates_area() -> None:
     ignored = np.array([[[0, 0, 10, 10]]], np.float32)
     candidates = np.array([[[2, 2, 4, 4], [0, 0, 100, 100], [0, 7, 10, 17], [0, 8, 10, 18]]], np.float32)
     assert ops.convert_to_numpy(on_ignored(candidates, ignored, np.array([[-1]])))[0].tolist() == [
@@ -105,7 +105,7 @@ def test_on_ignored_is_a_share_of_the_candidate() -> None:
 
 
 def proposed(scores: list[float], deltas: np.ndarray | None = None, keep: int = 4, **settings: float) -> np.ndarray:
-    """Proposals of one image from four anchors: apart, overlapping the first, and reaching outside."""
+    """Return the proposals from four anchors: two overlap, one is separate, and one is partly outside the image."""
     anchors = np.array([[0, 0, 0.2, 0.2], [0, 0, 0.2, 0.19], [0.5, 0.5, 0.7, 0.7], [0.8, 0.8, 1.2, 1.4]], np.float32)
     logits = np.stack([np.zeros(4), scores], axis=-1)[None].astype(np.float32)
     deltas = np.zeros((1, 4, 4), np.float32) if deltas is None else deltas
@@ -121,12 +121,12 @@ def test_only_the_best_are_kept() -> None:
     np.testing.assert_allclose(proposed([2, 1, 0, 3], keep=1), [[0.8, 0.8, 1, 1]], atol=1e-6)
 
 
-def test_only_candidates_are_looked_at() -> None:
+def test_only_candidates_enter_the_suppression() -> None:
     found = proposed([3, 2, 0, 1], candidates=2)
     np.testing.assert_allclose(found, [[0, 0, 0.2, 0.2], [0] * 4, [0] * 4, [0] * 4], atol=1e-6)
 
 
-def test_the_overlap_allowed_can_be_chosen() -> None:
+def test_the_suppression_threshold_is_a_setting() -> None:
     assert proposed([2, 1, 0, 3], nms=0.99).any(axis=1).all()
 
 

@@ -1,4 +1,4 @@
-"""train.py and sweep.py as they are typed."""
+"""The scripts train.py and sweep.py, run as on a command line."""
 
 import os
 import runpy
@@ -21,17 +21,17 @@ from fmask.utils.errors import SomeFailedError, UserError
 PROJECT = Path(__file__).parents[2]
 
 
-def type_in(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_script(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     command = [sys.executable, str(PROJECT / script), *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def test_a_sweep_trains_in_a_process_of_its_own(store: Path, tmp_path: Path) -> None:
+def test_a_sweep_trains_in_another_process(store: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
     small = ("experiment=smoke", f"data.root={root}", "epochs=1", "steps=1", "val_steps=0", "study=typed")
-    swept = type_in(store, "sweep.py", "-m", "aug=blur", *small)
+    swept = run_script(store, "sweep.py", "-m", "aug=blur", *small)
     assert swept.returncode == 0, swept.stdout + swept.stderr
     run, parent = tracking.find_runs("typed")
     assert run.tags["mlflow.parentRunId"] == parent.id
@@ -40,7 +40,7 @@ def test_a_sweep_trains_in_a_process_of_its_own(store: Path, tmp_path: Path) -> 
     assert "finished" in swept.stdout.splitlines()[-2], swept.stdout
 
 
-def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_job_returns_its_metrics_without_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     metrics = {"val/mask_ap50": 0.5}
     trained = SimpleNamespace(train=lambda config, folder, callbacks: SimpleNamespace(run_id="abc", metrics=metrics))
     monkeypatch.setitem(sys.modules, "fmask.training.train", trained)
@@ -60,39 +60,39 @@ def test_a_job_knows_its_metrics_though_mlflow_is_gone(monkeypatch: pytest.Monke
         (["hydra.mode=MULTIRUN"], "hydra.mode=MULTIRUN"),
     ],
 )
-def test_train_py_trains_once(
+def test_train_py_refuses_sweeps(
     typed: list[str], command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", *typed])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(PROJECT / "train.py"), run_name="__main__")
-    assert left.value.code == 2
-    said = f"train.py: these overrides ask for several runs; use `fmask sweep {command}`.\n"
-    assert capsys.readouterr().err == said
+    assert ended.value.code == 2
+    message = f"train.py: these overrides ask for several runs; use `fmask sweep {command}`.\n"
+    assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize(
-    ("happened", "said", "status"),
+    ("error", "message", "status"),
     [
-        (UserError("lr=5: allowed is 1."), "sweep.py: lr=5: allowed is 1.\n", 2),
+        (UserError("lr must be 1, not 5."), "sweep.py: lr must be 1, not 5.\n", 2),
         (SomeFailedError("1 of 2 jobs failed."), "sweep.py: 1 of 2 jobs failed.\n", 1),
         (KeyboardInterrupt(), "sweep.py: interrupted\n", 130),
     ],
 )
-def test_what_ends_a_script_has_a_sentence_and_a_status(
-    happened: BaseException, said: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_errors_end_a_script_with_a_message_and_a_status(
+    error: BaseException, message: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["sweep.py", "seed=1,2"])
-    monkeypatch.setattr(sweeping, "check", Mock(side_effect=happened))
-    with pytest.raises(SystemExit) as left:
+    monkeypatch.setattr(sweeping, "check", Mock(side_effect=error))
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(PROJECT / "sweep.py"), run_name="__main__")
-    assert left.value.code == status
-    assert capsys.readouterr().err == said
+    assert ended.value.code == status
+    assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize("script", ["train.py", "sweep.py"])
-def test_a_typing_error_is_one_line(store: Path, script: str) -> None:
-    refused = type_in(store, script, "stepz=50")
+def test_an_unknown_key_is_reported_in_one_line(store: Path, script: str) -> None:
+    refused = run_script(store, script, "stepz=50")
     assert refused.returncode == 2
     assert refused.stderr == f"{script}: stepz=50: unknown key 'stepz'; did you mean steps?\n"
     assert not (store / "outputs").exists()

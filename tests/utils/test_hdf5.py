@@ -1,4 +1,4 @@
-"""Nothing is read of an HDF5 file but what lies in it."""
+"""Only data inside an HDF5 file itself is read."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ VALUES = np.arange(6, dtype=np.float32)
 
 @pytest.fixture
 def file(tmp_path: Path) -> h5py.File:
-    """With every way to say that something is elsewhere."""
+    """A file with every kind of reference to other files."""
     (tmp_path / "secret").write_bytes(VALUES.tobytes())
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["layer/kernel"] = VALUES
@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> h5py.File:
     opened["layer/kernel"] = VALUES
     opened["again"] = opened["layer"]
     opened["soft"] = h5py.SoftLink("/layer")
-    opened["away"] = h5py.ExternalLink("other.h5", "/layer")
+    opened["external"] = h5py.ExternalLink("other.h5", "/layer")
     opened.create_dataset("raw", (6,), "f4", external=[(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)])
     layout = h5py.VirtualLayout((6,), "f4")
     layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "layer/kernel", (6,))
@@ -32,16 +32,16 @@ def file(tmp_path: Path) -> h5py.File:
     return opened
 
 
-def test_what_lies_in_the_file_is_read_by_any_of_its_names(file: h5py.File) -> None:
+def test_arrays_in_the_file_are_read_by_any_of_their_paths(file: h5py.File) -> None:
     for path in ("layer/kernel", "/layer/kernel", "again/kernel"):
         np.testing.assert_array_equal(get_array(file, path)[()], VALUES)
     np.testing.assert_array_equal(get_array(get_object(file, "layer"), "kernel")[()], VALUES)
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
-        ("away/kernel", "away/kernel is a link, not data in this file"),
+        ("external/kernel", "external/kernel is a link, not data in this file"),
         ("soft/kernel", "soft/kernel is a link, not data in this file"),
         ("raw", "raw stores its data in other files"),
         ("virtual", "virtual stores its data in other files"),
@@ -53,6 +53,6 @@ def test_what_lies_in_the_file_is_read_by_any_of_its_names(file: h5py.File) -> N
         ("../layer/kernel", "it lacks ../layer/kernel"),
     ],
 )
-def test_what_lies_elsewhere_is_not(file: h5py.File, path: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_other_data_is_refused(file: h5py.File, path: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         get_array(file, path)

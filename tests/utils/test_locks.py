@@ -1,4 +1,4 @@
-"""One process at a time is at a run's output."""
+"""Only one process at a time works in a run's output folder."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fmask.config.compose import register
-from fmask.training import checkpoint
+from fmask.training.checkpoint import CHECKPOINT_NAME
 from fmask.training.train import resume, train
 from fmask.utils.errors import UserError
 from fmask.utils.locks import NAME, lock_folder
@@ -25,7 +25,7 @@ with lock_folder(Path(sys.argv[1]), "held"):
 """
 
 
-def test_a_lock_is_another_processes_until_that_dies(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_its_process_ends(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert other.stdout
     assert other.stdout.readline() == "holds it\n"
@@ -38,7 +38,7 @@ def test_a_lock_is_another_processes_until_that_dies(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
-def test_what_fails_in_a_locked_folder_is_passed_on(tmp_path: Path) -> None:
+def test_errors_in_a_locked_folder_are_raised(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), lock_folder(tmp_path, "mine"):
         _ = 1 / 0
     with (
@@ -48,19 +48,22 @@ def test_what_fails_in_a_locked_folder_is_passed_on(tmp_path: Path) -> None:
         pass
 
 
-def test_two_trainings_share_no_folder(tmp_path: Path) -> None:
-    said = f"{tmp_path}: another run is being trained in this folder now"
-    with lock_folder(tmp_path, ""), pytest.raises(UserError, match=re.escape(said)):
+def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
+    message = f"{tmp_path}: another run is being trained in this folder;"
+    with lock_folder(tmp_path, ""), pytest.raises(UserError, match=re.escape(message)):
         train(smoke("data=rendered"), tmp_path)
 
 
-def test_a_run_that_is_being_trained_is_not_resumed(tmp_path: Path) -> None:
-    (tmp_path / checkpoint.NAME).write_bytes(b"being replaced")
-    with lock_folder(tmp_path, ""), pytest.raises(UserError, match=rf"resume={tmp_path}: the run is being trained now"):
+def test_a_run_in_training_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT_NAME).write_bytes(b"being replaced")
+    with (
+        lock_folder(tmp_path, ""),
+        pytest.raises(UserError, match=rf"resume={tmp_path}: another process is training the run"),
+    ):
         resume(str(tmp_path))
 
 
-def test_runs_that_start_in_the_same_second_have_folders_of_their_own() -> None:
+def test_runs_that_start_in_the_same_second_have_different_folders() -> None:
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", return_hydra_config=True)

@@ -1,4 +1,4 @@
-"""Photos at another size: averaged, or sampled as the reference does."""
+"""Resizing with and without antialiasing."""
 
 import numpy as np
 
@@ -10,18 +10,18 @@ CHECKS = (
 """A chessboard of single pixels, 0 and 201."""
 
 
-def test_averaging_keeps_what_falls_together() -> None:
+def test_antialias_averages_pixels() -> None:
     small = resize(CHECKS, 4, 4, antialias=True)
     np.testing.assert_allclose(small, 100.5)
     assert small.dtype == np.float32
 
 
-def test_without_it_values_are_whole_and_sampled() -> None:
+def test_without_antialias_pixels_are_sampled_and_truncated() -> None:
     small = resize(CHECKS, 4, 4, antialias=False)
     assert small.dtype == np.float32
-    np.testing.assert_array_equal(small, 100)  # between four pixels, cut to a whole value
+    np.testing.assert_array_equal(small, 100)  # between four pixels, truncated to an integer
     third = resize(CHECKS[:6, :6], 2, 2, antialias=False)
-    assert set(np.unique(third)) <= {0, 201}  # on the middle pixel of three, whatever its neighbours say
+    assert set(np.unique(third)) <= {0, 201}  # at the middle pixel of three, independent of its neighbours
 
 
 def test_enlarging_interpolates() -> None:

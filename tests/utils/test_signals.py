@@ -1,11 +1,11 @@
-"""Signals that ask long work to stop."""
+"""Signals as requests to stop."""
 
 import signal
 
 from fmask.utils.signals import stop_on_signal
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
+def test_an_ignored_signal_remains_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with stop_on_signal() as stop:

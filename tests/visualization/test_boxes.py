@@ -1,4 +1,4 @@
-"""Boxes and labels stay in the picture, wherever the object is."""
+"""Boxes and labels are drawn inside the image."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_a_box_is_drawn_just_inside_its_edges() -> None:
     "box",
     [(0, 0, 100, 80), (100, 120, 199, 299), (-50, -40, 30, 20), (190, 290, 260, 400), (0, 0, 200, 300)],
 )
-def test_a_label_is_all_in_the_picture(box: tuple[float, float, float, float]) -> None:
+def test_a_label_is_completely_inside_the_image(box: tuple[float, float, float, float]) -> None:
     def area(at: tuple[float, float, float, float]) -> int:
         mark = Mark(at, GREEN, "mask 0.93", outlined=False)
         return int(green(draw_marks(np.zeros((200, 300, 3), np.uint8), [mark])).sum())
@@ -31,7 +31,7 @@ def test_a_label_is_all_in_the_picture(box: tuple[float, float, float, float]) -
     assert area(box) == area((100, 100, 150, 150)) > 100
 
 
-def test_the_picture_itself_is_untouched() -> None:
+def test_the_input_image_is_unchanged() -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     draw_marks(image, [Mark((10, 20, 30, 50), GREEN, "hat")])
     assert not image.any()

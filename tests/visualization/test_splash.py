@@ -1,11 +1,11 @@
-"""Colour stays on found objects only."""
+"""Colour splash keeps the colour of detected objects only."""
 
 import numpy as np
 
 from fmask.visualization.splash import splash
 
 
-def test_colour_is_kept_on_any_mask_and_grey_elsewhere() -> None:
+def test_masks_keep_their_colour_and_the_rest_is_grey() -> None:
     image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     masks = np.zeros((2, 6, 8), dtype=bool)
     masks[0, :2], masks[1, 1:3] = True, True
@@ -18,7 +18,7 @@ def test_colour_is_kept_on_any_mask_and_grey_elsewhere() -> None:
     np.testing.assert_allclose(out[3:, :, 0], expected, atol=0.51)
 
 
-def test_nothing_found_is_all_grey_and_the_photo_is_untouched() -> None:
+def test_without_masks_all_is_grey_and_the_input_is_unchanged() -> None:
     image = np.full((4, 5, 3), (200, 30, 30), dtype=np.uint8)
     out = splash(image, np.zeros((0, 4, 5), dtype=bool))
     assert (out == out[0, 0, 0]).all()

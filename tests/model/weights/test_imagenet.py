@@ -1,4 +1,4 @@
-"""The backbone computes what keras.applications' computes, with their weights."""
+"""With ImageNet weights, the backbone computes the same as the network of keras.applications."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ from fmask.model.weights.imagenet import APPLICATIONS, load_imagenet
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MaskRCNN, keras.Model]:
-    """Our network with the weights of a keras.applications file, and theirs."""
+    """Return a Mask R-CNN with the weights of a keras.applications file, and the keras.applications network."""
     keras.utils.set_random_seed(0)
-    theirs = APPLICATIONS["resnet50"](include_top=False, weights=None)
+    source = APPLICATIONS["resnet50"](include_top=False, weights=None)
     rng = np.random.default_rng(0)
-    for layer in theirs.layers:
-        if layer.name.endswith("_bn"):  # statistics and scales that show a wrong epsilon
+    for layer in source.layers:
+        if layer.name.endswith("_bn"):  # values for which a wrong epsilon makes a difference
             shape = layer.gamma.shape
             layer.set_weights(
                 [
@@ -28,28 +28,28 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MaskRCNN, keras.Mode
                 ]
             )
     file = tmp_path_factory.mktemp("imagenet") / "resnet50.weights.h5"
-    theirs.save_weights(file)
-    ours = MaskRCNN("resnet50", 3, ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
-    loaded = load_imagenet(ours, file)
+    source.save_weights(file)
+    network = MaskRCNN("resnet50", 3, ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
+    loaded = load_imagenet(network, file)
     assert len(loaded.loaded) == 2 * 53
     assert all(not name.startswith(("res", "bn", "conv")) for name in loaded.random)
-    return ours, theirs
+    return network, source
 
 
-def test_the_stem_sees_the_same_in_red_green_blue(pair: tuple[MaskRCNN, keras.Model]) -> None:
-    ours, theirs = pair
+def test_the_stem_computes_the_same_from_rgb_images(pair: tuple[MaskRCNN, keras.Model]) -> None:
+    network, source = pair
     image = np.random.default_rng(1).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
-    stem = keras.Model(theirs.input, theirs.get_layer("conv1_bn").output)
+    stem = keras.Model(source.input, source.get_layer("conv1_bn").output)
     expected = stem((image - np.array(PIXEL_MEAN, np.float32))[..., ::-1])
-    got = keras.Model(ours.trunk.input, ours.trunk.get_layer("bn_conv1").output)(image)
-    np.testing.assert_allclose(ops.convert_to_numpy(got), ops.convert_to_numpy(expected), rtol=1e-3, atol=1e-3)
+    found = keras.Model(network.trunk.input, network.trunk.get_layer("bn_conv1").output)(image)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-3, atol=1e-3)
 
 
 def test_the_stages_compute_the_same(pair: tuple[MaskRCNN, keras.Model]) -> None:
-    ours, theirs = pair
+    network, source = pair
     pooled = np.random.default_rng(2).normal(size=(1, 16, 16, 64)).astype(np.float32)
-    entry = ours.trunk.get_layer("res2a_branch2a").input
-    got = keras.Model(entry, ours.trunk.get_layer("res5c_out").output)(pooled)
-    expected = keras.Model(theirs.get_layer("pool1_pool").output, theirs.get_layer("conv5_block3_out").output)(pooled)
+    entry = network.trunk.get_layer("res2a_branch2a").input
+    found = keras.Model(entry, network.trunk.get_layer("res5c_out").output)(pooled)
+    expected = keras.Model(source.get_layer("pool1_pool").output, source.get_layer("conv5_block3_out").output)(pooled)
     scale = np.abs(ops.convert_to_numpy(expected)).max()
-    np.testing.assert_allclose(ops.convert_to_numpy(got) / scale, ops.convert_to_numpy(expected) / scale, atol=1e-4)
+    np.testing.assert_allclose(ops.convert_to_numpy(found) / scale, ops.convert_to_numpy(expected) / scale, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Weight files in matterport's layout: what is read, what is left out, what is refused, what is written."""
+"""Weight files in matterport's layout: reading, skipped layers, refused files, writing."""
 
 import pickle
 import shutil
@@ -20,7 +20,7 @@ CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 
 @pytest.fixture(scope="module")
 def network() -> MaskRCNN:
-    """The reference's layers, narrow behind the backbone."""
+    """A network with the layers of the reference, narrow after the backbone."""
     return MaskRCNN("resnet50", 3, ModelConfig(widths=Widths(fpn=8, rpn=8, box=16, mask=8)))
 
 
@@ -36,13 +36,13 @@ def whole(shapes: golden.Shapes, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def start(network: MaskRCNN) -> MaskRCNN:
-    """The network with all weights one half, so that what is left alone shows."""
+    """The network with all weights 0.5, to detect the weights that are not loaded."""
     for weight in network.weights:
         weight.assign(np.full(weight.shape, 0.5, weight.dtype))
     return network
 
 
-def assert_by_rule(network: MaskRCNN, layers: tuple[str, ...]) -> None:
+def assert_golden(network: MaskRCNN, layers: tuple[str, ...]) -> None:
     for name in layers:
         for weight in matterport.layers_of(network)[name].weights:
             expected = golden.draw(name, weight.name, tuple(weight.shape))
@@ -55,41 +55,39 @@ def assert_untouched(network: MaskRCNN, layers: tuple[str, ...]) -> None:
             np.testing.assert_array_equal(weight, 0.5, err_msg=f"{name}/{weight.name}")
 
 
-def test_a_whole_file_gives_every_layer_its_weights(start: MaskRCNN, whole: Path) -> None:
+def test_a_complete_file_loads_every_layer(start: MaskRCNN, whole: Path) -> None:
     report = matterport.load_weights(start, whole)
     assert report.loaded == tuple(matterport.layers_of(start))
     assert report.random == report.skipped == ()
     assert str(report) == "whole.h5: 133 of 133 layers loaded"
-    assert_by_rule(start, report.loaded)
+    assert_golden(start, report.loaded)
 
 
 @pytest.mark.parametrize(("root", "as_bytes"), [("/", False), ("model_weights", True), ("model_weights", False)])
-def test_names_may_be_text_or_bytes_and_lie_under_model_weights(
+def test_names_may_be_str_or_bytes_and_groups_may_be_in_model_weights(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path, root: str, as_bytes: bool
 ) -> None:
     some = {name: shapes[name] for name in ("conv1", "bn_conv1", "rpn_conv_shared", "mrcnn_class_conv1")}
     report = matterport.load_weights(start, golden.write(tmp_path / "some.h5", some, root=root, as_bytes=as_bytes))
     assert report.loaded == tuple(some)
-    assert_by_rule(start, report.loaded)
+    assert_golden(start, report.loaded)
     assert_untouched(start, report.random)
     assert str(report).startswith("some.h5: 4 of 133 layers loaded; left random: res2a_branch2a, ")
     assert len(report.random) == 129
 
 
-def test_the_proposal_networks_weights_are_found_by_name_in_any_order(
+def test_the_weights_of_the_proposal_network_may_have_any_order(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path
 ) -> None:
     names = [name for name in shapes if name.startswith("rpn_")][::-1]
     backwards = {name: dict(reversed(shapes[name].items())) for name in names}
     report = matterport.load_weights(start, golden.write(tmp_path / "rpn.h5", backwards))
     assert set(report.loaded) == {"rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"}
-    assert_by_rule(start, report.loaded)
+    assert_golden(start, report.loaded)
 
 
-def test_a_deeper_backbone_lends_the_blocks_that_are_there(
-    start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path
-) -> None:
-    """As one starts a ResNet-50 from matterport's COCO weights: a ResNet-101 with 81 classes."""
+def test_a_deeper_backbone_loads_the_common_blocks(start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path) -> None:
+    """As when a ResNet-50 starts from matterport's COCO weights, a ResNet-101 with 81 classes."""
     deeper = {}
     for letter in "ghijklmnopqrstuvw":
         for part in ("branch2a", "branch2b", "branch2c"):
@@ -99,7 +97,7 @@ def test_a_deeper_backbone_lends_the_blocks_that_are_there(
     for name in CLASS_LAYERS:
         coco[name] = {variable: (*shape[:-1], shape[-1] * 27) for variable, shape in shapes[name].items()}
     path = golden.write(tmp_path / "coco.h5", coco, zero=True)
-    with h5py.File(path, "a") as file:  # as ports save it from training
+    with h5py.File(path, "a") as file:  # ports of matterport's code save it in training
         file["anchors/Variable:0"] = np.zeros((1, 9, 4), np.float32)
         file["anchors"].attrs["weight_names"] = [b"Variable:0"]
     report = matterport.load_weights(start, path)
@@ -114,7 +112,7 @@ def test_a_deeper_backbone_lends_the_blocks_that_are_there(
     assert str(report).endswith(" and 99 more")
 
 
-def test_what_is_exported_is_read_back(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
+def test_saved_weights_can_be_loaded(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
     matterport.load_weights(start, whole)
     matterport.save_weights(start, tmp_path / "copy.h5")
     with h5py.File(whole) as one, h5py.File(tmp_path / "copy.h5") as other:
@@ -130,12 +128,12 @@ def test_what_is_exported_is_read_back(start: MaskRCNN, whole: Path, tmp_path: P
     assert all(np.array_equal(values, arrays[1][name]) for name, values in arrays[0].items())
     for weight in start.weights:
         weight.assign(np.zeros(weight.shape, weight.dtype))
-    assert_by_rule(start, matterport.load_weights(start, tmp_path / "copy.h5").loaded)
+    assert_golden(start, matterport.load_weights(start, tmp_path / "copy.h5").loaded)
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
 
 
 def refusal(network: MaskRCNN, path: Path) -> str:
-    """The sentence that the file is refused with; no weight has changed."""
+    """Return the message of the refusal, and check that no weight has changed."""
     with pytest.raises(UserError) as caught:
         matterport.load_weights(network, path)
     assert_untouched(network, ("conv1", "bn_conv1", "mrcnn_mask"))
@@ -146,7 +144,7 @@ def refusal(network: MaskRCNN, path: Path) -> str:
     return sentence
 
 
-def test_a_file_that_is_not_there_is_refused(start: MaskRCNN, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(start: MaskRCNN, tmp_path: Path) -> None:
     assert refusal(start, tmp_path / "none.h5").startswith("There is no weight file ")
     assert "is a folder" in refusal(start, tmp_path)
 
@@ -193,14 +191,14 @@ def test_a_layer_without_one_of_its_variables_is_refused(
     assert refusal(start, path).endswith("conv1 has kernel in the file, but kernel and bias in this network.")
 
 
-def test_group_normalisation_takes_nothing_of_batch_normalisation(shapes: golden.Shapes, tmp_path: Path) -> None:
+def test_batch_normalisation_is_not_loaded_into_group_normalisation(shapes: golden.Shapes, tmp_path: Path) -> None:
     path = golden.write(tmp_path / "batch.h5", {"bn_conv1": shapes["bn_conv1"]})
-    told = "bn_conv1 has gamma and beta and moving_mean and moving_variance in the file, but gamma and beta in this"
-    with pytest.raises(UserError, match=told):
+    message = "bn_conv1 has gamma and beta and moving_mean and moving_variance in the file, but gamma and beta in this"
+    with pytest.raises(UserError, match=message):
         matterport.load_weights(tiny("group"), path)
 
 
-def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp_path: Path) -> None:
+def test_a_failed_save_leaves_no_file(start: MaskRCNN, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         matterport.save_weights(start, tmp_path / "none" / "copy.h5")
     (tmp_path / "copy.h5").mkdir()
@@ -209,7 +207,7 @@ def test_export_leaves_nothing_behind_where_it_cannot_write(start: MaskRCNN, tmp
     assert [file.name for file in tmp_path.iterdir()] == ["copy.h5"]
 
 
-def test_numbers_are_taken_from_the_file_itself_alone(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
+def test_data_in_other_files_is_refused(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(range(256)) * 2)
     path = shutil.copy(whole, tmp_path / "weights.h5")

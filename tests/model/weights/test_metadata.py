@@ -1,4 +1,4 @@
-"""What a network's file says of itself is read without Keras."""
+"""The metadata of a network's file are read without Keras."""
 
 import json
 import subprocess
@@ -18,25 +18,25 @@ from fmask.utils.errors import UserError
 PARTS = (Anchors, Detection, Jitter, LossWeights, Optim, Proposals, Regions, Widths)
 
 
-def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
-    recipe = NetworkMetadata(
+def test_metadata_are_read_as_written(tmp_path: Path) -> None:
+    metadata = NetworkMetadata(
         "resnet18", ModelConfig(norm="batch", anchors=Anchors(offset=0.5)), image_size=64, antialias=False
     )
     with h5py.File(tmp_path / "network.h5", "w") as file:
-        file.attrs["fmask"] = recipe.to_json()
-    assert read_metadata(tmp_path / "network.h5") == recipe
+        file.attrs["fmask"] = metadata.to_json()
+    assert read_metadata(tmp_path / "network.h5") == metadata
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"backbone": "resnet18", "model": {"new": 1}}'])
-def test_a_recipe_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str) -> None:
+def test_unreadable_metadata_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = text
-    with pytest.raises(UserError, match="is not a network saved by fmask") as told:
+    with pytest.raises(UserError, match="is not a network saved by fmask") as refused:
         read_metadata(tmp_path / "network.h5")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
 
 
-def test_every_number_of_a_run_has_a_range() -> None:
+def test_every_numeric_setting_has_a_range() -> None:
     numbers = [setting for part in (Config, *PARTS) for setting in fields(part) if setting.type in (int, float)]
     assert len(numbers) > 40
     assert [setting.name for setting in numbers if "low" not in setting.metadata] == []

@@ -1,4 +1,4 @@
-"""What `weights=` accepts, and how the COCO weights are fetched."""
+"""The values of `weights=`, and the download of the COCO weights."""
 
 import hashlib
 import pickle
@@ -27,9 +27,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `CONTENT` at any path, and hangs up after `most` bytes of an answer."""
+    """Serves `CONTENT` at any path, and closes the connection after `limit` bytes of a response."""
 
-    most = len(CONTENT)
+    limit = len(CONTENT)
     ranges = True
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range") if self.server.ranges else None
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        requested = self.headers.get("Range") if self.server.ranges else None
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested else 0
         self.server.starts.append(start)
         rest = CONTENT[start:]
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if requested else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
-        self.wfile.write(rest[: self.server.most])
+        self.wfile.write(rest[: self.server.limit])
         self.wfile.flush()
 
 
@@ -71,7 +71,7 @@ def install(server: Server, sha256: str = SHA256) -> Path:
     return pretrained.install_coco(server.url, len(CONTENT), sha256)
 
 
-def test_the_coco_weights_are_fetched_once(server: Server) -> None:
+def test_the_coco_weights_are_downloaded_once(server: Server) -> None:
     assert install(server).read_bytes() == CONTENT
     assert install(server) == pretrained.coco_file()
     assert server.starts == [0]
@@ -79,30 +79,30 @@ def test_the_coco_weights_are_fetched_once(server: Server) -> None:
     assert pretrained.find_weights("coco", "resnet101") == pretrained.coco_file()
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(server: Server) -> None:
-    server.most = pretrained.BLOCK + 1000
+def test_an_interrupted_download_resumes(server: Server) -> None:
+    server.limit = pretrained.BLOCK + 1000
     with pytest.raises(UserError, match="run the same command again to resume"):
         install(server)
     assert not pretrained.coco_file().exists()
-    server.most = len(CONTENT)
+    server.limit = len(CONTENT)
     assert install(server).read_bytes() == CONTENT
     assert server.starts == [0, pretrained.BLOCK]
 
 
-def test_a_server_that_cannot_go_on_starts_again(server: Server) -> None:
+def test_a_server_without_ranges_sends_the_whole_file(server: Server) -> None:
     pretrained.coco_file().parent.mkdir()
     pretrained.coco_file().with_suffix(".part").write_bytes(CONTENT[:500])
     server.ranges = False
     assert install(server).read_bytes() == CONTENT
 
 
-def test_a_wrong_file_leaves_nothing_behind(server: Server) -> None:
+def test_a_wrong_file_is_removed(server: Server) -> None:
     with pytest.raises(UserError, match=f"not the published file; expected {len(CONTENT)} bytes with SHA-256 0000"):
         install(server, "0" * 64)
     assert list(Path("data").iterdir()) == []
 
 
-def test_no_server_is_one_sentence(server: Server) -> None:
+def test_an_unreachable_server_is_reported_in_one_line(server: Server) -> None:
     url = f"http://127.0.0.1:1/{'x'}"
     with pytest.raises(UserError, match="Connection refused") as refused:
         pretrained.install_coco(url, 1, SHA256)
@@ -121,7 +121,7 @@ def test_a_weight_file_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "backbone", "said"),
+    ("choice", "backbone", "message"),
     [
         ("coco", "resnet50", r"mask_rcnn_coco\.h5, which is missing; download it with `fmask install coco`"),
         ("coco", "resnet18", "weights=coco does not exist for resnet18; use backbone=resnet50 or backbone=resnet101"),
@@ -133,15 +133,15 @@ def test_a_weight_file_is_found() -> None:
         ("empty.h5", "resnet50", "is not an HDF5 file"),
     ],
 )
-def test_anything_else_is_refused(choice: str, backbone: str, said: str) -> None:
+def test_wrong_choices_are_refused(choice: str, backbone: str, message: str) -> None:
     Path("weights.pickle").write_bytes(pickle.dumps({"conv1": [1.0]}))
     Path("empty.h5").touch()
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=message) as refused:
         pretrained.find_weights(choice, backbone)
     assert str(refused.value).startswith(f"weights={choice}")
 
 
 def test_the_command_refuses_backbones_without_imagenet_weights() -> None:
-    answer = CliRunner().invoke(cli.app, ["install", "imagenet", "vgg16"])
-    assert isinstance(answer.exception, UserError)
-    assert "only for resnet50 and resnet101" in str(answer.exception)
+    result = CliRunner().invoke(cli.app, ["install", "imagenet", "vgg16"])
+    assert isinstance(result.exception, UserError)
+    assert "only for resnet50 and resnet101" in str(result.exception)
