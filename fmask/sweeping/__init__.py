@@ -1,11 +1,11 @@
-"""Many runs from one command: a grid, or a search by Optuna.
+"""Sweeps: many runs from one command, as a grid or as an Optuna search.
 
     sweep.py ─ Hydra ─┬─ grid: every combination ──────────┬─ launcher ─ job, job, job ─ one MLflow run each
                       └─ search: Optuna proposes trials ───┘
 
-Hydra's parts are a *sweeper*, which decides what to run, and a *launcher*, which runs it. Both sweepers here work with
-any launcher, and with any job: a function of a configuration that returns its metrics. The sweep is an MLflow run of
-its own, the parent of its jobs' runs, and keeps the table of what came out.
+Hydra separates the *sweeper*, which decides which jobs to run, from the *launcher*, which runs them. Both sweepers of
+this package work with any launcher and with any job, a function that receives a configuration and returns metrics. The
+sweep itself is an MLflow run: it is the parent of its jobs' runs and stores the table of their results.
 """
 
 from fmask.sweeping.check import check

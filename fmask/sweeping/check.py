@@ -1,4 +1,4 @@
-"""Every job of a sweep is looked at before the first one starts."""
+"""Checks of a sweep before its first job starts."""
 
 import re
 from importlib.util import find_spec
@@ -19,23 +19,27 @@ _PLUGINS = {
     "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),
     "ray_cluster": ("hydra_ray_launcher", "hydra-ray-launcher==1.2.2"),
 }
-
-
-_FROM_ONE = ("hydra.launcher.jobs", "hydra.sweeper.trials", "hydra.sweeper.batch")
-"""Settings that are numbers from 1 up."""
+"""Launchers that need another package: its module below `hydra_plugins`, and the requirement to install."""
+_AT_LEAST_ONE = ("hydra.launcher.jobs", "hydra.sweeper.trials", "hydra.sweeper.batch")
+"""Settings whose values must be at least 1."""
 
 
 def check(conf: Path, name: str, overrides: list[str]) -> None:
-    """Composes the configuration of each job of a grid, and those at the ends of a search's space.
+    """Compose and check the configuration of each job of a grid, or of the extremes of a search's space.
+
+    Args:
+        conf: folder with the configuration.
+        name: name of the configuration in `conf` that the jobs' overrides are applied to.
+        overrides: the sweep's overrides, as on the command line.
 
     Raises:
-        UserError: naming the key, what was given and what is allowed.
+        UserError: a setting is wrong; the message names its key, its value and what would be right.
     """
     register()
     for override in overrides:
-        chosen = override.removeprefix("hydra/launcher=")
-        if chosen != override and chosen in _PLUGINS:
-            module, package = _PLUGINS[chosen]
+        launcher = override.removeprefix("hydra/launcher=")
+        if launcher != override and launcher in _PLUGINS:
+            module, package = _PLUGINS[launcher]
             if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
                 raise UserError(f"{override} needs a package that is not installed: uv pip install {package}")
     check_overrides(conf, name, overrides)
@@ -53,29 +57,30 @@ def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
-        of_hydra = [each.input_line or "" for each in parsed if each.is_hydra_override()]
-        own = [each for each in parsed if not each.is_hydra_override()]
+        hydra_overrides = [each.input_line or "" for each in parsed if each.is_hydra_override()]
+        job_overrides = [each for each in parsed if not each.is_hydra_override()]
         try:
-            config = compose(name, of_hydra, return_hydra_config=True)
-            numbers = {key: OmegaConf.select(config, key) for key in _FROM_ONE}
-            OmegaConf.to_container(config.hydra.sweeper, resolve=True)  # what the environment has not is missed here
+            config = compose(name, hydra_overrides, return_hydra_config=True)
+            numbers = {key: OmegaConf.select(config, key) for key in _AT_LEAST_ONE}
+            OmegaConf.to_container(config.hydra.sweeper, resolve=True)  # fails if an environment variable is not set
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(without_secrets(explain(error, parsed))) from error
         for key, number in numbers.items():
             if number is not None and number < 1:
-                raise UserError(f"{key}={number}: needed is at least 1.")
+                raise UserError(f"{key} must be at least 1, not {number}.")
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
         _check_storage(settings.get("storage", ""))
         if "space" in settings:
-            return space.probes(*space.split(own, settings["space"], loader))
-        return combinations(own)
+            return space.probes(*space.split(job_overrides, settings["space"], loader))
+        return combinations(job_overrides)
 
 
-def _check_storage(written: str) -> None:
-    """Refuses a password, but for one that comes from elsewhere: Hydra keeps what was written in each job's folder."""
-    own = re.sub(r"\$\{[\w.:]+\}", "", written)
-    if without_secrets(own) != own:
+def _check_storage(storage: str) -> None:
+    """Refuse a password that is not interpolated: Hydra writes the setting, unresolved, into each job's folder."""
+    literal = re.sub(r"\$\{[\w.:]+\}", "", storage)
+    if without_secrets(literal) != literal:
         raise UserError(
-            f"hydra.sweeper.storage={without_secrets(written)} has a password, which each job's folder would keep: put "
-            "the address into an environment variable, and say hydra.sweeper.storage='${oc.env:NAME}' with its name."
+            f"hydra.sweeper.storage={without_secrets(storage)} contains a password, which would be saved in each job's "
+            "folder: put the address into an environment variable and set hydra.sweeper.storage='${oc.env:NAME}', "
+            "where NAME is the variable."
         )

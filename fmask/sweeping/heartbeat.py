@@ -1,8 +1,8 @@
-"""Who is at work on a trial, so that another process takes over what a dead one left.
+"""Heartbeats of trials, so that the trials of a dead process are run again by another one.
 
-Each trial names the process that works on it, which writes down once a minute that it is alive. On one machine the
-process is simply looked for; another machine's is taken for dead when it has been silent for long. Optuna's own
-heartbeat is for databases and its own loop only.
+Each running trial stores which process works on it, and this process updates a timestamp in it once a minute. A process
+on the same machine is looked up in the process table; a process on another machine counts as dead when its timestamp is
+too old. Optuna's own heartbeat works only with databases and only inside `study.optimize`.
 """
 
 import logging
@@ -17,22 +17,23 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from fmask.sweeping.optuna_study import drop
-from fmask.sweeping.retry import in_a_line
+from fmask.sweeping.optuna_study import drop_trial
+from fmask.sweeping.retry import one_line
 
 log = logging.getLogger(__name__)
 
-BEAT = 60.0
-"""Seconds between signs of life."""
-SILENCE = 600.0
-"""Seconds without one after which another machine's process is taken for dead; clocks may differ by less."""
-ATTEMPTS = 3
-"""Times that a trial is begun whose process dies each time; it may be the trial that kills it."""
+HEARTBEAT_INTERVAL = 60.0
+"""Seconds between two updates of a trial's timestamp."""
+HEARTBEAT_TIMEOUT = 600.0
+"""Age in seconds at which a timestamp from another machine counts as that of a dead process. The clocks of the machines
+may differ by less than this."""
+MAX_ATTEMPTS = 3
+"""How often a trial is started if its process dies each time: the trial itself may be the cause."""
 
 
 @contextmanager
-def claimed(trials: Sequence[Trial]) -> Iterator[None]:
-    """Says that this process works on trials, again and again until the end of the block."""
+def heartbeat(trials: Sequence[Trial]) -> Iterator[None]:
+    """Mark trials as being run by this process, and keep their timestamps up to date until the end of the block."""
     process = psutil.Process()
     worker = {"host": socket.gethostname(), "pid": process.pid, "born": process.create_time()}
     for trial in trials:
@@ -41,14 +42,14 @@ def claimed(trials: Sequence[Trial]) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(BEAT):
+        while not done.wait(HEARTBEAT_INTERVAL):
             for trial in trials:
                 try:
                     trial.set_user_attr("seen", time.time())
                 except UpdateFinishedTrialError:
                     pass
-                except Exception as error:  # whatever it is, a silent process would be taken for dead
-                    log.warning("The search was not told that job %d goes on (%s).", trial.number, in_a_line(error))
+                except Exception as error:  # any error: without this thread, a live process would count as dead
+                    log.warning("The heartbeat of job %d could not be stored (%s).", trial.number, one_line(error))
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -59,30 +60,35 @@ def claimed(trials: Sequence[Trial]) -> Iterator[None]:
         thread.join()
 
 
-def take_over(study: Study) -> list[FrozenTrial]:
-    """Ends the trials whose process is dead and queues their parameters anew; returns those that were ended here."""
-    ended = []
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+def requeue_dead_trials(optuna_study: Study) -> list[FrozenTrial]:
+    """End the running trials whose process is dead, and enqueue their parameters again.
+
+    Returns:
+        The trials that this call has enqueued again. A trial that has used up its attempts fails instead.
+    """
+    requeued = []
+    for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _is_dead(trial):
             continue
         attempt = trial.user_attrs.get("attempt", 1)
-        if attempt >= ATTEMPTS:
+        if attempt >= MAX_ATTEMPTS:
+            storage = optuna_study._storage
             with suppress(UpdateFinishedTrialError):
-                study._storage.set_trial_user_attr(trial._trial_id, "error", f"its process died, {attempt} times")
-                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        elif drop(study, trial, "its process died"):
-            study.enqueue_trial(trial.params, user_attrs={"attempt": attempt + 1, "instead_of": trial.number})
-            ended.append(trial)
-    return ended
+                storage.set_trial_user_attr(trial._trial_id, "error", f"its process died {attempt} times")
+                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        elif drop_trial(optuna_study, trial, "its process died"):
+            optuna_study.enqueue_trial(trial.params, user_attrs={"attempt": attempt + 1, "instead_of": trial.number})
+            requeued.append(trial)
+    return requeued
 
 
 def _is_dead(trial: FrozenTrial) -> bool:
     worker = trial.user_attrs.get("worker")
-    if worker is None:  # its process has only just asked for it, or died in that moment
-        return trial.datetime_start is not None and time.time() - trial.datetime_start.timestamp() > BEAT
+    if worker is None:  # its process has only just asked for it, or died before it stored this
+        return trial.datetime_start is not None and time.time() - trial.datetime_start.timestamp() > HEARTBEAT_INTERVAL
     if worker["host"] != socket.gethostname():
-        return time.time() - trial.user_attrs["seen"] > SILENCE
-    try:
+        return time.time() - trial.user_attrs["seen"] > HEARTBEAT_TIMEOUT
+    try:  # another process may have got the same number since
         return abs(psutil.Process(worker["pid"]).create_time() - worker["born"]) > 1
     except psutil.NoSuchProcess:
         return True

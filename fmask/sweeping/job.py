@@ -1,4 +1,4 @@
-"""What a launcher runs, wherever it runs it: a task whose failure is a result like any other."""
+"""The unit of work of a launcher: a task whose exceptions become a result."""
 
 import sys
 import traceback
@@ -12,23 +12,27 @@ from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
 
 Task = Callable[[DictConfig], Mapping[str, float]]
-"""Does the work that a configuration describes and returns its metrics. Must be importable, for it goes to processes
-of their own."""
+"""A function that does the work that a configuration describes and returns its metrics. It must be importable, because
+launchers run it in other processes."""
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What became of a job."""
+    """The result of a job."""
 
     status: str
     """finished, pruned or failed."""
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""
-    """Why it failed, or was pruned, in one line."""
+    """Why the job failed or was pruned, in one line."""
 
 
 class Job:
-    """A task as a launcher sees it: it returns a `JobResult` and raises only what ends the process anyway."""
+    """A task with the interface that launchers expect.
+
+    A call returns a `JobResult`, also where the task raises an exception; only exceptions that end the process anyway,
+    such as KeyboardInterrupt, propagate.
+    """
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -41,12 +45,12 @@ class Job:
         except Exception as error:
             if not isinstance(error, UserError):
                 traceback.print_exc(file=sys.stderr)
-            return failed(error)
+            return failed_result(error)
         return JobResult("finished", {name: float(value) for name, value in metrics.items()})
 
 
-def failed(error: Any) -> JobResult:
-    """The result of a job that raised `error`."""
-    said = next(iter(str(error).strip().splitlines()), "")
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: " if said else type(error).__name__
-    return JobResult("failed", error=without_secrets(f"{kind}{said}"))
+def failed_result(error: Any) -> JobResult:
+    """Return the result of a job that raised `error`: its class, unless it is a `UserError`, and its first line."""
+    message = next(iter(str(error).strip().splitlines()), "")
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: " if message else type(error).__name__
+    return JobResult("failed", error=without_secrets(f"{kind}{message}"))

@@ -1,8 +1,8 @@
-"""Runs jobs on this machine, each in a process of its own, some of them side by side.
+"""The local launcher: each job runs in its own process on this machine, and several can run in parallel.
 
-A process for each, because TensorFlow keeps threads, memory and CPU time from one training to the next, and because one
-that the system kills takes no other with it. hydra-joblib-launcher gives neither: its workers live on, and all jobs of
-a sweep fail with one that dies.
+Each job has its own process because TensorFlow keeps threads, memory and CPU time from one training to the next, and
+because a job that the operating system kills must not affect the others. hydra-joblib-launcher guarantees neither: it
+reuses its worker processes, and when one of them dies, all jobs of the sweep fail.
 """
 
 import multiprocessing
@@ -24,44 +24,48 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.version import VersionBase, getbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fmask.sweeping.processes import PROCESSES, Running, start_server
+from fmask.sweeping.processes import MP_CONTEXT, RunningProcesses, start_server
 from fmask.utils.errors import INTERRUPTED, UserError
 
 
 class LocalLauncher(Launcher):
-    """Args:
-    jobs: how many run side by side; each gets its share of the processor's threads where `threads` is 0.
+    """Runs jobs in parallel on this machine.
+
+    Args:
+        jobs: how many jobs run in parallel. With more than one, a job whose setting `threads` is 0 gets an equal share
+            of the processors.
     """
 
-    __module__ = "hydra_plugins.fmask"  # the name that Hydra knows it by
+    __module__ = "hydra_plugins.fmask"  # where Hydra looks for plugins
 
     def __init__(self, jobs: int) -> None:
         if jobs < 1:
-            raise UserError(f"hydra.launcher.jobs={jobs}: needed is at least 1.")
+            raise UserError(f"hydra.launcher.jobs must be at least 1, not {jobs}.")
         self.jobs = jobs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Runs the jobs; returns what became of them in their order.
+        """Run the jobs; return their results in the same order.
 
-        Ctrl-C asks those that run to end, and is then waited for; a second one does so with more emphasis.
+        On Ctrl-C the running jobs get SIGTERM, and this method waits until they have ended. Each further Ctrl-C sends
+        them SIGTERM again.
 
         Raises:
-            UserError: a job's folder is there already.
-            KeyboardInterrupt: it was Ctrl-C, and no job runs any more.
+            UserError: a job's folder already exists.
+            KeyboardInterrupt: Ctrl-C was pressed; no job is running any more.
         """
         setup_globals()
         configs = [self._compose(overrides, initial_job_idx + index) for index, overrides in enumerate(job_overrides)]
         folders = [_new_folder(config) for config in configs]
         start_server()
-        running = Running()
+        running = RunningProcesses()
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
                 return list(pool.map(partial(self._run, running), configs, folders, job_overrides))
             except BaseException:
-                _end(pool, running)
+                _terminate(pool, running)
                 raise
 
     def _compose(self, overrides: Sequence[str], number: int) -> DictConfig:
@@ -73,14 +77,14 @@ class LocalLauncher(Launcher):
                 config.threads = max(1, _processors() // self.jobs)
         return config
 
-    def _run(self, running: Running, config: DictConfig, folder: Path, overrides: Sequence[str]) -> JobReturn:
-        own = [each for each in overrides if not each.lstrip("+").startswith("hydra.")]
-        name = f"job {config.hydra.sweep.subdir}: {' '.join(own)}"
-        output = folder / "output.txt" if self.jobs > 1 else None  # side by side, their lines would mix
-        print(f"{name}{f', whose output is in {output}' if output else ''}", flush=True)
-        receiving, sending = PROCESSES.Pipe(duplex=False)
+    def _run(self, running: RunningProcesses, config: DictConfig, folder: Path, overrides: Sequence[str]) -> JobReturn:
+        job_overrides = [each for each in overrides if not each.lstrip("+").startswith("hydra.")]
+        name = f"job {config.hydra.sweep.subdir}: {' '.join(job_overrides)}"
+        output = folder / "output.txt" if self.jobs > 1 else None  # the lines of parallel jobs would mix
+        print(f"{name}{f' (output: {output})' if output else ''}", flush=True)
+        receiving, sending = MP_CONTEXT.Pipe(duplex=False)
         arguments = (sending, self.task, config, output, getbase(), dict(os.environ))
-        process = PROCESSES.Process(target=_work, args=arguments)
+        process = MP_CONTEXT.Process(target=_work, args=arguments)
         started = time.monotonic()
         running.start(process)
         sending.close()
@@ -88,18 +92,18 @@ class LocalLauncher(Launcher):
             result = receiving.recv()
         except EOFError:
             process.join()
-            result = JobReturn(status=JobStatus.FAILED, _return_value=UserError(_death(process.exitcode)))
+            result = JobReturn(status=JobStatus.FAILED, _return_value=UserError(_exit_reason(process.exitcode)))
         running.join(process)
         if self.jobs > 1:
             print(f"{name}: ended after {time.monotonic() - started:.0f} s", flush=True)
         return result
 
 
-def _end(pool: ThreadPoolExecutor, running: Running) -> None:
-    """Ends all jobs and waits for them; each Ctrl-C in that time is handed on to them."""
+def _terminate(pool: ThreadPoolExecutor, running: RunningProcesses) -> None:
+    """Terminate all jobs and wait until they have ended; send SIGTERM again on each Ctrl-C in that time."""
     while True:
         try:
-            running.end()
+            running.terminate_all()
             pool.shutdown(cancel_futures=True)
             return
         except KeyboardInterrupt:
@@ -114,10 +118,10 @@ def _work(
     version: Any,
     environment: dict[str, str],
 ) -> None:
-    """What a job's process does."""
-    os.environ.update(environment)  # a server's is that of its start
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the sweep ends its jobs, by SIGTERM
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Run one job in its own process, and send its result."""
+    os.environ.update(environment)  # the fork server has the environment of the time when it was started
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the sweep sends SIGTERM
+    threading.Thread(target=_terminate_with_parent, daemon=True).start()
     if output:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -130,22 +134,25 @@ def _work(
     context = HydraContext(config_loader=None, callbacks=Callbacks(config))  # type: ignore[arg-type]
     try:
         result.send(run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context))
-    except KeyboardInterrupt:  # what SIGTERM becomes in a training, which has said all that is to be said
+    except KeyboardInterrupt:  # a training turns SIGTERM into KeyboardInterrupt, and has logged it already
         sys.exit(INTERRUPTED)
 
 
-def _end_with_parent() -> None:
-    """Ends this process with the sweep, however that ended: a job whose sweep is gone would be run again beside it."""
+def _terminate_with_parent() -> None:
+    """Terminate this process once the sweep's process has ended, for whatever reason.
+
+    Otherwise, a sweep that is resumed would run the same job a second time, at the same time.
+    """
     parent: Any = multiprocessing.parent_process()
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _death(code: int | None) -> str:
+def _exit_reason(code: int | None) -> str:
     if code == INTERRUPTED:
         return "it was interrupted"
     if code is not None and code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process was killed by {signal.Signals(-code).name}"
     return f"its process ended with exit code {code} before the job was done"
 
 
@@ -154,10 +161,12 @@ def _new_folder(config: DictConfig) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise UserError(f"The job folder {folder} is there already: choose another with hydra.sweep.dir=.") from error
+        raise UserError(
+            f"The job folder {folder} already exists; choose another with hydra.sweep.dir=FOLDER."
+        ) from error
     return folder
 
 
 def _processors() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""From a command line to a sweep."""
+"""The entry point of sweeps."""
 
 from pathlib import Path
 
@@ -9,12 +9,13 @@ from fmask.sweeping.plugins import register
 
 
 def main(task: Task, conf: Path, name: str) -> None:
-    """Runs the sweep that the command line describes with Hydra, and exits non-zero if it fails.
+    """Run the sweep that the command line describes, through Hydra; exit with a non-zero status if it fails.
 
     Args:
-        task: what each job does; it must be importable, or be in the script that was started, under its own name.
+        task: the function that each job calls. It must be importable, or be defined under its own name in the script
+            that was started.
         conf: folder with the configuration.
-        name: the configuration in it that jobs start from.
+        name: name of the configuration in `conf` that the jobs' overrides are applied to.
     """
     register()
     hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=name)(task)()

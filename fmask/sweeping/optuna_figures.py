@@ -1,4 +1,4 @@
-"""Optuna's own figures of a study."""
+"""Optuna's own figures of a search."""
 
 import logging
 import warnings
@@ -15,29 +15,33 @@ from optuna.visualization import matplotlib as plots
 log = logging.getLogger(__name__)
 
 
-def search_figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Figure]]:
-    """Names and figures: history and importances for each objective, and the Pareto front of two or three."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+def search_figures(optuna_study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the figure of each plot.
+
+    The plots are history and parameter importances of each objective, and the Pareto front of two or three objectives.
+    There are none before two trials have finished.
+    """
+    finished = optuna_study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < 2:
         return
-    matplotlib.use("Agg")  # Optuna draws with pyplot, which would look for a screen
-    wanted: list[tuple[str, Any, dict[str, Any]]] = []
+    matplotlib.use("Agg")  # Optuna draws with pyplot, which would need a display
+    figures: list[tuple[str, Any, dict[str, Any]]] = []
     for index, name in enumerate(objectives):
-        # Optuna wants to be told which value is meant only where there are several.
+        # Required for several objectives. For one, it would remove the line of best values from the history.
         target = {"target": partial(_value, index)} if len(objectives) > 1 else {}
-        plain = name.replace("/", "_")
-        wanted.append((f"history_{plain}", plots.plot_optimization_history, {"target_name": name, **target}))
-        wanted.append((f"importance_{plain}", plots.plot_param_importances, {"target_name": name, **target}))
+        file_name = name.replace("/", "_")
+        figures.append((f"history_{file_name}", plots.plot_optimization_history, {"target_name": name, **target}))
+        figures.append((f"importance_{file_name}", plots.plot_param_importances, {"target_name": name, **target}))
     if len(objectives) in (2, 3):
-        wanted.append(("pareto_front", plots.plot_pareto_front, {"target_names": list(objectives)}))
-    for name, draw, arguments in wanted:
+        figures.append(("pareto_front", plots.plot_pareto_front, {"target_names": list(objectives)}))
+    for name, draw, arguments in figures:
         with warnings.catch_warnings(action="ignore"):
             try:
-                axes = draw(study, **arguments)
-            except (ValueError, RuntimeError) as error:  # such as importance where all values are the same
-                log.info("No figure %s: %s", name, error)
+                axes = draw(optuna_study, **arguments)
+            except (ValueError, RuntimeError) as error:  # such as importances where all values are equal
+                log.info("The figure %s was not drawn: %s", name, error)
                 continue
-        axes.figure.set_layout_engine("constrained")  # long names of parameters would be cut off
+        axes.figure.set_layout_engine("constrained")  # long parameter names would be cut off
         yield name, axes.figure
 
 

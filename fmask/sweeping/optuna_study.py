@@ -1,8 +1,7 @@
-"""Optuna's part: where studies are kept, and a study opened with the sampler and the pruner that settings name."""
+"""Optuna studies: opening their storage, creating or resuming them, and asking them for trials."""
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,24 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import DBAPIError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from fmask.utils.errors import UserError
 from fmask.utils.secrets import without_secrets
 
-PATIENCE = 60.0
-"""Seconds that a process waits for the one that created a study to finish doing so."""
+CREATION_TIMEOUT = 60.0
+"""Seconds to wait until the process that has created an Optuna study has stored its attributes."""
 
 
 def open_storage(storage: str, folder: Path) -> BaseStorage:
-    """The storage at a database URL, or in a journal file whose path starts from `folder`; created where missing.
+    """Open an Optuna storage, and create it if it does not exist.
+
+    Args:
+        storage: a database URL, or the path of a journal file.
+        folder: folder that a relative path starts from.
 
     Raises:
-        UserError: it cannot be used.
+        UserError: the storage cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -36,118 +40,132 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
         raise UserError(
             without_secrets(
                 f"hydra.sweeper.storage={storage} cannot be used "
-                f"({type(error).__name__}: {str(error).splitlines()[0]}): needed is a path or a database URL."
+                f"({type(error).__name__}: {str(error).splitlines()[0]}); it must be a path or a database URL."
             )
         ) from error
 
 
+# If several processes open a new database at the same time, one of them creates the tables and the others fail once.
+@retry(retry=retry_if_exception_type(DBAPIError), wait=wait_fixed(0.5), stop=stop_after_attempt(5), reraise=True)
 def _open_database(url: str) -> BaseStorage:
-    # Processes that write to an SQLite file wait for each other, by default not long.
+    # Processes that write to the same SQLite file wait for each other; the default timeout is too short for that.
     arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    for _ in range(4):
-        # Of processes that start together on a new database, one makes the tables and the others fail, that once.
-        with suppress(DBAPIError):
-            return RDBStorage(url, engine_kwargs=arguments)
-        time.sleep(0.5)
     return RDBStorage(url, engine_kwargs=arguments)
 
 
-def open_study(settings: Mapping[str, Any], folder: Path, asks: Mapping[str, Any]) -> tuple[Study, bool]:
-    """The study that `settings` (a `SearchConf`) name, and whether it was created here.
+def open_optuna_study(settings: Mapping[str, Any], folder: Path, definition: Mapping[str, Any]) -> tuple[Study, bool]:
+    """Create the Optuna study of a search, or load it if it exists.
 
     Args:
-        folder: what the path of a journal starts from.
-        asks: what makes trials comparable; a study that was begun with something else is refused.
+        settings: a `SearchConf`.
+        folder: folder that the relative path of a journal file starts from.
+        definition: objectives, space and fixed overrides of the search. A new Optuna study stores them as its user
+            attribute `asks`; those of an existing one must be equal, or its trials would not be comparable.
+
+    Returns:
+        The Optuna study, and whether this call created it.
 
     Raises:
-        UserError: settings do not fit Optuna, or the study is another one's.
+        UserError: Optuna does not accept the settings, or the existing study belongs to a different search.
     """
     name = settings["study"]
     directions: list[Any] = ["maximize"] * len(settings["maximize"]) + ["minimize"] * len(settings["minimize"])
     if not directions:
-        raise UserError("hydra.sweeper.maximize and hydra.sweeper.minimize are both empty: one must name a metric.")
-    pruner = named(optuna.pruners, "pruner", settings["pruner"])
-    sampler = named(optuna.samplers, "sampler", settings["sampler"])
+        raise UserError(
+            "hydra.sweeper.maximize and hydra.sweeper.minimize are both empty; one of them must name a metric."
+        )
+    pruner = build_component(optuna.pruners, "pruner", settings["pruner"])
+    sampler = build_component(optuna.samplers, "sampler", settings["sampler"])
     storage = open_storage(settings["storage"], folder)
     try:
-        study = optuna.create_study(
+        optuna_study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, sampler=sampler, pruner=pruner
         )
     except DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-        asked = wait_for(study, "asks")
-        if asked is None and not study.trials and [each.name.lower() for each in study.directions] == directions:
-            study.set_user_attr("asks", dict(asks))  # whoever began it died before saying so
-            return study, True
-        _check_same(study, asked, asks, without_secrets(settings["storage"]))
+        optuna_study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+        stored = wait_for_attribute(optuna_study, "asks")
+        same_directions = [each.name.lower() for each in optuna_study.directions] == directions
+        if stored is None and not optuna_study.trials and same_directions:
+            optuna_study.set_user_attr("asks", dict(definition))  # its creator died before it could store them
+            return optuna_study, True
+        _check_same(optuna_study, stored, definition, without_secrets(settings["storage"]))
         if isinstance(settings["sampler"].get("seed"), int):
-            # Begun anew with the same seed, it would propose the first trials again.
-            seed = settings["sampler"]["seed"] + len(study.get_trials(deepcopy=False))
-            study.sampler = named(optuna.samplers, "sampler", {**settings["sampler"], "seed": seed})
-        return study, False
-    study.set_user_attr("asks", dict(asks))
-    return study, True
+            # With the same seed, a new sampler would propose the first trials again.
+            seed = settings["sampler"]["seed"] + len(optuna_study.get_trials(deepcopy=False))
+            optuna_study.sampler = build_component(optuna.samplers, "sampler", {**settings["sampler"], "seed": seed})
+        return optuna_study, False
+    optuna_study.set_user_attr("asks", dict(definition))
+    return optuna_study, True
 
 
-def _check_same(study: Study, asked: Mapping[str, Any] | None, asks: Mapping[str, Any], storage: str) -> None:
-    if asked is None:
-        raise UserError(f"The study {study.study_name!r} in {storage} is another program's: choose another study=NAME.")
-    for key in asks:
-        if asked.get(key) != asks[key]:
+def _check_same(
+    optuna_study: Study, stored: Mapping[str, Any] | None, definition: Mapping[str, Any], storage: str
+) -> None:
+    name = f"The Optuna study {optuna_study.study_name!r} in {storage}"
+    if stored is None:
+        raise UserError(f"{name} was not created by fmask; choose another one with study=NAME.")
+    for key in definition:
+        if stored.get(key) != definition[key]:
             raise UserError(
-                f"The study {study.study_name!r} in {storage} was begun with {key} = {asked.get(key)}, which is "
-                f"{asks[key]} now: choose another study=NAME."
+                f"{name} was created with {key} = {stored.get(key)}, not {definition[key]}; choose another one with "
+                "study=NAME."
             )
 
 
-def wait_for(study: Study, attribute: str) -> Any:
-    """A user attribute that the process which created the study sets at once, or None if that process died."""
-    end = time.monotonic() + PATIENCE
-    if attribute not in study.user_attrs:
-        print(f"waiting up to {PATIENCE:.0f} s for the process that began the study {study.study_name!r}", flush=True)
-    while attribute not in study.user_attrs and time.monotonic() < end:
+def wait_for_attribute(optuna_study: Study, attribute: str) -> Any:
+    """Return a user attribute that the creator of the study sets soon; None if it is still missing after a minute."""
+    end = time.monotonic() + CREATION_TIMEOUT
+    if attribute not in optuna_study.user_attrs:
+        name = optuna_study.study_name
+        print(f"waiting up to {CREATION_TIMEOUT:.0f} s for the process that created the search {name!r}", flush=True)
+    while attribute not in optuna_study.user_attrs and time.monotonic() < end:
         time.sleep(0.2)
-    return study.user_attrs.get(attribute)
+    return optuna_study.user_attrs.get(attribute)
 
 
-def counted(study: Study) -> list[FrozenTrial]:
-    """Trials but for those that another one took the place of."""
-    return [trial for trial in study.get_trials(deepcopy=False) if "dropped" not in trial.user_attrs]
+def counted_trials(optuna_study: Study) -> list[FrozenTrial]:
+    """Return all trials, in any state, except those that were dropped."""
+    return [trial for trial in optuna_study.get_trials(deepcopy=False) if "dropped" not in trial.user_attrs]
 
 
-def ask(study: Study, limit: int) -> Trial | None:
-    """The next trial, or None if the study has as many as it is to have, `limit`."""
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if len(counted(study)) >= limit and not waiting:
+def ask_trial(optuna_study: Study, limit: int) -> Trial | None:
+    """Return a new trial to run, or None if the study already has `limit` trials."""
+    enqueued = optuna_study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if len(counted_trials(optuna_study)) >= limit and not enqueued:
         return None
-    trial = study.ask()
-    # Another process may have asked at the same moment: who comes in below the limit stays.
-    if sum(each.number < trial.number for each in counted(study)) >= limit:
-        drop(study, trial, "one too many")
+    trial = optuna_study.ask()
+    # Other processes may have asked at the same moment: the trials with the lowest numbers stay.
+    if sum(each.number < trial.number for each in counted_trials(optuna_study)) >= limit:
+        drop_trial(optuna_study, trial, "exceeds the number of trials")
         return None
     return trial
 
 
-def drop(study: Study, trial: Trial | FrozenTrial, why: str) -> bool:
-    """Ends a trial that is not to count, Optuna knowing no deletion; False if it has ended meanwhile."""
+def drop_trial(optuna_study: Study, trial: Trial | FrozenTrial, why: str) -> bool:
+    """End a trial so that it does not count any more, as Optuna cannot delete one; False if it had already ended."""
     try:
-        study._storage.set_trial_user_attr(trial._trial_id, "dropped", why)
-        return study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        optuna_study._storage.set_trial_user_attr(trial._trial_id, "dropped", why)
+        return optuna_study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return False
 
 
-def named(module: Any, kind: str, settings: Mapping[str, Any]) -> Any:
-    """One of Optuna's samplers or pruners, by its name and with its arguments.
+def build_component(module: Any, kind: str, settings: Mapping[str, Any]) -> Any:
+    """Build one of Optuna's samplers or pruners.
+
+    Args:
+        module: `optuna.samplers` or `optuna.pruners`.
+        kind: "sampler" or "pruner".
+        settings: the name of the class, as `name`, and its arguments.
 
     Raises:
-        UserError: there is none, or it does not take these arguments.
+        UserError: there is no such class, or it does not accept the arguments.
     """
     arguments = dict(settings)
     name = arguments.pop("name", None)
     known = [each for each in module.__all__ if each.endswith(kind.title()) and not each.startswith("Base")]
     if name not in known:
-        raise UserError(f"hydra.sweeper.{kind}.name={name}: Optuna has {', '.join(known)}.")
+        raise UserError(f"hydra.sweeper.{kind}.name must be one of {', '.join(known)}, not {name}.")
     try:
         return getattr(module, name)(**arguments)
     except (TypeError, ValueError, ImportError) as error:

@@ -1,4 +1,4 @@
-"""Settings of sweepers and launchers, `hydra.sweeper.*` and `hydra.launcher.*`, made known to Hydra."""
+"""The settings of sweepers and launchers (`hydra.sweeper.*`, `hydra.launcher.*`), and their registration in Hydra."""
 
 import sys
 from dataclasses import dataclass, field
@@ -12,63 +12,63 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 MODULE = "hydra_plugins.fmask"
-METRICS = ["found", "found_wrongly", "missed", "accuracy", "precision", "mask_ap50", "cpu_seconds"]
+DEFAULT_METRICS = ["found", "found_wrongly", "missed", "accuracy", "precision", "mask_ap50", "cpu_seconds"]
 
 
 @dataclass
 class GridConf:
-    """hydra/sweeper=grid"""
+    """Settings of `hydra/sweeper=grid`."""
 
     _target_: str = "hydra_plugins.fmask.GridSweeper"
     resume: bool = False
-    """Do not run jobs again that have finished in the same study, with the same configuration to the last value."""
-    metrics: list[str] = field(default_factory=lambda: list(METRICS))
-    """Columns of the table."""
+    """Skip jobs that have already finished in the same MLflow experiment with exactly the same configuration."""
+    metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
+    """Metrics that are columns of the table."""
 
 
 @dataclass
 class SearchConf:
-    """hydra/sweeper=optuna"""
+    """Settings of `hydra/sweeper=optuna`."""
 
     _target_: str = "hydra_plugins.fmask.OptunaSweeper"
     study: str = "${study}"
-    """Name of the Optuna study: one that is there is gone on with."""
+    """Name of the Optuna study; an existing one is resumed. By default that of the MLflow experiment."""
     storage: str = "sweeps.journal"
-    """A journal file, or a database URL such as postgresql://me@host/studies. One with a password is taken only as
-    ${oc.env:NAME}, for Hydra keeps its settings, as they were written, in each job's folder."""
+    """A journal file, or a database URL such as postgresql://me@host/studies. A URL with a password must be given as
+    ${oc.env:NAME}, because Hydra writes its unresolved settings into each job's folder."""
     trials: int = 20
-    """How many the study is to have in the end, whichever process runs them."""
+    """Total number of trials of the Optuna study, over all processes that work on it."""
     batch: int = "${oc.select:hydra.launcher.jobs,1}"  # type: ignore[assignment]
-    """Trials launched together; the next ones wait for all of them."""
+    """Number of trials that are launched together; the next batch starts when all of them have ended."""
     maximize: list[str] = field(default_factory=lambda: ["val/mask_ap50"])
     minimize: list[str] = field(default_factory=list)
-    """Metrics of a finished run. With more than one the search is for the Pareto front."""
+    """Objectives: metrics of a finished run. With more than one in total, the search looks for the Pareto front."""
     watch: str | None = "val_mask_ap50"
-    """Metric of an epoch by which trials are pruned, to be better in the same direction as the objective. Optuna prunes
-    only where there is one objective."""
+    """Metric of an epoch by which trials are pruned; null never prunes. It must improve in the same direction as the
+    objective. Optuna prunes only with a single objective."""
     space: dict[str, Any] = field(default_factory=dict)
-    """What to choose from, beside what the command line says; see `fmask.sweeping.space`."""
+    """Parameters of the search in addition to those on the command line; see `fmask.sweeping.space`."""
     sampler: dict[str, Any] = field(default_factory=lambda: {"name": "TPESampler", "seed": None})
-    """Any of optuna.samplers, with its arguments."""
+    """Name of a class in optuna.samplers, and its arguments."""
     pruner: dict[str, Any] = field(default_factory=lambda: {"name": "MedianPruner"})
-    """Any of optuna.pruners, with its arguments."""
-    metrics: list[str] = field(default_factory=lambda: list(METRICS))
-    """Columns of the table, beside the objectives."""
+    """Name of a class in optuna.pruners, and its arguments."""
+    metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
+    """Columns of the table in addition to the objectives."""
 
 
 @dataclass
 class LocalConf:
-    """hydra/launcher=local"""
+    """Settings of `hydra/launcher=local`."""
 
     _target_: str = "hydra_plugins.fmask.LocalLauncher"
     jobs: int = 1
-    """How many run side by side."""
+    """How many jobs run in parallel."""
 
 
 def register() -> None:
-    """Makes the choices `hydra/sweeper=grid`, `hydra/sweeper=optuna` and `hydra/launcher=local` known to Hydra.
+    """Register `hydra/sweeper=grid`, `hydra/sweeper=optuna` and `hydra/launcher=local` in Hydra.
 
-    Hydra takes plugins only from modules below `hydra_plugins`, by import. Ours is made here, not found in a folder.
+    Hydra imports plugins only from modules below `hydra_plugins`, so a module of that name is created in memory.
     """
     from fmask.sweeping.grid import GridSweeper
     from fmask.sweeping.launcher import LocalLauncher

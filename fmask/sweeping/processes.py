@@ -1,4 +1,4 @@
-"""Processes that jobs run in: started one by one, ended all at once, and none starts after that."""
+"""The processes of a launcher's jobs, which can be terminated together."""
 
 import multiprocessing
 import signal
@@ -8,53 +8,54 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-# Not forks of the sweep itself, which has threads and connections; forks of a server that has imported the script.
+# A fork of the sweep itself would inherit its threads and connections. The fork server has only imported the script.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-PROCESSES: Any = multiprocessing.get_context(_METHOD)
+MP_CONTEXT: Any = multiprocessing.get_context(_METHOD)
+"""The `multiprocessing` context of all job processes."""
 
 
-class Running:
-    """The processes that run now."""
+class RunningProcesses:
+    """The processes that are running now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._processes: set[BaseProcess] = set()
-        self._ended = False
+        self._terminated = False
 
     def start(self, process: BaseProcess) -> None:
-        """Starts a process.
+        """Start a process.
 
         Raises:
-            CancelledError: all were ended before.
+            CancelledError: `terminate_all` was called before.
         """
-        with self._lock:  # one that is started is known, whenever it is that all are ended
-            if self._ended:
+        with self._lock:  # a process is registered as soon as it is started, so that `terminate_all` misses none
+            if self._terminated:
                 raise CancelledError
             process.start()
             self._processes.add(process)
 
     def join(self, process: BaseProcess) -> None:
-        """Waits for a process to end."""
+        """Wait until a process has ended."""
         process.join()
         with self._lock:
             self._processes.discard(process)
 
-    def end(self) -> None:
-        """Sends each one SIGTERM; no other starts from now on."""
+    def terminate_all(self) -> None:
+        """Send SIGTERM to each process, and let no further process start."""
         with self._lock:
-            self._ended = True
+            self._terminated = True
             for process in self._processes:
                 process.terminate()
 
 
 def start_server() -> None:
-    """Starts the server that processes are forks of, and makes it and them deaf to Ctrl-C from their first moment on.
+    """Start the fork server with SIGINT blocked, in the server and in all processes that are forked from it.
 
-    A terminal sends Ctrl-C to all processes of the command, and it is the sweep that ends its jobs. Until they have
-    come to ignoring it, which Python gives them to do only after their imports, they would end with a traceback.
+    A terminal sends Ctrl-C to all processes of the command, but the sweep itself terminates its jobs. A job's process
+    can set its own signal handler only after its imports; until then SIGINT would end it with a traceback.
     """
     if _METHOD == "forkserver":
-        resource_tracker.ensure_running()  # it would be started by the server's start, and hears signals again after it
+        resource_tracker.ensure_running()  # first: the server's start would start it, and it unblocks the signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()

@@ -1,4 +1,4 @@
-"""Ends a hopeless training at the end of an epoch."""
+"""The Keras callback that ends an unpromising trial early."""
 
 import os
 
@@ -8,10 +8,10 @@ from fmask import tracking
 
 
 class PruningCallback(keras.callbacks.Callback):
-    """Reports each epoch to the search that the training belongs to.
+    """Reports each epoch's metrics to the search that the training belongs to.
 
-    optuna-integration has such a callback too; it warns at each epoch without the watched metric, which is scored only
-    every few, and raises what only Optuna knows.
+    The callback of optuna-integration is not used for two reasons: it warns in each epoch that lacks the watched
+    metric, which is scored only every few epochs, and it raises an exception that only Optuna handles.
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -21,5 +21,5 @@ class PruningCallback(keras.callbacks.Callback):
 
 
 def callbacks() -> list[keras.callbacks.Callback]:
-    """What a training has to call beside its own callbacks, after them; nothing outside a search."""
+    """Return the callbacks that a search adds after a training's own callbacks; none outside a search."""
     return [PruningCallback()] if tracking.TRIAL_VARIABLE in os.environ else []

@@ -1,6 +1,6 @@
-"""A search by Optuna: it proposes trials, a launcher runs them, and processes on several machines share one study.
+"""The search sweeper: Optuna proposes trials, a launcher runs them, and several processes can share one Optuna study.
 
-Optuna takes long to import, so only what runs a search imports it.
+Importing Optuna is slow, so the functions here import it when they are called.
 """
 
 import time
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 POLL = 1.0
-"""Seconds between looks at trials that other processes are at."""
+"""Seconds between checks of trials that other processes are running."""
 
 
 class OptunaSweeper(ParentSweeper):
-    """Works on a study until it has all its trials, together with other processes that do so."""
+    """Runs trials of an Optuna study until it is complete; other processes may run the same search at the same time."""
 
-    __module__ = "hydra_plugins.fmask"  # the name that Hydra knows it by
+    __module__ = "hydra_plugins.fmask"  # where Hydra looks for plugins
 
     def __init__(self, **_: Any) -> None:
-        """Settings are read from the configuration, see `SearchConf`."""
+        """Ignore the settings: `setup` reads them from the configuration, see `SearchConf`."""
 
     def job(self, task: Task) -> Job:
         from fmask.sweeping.trial import TrialJob
@@ -46,63 +46,64 @@ class OptunaSweeper(ParentSweeper):
 
     @property
     def objectives(self) -> list[str]:
+        """The metrics that the search optimizes."""
         return [*self.settings["maximize"], *self.settings["minimize"]]
 
     def run(self, overrides: list[Override]) -> None:
-        from fmask.sweeping.optuna_study import open_study
+        from fmask.sweeping.optuna_study import open_optuna_study
 
         parameters, fixed = space.split(overrides, self.settings["space"], self.context.config_loader)
         if not parameters:
-            raise UserError("There is nothing to search: give values such as lr=interval(1e-4,1e-2).")
-        asks = {
+            raise UserError("The search has no parameters; give at least one, such as lr=interval(1e-4,1e-2).")
+        definition = {
             "maximize": self.settings["maximize"],
             "minimize": self.settings["minimize"],
             "space": {each.key: f"{each.text} when {each.when}" if each.when else each.text for each in parameters},
             "overrides": sorted(fixed),
         }
-        tracking.check_store()  # first, for others wait for a study's run as soon as there is the study
-        study, created = open_study(self.settings, Path.cwd(), asks)
-        with self._parent(study, created) as parent:
-            parent.log_json(asks, "search.json")
-            while self._goes_on(study, parent):
-                if trials := self._ask(study, parameters):
+        tracking.check_store()  # first: once the Optuna study exists, other processes wait for its MLflow run
+        optuna_study, created = open_optuna_study(self.settings, Path.cwd(), definition)
+        with self._parent(optuna_study, created) as parent:
+            parent.log_json(definition, "search.json")
+            while not self._is_complete(optuna_study, parent):
+                if trials := self._ask(optuna_study, parameters):
                     self._launch(trials, parameters, fixed, parent)
                 else:
                     time.sleep(POLL)
-            self._publish(study, parent)
+            self._publish(optuna_study, parent)
 
     @contextmanager
-    def _parent(self, study: "Study", created: bool) -> Iterator[tracking.Run]:
-        """The study's MLflow run: one, however many processes ever work on it."""
-        from fmask.sweeping.optuna_study import wait_for
+    def _parent(self, optuna_study: "Study", created: bool) -> Iterator[tracking.Run]:
+        """Open the search's MLflow run, which all processes that work on the Optuna study share."""
+        from fmask.sweeping.optuna_study import wait_for_attribute
 
-        known = None if created else wait_for(study, "parent")
+        known = None if created else wait_for_attribute(optuna_study, "parent")
         if known:
             try:
                 tracking.find_run(known)
             except UserError:
-                known = None  # the study was kept and the MLflow store was not
-        name, tags = f"search {study.study_name}", {"sweep": "search"}
-        with tracking.start({}, self.experiment, name, tags, output_dir=self.folder, resume=known) as parent:
-            study.set_user_attr("parent", parent.id)
+                known = None  # the MLflow store was deleted, the Optuna study was not
+        name, tags = f"search {optuna_study.study_name}", {"sweep": "search"}
+        with tracking.start_run({}, self.experiment, name, tags, output_dir=self.folder, resume=known) as parent:
+            optuna_study.set_user_attr("parent", parent.id)
             yield parent
 
-    def _goes_on(self, study: "Study", parent: tracking.Run) -> bool:
-        """Whether trials are missing or not finished; queues those anew that a dead process left."""
-        from fmask.sweeping.heartbeat import take_over
-        from fmask.sweeping.optuna_study import counted
+    def _is_complete(self, optuna_study: "Study", parent: tracking.Run) -> bool:
+        """Requeue the trials of dead processes; return whether the study has all its trials and all have ended."""
+        from fmask.sweeping.heartbeat import requeue_dead_trials
+        from fmask.sweeping.optuna_study import counted_trials
 
-        for trial in take_over(study):
-            with suppress(UserError):  # MLflow may be away; the search goes on
-                tracking.end_abandoned(parent.id, trial.number)
-        trials = counted(study)
-        return len(trials) < self.settings["trials"] or any(not trial.state.is_finished() for trial in trials)
+        for trial in requeue_dead_trials(optuna_study):
+            with suppress(UserError):  # an unreachable MLflow server does not stop the search
+                tracking.end_abandoned_runs(parent.id, trial.number)
+        trials = counted_trials(optuna_study)
+        return len(trials) >= self.settings["trials"] and all(trial.state.is_finished() for trial in trials)
 
-    def _ask(self, study: "Study", parameters: Sequence[space.Parameter]) -> "list[Trial]":
-        from fmask.sweeping.optuna_study import ask
+    def _ask(self, optuna_study: "Study", parameters: Sequence[space.Parameter]) -> "list[Trial]":
+        from fmask.sweeping.optuna_study import ask_trial
 
         trials: list[Trial] = []
-        while len(trials) < self.settings["batch"] and (trial := ask(study, self.settings["trials"])):
+        while len(trials) < self.settings["batch"] and (trial := ask_trial(optuna_study, self.settings["trials"])):
             space.suggest(parameters, trial)
             trials.append(trial)
         return trials
@@ -110,7 +111,7 @@ class OptunaSweeper(ParentSweeper):
     def _launch(
         self, trials: "list[Trial]", parameters: Sequence[space.Parameter], fixed: list[str], parent: tracking.Run
     ) -> None:
-        from fmask.sweeping.heartbeat import claimed
+        from fmask.sweeping.heartbeat import heartbeat
         from fmask.sweeping.trial import tell
 
         jobs = [
@@ -122,29 +123,28 @@ class OptunaSweeper(ParentSweeper):
             ]
             for trial in trials
         ]
-        with claimed(trials):
+        with heartbeat(trials):
             results = self.launch(jobs, parent, first=trials[0].number)
             for trial, result in zip(trials, results, strict=True):
-                tell(trial, result, self.settings)  # unless the job could do so itself
+                tell(trial, result, self.settings)  # does nothing if the job itself has done so
 
-    def _publish(self, study: "Study", parent: tracking.Run) -> None:
+    def _publish(self, optuna_study: "Study", parent: tracking.Run) -> None:
         from fmask.sweeping import optuna_figures
-        from fmask.sweeping.optuna_study import counted
+        from fmask.sweeping.optuna_study import counted_trials
 
-        for name, figure in optuna_figures.search_figures(study, self.objectives):
+        for name, figure in optuna_figures.search_figures(optuna_study, self.objectives):
             parent.log_figure(figure, f"figures/{name}.png")
-        best = [trial for trial in study.best_trials if "dropped" not in trial.user_attrs]
-        said = ", ".join(f"job {trial.number}" for trial in best)
-        Console().print(f"best by {', '.join(self.objectives)}: {said or 'none'}", highlight=False)
-        self.publish([self._row(trial) for trial in counted(study)], parent)
+        best = [f"job {trial.number}" for trial in optuna_study.best_trials if "dropped" not in trial.user_attrs]
+        Console().print(f"best by {', '.join(self.objectives)}: {', '.join(best) or 'none'}", highlight=False)
+        self.publish([self._row(trial) for trial in counted_trials(optuna_study)], parent)
 
     def _row(self, trial: "FrozenTrial") -> Row:
         from optuna.trial import TrialState
 
-        words = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+        statuses = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
         values = trial.values if trial.state == TrialState.COMPLETE else []
         metrics = trial.user_attrs.get("metrics", {}) | dict(zip(self.objectives, values, strict=False))
-        result = JobResult(words[trial.state], metrics, trial.user_attrs.get("error", ""))
+        result = JobResult(statuses[trial.state], metrics, trial.user_attrs.get("error", ""))
         return Row(trial.number, {key: _short(value) for key, value in trial.params.items()}, result)
 
 

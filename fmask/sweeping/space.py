@@ -1,10 +1,10 @@
-"""What a search may choose from, in Hydra's syntax for sweeps.
+"""The parameters of a search, in Hydra's syntax for sweeps.
 
     aug=choice(none,blur)            batch=range(4,17,4)                 recipe=glob(*)
     lr=tag(log,interval(1e-4,1e-2))  optim.warmup=int(interval(0,200))
 
-In YAML, under `hydra.sweeper.space`, the same strings; a parameter that makes sense only for some values of another one
-is written with both:
+YAML files have the same strings under `hydra.sweeper.space`. A conditional parameter, which exists only for some values
+of another parameter, has the fields `values` and `when`:
 
     optim.name: choice(sgd,adamw)
     optim.weight_decay: {values: "tag(log,interval(1e-4,1e-1))", when: optim.name=adamw}
@@ -22,27 +22,27 @@ from hydra.errors import HydraException
 
 from fmask.utils.errors import UserError
 
-MOST_VALUES = 10_000
-"""That one override may stand for."""
+MAX_VALUES = 10_000
+"""Most values that one override may have."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that a search chooses; either `choices`, or numbers from `low` to `high`, both included."""
+    """One parameter of a search: either a list of `choices`, or numbers from `low` to `high`, both included."""
 
     key: str
     text: str
-    """As it was written."""
+    """The values as the user wrote them."""
     choices: tuple[str, ...] = ()
     low: float | int = 0
     high: float | int = 0
     step: float | int | None = None
     log: bool = False
     when: tuple[str, tuple[str, ...]] | None = None
-    """Another parameter and those of its values for which this one is chosen at all."""
+    """The key of another parameter, and those of its values for which this parameter exists; None: it always does."""
 
     def suggest(self, trial: Any) -> str:
-        """The value that an Optuna trial has, or now gets, as text for an override."""
+        """Return the value of this parameter in an Optuna trial, chosen if it has none yet, as text of an override."""
         if self.choices:
             return trial.suggest_categorical(self.key, self.choices)
         if isinstance(self.low, int):
@@ -50,30 +50,34 @@ class Parameter:
         return repr(trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log))
 
     def extremes(self) -> Sequence[str]:
-        """All choices, or the smallest and the largest number."""
+        """Return all choices, or the smallest and the largest number."""
         return self.choices or (str(self.low), str(self.high))
 
 
 def split(
     overrides: Sequence[Override], space: Mapping[str, Any], loader: ConfigLoader
 ) -> tuple[list[Parameter], list[str]]:
-    """What a search chooses, and the overrides that all its jobs share.
+    """Split overrides into the parameters of a search and the overrides that all its jobs share.
 
     Args:
-        overrides: the command line's. A key in it takes the place of the same key in `space`.
-        space: as under `hydra.sweeper.space`.
+        overrides: the overrides of the command line. They replace entries of `space` with the same key.
+        space: the setting `hydra.sweeper.space`.
+        loader: Hydra's configuration loader, which `glob` needs.
+
+    Returns:
+        The parameters, those of `space` first, and the fixed overrides.
 
     Raises:
-        UserError: a parameter cannot be read, has nothing to choose from, or depends on one that is not there.
+        UserError: a parameter cannot be parsed, has no values, or depends on a parameter that does not exist.
     """
     parser = OverridesParser.create(config_loader=loader)
-    given = {override.get_key_element() for override in overrides}
+    overridden = {override.get_key_element() for override in overrides}
     parameters = []
-    for key, written in space.items():
-        if key not in given:
-            entry = written if isinstance(written, Mapping) else {"values": written}
+    for key, value in space.items():
+        if key not in overridden:
+            entry = value if isinstance(value, Mapping) else {"values": value}
             if "values" not in entry or not set(entry) <= {"values", "when"}:
-                raise UserError(f"hydra.sweeper.space: {key} needs values, and may have when; it has {dict(entry)}.")
+                raise UserError(f"hydra.sweeper.space: {key} must have values and may have when, not {dict(entry)}.")
             override = _parse(parser, f"{key}={entry['values']}")
             condition = _parse(parser, entry["when"]) if "when" in entry else None
             when = (condition.get_key_element(), tuple(values_of(condition))) if condition else None
@@ -89,7 +93,7 @@ def split(
 
 
 def suggest(parameters: Sequence[Parameter], trial: Any) -> dict[str, str]:
-    """The values of a trial, by key; without the parameters whose condition they do not meet."""
+    """Return the values of a trial by key, without the parameters whose condition is not met."""
     values: dict[str, str] = {}
     for parameter in parameters:
         if parameter.when is None or values.get(parameter.when[0]) in parameter.when[1]:
@@ -98,21 +102,22 @@ def suggest(parameters: Sequence[Parameter], trial: Any) -> dict[str, str]:
 
 
 def probes(parameters: Sequence[Parameter], fixed: Sequence[str]) -> list[list[str]]:
-    """Jobs with which to try a search before it starts: each choice and each end of a range once."""
+    """Return jobs, as overrides, that check a search before it starts: each choice and each end of a range once."""
     first = {parameter.key: parameter.extremes()[0] for parameter in parameters if parameter.when is None}
     jobs = []
     for parameter in parameters:
-        met = {parameter.when[0]: parameter.when[1][0]} if parameter.when else {}
+        required = {parameter.when[0]: parameter.when[1][0]} if parameter.when else {}
         for value in parameter.extremes():
-            jobs.append([*fixed, *(f"{key}={one}" for key, one in {**first, **met, parameter.key: value}.items())])
+            values = {**first, **required, parameter.key: value}
+            jobs.append([*fixed, *(f"{key}={value}" for key, value in values.items())])
     return jobs
 
 
 def _parse(parser: OverridesParser, text: str) -> Override:
     try:
-        return parser.parse_overrides([text])[0]  # it alone gives an override what glob needs
+        return parser.parse_overrides([text])[0]  # `parse_override` does not set the config loader that glob needs
     except HydraException as error:
-        raise UserError(f"hydra.sweeper.space: {text!r} cannot be read as an override.") from error
+        raise UserError(f"hydra.sweeper.space: {text!r} is not a valid override.") from error
 
 
 def _parameter(override: Override, when: tuple[str, tuple[str, ...]] | None = None) -> Parameter:
@@ -124,31 +129,31 @@ def _parameter(override: Override, when: tuple[str, tuple[str, ...]] | None = No
         assert high is not None
         log = "log" in value.tags
         if low > high or (log and low <= 0):
-            needed = "two positive ends" if log else "two ends"
-            raise UserError(f"{override.input_line}: needed are {needed}, the smaller first.")
+            requirement = "two positive ends, the smaller first" if log else "its smaller end first"
+            raise UserError(f"{override.input_line}: the interval must have {requirement}.")
         return Parameter(key, text, low=low, high=high, log=log, when=when)
     if isinstance(value, RangeSweep):
-        values_of(override)  # there must be some
+        values_of(override)  # raises if there are none or too many
         numbers = sorted(value.range())
         return Parameter(key, text, low=numbers[0], high=numbers[-1], step=abs(value.step), when=when)
     if not override.is_sweep_override():
-        raise UserError(f"{override.input_line}: a search needs choice(..), range(..), interval(..) or glob(..) here.")
+        raise UserError(f"{override.input_line} must be choice(...), range(...), interval(...) or glob(...).")
     return Parameter(key, text, choices=tuple(values_of(override)), when=when)
 
 
 def values_of(override: Override) -> list[str]:
-    """The values that an override gives, as text: one, or those of a list, range or pattern.
+    """Return the values of an override as text: a single value, or those of a list, a range or a pattern.
 
     Raises:
-        UserError: there is none, or there are more than `MOST_VALUES`.
+        UserError: there are no values, or more than `MAX_VALUES`.
     """
     if not override.is_sweep_override():
         return [override.get_value_element_as_str()]
-    values = list(itertools.islice(override.sweep_string_iterator(), MOST_VALUES + 1))
+    values = list(itertools.islice(override.sweep_string_iterator(), MAX_VALUES + 1))
     if not values:
-        raise UserError(f"{override.input_line}: this stands for no value at all.")
-    if len(values) > MOST_VALUES:
-        raise UserError(f"{override.input_line}: this stands for more than {MOST_VALUES} values.")
+        raise UserError(f"{override.input_line} has no values; it must have at least one.")
+    if len(values) > MAX_VALUES:
+        raise UserError(f"{override.input_line} has more than {MAX_VALUES} values; at most {MAX_VALUES} are allowed.")
     return values
 
 
@@ -160,7 +165,7 @@ def _check_conditions(parameters: Sequence[Parameter]) -> None:
             if key not in known or not set(values) <= set(known[key].choices or values):
                 above = ", ".join(known) or "none"
                 raise UserError(
-                    f"hydra.sweeper.space: {parameter.key} is chosen when {key}={','.join(values)}, which must be "
-                    f"a parameter above it ({above}) that has such a choice."
+                    f"hydra.sweeper.space: {parameter.key} depends on {key}={','.join(values)}; {key} must be a "
+                    f"parameter above it ({above}) with such a choice."
                 )
         known[parameter.key] = parameter

@@ -1,4 +1,4 @@
-"""What a grid and a search have in common: jobs under one parent run in MLflow, one table at the end."""
+"""The base class of both sweepers: the jobs' runs have one parent run in MLflow, which gets the table of results."""
 
 import sys
 from abc import abstractmethod
@@ -17,14 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from fmask import tracking
-from fmask.sweeping.job import Job, JobResult, Task, failed
+from fmask.sweeping.job import Job, JobResult, Task, failed_result
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
 from fmask.utils.errors import SomeFailedError
 from fmask.utils.exits import cli_errors
 
 
 class ParentSweeper(Sweeper):
-    """A sweeper whose jobs are children of one MLflow run."""
+    """A sweeper whose jobs' MLflow runs are children of one run."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context: HydraContext = hydra_context
@@ -37,40 +37,46 @@ class ParentSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Runs the sweep that Hydra's command line asks for; exits with one sentence where something is wrong."""
-        with cli_errors(Path(sys.argv[0]).name):  # here, for Hydra would show a traceback
+        """Run the sweep with the overrides of the command line; exit with a one-sentence message on a `UserError`."""
+        with cli_errors(Path(sys.argv[0]).name):  # here, because Hydra would print a traceback
             parser = OverridesParser.create(config_loader=self.context.config_loader)
             self.run(parser.parse_overrides(arguments))
 
     def job(self, task: Task) -> Job:
-        """What launchers are given for a task."""
+        """Return the object that launchers call to run a task."""
         return Job(task)
 
     @abstractmethod
     def run(self, overrides: list[Override]) -> None:
-        """Runs all jobs.
+        """Run all jobs.
 
         Raises:
-            UserError: the sweep is not possible.
-            SomeFailedError: jobs failed.
+            UserError: the overrides or the settings are wrong.
+            SomeFailedError: some jobs failed.
         """
 
     @property
     def columns(self) -> list[str]:
-        """Metrics in the table."""
+        """The metrics that are columns of the table."""
         return self.settings["metrics"]
 
     def launch(self, jobs: Sequence[Sequence[str]], parent: tracking.Run, first: int) -> list[JobResult]:
-        """Launches jobs as children of a run and waits for them; the first gets the number `first`."""
-        belongs = env_override(tracking.PARENT_VARIABLE, parent.id)
-        returned = self.launcher.launch([[*job, belongs] for job in jobs], first)
+        """Launch jobs as children of an MLflow run and wait for their results.
+
+        Args:
+            jobs: the overrides of each job.
+            parent: the run of the sweep.
+            first: number of the first job; the others follow.
+        """
+        parent_override = env_override(tracking.PARENT_VARIABLE, parent.id)
+        returned = self.launcher.launch([[*job, parent_override] for job in jobs], first)
         return [_result(each) for each in returned]
 
     def publish(self, rows: Sequence[Row], parent: tracking.Run) -> None:
-        """Prints the sweep's table and logs it to its run.
+        """Print the sweep's table, and log it and its figure to the sweep's run.
 
         Raises:
-            SomeFailedError: with the list of what failed, if anything did.
+            SomeFailedError: some jobs failed; the message lists them.
         """
         metrics = self.columns
         Console().print(as_rich(rows, metrics, title=f"Sweep of {self.experiment}, MLflow run {parent.id}"))
@@ -89,10 +95,11 @@ class ParentSweeper(Sweeper):
 
 
 def env_override(variable: str, value: str) -> str:
-    """The override that gives a job an environment variable."""
+    """Return the override that sets an environment variable in a job."""
     return f"++hydra.job.env_set.{variable}='{value}'"
 
 
 def _result(returned: JobReturn) -> JobResult:
     result = returned._return_value  # `return_value` writes to the terminal
-    return result if isinstance(result, JobResult) else failed(result)  # its process died, or it could not be started
+    # A job whose process died or could not be started has an exception as its result.
+    return result if isinstance(result, JobResult) else failed_result(result)

@@ -1,4 +1,4 @@
-"""What came out of a sweep as one table: on the terminal, as Markdown, as CSV; and as a figure."""
+"""The table of a sweep's results, for the terminal and as Markdown and CSV, and its figure."""
 
 import csv
 import io
@@ -21,14 +21,18 @@ class Row:
     """A job in the table."""
 
     number: int | None
-    """Of the job in its sweep; None where an earlier sweep ran it."""
+    """The job's number in its sweep; None if it ran in an earlier sweep."""
     varied: Mapping[str, str]
-    """What sets it apart from the others: keys and values of the overrides that the sweep varies."""
+    """Keys and values of the overrides that the sweep varies."""
     result: JobResult
 
 
 def cells(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The table's header and lines: number, varied keys, status, those of `metrics` that any job has, errors."""
+    """Return the table's header and its rows.
+
+    The columns are the job's number, the varied keys, the status, those of `metrics` that any job has, and the error,
+    if any job has one.
+    """
     varied = list(dict.fromkeys(key for row in rows for key in row.varied))
     known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
     errors = ["error"] if any(row.result.error for row in rows) else []
@@ -47,7 +51,7 @@ def cells(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[
 
 
 def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
-    """The table for the terminal, without errors: they are sentences, and are listed after it."""
+    """Return the table for the terminal, without errors: they are long, and the sweep lists them after the table."""
     header, lines = cells(rows, metrics)
     if header[-1] == "error":
         header, lines = header[:-1], [line[:-1] for line in lines]
@@ -55,7 +59,7 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
     for index, name in enumerate(header):
         words = name.replace("_", " ")
         justify: Literal["left", "right"] = "right" if name in metrics or name == "job" else "left"
-        # Words are not broken, but for values that are longer than any word should be.
+        # Words are not broken, except values of more than 20 characters.
         longest = max(map(len, [*words.split(), *(line[index] for line in lines)]))
         table.add_column(words, justify=justify, overflow="fold", min_width=min(longest, 20))
     for line in lines:
@@ -64,7 +68,7 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
 
 
 def as_markdown(rows: Sequence[Row], metrics: Sequence[str]) -> str:
-    """The table as Markdown."""
+    """Return the table as Markdown."""
     header, lines = cells(rows, metrics)
     rule = ["---"] * len(header)
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
@@ -72,7 +76,7 @@ def as_markdown(rows: Sequence[Row], metrics: Sequence[str]) -> str:
 
 
 def as_csv(rows: Sequence[Row], metrics: Sequence[str]) -> str:
-    """The table as CSV."""
+    """Return the table as CSV."""
     text = io.StringIO()
     header, lines = cells(rows, metrics)
     csv.writer(text, lineterminator="\n").writerows([header, *lines])
@@ -80,7 +84,11 @@ def as_csv(rows: Sequence[Row], metrics: Sequence[str]) -> str:
 
 
 def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
-    """A panel for each of `metrics` that any job has, a bar for each job that has it; None where there is nothing."""
+    """Return bar charts of the results: a panel for each of `metrics` that any job has, with a bar for each job.
+
+    Returns:
+        The figure, or None if no job has any of the metrics.
+    """
     from matplotlib.figure import Figure
 
     known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
@@ -91,19 +99,19 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
     lines = -(-len(known) // columns)
     size = (3 + 2.6 * columns, lines * (1 + 0.3 * len(rows)))
     figure = Figure(figsize=size, layout="constrained")
-    places = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
-    for axes, name in zip(places, known, strict=False):
+    panels = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
+    for axes, name in zip(panels, known, strict=False):
         values = [row.result.metrics.get(name, 0.0) for row in rows]
-        values = [value if math.isfinite(value) else 0.0 for value in values]  # no bar is as long; it has its number
+        values = [value if math.isfinite(value) else 0.0 for value in values]  # only the label shows NaN and infinity
         bars = axes.barh(range(len(rows)), values, color="#0072B2")
         axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
         axes.set_title(name, fontsize=10)
         axes.tick_params(labelsize=8)
         axes.margins(x=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    places[0].set_yticks(range(len(rows)), labels)
-    places[0].invert_yaxis()
-    for axes in places[len(known) :]:
+    panels[0].set_yticks(range(len(rows)), labels)
+    panels[0].invert_yaxis()
+    for axes in panels[len(known) :]:
         axes.set_axis_off()
     return figure
 

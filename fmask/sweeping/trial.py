@@ -1,6 +1,6 @@
-"""A trial seen from inside its job: intermediate values go to the study, and so does what became of it.
+"""Reports from inside a job to its Optuna trial: intermediate values, and the result.
 
-The job itself tells the study, not the sweep that launched it: what is finished counts, whatever happens to the sweep.
+The job itself reports its result, not the sweep that launched it: a finished job counts even if the sweep was killed.
 """
 
 import logging
@@ -19,10 +19,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from fmask import tracking
-from fmask.sweeping.heartbeat import claimed
-from fmask.sweeping.job import Job, JobResult, failed
-from fmask.sweeping.optuna_study import named, open_storage
-from fmask.sweeping.retry import BRIEFLY, LONG, TROUBLES, in_a_line, insist
+from fmask.sweeping.heartbeat import heartbeat
+from fmask.sweeping.job import Job, JobResult, failed_result
+from fmask.sweeping.optuna_study import build_component, open_storage
+from fmask.sweeping.retry import STORAGE_ERRORS, one_line, retry_briefly, retry_long
 from fmask.utils.errors import Pruned, UserError
 
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -31,59 +31,59 @@ log = logging.getLogger(__name__)
 
 
 class TrialJob(Job):
-    """A task whose configuration a search chose."""
+    """A job that is a trial of a search."""
 
     def __call__(self, config: DictConfig) -> JobResult:
         trial = CurrentTrial()
         before = _current.set(trial)
         try:
-            with claimed([trial.trial]):
+            with heartbeat([trial.trial]):
                 return trial.tell(super().__call__(config))
         finally:
             _current.reset(before)
 
 
 class CurrentTrial:
-    """The trial of the job that runs here."""
+    """The trial of the job that runs in this process."""
 
     def __init__(self) -> None:
         self.settings: dict[str, Any] = OmegaConf.to_container(HydraConfig.get().sweeper, resolve=True)  # type: ignore
         storage = open_storage(self.settings["storage"], Path(HydraConfig.get().runtime.cwd))
-        pruner = named(optuna.pruners, "pruner", self.settings["pruner"])
-        study = optuna.load_study(study_name=self.settings["study"], storage=storage, pruner=pruner)
+        pruner = build_component(optuna.pruners, "pruner", self.settings["pruner"])
+        optuna_study = optuna.load_study(study_name=self.settings["study"], storage=storage, pruner=pruner)
         number = int(os.environ[tracking.TRIAL_VARIABLE])
-        self.trial = Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
-        self.watch = self.settings["watch"] if len(study.directions) == 1 else None
+        self.trial = Trial(optuna_study, optuna_study.get_trials(deepcopy=False)[number]._trial_id)
+        self.watch = self.settings["watch"] if len(optuna_study.directions) == 1 else None
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Tells the study how the run stands after `step` epochs, if the metric that it watches is among `metrics`.
+        """Report the watched metric after `step` epochs, if `metrics` contains it.
 
-        A storage that is away for long is not told; the run goes on.
+        If the storage stays unreachable, the value is not reported and training continues.
 
         Raises:
-            Pruned: the pruner sees no use in going on.
+            Pruned: the pruner has decided to end the trial.
         """
         if self.watch is None or self.watch not in metrics:
             return
         value = float(metrics[self.watch])
         try:
-            insist(lambda: self.trial.report(value, step), BRIEFLY)
-            hopeless = insist(self.trial.should_prune, BRIEFLY)
-        except TROUBLES as error:
-            log.warning("The search does not learn of epoch %d (%s): the run goes on.", step, in_a_line(error))
+            retry_briefly(self.trial.report, value, step)
+            should_prune = retry_briefly(self.trial.should_prune)
+        except STORAGE_ERRORS as error:
+            log.warning("Epoch %d could not be reported to the search (%s); training continues.", step, one_line(error))
             return
-        if hopeless:
+        if should_prune:
             raise Pruned(f"{self.watch} {value:.4g} after epoch {step}")
 
     def tell(self, result: JobResult) -> JobResult:
-        """Tells the study what became of the job, and returns it; without the objectives, it has failed.
+        """Report the job's result and return it; a result without the objectives becomes a failure.
 
-        Where the storage is away for long, it is left to the sweep.
+        If the storage stays unreachable, the sweep reports the result when it gets it from the launcher.
         """
         try:
             return tell(self.trial, result, self.settings)
-        except TROUBLES as error:
-            log.warning("The search could not be told what came out (%s).", in_a_line(error))
+        except STORAGE_ERRORS as error:
+            log.warning("The result could not be reported to the search (%s).", one_line(error))
             return result
 
 
@@ -91,35 +91,39 @@ _current: ContextVar[CurrentTrial] = ContextVar("trial")
 
 
 def current() -> CurrentTrial:
-    """The trial of the job that runs here, in a search."""
+    """Return the trial of the job that runs in this process; only inside a search."""
     return _current.get()
 
 
 def tell(trial: Trial, result: JobResult, settings: Mapping[str, Any]) -> JobResult:
-    """Ends a trial, unless it has ended, with what its row of the table needs.
+    """End a trial with a job's result, unless it has already ended.
+
+    The error and the metrics of the table are stored as user attributes of the trial.
 
     Args:
-        settings: a `SearchConf`, whose objectives the job must have.
+        trial: the job's trial.
+        result: the job's result.
+        settings: a `SearchConf`; a finished job must have values for its objectives.
 
     Returns:
-        What the study was told: without the objectives, the job has failed.
+        The result that was stored: a failure if the objectives are missing.
     """
     values: list[float] = []
     if result.status == "finished":
         names = [*settings["maximize"], *settings["minimize"]]
         values = [result.metrics.get(name, math.nan) for name in names]
-        lacking = [name for name, value in zip(names, values, strict=True) if math.isnan(value)]
-        if lacking:
+        missing = [name for name, value in zip(names, values, strict=True) if math.isnan(value)]
+        if missing:
             known = ", ".join(sorted(result.metrics)) or "none"
-            result = failed(UserError(f"no value of {', '.join(lacking)} came out; metrics are {known}"))
-            values = []  # Optuna takes none for what has failed
-    kept = {name: value for name, value in result.metrics.items() if name in settings["metrics"]}
+            result = failed_result(UserError(f"it returned no value for {', '.join(missing)}; its metrics are {known}"))
+            values = []  # Optuna accepts no values for a failed trial
+    metrics = {name: value for name, value in result.metrics.items() if name in settings["metrics"]}
 
     def end() -> None:
         with suppress(UpdateFinishedTrialError):
-            trial.set_user_attr("metrics", kept)
+            trial.set_user_attr("metrics", metrics)
             trial.set_user_attr("error", result.error)
             trial.study.tell(trial, values or None, _STATES[result.status], skip_if_finished=True)
 
-    insist(end, LONG)
+    retry_long(end)
     return result

@@ -71,7 +71,7 @@ TRAIN = [
     (
         "wrong argument of an augmenter",
         "aug.augmenters=[{Lambda: {func_images: x}}]",
-        "cannot change a photo: 'str' object",
+        "cannot be applied to a photo: 'str' object",
     ),
     (
         "missing weight file",
@@ -151,7 +151,7 @@ SWEEP = [
     (
         "exchanged ends",
         "hydra/sweeper=optuna lr=interval(1,0)",
-        "lr=interval(1,0): the interval must have two ends, the smaller first.",
+        "lr=interval(1,0): the interval must have its smaller end first.",
     ),
     (
         "logarithm of zero",
@@ -185,7 +185,7 @@ def _via(**changed: Any) -> dict[str, Any]:
 
 
 def _coco(**changed: Any) -> dict[str, Any]:
-    return seeds.via_documents()[-1] | changed
+    return seeds.annotation_documents()[-1] | changed
 
 
 ANNOTATIONS: list[tuple[str, Any, str]] = [
@@ -199,27 +199,27 @@ ANNOTATIONS: list[tuple[str, Any, str]] = [
     ("entry without a name", {"a": {}}, "its entry 'a' has no `filename`."),
     ("entry with a number for a name", {"a": {"filename": 3}}, "its entry 'a' has no `filename`."),
     ("entry with a long key", {"a" * 10**5: {}}, "its entry 'aaaaaaaaaaaa...aaaaaaaaaaaaa' has no `filename`."),
-    ("regions given as text", _via(regions="none"), "`regions` of 'a' is a str; expected a list."),
-    ("region without a shape", _via(regions=[{}]), "region 0 of 'a' has no object `shape_attributes`."),
-    ("number as a region", _via(regions=[3]), "region 0 of 'a' has no object `shape_attributes`."),
+    ("regions given as text", _via(regions="none"), "`regions` of 'a' must be a list, not str."),
+    ("region without a shape", _via(regions=[{}]), "region 0 of 'a' has no `shape_attributes` object."),
+    ("number as a region", _via(regions=[3]), "region 0 of 'a' has no `shape_attributes` object."),
     ("COCO image without a name", _coco(images=[{"id": 1}]), "entry 0 of `images` has no `id` or no `file_name`."),
-    ("duplicate COCO ids", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two of `images` have the id 1."),
+    ("duplicate COCO ids", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two entries of `images` have the id 1."),
     ("COCO without categories", _coco(categories=[]), "entry 0 of `annotations` has a `category_id` not among"),
     (
         "COCO with unknown categories",
         _coco(categories=[{"id": 1, "name": "dog"}, {"id": 2, "name": "hat"}]),
-        "'dog'; known are",
+        "'dog': map each to one of",
     ),
     (
         "COCO with terminal escapes",
         _coco(categories=[{"id": 1, "name": "\x1b[2J"}, {"id": 2, "name": "hat"}]),
-        "the categories '\\x1b[2J'; known are 'hat', 'mask': say what each is, as in --category \"NAME=hat\"",
+        "the unknown categories '\\x1b[2J': map each to one of 'hat', 'mask', as in --category \"NAME=hat\"",
     ),
     ("COCO without images", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
     (
         "COCO with a huge exponent",
         json.dumps(_coco()).replace("2.5", "1E9" + "9" * 30),
-        "a number with an exponent",
+        "a number whose exponent is too large",
     ),
 ]
 """Of `read_split`: name, content of via_region_data.json, message."""
@@ -229,7 +229,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("name with .. inside", _via(filename="b/../../a.png"), "unsafe file name", "leads out of the folder"),
     ("absolute name", _via(filename="/etc/passwd"), "unsafe file name", "leads out of the folder"),
     ("name with a drive", _via(filename="C:\\a.png"), "unsafe file name", "leads out of the folder"),
-    ("too long a name", _via(filename="x" * 300), "missing photo", "its name is none that a file can have"),
+    ("too long a name", _via(filename="x" * 300), "missing photo", "no file can have this name"),
     ("empty name", _via(filename=""), "missing photo", "listed, but not in the folder"),
     (
         "duplicate name",
@@ -237,51 +237,61 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "listed twice",
         "a second entry for the same file",
     ),
-    ("no regions", _via(regions=[]), "no regions", "listed without any"),
+    ("no regions", _via(regions=[]), "no regions", "listed without regions"),
     (
         "too many regions",
         _via(regions=2001 * _via()["a"]["regions"]),
         "too many regions",
-        "2001, where 2000 are the most",
+        "2001; at most 2000 are allowed",
     ),
 ]
 """Of `read_split`, which continues after these: name, document, kind of fault, its detail."""
 
 SHAPES: list[tuple[str, Any, str, str]] = [
-    ("unknown shape", {"name": "point", "cx": 1, "cy": 1}, "unknown shape", "'point'; known are polygon"),
-    ("no shape", {}, "unknown shape", "None; known are polygon"),
+    ("unknown shape", {"name": "point", "cx": 1, "cy": 1}, "unknown shape", "'point'; expected one of polygon"),
+    ("no shape", {}, "unknown shape", "None; expected one of polygon"),
     (
         "unequal lists",
         {"name": "polygon", "all_points_x": [1, 5, 9], "all_points_y": [1]},
         "bad coordinates",
-        "one length",
+        "the same length",
     ),
     (
         "numbers for lists",
         {"name": "polygon", "all_points_x": 3, "all_points_y": 3},
         "bad coordinates",
-        "two lists of one length",
+        "two lists of the same length",
     ),
-    ("NaN", {"name": "circle", "cx": float("nan"), "cy": 1, "r": 1}, "bad coordinates", "nan stands where"),
+    (
+        "NaN",
+        {"name": "circle", "cx": float("nan"), "cy": 1, "r": 1},
+        "bad coordinates",
+        "nan is not a number of pixels",
+    ),
     (
         "text for a number",
         {"name": "circle", "cx": "9", "cy": 1, "r": 1},
         "bad coordinates",
-        "'9' stands where a number of pixels",
+        "'9' is not a number of pixels",
     ),
     ("long text for a number", {"name": "circle", "cx": "9" * 10**5, "cy": 1, "r": 1}, "bad coordinates", "999...999"),
-    ("huge number", {"name": "circle", "cx": 1e300, "cy": 1, "r": 1}, "bad coordinates", "1e+300 stands where"),
+    (
+        "huge number",
+        {"name": "circle", "cx": 1e300, "cy": 1, "r": 1},
+        "bad coordinates",
+        "1e+300 is not a number of pixels",
+    ),
     (
         "missing number",
         {"name": "rect", "x": 1, "y": 1, "width": 5},
         "bad coordinates",
-        "None stands where a number of pixels",
+        "None is not a number of pixels",
     ),
     (
         "two points",
         {"name": "polyline", "all_points_x": [1, 9], "all_points_y": [1, 9]},
         "too few points",
-        "an area needs 3",
+        "a polygon needs at least 3",
     ),
     (
         "outside",
@@ -308,12 +318,12 @@ def _bomb() -> bytes:
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
 PHOTOS: list[tuple[str, bytes, str]] = [
-    ("empty", b"", "its contents are of no picture format that is read (JPEG, PNG"),
-    ("text file", b"hello", "its contents are of no picture format that is read (JPEG, PNG"),
+    ("empty", b"", "its format is not one of JPEG, PNG"),
+    ("text file", b"hello", "its format is not one of JPEG, PNG"),
     (
         "PostScript",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "of no picture format that is read",
+        "its format is not one of JPEG, PNG",
     ),
     ("truncated JPEG", _encoded(NOISE, "JPEG")[:900], "image file is truncated"),
     ("truncated PNG", _encoded(NOISE, "PNG")[:900], "is not a readable photo"),
@@ -322,7 +332,7 @@ PHOTOS: list[tuple[str, bytes, str]] = [
     (
         "floating-point pixels",
         _encoded(Image.new("F", (4, 4)), "TIFF"),
-        "pixels of Pillow's mode F have no plain conversion",
+        "pixels of Pillow mode F cannot be converted to RGB",
     ),
 ]
 """Of `load_image`: name, content of the file, message."""

@@ -1,4 +1,4 @@
-"""Jobs without a training, and sweeps of them in processes of their own."""
+"""Jobs that train nothing, and sweeps of such jobs in their own processes."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from urllib.request import url2pathname
 from omegaconf import DictConfig
 
 from fmask import sweeping, tracking
-from fmask.sweeping.processes import PROCESSES
+from fmask.sweeping.processes import MP_CONTEXT
 from fmask.utils.signals import sigterm_as_interrupt, stop_on_signal
 
 CONF = Path(__file__).parent
 
 
 def job(config: DictConfig) -> Mapping[str, float]:
-    """Is best at x=3; says in `began.txt` that it runs, and in `epochs.txt` how often it reports."""
+    """Return metrics that are best at x=3; append to `began.txt`, `done.txt` and, for each epoch, `epochs.txt`."""
     from fmask.sweeping import trial
 
     number = os.environ.get(tracking.TRIAL_VARIABLE, "")
@@ -40,7 +40,7 @@ def job(config: DictConfig) -> Mapping[str, float]:
 
 
 def step_until_asked() -> None:
-    """Works in steps like a training; says in `steps.txt` which of them were finished."""
+    """Work in steps, like a training, until a signal asks to stop; append each step to `steps.txt`."""
     with sigterm_as_interrupt(), stop_on_signal() as stop:
         for step in range(600):
             time.sleep(0.1)
@@ -51,7 +51,7 @@ def step_until_asked() -> None:
 
 
 def tracked_job(config: DictConfig) -> Mapping[str, float]:
-    with tracking.start({"x": config.x}, config.study, f"x={config.x}") as run:
+    with tracking.start_run({"x": config.x}, config.study, f"x={config.x}") as run:
         for epoch in range(5):
             run.log_epoch(epoch, {"loss": epoch})
         run.log_scores({"value": config.x})
@@ -64,14 +64,14 @@ def write(name: str, text: str) -> None:
 
 
 def sweep(folder: Path, *overrides: str) -> None:
-    """What a process does that sweeps: its output goes to `output.txt`, its environment is the test's."""
+    """Run a sweep in `folder`; its output goes to `output<pid>.txt`. The target of a process of its own."""
     os.chdir(folder)
-    os.setpgid(0, 0)  # what a terminal's Ctrl-C goes to
+    os.setpgid(0, 0)  # a terminal sends Ctrl-C to the process group
     output = os.open(f"output{os.getpid()}.txt", os.O_CREAT | os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    PROCESSES.set_forkserver_preload(
+    MP_CONTEXT.set_forkserver_preload(
         ["tests.helpers.toys", "fmask.sweeping.trial", "mlflow.store.tracking.sqlalchemy_store"]
     )
     sys.argv = ["toys.py", *overrides]

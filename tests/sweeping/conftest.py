@@ -1,4 +1,4 @@
-"""Sweeps in processes that a server with everything imported is forked into."""
+"""Sweeps in their own processes, which are forked from a server that has imported everything they need."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers import toys
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
+MP_CONTEXT = multiprocessing.get_context("forkserver")
+MP_CONTEXT.set_forkserver_preload(
     [
         "tests.helpers.toys",
         "fmask.sweeping.trial",
@@ -24,10 +24,10 @@ Start = Callable[..., BaseProcess]
 
 @pytest.fixture
 def start(store: Path) -> Start:
-    """Starts a sweep of toy jobs in the store's folder."""
+    """Start a sweep of toy jobs in the store's folder."""
 
     def start_one(*overrides: str) -> BaseProcess:
-        process = PROCESSES.Process(target=toys.sweep, args=(store, *overrides))
+        process = MP_CONTEXT.Process(target=toys.sweep, args=(store, *overrides))
         process.start()
         return process
 
@@ -36,7 +36,7 @@ def start(store: Path) -> Start:
 
 @pytest.fixture
 def swept(start: Start, store: Path) -> Callable[..., tuple[int, str]]:
-    """Runs a sweep to its end; returns its exit code and what it wrote."""
+    """Run a sweep to its end; return its exit code and its output."""
 
     def run(*overrides: str) -> tuple[int, str]:
         process = start(*overrides)

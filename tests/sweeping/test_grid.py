@@ -1,4 +1,4 @@
-"""Grids of toy jobs: all of them run, whatever becomes of one, under one parent."""
+"""Grids of toy jobs: all jobs run under one parent, also if some of them fail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_combinations_are_the_product_of_lists_and_ranges() -> None:
         ["aug=blur", "seed=1", "lr=0.1"],
         ["aug=blur", "seed=2", "lr=0.1"],
     ]
-    with pytest.raises(UserError, match="a grid takes no intervals"):
+    with pytest.raises(UserError, match="a grid cannot use an interval"):
         parsed("lr=interval(0,1)")
 
 
@@ -35,7 +35,7 @@ def test_a_job_that_fails_or_dies_does_not_stop_the_others(swept: Swept, store: 
     assert code == 1
     assert "toys.py: 2 of 3 jobs failed:" in output
     assert "job 0 (kind=broken): ValueError: the job is broken" in output
-    assert "job 1 (kind=killed): its process was ended by SIGKILL" in output
+    assert "job 1 (kind=killed): its process was killed by SIGKILL" in output
     assert len(lines(store / "done.txt")) == 1
     (parent,) = tracking.find_runs("grid")
     assert parent.status == "FAILED"
@@ -60,18 +60,18 @@ def test_eight_children_start_at_once_on_a_fresh_store(swept: Swept, store: Path
     assert all("FMASK_PARENT_RUN" not in run.params for run in children)
 
 
-def test_resuming_runs_what_is_missing_and_tells_all(swept: Swept, store: Path) -> None:
+def test_resuming_runs_missing_jobs_and_lists_all(swept: Swept, store: Path) -> None:
     resume = ("kind=tracked", "study=resumed", "hydra.sweeper.resume=true")
     code, output = swept("x=1,2", *resume)
     assert code == 0, output
-    assert "0 of 2 jobs have finished before" in output
-    code, output = swept("x=1,2,4", "threads=1", *resume)  # how many threads a job gets makes it no other job
+    assert "0 of 2 jobs are already finished" in output
+    code, output = swept("x=1,2,4", "threads=1", *resume)  # the number of threads does not make it a different job
     assert code == 0, output
-    assert "2 of 3 jobs have finished before" in output
+    assert "2 of 3 jobs are already finished" in output
     newest, *_ = parents = [run for run in tracking.find_runs("resumed") if run.tags.get("sweep") == "grid"]
     children = [run for run in tracking.find_runs("resumed") if run not in parents]
     assert sorted(float(run.params["x"]) for run in children) == [1, 2, 4]
     table = (artifacts(newest) / "table.csv").read_text().splitlines()
     assert table == ["job,x,status,value", "-,1,finished,1", "-,2,finished,2", "0,4,finished,4"]
     code, output = swept("x=1,2,4", "pause=0.1", *resume)
-    assert "0 of 3 jobs have finished before" in output, "another configuration is another job"
+    assert "0 of 3 jobs are already finished" in output, "a different configuration is a different job"

@@ -1,4 +1,4 @@
-"""Ctrl-C, which a terminal sends to the sweep and to its jobs alike."""
+"""Ctrl-C, which a terminal sends to the sweep and to its jobs at the same time."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ import pytest
 
 from fmask import tracking
 from fmask.sweeping import launcher
-from fmask.sweeping.processes import Running
+from fmask.sweeping.processes import RunningProcesses
 from tests.helpers.toys import lines
 
 Start = Callable[..., BaseProcess]
@@ -31,10 +31,10 @@ def wait_for(process: BaseProcess, happens: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def said(process: BaseProcess, store: Path) -> str:
-    """What the sweep, which ends now, has printed."""
+def interrupted_output(process: BaseProcess, store: Path) -> str:
+    """Wait until the interrupted sweep has ended; return its output."""
     process.join(20)
-    assert process.exitcode is not None, "it goes on"
+    assert process.exitcode is not None, "the sweep is still running"
     assert process.exitcode == 130
     output = (store / f"output{process.pid}.txt").read_text()
     assert "Traceback" not in output, output
@@ -48,36 +48,36 @@ def test_ctrl_c_as_a_job_starts_ends_the_sweep(start: Start, store: Path, pause:
     wait_for(process, lambda: output.exists() and "job 0:" in output.read_text())
     time.sleep(pause)
     press_ctrl_c(process)
-    assert said(process, store).splitlines()[1:] == ["toys.py: interrupted"]
+    assert interrupted_output(process, store).splitlines()[1:] == ["toys.py: interrupted"]
     steps = lines(store / "steps.txt")
     assert len(steps) < 20
     (parent,) = tracking.find_runs("interrupted")
     assert parent.status == "KILLED"
 
 
-def test_jobs_end_after_the_step_that_they_are_at(start: Start, store: Path) -> None:
+def test_jobs_end_after_their_current_step(start: Start, store: Path) -> None:
     process = start(*TOYS, "x=1,2,3", "hydra.launcher.jobs=2")
     wait_for(process, lambda: len(lines(store / "steps.txt")) >= 4)
     press_ctrl_c(process)
-    assert said(process, store).endswith("toys.py: interrupted\n")
+    assert interrupted_output(process, store).endswith("toys.py: interrupted\n")
     assert len(lines(store / "stopped.txt")) == 2
     assert len(lines(store / "began.txt")) == 2
     for output in store.glob("multirun/interrupted/*/*/output.txt"):
         assert output.read_text() == ""
 
 
-def test_ctrl_c_again_is_handed_on_to_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    running, asked, pressed = Running(), [], iter([KeyboardInterrupt, None])
-    monkeypatch.setattr(running, "end", lambda: asked.append("all"))
+def test_a_second_ctrl_c_terminates_the_jobs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, calls, pressed = RunningProcesses(), [], iter([KeyboardInterrupt, None])
+    monkeypatch.setattr(running, "terminate_all", lambda: calls.append("all"))
     with ThreadPoolExecutor(1) as pool:
         monkeypatch.setattr(pool, "shutdown", Mock(side_effect=pressed))
-        launcher._end(pool, running)
+        launcher._terminate(pool, running)
         monkeypatch.undo()
-    assert asked == ["all", "all"]
+    assert calls == ["all", "all"]
 
 
-def test_nothing_starts_after_all_were_ended() -> None:
-    running = Running()
-    running.end()
+def test_no_process_starts_after_all_were_terminated() -> None:
+    running = RunningProcesses()
+    running.terminate_all()
     with pytest.raises(CancelledError):
         running.start(Mock())

@@ -1,4 +1,4 @@
-"""Four processes share a long search, and every trial is recorded once; FMASK_LOAD=1 makes it 200 trials, not 12."""
+"""Four processes share a search, and every trial is recorded once; FMASK_LOAD=1 raises the 12 trials to 200."""
 
 import os
 from collections import Counter
@@ -23,8 +23,8 @@ def test_every_trial_is_recorded_once(start: Callable[..., BaseProcess], store: 
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    study = optuna.load_study(study_name="many", storage=open_storage("sweeps.journal", store))
-    counted = [trial for trial in study.trials if "dropped" not in trial.user_attrs]
+    optuna_study = optuna.load_study(study_name="many", storage=open_storage("sweeps.journal", store))
+    counted = [trial for trial in optuna_study.trials if "dropped" not in trial.user_attrs]
     assert [trial.state for trial in counted] == [TrialState.COMPLETE] * TRIALS
     done = Counter(map(int, lines(store / "done.txt")))
     assert done == {trial.number: 1 for trial in counted}

@@ -1,4 +1,4 @@
-"""The hook in training: what Keras' callbacks hand on to the search."""
+"""The Keras callback that reports epochs to the search."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from fmask.sweeping.pruning import callbacks
 from fmask.utils.errors import Pruned
 
 
-def test_there_is_nothing_to_call_outside_a_search() -> None:
+def test_there_are_no_callbacks_outside_a_search() -> None:
     assert callbacks() == []
 
 

@@ -1,4 +1,4 @@
-"""A sweep on Ray, started on this machine; skips where its plugin is not installed."""
+"""A sweep on a local Ray cluster; skipped if Hydra's Ray plugin is not installed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Searches that are killed, shared, that fail and that prune."""
+"""Searches: killed, shared by two processes, with failing trials, with pruning."""
 
 import os
 import signal
@@ -20,15 +20,15 @@ SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.maximize=[value]", "hydra.sweep
 IN_PROCESS = "hydra/launcher=basic"
 
 
-def load(study: str, storage: str = "sweeps.journal") -> optuna.Study:
-    return optuna.load_study(study_name=study, storage=open_storage(storage, Path.cwd()))
+def load(name: str, storage: str = "sweeps.journal") -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=open_storage(storage, Path.cwd()))
 
 
-def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    return study.get_trials(states=(TrialState.COMPLETE,))
+def finished(optuna_study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return optuna_study.get_trials(states=(TrialState.COMPLETE,))
 
 
-def test_a_killed_search_goes_on_where_it_was(start: Callable[..., BaseProcess], swept: Swept, store: Path) -> None:
+def test_a_killed_search_resumes(start: Callable[..., BaseProcess], swept: Swept, store: Path) -> None:
     command = (*SEARCH, "study=killed", "x=interval(0,10)", "pause=0.5", "hydra.sweeper.trials=6")
     process = start(*command)
     while len(lines(store / "began.txt")) < 3:
@@ -71,7 +71,7 @@ def test_two_processes_share_a_study(start: Callable[..., BaseProcess], store: P
     assert [run.status for run in tracking.find_runs("shared")] == ["FINISHED"]
 
 
-def test_a_failing_trial_is_told_and_the_rest_goes_on(swept: Swept) -> None:
+def test_a_failing_trial_is_reported_and_the_others_run(swept: Swept) -> None:
     code, output = swept("--config-name=search")
     trials = load("failing").get_trials()
     broken = [trial for trial in trials if trial.state == TrialState.FAIL]
@@ -89,7 +89,7 @@ def test_a_failing_trial_is_told_and_the_rest_goes_on(swept: Swept) -> None:
     assert expected <= logged
 
 
-def test_pruning_saves_epochs_and_loses_nothing(swept: Swept, store: Path) -> None:
+def test_pruning_saves_epochs_and_finds_the_same_best(swept: Swept, store: Path) -> None:
     epochs, best = {}, {}
     for pruner in ("NopPruner", "MedianPruner"):
         command = (*SEARCH, IN_PROCESS, f"study={pruner}", "x=range(0,10,0.5)", "kind=epochs")
@@ -106,12 +106,12 @@ def test_pruning_saves_epochs_and_loses_nothing(swept: Swept, store: Path) -> No
     assert pruned[0].user_attrs["error"].startswith("val -")
 
 
-def test_a_study_takes_no_trials_that_do_not_compare(swept: Swept) -> None:
+def test_a_study_is_refused_to_a_different_search(swept: Swept) -> None:
     command = (*SEARCH, IN_PROCESS, "study=other", "hydra.sweeper.trials=1")
     assert swept(*command, "x=interval(0,10)")[0] == 0
     code, output = swept(*command, "x=interval(0,20)")
     assert code == 2
-    assert "was begun with space = {'x': 'interval(0,10)'}" in output
+    assert "was created with space = {'x': 'interval(0,10)'}, not {'x': 'interval(0,20)'}" in output
     assert "Traceback" not in output
     code, output = swept(*command, "x=interval(0,10)", "hydra.sweeper.pruner.name=Median")
-    assert "hydra.sweeper.pruner.name=Median: Optuna has HyperbandPruner, MedianPruner," in output
+    assert "hydra.sweeper.pruner.name must be one of HyperbandPruner, MedianPruner," in output

@@ -1,4 +1,4 @@
-"""The table of a sweep."""
+"""The table and the figure of a sweep."""
 
 import io
 import math
@@ -15,7 +15,7 @@ ROWS = [
 METRICS = ["found", "accuracy", "precision"]
 
 
-def test_a_column_for_what_there_is() -> None:
+def test_columns_without_values_are_left_out() -> None:
     assert as_csv(ROWS, METRICS) == (
         "job,aug,status,found,accuracy,error\n"
         "0,none,finished,15,0.8333,\n"
@@ -24,7 +24,7 @@ def test_a_column_for_what_there_is() -> None:
     assert as_markdown(ROWS, METRICS).splitlines()[-1] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
 
 
-def test_what_is_no_number_any_more_is_shown_as_it_is() -> None:
+def test_nan_and_infinity_are_shown() -> None:
     metrics = {"loss": math.nan, "val_loss": math.inf, "count": -math.inf}
     rows = [*ROWS, Row(2, {"aug": "blur"}, JobResult("finished", metrics))]
     assert as_csv(rows, list(metrics)).splitlines()[-1] == "2,blur,finished,nan,inf,-inf,"
