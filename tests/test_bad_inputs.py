@@ -160,7 +160,7 @@ def test_an_annotation_file_of_gigabytes(tmp_path: Path) -> None:
     with (tmp_path / paths.ANNOTATIONS).open("wb") as file:
         file.truncate(MAX_BYTES + 1)  # of which the disk keeps nothing
     said = refusal(lambda: read_split(tmp_path))
-    assert "via_region_data.json has 536870913 bytes; annotation files have 536870912 at most." in said
+    assert "via_region_data.json has 536870913 bytes; an annotation file may have at most 536870912." in said
 
 
 @table(PHOTOS)

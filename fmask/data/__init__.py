@@ -1,1 +1,1 @@
-"""Photos with VIA annotations, real or rendered, and the samples made from them."""
+"""Data sets of annotated photos, real or rendered, and the training samples made from them."""

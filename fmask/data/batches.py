@@ -1,4 +1,4 @@
-"""Batches for Keras' fit."""
+"""Training and validation batches for `keras.Model.fit`."""
 
 from typing import Any
 
@@ -6,14 +6,27 @@ import keras
 import numpy as np
 
 from fmask.data.config import Jitter
-from fmask.data.samples import Sample, augment_sample, collate
+from fmask.data.samples import AugmentedSample, Sample, augment_sample, collate
 
 
 class Batches(keras.utils.PyDataset):
-    """`steps` batches an epoch of randomly ordered, augmented samples; each photo comes once before any comes again.
+    """Batches of randomly ordered, augmented samples; every photo is used once before any is used again.
 
-    What a batch holds depends on the seed and on how many samples came before it since the start of training alone, so
-    that a run can be repeated, or go on from sample `start`, without replaying what went before.
+    A batch depends only on the seed and on the number of samples drawn before it since the start of training. A run can
+    therefore be repeated, or resumed at sample `start`, without replaying the samples before.
+
+    Args:
+        samples: the photos to draw from.
+        crop_size: side S of the network's square input, in pixels.
+        image_size: longer side of a photo in pixels, before jitter zooms it.
+        batch_size: samples in a batch.
+        steps: batches in an epoch.
+        slots: instances that a sample can have; further ones are left out.
+        seed: seed of the order and of all random changes.
+        jitter: random changes of view and colour; none by default.
+        augmenter: an imgaug augmenter from `augment.build`, or None.
+        shuffle: whether the order is random; if not, every epoch begins with the first photo.
+        start: number of samples drawn before the first batch.
     """
 
     def __init__(
@@ -32,40 +45,34 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
     ) -> None:
         super().__init__()
-        self.samples, self.crop_size, self.image_size, self.batch_size, self.steps = (
-            samples,
-            crop_size,
-            image_size,
-            batch_size,
-            steps,
-        )
-        self.slots, self.seed = slots, seed
+        self.samples, self.crop_size, self.image_size = samples, crop_size, image_size
+        self.batch_size, self.steps, self.slots, self.seed = batch_size, steps, slots, seed
         self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
         self.epoch = 0
         self.failure: Exception | None = None
-        """What kept a batch from being made; Keras' `fit` raises something else for it, that depends on the backend."""
+        """The error that stopped a batch; Keras' `fit` raises another in its place, which depends on the backend."""
 
     def __len__(self) -> int:
         return self.steps
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         first = self._first(index)
         try:
-            return collate([self.draw(first + number) for number in range(self.batch_size)], self.slots)
+            return collate([self.draw(first + offset) for offset in range(self.batch_size)], self.slots)
         except Exception as error:
             self.failure = error
             raise
 
-    def names(self, index: int) -> list[str]:
-        """The photos of a batch of this epoch."""
-        first = self._first(index)
-        return [self.samples[self._position(first + number)].name for number in range(self.batch_size)]
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
 
-    def draw(self, number: int) -> dict[str, np.ndarray]:
-        """The sample that is the `number`-th since the start of training."""
+    def names(self, index: int) -> list[str]:
+        """Return the names of the photos in a batch of this epoch."""
+        first = self._first(index)
+        return [self.samples[self._position(first + offset)].name for offset in range(self.batch_size)]
+
+    def draw(self, number: int) -> AugmentedSample:
+        """Return augmented sample `number`, counted from the start of training; see `augment_sample`."""
         position = self._position(number)
         rng = np.random.default_rng([self.seed, 2, number])
         donor = None
@@ -76,13 +83,13 @@ class Batches(keras.utils.PyDataset):
         )
 
     def _first(self, index: int) -> int:
-        """The number of a batch's first sample."""
+        """Return the number of a batch's first sample, counted from the start of training."""
         before = self.start + self.epoch * self.steps * self.batch_size if self.shuffle else 0
         return before + index * self.batch_size
 
     def _position(self, number: int) -> int:
-        """Which photo is the `number`-th since the start of training."""
-        passed, position = divmod(number, len(self.samples))
+        """Return the position in `samples` of the photo for sample `number`."""
+        passes, position = divmod(number, len(self.samples))
         if self.shuffle:
-            return int(np.random.default_rng([self.seed, 1, passed]).permutation(len(self.samples))[position])
+            return int(np.random.default_rng([self.seed, 1, passes]).permutation(len(self.samples))[position])
         return position

@@ -1,4 +1,4 @@
-"""What a data set holds, what is wrong with it, and whether photos of one split turn up in another."""
+"""Check a data set: counts and sizes, faults of photos and regions, and near-duplicate photos."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,55 +25,60 @@ from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
 HASH_SIDE = 16
+"""Side of the perceptual hash, which has `HASH_SIDE**2` = 256 bits."""
 DUPLICATE_BITS = 56
-"""Two photos whose perceptual hashes differ in fewer of the 256 bits are taken for one picture.
+"""Two photos are duplicates if their perceptual hashes differ in fewer bits than this.
 
-Measured on the study's photos: saving again at JPEG quality 30, halving the size or brightening by 30 % moves a hash by
-at most 40 bits, cutting 2 % off each side by at most 52. Different pictures differ by 82 and more, except for the
-series of one sitting: 44 for two frames that look the same, 68 and more once the person moves.
+Measured on the study's photos: saving again at JPEG quality 30, halving the size or brightening by 30 % changes at most
+40 bits; cropping 2 % from each side changes at most 52. Different pictures differ in 82 or more bits, except those of
+one photo session: 44 for two frames that look the same, 68 or more once the person moves.
 """
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Two photos that show the same picture."""
+    """Two photos that show the same, or nearly the same, picture."""
 
     first: str
-    """Its split and name, as in `test/a.jpg`."""
+    """Split and name of one photo, as in `test/a.jpg`."""
     second: str
+    """Split and name of the other photo."""
     bits: int
-    """How many of the 256 bits of their perceptual hashes differ."""
+    """Number of bits in which their perceptual hashes differ, of 256."""
     mirrored: bool
-    """The one is the other with left and right exchanged."""
+    """Whether one photo is the mirror image of the other."""
     leak: bool
-    """They lie in different splits, so that scores are (partly) of what was trained on."""
+    """Whether they are in different splits, so that scores are partly measured on training data."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found in one data set."""
+    """The result of `check` for one data set."""
 
     folder: Path
     splits: tuple[Split, ...]
-    """Their faults include the photos that turned out to be broken when decoded in full."""
+    """The splits; their faults include photos that could not be decoded in full."""
     duplicates: tuple[Duplicates, ...]
 
     @property
     def faults(self) -> list[tuple[Split, Fault]]:
-        """Faults and notes, with the split they are in."""
+        """All faults and notes, each with its split."""
         return [(split, fault) for split in self.splits for fault in split.faults]
 
     @property
     def is_clean(self) -> bool:
-        """Whether there are neither faults nor leaks; notes are allowed."""
+        """Whether there are no faults and no leaks; notes do not count."""
         return all(fault.is_note for _, fault in self.faults) and not any(pair.leak for pair in self.duplicates)
 
 
 def check(folder: Path) -> Report:
-    """Read everything in a data set (a folder with some of train, val, test) or in one split's folder.
+    """Check a data set, including every photo's pixels.
+
+    Args:
+        folder: a folder with train/, val/ and test/, or some of them, or the folder of a single split.
 
     Raises:
-        UserError: there is no such folder, or its annotations cannot be read at all.
+        UserError: there is no such folder, or its annotation file cannot be read.
     """
     folder = Path(folder)
     if any((folder / split).is_dir() for split in SPLITS):
@@ -85,27 +90,24 @@ def check(folder: Path) -> Report:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print the counts and sizes, then every leak, fault and note with its file and region."""
+    """Print counts and sizes, then every leak, fault and note with its file and region."""
     console.print(_summary(report.splits))
     leaks = [pair for pair in report.duplicates if pair.leak]
+    within_split = [pair for pair in report.duplicates if not pair.leak]
     faults = [(split, fault) for split, fault in report.faults if not fault.is_note]
     notes = [(split, fault) for split, fault in report.faults if fault.is_note]
     if leaks:
-        _print_duplicates("Leaks: one picture, or nearly, in two splits", leaks, console)
+        _print_duplicates("Leaks: near-duplicate photos in different splits", leaks, console)
     _print_faults("Faults", faults, FAULT_KINDS, console)
-    if len(leaks) < len(report.duplicates):
-        _print_duplicates(
-            "Notes: one picture, or nearly, twice in a split",
-            [pair for pair in report.duplicates if not pair.leak],
-            console,
-        )
+    if within_split:
+        _print_duplicates("Notes: near-duplicate photos in the same split", within_split, console)
     _print_faults("Notes", notes, NOTE_KINDS, console)
     verdict = Text(f"\n{_count(len(faults), 'fault')}, {_count(len(leaks), 'leak')}.")
     console.print(verdict, style="bold green" if report.is_clean else "bold red")
 
 
 def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
-    """The split without the photos that cannot be decoded, and each remaining photo's hashes."""
+    """Return the split without the photos that cannot be decoded, and the hashes of the remaining photos."""
     photos, hashes, faults = [], [], list(split.faults)
     for photo in split.photos:
         try:
@@ -117,34 +119,35 @@ def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
 
 
 def _hashes(image: Image.Image) -> np.ndarray:
-    """The perceptual hash of a picture and of its mirror image: bool (2, 256)."""
-    side = 4 * HASH_SIDE  # what phash scales to first; doing so here does it once for both
+    """Return the perceptual hashes of a picture and of its mirror image: bool (2, 256)."""
+    side = 4 * HASH_SIDE  # the size that phash scales to first; scaling here does it once for both hashes
     small = image.convert("L").resize((side, side), Image.Resampling.LANCZOS)
     both = (imagehash.phash(picture, HASH_SIDE) for picture in (small, ImageOps.mirror(small)))
     return np.stack([each.hash.ravel() for each in both])
 
 
 def _find_duplicates(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Duplicates]:
+    """Compare each photo with all photos before it."""
     photos = [(split, photo) for split, _ in decoded for photo in split.photos]
     hashes = np.array([both for _, hashes in decoded for both in hashes]).reshape(-1, 2, HASH_SIDE**2)
     for later, (split, photo) in enumerate(photos):
-        bits = np.count_nonzero(hashes[:later] != hashes[later, :1], axis=2)  # (earlier photos, as is or mirrored)
+        bits = np.count_nonzero(hashes[:later] != hashes[later, :1], axis=2)  # (earlier photos, unchanged or mirrored)
         for earlier in np.flatnonzero(bits.min(axis=1, initial=HASH_SIDE**2) < DUPLICATE_BITS):
             other_split, other = photos[earlier]
-            as_is, mirrored = bits[earlier]
+            unchanged, mirrored = bits[earlier]
             yield Duplicates(
                 first=f"{split.name}/{photo.name}",
                 second=f"{other_split.name}/{other.name}",
-                bits=int(min(as_is, mirrored)),
-                mirrored=bool(mirrored < as_is),
+                bits=int(min(unchanged, mirrored)),
+                mirrored=bool(mirrored < unchanged),
                 leak=split is not other_split,
             )
 
 
 def _summary(splits: tuple[Split, ...]) -> Table:
-    caption = "px: sides of photos, root areas of objects"
+    caption = "pixels: sides of photos, square roots of the areas of objects"
     table = Table("split", "", box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    for heading in ("count", "least", "median", "most"):
+    for heading in ("count", "min", "median", "max"):
         table.add_column(heading, justify="right")
     for split in splits:
         sides = [side for photo in split.photos for side in (photo.width, photo.height)]
@@ -158,6 +161,7 @@ def _summary(splits: tuple[Split, ...]) -> Table:
 
 
 def _spread(values: Sequence[float]) -> list[str]:
+    """Return minimum, median and maximum as text; nothing if there are no values."""
     return [f"{value:.0f}" for value in np.percentile(values, (0, 50, 100))] if values else []
 
 
@@ -165,13 +169,13 @@ def _print_duplicates(title: str, duplicates: list[Duplicates], console: Console
     console.print(f"\n[bold]{title}[/] ({len(duplicates)})")
     table = Table.grid(padding=(0, 2))
     for each in duplicates:
-        likeness = f"{each.bits} of {HASH_SIDE**2} bits differ{', mirrored' if each.mirrored else ''}"
-        table.add_row(Text(each.first, overflow="fold"), Text(each.second, overflow="fold"), Text(likeness, "dim"))
+        difference = f"{each.bits} of {HASH_SIDE**2} bits differ{', mirrored' if each.mirrored else ''}"
+        table.add_row(Text(each.first, overflow="fold"), Text(each.second, overflow="fold"), Text(difference, "dim"))
     console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _print_faults(title: str, faults: list[tuple[Split, Fault]], kinds: dict[str, str], console: Console) -> None:
-    """Every fault, kind by kind; where a kind's details are all the same, they are told once."""
+    """Print faults grouped by kind; a detail that all faults of a kind share is printed once."""
     if faults:
         console.print(f"\n[bold]{title}[/] ({len(faults)})")
     order = list(kinds)

@@ -1,6 +1,6 @@
-"""What can be chosen about the data, and where it is.
+"""Settings of data, augmentation and jitter, and the folder of the installed photos.
 
-Light to import, so that a wrong word on the command line is answered at once.
+Imports only light modules, so that errors on the command line are reported at once.
 """
 
 import os
@@ -14,11 +14,33 @@ from fmask.utils.errors import UserError
 from fmask.utils.settings import between
 
 SPLITS = ("train", "val", "test")
+"""The splits of a data set, which are also the names of their folders."""
+
+
+@dataclass
+class Data:
+    """The data set of a run."""
+
+    name: str = MISSING
+    """`photos`, `rendered`, or any name for a data set with its own `root`."""
+    root: str | None = None
+    """Folder with train/, val/ and test/; null for the default folder of `photos` or `rendered`."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Number of photos to draw for each split of the rendered data set."""
+
+
+@dataclass
+class Aug:
+    """The augmentation of training photos."""
+
+    name: str = MISSING
+    augmenters: list[Any] = field(default_factory=list)
+    """The imgaug augmenters; see `fmask.data.transforms.augment` for the notation."""
 
 
 @dataclass
 class Jitter:
-    """Small random changes of view and colour; zero everywhere leaves every photo unchanged."""
+    """Small random changes of view and colour; the defaults change nothing but the place of a crop."""
 
     flip: float = between(0, 1, default=0.0)
     """Probability of a left-right flip."""
@@ -27,7 +49,7 @@ class Jitter:
     rotate: float = between(0, 180, default=0.0)
     """Largest rotation in degrees, in either direction."""
     focus: float = between(0, 1, default=1.0)
-    """Probability that a crop shows an object; other crops are placed anywhere."""
+    """Probability that a crop is placed to show an object; other crops are placed anywhere."""
     colour: float = between(0, 1, default=0.0)
     """Largest relative change of brightness, contrast and saturation; each channel changes by up to half of it."""
     hue: float = between(0, 180, default=0.0)
@@ -37,14 +59,14 @@ class Jitter:
     paste: float = between(0, 1, default=0.0)
     """Probability that objects of another photo are pasted in (copy-paste, Ghiasi 2021)."""
     recolour: float = between(0, 1, default=0.0)
-    """Probability that an object gets a random colour: masks and hats come in all colours, a training set in few."""
+    """Probability that an object gets a random colour: masks and hats exist in more colours than a training set has."""
 
 
 def photos_root() -> Path | None:
-    """The folder of the installed photos: `$FMASK_PHOTOS`, else `data/photos`, else None.
+    """Return the folder of the installed photos: `$FMASK_PHOTOS`, else `data/photos` if it exists, else None.
 
     Raises:
-        UserError: FMASK_PHOTOS names no folder.
+        UserError: FMASK_PHOTOS is set, but not to a folder.
     """
     if named := os.environ.get("FMASK_PHOTOS"):
         if not Path(named).is_dir():
@@ -52,23 +74,3 @@ def photos_root() -> Path | None:
         return Path(named)
     default = Path("data", "photos")
     return default if default.is_dir() else None
-
-
-@dataclass
-class Data:
-    """Which photos."""
-
-    name: str = MISSING
-    root: str | None = None
-    """Folder with train/, val/ and test/; null stands for the folder where this data set is kept."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """Photos to draw for each split, for drawn data sets."""
-
-
-@dataclass
-class Aug:
-    """How training photos are augmented."""
-
-    name: str = MISSING
-    augmenters: list[Any] = field(default_factory=list)
-    """The imgaug augmenters, as `fmask.data.transforms.augment` reads them."""

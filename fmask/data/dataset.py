@@ -1,4 +1,4 @@
-"""Where data sets live, how they are read and installed, and what identifies their contents."""
+"""A data set of train, val and test splits: reading it, and the digest that identifies a split's contents."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from fmask.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits that belong together."""
+    """The splits of one data set."""
 
     name: str
     root: Path
     splits: dict[str, Split]
-    """By name, in the order of `SPLITS`; only those that are there."""
+    """By name, in the order of `SPLITS`; only those that exist."""
 
 
 def read_dataset(root: Path, name: str) -> Dataset:
-    """Read the splits below `root`.
+    """Read all splits below `root`.
 
     Raises:
-        UserError: none of `SPLITS` is a folder there, or one cannot be read.
+        UserError: `root` has none of the folders in `SPLITS`, or a split cannot be read.
     """
     root = Path(root)
     splits = {split: read_split(root / split) for split in SPLITS if (root / split).is_dir()}
@@ -36,12 +36,12 @@ def read_dataset(root: Path, name: str) -> Dataset:
 
 
 def digest(split: Split) -> str:
-    """A SHA-256 in hex of the photos' contents and their regions: the same on every machine and in every folder."""
+    """Return a hex SHA-256 of the split's photos and regions that does not depend on the machine or the folder."""
     photos = []
     for photo in split.photos:
         content = hashlib.sha256(photo.path.read_bytes())
         for region in photo.regions:
-            # Thousandths of a pixel: the last bits of a circle's points differ between mathematics libraries.
+            # Rounded to 1/1000 pixel: the last bits of a circle's points differ between math libraries.
             points = np.rint(region.polygon * 1000).astype("<i8")
             content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
         photos.append(content.digest())

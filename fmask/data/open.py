@@ -1,4 +1,4 @@
-"""Which photos a run is on, found or drawn."""
+"""Open the data set of a run: find its folder, or render it on first use, and check that it can be trained on."""
 
 from pathlib import Path
 
@@ -8,25 +8,33 @@ from fmask.utils.errors import UserError
 
 
 def open_dataset(data: Data) -> Dataset:
-    """The data set of a run; draws the rendered one on first use.
+    """Read the data set of a run; the rendered data set is drawn on first use.
 
     Raises:
-        UserError: it is not installed, or a split is missing or without objects.
+        UserError: the data set is not installed, or a split is missing or has no objects.
     """
-    root = Path(data.root) if data.root else _usual_root(data)
+    root = Path(data.root) if data.root else _default_root(data)
     dataset = read_dataset(root, data.name)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
         if not any(not region.ignore for photo in dataset.splits[split].photos for region in photo.regions):
             raise UserError(
-                f"{root / split} has photos but no annotated object, without which nothing can be learned or scored; "
-                f"`fmask check {root}` says what is wrong with its regions."
+                f"{root / split} has photos but no annotated object to learn from or to score; "
+                f"`fmask check {root}` lists the faults of its regions."
             )
     return dataset
 
 
-def _usual_root(data: Data) -> Path:
+def describe(dataset: Dataset) -> str:
+    """Return one line for the terminal: name, folder, number of photos in each split, and number of faults."""
+    counts = ", ".join(f"{len(split.photos)} {name}" for name, split in dataset.splits.items())
+    faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
+    summary = f"; faults: {len(faults)}, listed by `fmask check {dataset.root}`" if faults else ""
+    return f"data={dataset.name} ({dataset.root}): {counts} photos{summary}"
+
+
+def _default_root(data: Data) -> Path:
     if data.name == "rendered":
         from fmask.data.synthetic.dataset import ensure_rendered
 
@@ -38,11 +46,3 @@ def _usual_root(data: Data) -> Path:
             "or choose data=rendered."
         )
     return root
-
-
-def describe(dataset: Dataset) -> str:
-    """One line for the terminal: what it is, where it is, how much there is and what was wrong with it."""
-    counts = ", ".join(f"{len(split.photos)} {name}" for name, split in dataset.splits.items())
-    faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
-    told = f"; {len(faults)} faults in it, listed by `fmask check {dataset.root}`" if faults else ""
-    return f"data={dataset.name} ({dataset.root}): {counts} photos{told}"

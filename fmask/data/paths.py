@@ -1,29 +1,31 @@
-"""How annotations call their photos, and which files are theirs."""
+"""File names in a data set: the annotation file, photo suffixes, and photo names relative to their folder."""
 
 from pathlib import Path, PureWindowsPath
 
 from fmask.utils.errors import UserError
 
 ANNOTATIONS = "via_region_data.json"
+"""Name of the annotation file in a split's folder."""
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+"""Suffixes of photo files, in lower case."""
 
 
 def relative_name(folder: Path, photo: Path) -> str:
-    """The name by which annotations in `folder` call a photo: its path from there.
+    """Return the path of `photo` relative to `folder`, with slashes, as annotation files name photos.
 
     Raises:
-        UserError: the photo lies elsewhere.
+        UserError: the photo is not below the folder.
     """
-    if photo.is_relative_to(folder) and ".." not in photo.parts:  # links in the folder keep their own names
+    if photo.is_relative_to(folder) and ".." not in photo.parts:  # links below the folder keep their own names
         return photo.relative_to(folder).as_posix()
     path, folder = photo.parent.resolve() / photo.name, folder.resolve()
     if not path.is_relative_to(folder):
-        raise UserError(f"{photo} lies outside {folder}; annotations call their photos by paths below their folder.")
+        raise UserError(f"{photo} lies outside {folder}; annotations name photos by their path below that folder.")
     return path.relative_to(folder).as_posix()
 
 
 def is_inside(name: str) -> bool:
-    """Whether `name` is a relative path that does not climb. Windows' separators and drives count as well."""
+    """Return whether `name` is a relative path without `..`; Windows separators and drives are recognised too."""
     parts = PureWindowsPath(name)
     return not (parts.anchor or ".." in parts.parts or "\0" in name)

@@ -1,4 +1,7 @@
-"""VIA's shapes as polygons: (n, 2) float64, x then y, in pixels, where (x, y) is the centre of column x, row y."""
+"""Polygons of objects: from VIA shapes and from masks, clipped, checked, measured and joined.
+
+A polygon is an array (n, 2) float64 of x, y in pixels, where (x, y) is the centre of column x, row y.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,28 +14,34 @@ from scipy.spatial.distance import cdist
 from skimage.measure import find_contours
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse")
+"""The VIA shapes that `shape_to_polygon` converts."""
+
 MAX_POINTS = 10_000
+"""Largest number of points of one object."""
 MAX_PARTS = 200
+"""Largest number of parts and holes of one object."""
 MAX_CROSSINGS = 1000
-"""Of one object. None has more; scribbles that cross themselves at every turn keep geometry busy for hours. A bridge of
-`fmask.data.polygons.join` counts as three or four crossings."""
+"""Largest number of crossings between the sides of one object.
 
+Real outlines stay far below; scribbles that cross themselves everywhere would keep the geometry functions busy for
+hours. A bridge made by `join` counts as three or four crossings.
+"""
 MAX_ROWS = 3_000_000
-"""That the sides of an outline may cross together, to look whether it covers a pixel."""
+"""Largest number of pixel rows, summed over the sides of a polygon, that `covers_pixel` examines."""
 
 
-def outline(shape: dict[str, Any]) -> np.ndarray:
-    """The polygon of a VIA region's `shape_attributes`, whose `name` is one of `SHAPES`.
+def shape_to_polygon(shape: dict[str, Any]) -> np.ndarray:
+    """Convert a VIA region's `shape_attributes`, whose `name` is one of `SHAPES`, to a polygon.
 
-    A polyline is closed; a circle or an ellipse becomes 64 points, within 0.2 % of its radius.
+    A polyline is closed. A circle or an ellipse becomes 64 points, within 0.2 % of its radius.
 
     Raises:
-        ValueError: coordinates are missing, no finite numbers, or beyond ten million pixels; or see `check_outline`.
+        ValueError: coordinates are missing, not finite numbers, or beyond ten million pixels; or see `check_outlines`.
     """
     if shape["name"] in ("polygon", "polyline"):
         x, y = shape.get("all_points_x"), shape.get("all_points_y")
         if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
-            raise ValueError("all_points_x and all_points_y are not two lists of one length")
+            raise ValueError("all_points_x and all_points_y are not two lists of the same length")
         return check_outline(np.stack([_numbers(x), _numbers(y)], axis=1))
     if shape["name"] == "rect":
         x, y, width, height = _numbers([shape.get(key) for key in ("x", "y", "width", "height")])
@@ -44,62 +53,76 @@ def outline(shape: dict[str, Any]) -> np.ndarray:
 
 
 def clip(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The part of a polygon between a photo's first and last pixel centres: (m, 2), m = 0 where nothing is."""
+    """Clip a polygon to the centres of a photo's outermost pixels.
+
+    Returns:
+        The clipped polygon (m, 2); m is 0 if nothing is left.
+    """
     from matplotlib.path import Path as Outline  # slow to import, and few photos need it
     from matplotlib.transforms import Bbox
 
     clipped = Outline(polygon).clip_to_bbox(Bbox([[0, 0], [width - 1, height - 1]])).vertices
-    return np.asarray(clipped, dtype=np.float64)[:-1]  # it repeats the first point
+    return np.asarray(clipped, dtype=np.float64)[:-1]  # the last point repeats the first
 
 
 def check_outline(polygon: np.ndarray) -> np.ndarray:
-    """The polygon (n, 2), if it is one that can be worked with; see `check_outlines`."""
+    """Return the polygon (n, 2) unchanged if it passes `check_outlines`."""
     check_outlines([polygon])
     return polygon
 
 
 def check_outlines(polygons: Sequence[np.ndarray]) -> None:
-    """Looks whether the polygons of one object, each (n, 2), can be worked with.
+    """Check that the polygons of one object, each (n, 2), can be processed in reasonable time.
 
     Raises:
-        ValueError: they are more than `MAX_PARTS`, have more than `MAX_POINTS` together, or their sides cross more
-            than `MAX_CROSSINGS` times.
+        ValueError: there are more than `MAX_PARTS` polygons, they have more than `MAX_POINTS` points together, or
+            their sides cross more than `MAX_CROSSINGS` times.
     """
     if len(polygons) > MAX_PARTS:
-        raise ValueError(f"{len(polygons)} parts and holes, where {MAX_PARTS} are the most")
+        raise ValueError(f"{len(polygons)} parts and holes; at most {MAX_PARTS} are allowed")
     count = sum(map(len, polygons))
     if count > MAX_POINTS:
-        raise ValueError(f"{count} points, where {MAX_POINTS} are the most")
+        raise ValueError(f"{count} points; at most {MAX_POINTS} are allowed")
     polygons = [polygon for polygon in polygons if len(polygon) >= 3]
     if shapely.MultiPolygon([shapely.Polygon(polygon) for polygon in polygons]).is_valid:
         return
     points = [polygon[:, 0] + 1j * polygon[:, 1] for polygon in polygons]
     ends = np.concatenate([np.stack([each, np.roll(each, -1)], axis=1) for each in points])
-    ends = np.unique(np.sort(ends, axis=1), axis=0)  # a bridge's way back is no other side than its way there
+    ends = np.unique(np.sort(ends, axis=1), axis=0)  # the two directions of a bridge are the same side
     sides = shapely.linestrings(np.stack([ends.real, ends.imag], axis=2))
     tree, meetings = shapely.STRtree(sides), 0
-    for first in range(0, len(sides), 100):  # a few at a time: all pairs of all sides may be millions
+    for first in range(0, len(sides), 100):  # in small groups: all pairs of all sides may be millions
         meetings += tree.query(sides[first : first + 100], predicate="intersects").shape[1]
-        if meetings > 3 * len(sides) + 2 * MAX_CROSSINGS:  # each side meets itself and its neighbours anyway
+        if meetings > 3 * len(sides) + 2 * MAX_CROSSINGS:  # each side always meets itself and its two neighbours
             raise ValueError(f"its sides cross each other more than {MAX_CROSSINGS} times")
 
 
 def area(polygon: np.ndarray) -> float:
-    """What a polygon encloses, in square pixels; one that crosses itself counts by the even-odd rule."""
+    """Return the area of a polygon in square pixels; a polygon that crosses itself counts by the even-odd rule."""
     return float(shapely.make_valid(shapely.Polygon(polygon)).area)
 
 
+def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the boxes around polygons: (n, 4) float32, y1, x1, y2, x2 with exclusive ends."""
+    boxes = [np.r_[polygon.min(axis=0), polygon.max(axis=0)][[1, 0, 3, 2]] + 0.5 for polygon in polygons]
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
 def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
-    """Whether the polygon covers a pixel's centre; not if it is thin and its sides cross rows `MAX_ROWS` times."""
+    """Return whether the polygon covers the centre of at least one pixel.
+
+    If its sides cross more than `MAX_ROWS` rows in total, area and perimeter decide instead of the pixels, and a thin
+    polygon counts as covering none.
+    """
     (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
     first = np.ceil(np.clip(np.minimum(y1, y2), 0, height)).astype(int)
     last = np.floor(np.clip(np.maximum(y1, y2), -1, height - 1)).astype(int)
     counts = np.maximum(last - first + 1, 0)
     if (total := counts.sum()) > MAX_ROWS:
-        return area(polygon) > shapely.Polygon(polygon).length / 2  # any such convex shape does
+        return area(polygon) > shapely.Polygon(polygon).length / 2  # every such convex shape covers a pixel
     side = np.repeat(np.arange(len(polygon)), counts)
     row = np.arange(total) - np.repeat(np.cumsum(counts) - counts - first, counts)
-    for above in (np.less, np.less_equal):  # a side that only touches the row counts from one side or the other
+    for above in (np.less, np.less_equal):  # a side that only touches the row counts from one of the two sides
         crossing = above(y1[side], row) != above(y2[side], row)
         s, y = side[crossing], row[crossing]
         x = x1[s] + (y - y1[s]) / (y2[s] - y1[s]) * (x2[s] - x1[s])
@@ -110,38 +133,17 @@ def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
     return False
 
 
-def _numbers(values: list[Any]) -> np.ndarray:
-    """Float64, once every value is a plain finite number of a sane size."""
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e7:
-            raise ValueError(f"{shortly(value)} stands where a number of pixels belongs")
-    return np.array(values, dtype=np.float64)
+def trace(mask: np.ndarray, tolerance: float = 0.0, min_share: float = 0.0) -> list[np.ndarray]:
+    """Trace the outlines of a mask's parts and holes, the largest first; an empty mask has none.
 
-
-def _ellipse(x: float, y: float, rx: float, ry: float, theta: float) -> np.ndarray:
-    """Centre, half-axes, and VIA's turn in radians, clockwise on the screen."""
-    turn = np.linspace(0, math.tau, 64, endpoint=False)
-    along, across = rx * np.cos(turn), ry * np.sin(turn)
-    cos, sin = math.cos(theta), math.sin(theta)
-    return np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
-
-
-def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
-    """The boxes (n, 4) around polygons whose points are pixel centres: y1, x1, y2, x2 with exclusive ends."""
-    boxes = [np.r_[polygon.min(axis=0), polygon.max(axis=0)][[1, 0, 3, 2]] + 0.5 for polygon in polygons]
-    return np.array(boxes, np.float32).reshape(-1, 4)
-
-
-def trace(mask: np.ndarray, tolerance: float = 0.0, least: float = 0.0) -> list[np.ndarray]:
-    """The outlines of a mask's parts and of the holes in them, the largest first; none where the mask is empty.
-
-    They run halfway between pixels inside and outside, and where the mask touches the photo's edge through the centres
-    of the outermost pixels: filled by `skimage.draw.polygon`, they give the mask to the pixel where `tolerance` is 0.
+    Outlines run halfway between the pixels inside and outside. Where the mask touches the photo's edge, they run
+    through the centres of the outermost pixels. If `tolerance` is 0, filling the outlines by `skimage.draw.polygon`
+    reproduces the mask exactly.
 
     Args:
         mask: (H, W) bool.
-        tolerance: how far, in pixels, an outline may stray for the sake of fewer points.
-        least: parts and holes smaller than this share of the largest part are left out.
+        tolerance: how far, in pixels, an outline may deviate to save points.
+        min_share: parts and holes smaller than this share of the largest part are left out.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -151,33 +153,49 @@ def trace(mask: np.ndarray, tolerance: float = 0.0, least: float = 0.0) -> list[
     last = np.array(mask.shape[::-1]) - 1
     outlines = [shapely.Polygon(contour[:, ::-1] + corner) for contour in find_contours(around.astype(np.uint8), 0.5)]
     outlines.sort(key=lambda outline: -outline.area)
-    kept = [outline.simplify(tolerance) for outline in outlines if outline.area >= least * outlines[0].area]
+    kept = [outline.simplify(tolerance) for outline in outlines if outline.area >= min_share * outlines[0].area]
     return [np.clip(shapely.get_coordinates(outline)[:-1], 0, last) for outline in kept]
 
 
 def join(outlines: Sequence[np.ndarray]) -> np.ndarray:
-    """Several outlines as one polygon, joined by bridges that have no width; one alone stays what it is.
+    """Join several outlines into one polygon by bridges without width; a single outline is returned unchanged.
 
-    Filled by the even-odd rule it holds what the outlines hold, holes being empty. Bridges go there and back along
-    pixels' edges, so that they run through no pixel's centre and are not drawn.
+    Filled by the even-odd rule, the polygon covers the same pixels as the outlines, with empty holes. Each bridge runs
+    back and forth along pixel edges, so it passes through no pixel centre and is not drawn.
     """
     joined, *others = outlines
-    most = np.max([outline.max(axis=0) for outline in outlines], axis=0)
+    limit = np.max([outline.max(axis=0) for outline in outlines], axis=0)
     for outline in others:
         here, there = np.unravel_index(cdist(joined, outline).argmin(), (len(joined), len(outline)))
-        bridge = _bridge(joined[here], outline[there], most)
+        bridge = _bridge(joined[here], outline[there], limit)
         loop = np.roll(outline, -there, axis=0)
         joined = np.concatenate([joined[: here + 1], bridge, loop, loop[:1], bridge[::-1], joined[here:]])
     return joined
 
 
-def _bridge(start: np.ndarray, end: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Corners on the way from one point to another, (3, 2): of pixels, none of which lies beyond `most` (2,)."""
-    near, far = _corner(start, most), _corner(end, most)
+def _numbers(values: list[Any]) -> np.ndarray:
+    """Return the values as float64 after checking that each one is a finite number of plausible size."""
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e7:
+            raise ValueError(f"{shortly(value)} is not a number of pixels between -1e7 and 1e7")
+    return np.array(values, dtype=np.float64)
+
+
+def _ellipse(x: float, y: float, rx: float, ry: float, theta: float) -> np.ndarray:
+    """Return an ellipse from its centre, half-axes and VIA's `theta`: radians, clockwise on the screen."""
+    turn = np.linspace(0, math.tau, 64, endpoint=False)
+    along, across = rx * np.cos(turn), ry * np.sin(turn)
+    cos, sin = math.cos(theta), math.sin(theta)
+    return np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
+
+
+def _bridge(start: np.ndarray, end: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return the points (3, 2) of a path along pixel corners between two points, not beyond `limit` (2,)."""
+    near, far = _corner(start, limit), _corner(end, limit)
     return np.array([near, (far[0], near[1]), far])
 
 
-def _corner(point: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """A corner of the pixels around a point: both its coordinates lie halfway between whole numbers."""
+def _corner(point: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return a pixel corner next to a point: both coordinates lie halfway between integers, not beyond `limit`."""
     corner = np.floor(point) + 0.5
-    return np.where(corner > most, np.ceil(point) - 0.5, corner)
+    return np.where(corner > limit, np.ceil(point) - 0.5, corner)

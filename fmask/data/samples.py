@@ -1,6 +1,7 @@
-"""From photos to what the network's `fit` eats: fixed-size images with boxes, class ids and masks.
+"""Training samples: photos in memory, their augmentation, and the fixed-size arrays that the network is trained on.
 
-B samples in a batch, S the network's input side, G instance slots, M the side of a mask inside its box.
+B samples in a batch, S the side of the network's square input in pixels, G instance slots, M the side of an instance's
+mask.
 """
 
 from collections.abc import Sequence
@@ -21,41 +22,50 @@ from fmask.structures.annotations import Photo
 from fmask.utils.resize import resize
 
 MASK_SIDE = 56
-"""M: instances are kept as masks of this side inside their boxes (the reference's mini masks)."""
+"""M: each instance's mask is a grid of this side inside its box (the reference implementation's mini masks)."""
 MIN_SIDE = 2.0
-"""Instances that jitter leaves with less than this many pixels of height or width are ignored."""
+"""Instances whose visible part is less than this many pixels high or wide are ignored."""
 MIN_VISIBLE = 0.3
-"""Instances that jitter leaves with less than this share of their box in view are ignored."""
+"""Instances with less than this share of their box in view are ignored."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo in memory, decoded once and made no larger than training needs."""
+    """A photo in memory, decoded once and no larger than training needs."""
 
     image: np.ndarray
     """uint8 (H, W, 3), RGB."""
     polygons: list[np.ndarray]
-    """Each (n, 2): x, y in the image's pixels."""
+    """One (n, 2) array per instance: x, y in the image's pixels."""
     class_ids: np.ndarray
     """(len(polygons),): 1..K, or -1 for an instance to ignore."""
     name: str = ""
     """The photo's file name."""
 
 
+@dataclass(frozen=True)
+class AugmentedSample:
+    """A random view of a photo, as the network sees it, with its n visible instances."""
+
+    image: np.ndarray
+    """float32 (S, S, 3), RGB in [0, 255]."""
+    boxes: np.ndarray
+    """float32 (n, 4): y1, x1, y2, x2 in pixels with exclusive ends."""
+    class_ids: np.ndarray
+    """int32 (n,): 1..K, or -1 for an instance to ignore."""
+    masks: np.ndarray
+    """float32 (n, M, M), 0 or 1: each instance's mask inside its box."""
+
+
 def load_samples(photos: Sequence[Photo], side: int, antialias: bool = True) -> list[Sample]:
-    """Decodes photos and shrinks those whose longer side exceeds `side` pixels, as `resize` does."""
+    """Decode photos, and shrink those whose longer side exceeds `side` pixels.
+
+    Args:
+        photos: annotated photos.
+        side: largest side in pixels.
+        antialias: whether shrinking averages pixels; see `fmask.utils.resize.resize`.
+    """
     return [_load(photo, side, antialias) for photo in photos]
-
-
-def _load(photo: Photo, side: int, antialias: bool) -> Sample:
-    image = load_image(photo.path)
-    scale = min(1.0, side / max(image.shape[:2]))
-    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
-    if scale < 1:
-        image = np.rint(resize(image, height, width, antialias)).astype(np.uint8)
-    factor = np.array([width / photo.width, height / photo.height])
-    polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
-    return Sample(image, polygons, photo.class_ids(), photo.path.name)
 
 
 def augment_sample(
@@ -66,15 +76,22 @@ def augment_sample(
     augmenter: Any,
     rng: np.random.Generator,
     donor: Sample | None = None,
-) -> dict[str, np.ndarray]:
-    """One augmented sample: image (S, S, 3) float32, boxes (n, 4) pixels, class_ids (n,), masks (n, M, M).
+) -> AugmentedSample:
+    """Draw a random view of a sample, paste objects into it, and change its colours.
 
-    Objects of `donor` that fit in are pasted into it.
+    Args:
+        sample: the photo.
+        crop_size: S.
+        image_size: longer side of the photo in pixels, before jitter zooms it.
+        jitter: ranges of the random changes.
+        augmenter: an imgaug augmenter from `augment.build`, or None.
+        rng: source of all random draws.
+        donor: a photo whose objects are pasted where they hide nothing; see `copy_paste.paste`.
     """
-    image, polygons = _viewed(sample, crop_size, image_size, jitter, rng)
+    image, polygons = _view(sample, crop_size, image_size, jitter, rng)
     class_ids = sample.class_ids
     if donor is not None:
-        source, candidates = _viewed(donor, crop_size, image_size, jitter, rng)
+        source, candidates = _view(donor, crop_size, image_size, jitter, rng)
         objects = np.flatnonzero(donor.class_ids > 0)
         copied = objects[paste(image, polygons, source, [candidates[index] for index in objects])]
         polygons += [candidates[index] for index in copied]
@@ -89,18 +106,53 @@ def augment_sample(
     class_ids = np.where((sides.min(axis=1, initial=crop_size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
     masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
     present = np.flatnonzero(sides.min(axis=1, initial=crop_size) > 0)
-    return {
-        "image": image.astype(np.float32),
-        "boxes": seen[present],
-        "class_ids": class_ids[present].astype(np.int32),
-        "masks": np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
+    return AugmentedSample(
+        image=image.astype(np.float32),
+        boxes=seen[present],
+        class_ids=class_ids[present].astype(np.int32),
+        masks=np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
+    )
+
+
+def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.ndarray:
+    """Draw the part of `polygon` (n, 2) inside `box` (4,) on a grid that spans the box: bool (side, side)."""
+    y1, x1, y2, x2 = box.astype(np.float64)
+    rows = (polygon[:, 1] + 0.5 - y1) / max(y2 - y1, 1e-6) * side - 0.5
+    columns = (polygon[:, 0] + 0.5 - x1) / max(x2 - x1, 1e-6) * side - 0.5
+    mask = np.zeros((side, side), bool)
+    mask[skimage.draw.polygon(rows, columns, mask.shape)] = True
+    return mask
+
+
+def collate(samples: Sequence[AugmentedSample], slots: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Stack samples to one batch, with the instances padded by zeros, or cut, to `slots`.
+
+    Returns:
+        The images (B, S, S, 3), and a dict of `boxes` (B, G, 4), `class_ids` (B, G) and `masks` (B, G, M, M).
+    """
+    targets = {
+        "boxes": _pad([sample.boxes for sample in samples], slots),
+        "class_ids": _pad([sample.class_ids for sample in samples], slots),
+        "masks": _pad([sample.masks for sample in samples], slots),
     }
+    return np.stack([sample.image for sample in samples]), targets
 
 
-def _viewed(
+def _load(photo: Photo, side: int, antialias: bool) -> Sample:
+    image = load_image(photo.path)
+    scale = min(1.0, side / max(image.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
+    if scale < 1:
+        image = np.rint(resize(image, height, width, antialias)).astype(np.uint8)
+    factor = np.array([width / photo.width, height / photo.height])
+    polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
+    return Sample(image, polygons, photo.class_ids(), photo.path.name)
+
+
+def _view(
     sample: Sample, crop_size: int, image_size: int, jitter: Jitter, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A random view of a photo, uint8 (S, S, 3), and its outlines there."""
+    """Return a random view of a photo, uint8 (S, S, 3), and the instances' outlines in it."""
     objects = _objects(sample.polygons, sample.class_ids)
     matrix = random_view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
     shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
@@ -111,31 +163,13 @@ def _viewed(
 
 
 def _objects(polygons: Sequence[np.ndarray], class_ids: np.ndarray) -> list[np.ndarray]:
-    """The outlines that are not to be ignored."""
+    """Return the outlines of the instances that are not ignored."""
     return [polygon for polygon, class_id in zip(polygons, class_ids, strict=True) if class_id > 0]
 
 
-def box_mask(polygon: np.ndarray, box: np.ndarray, side: int = MASK_SIDE) -> np.ndarray:
-    """The part of `polygon` (n, 2) inside `box` (4,), drawn on a grid of `side` x `side`: bool."""
-    y1, x1, y2, x2 = box.astype(np.float64)
-    rows = (polygon[:, 1] + 0.5 - y1) / max(y2 - y1, 1e-6) * side - 0.5
-    columns = (polygon[:, 0] + 0.5 - x1) / max(x2 - x1, 1e-6) * side - 0.5
-    mask = np.zeros((side, side), bool)
-    mask[skimage.draw.polygon(rows, columns, mask.shape)] = True
-    return mask
-
-
-def collate(samples: list[dict[str, np.ndarray]], slots: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Put samples into one batch.
-
-    Returns:
-        Images (B, S, S, 3), and a dict of `boxes` (B, G, 4), `class_ids` (B, G) and `masks` (B, G, M, M), where the
-        slots of an image without an object are zero.
-    """
-    targets = {}
-    for key in ("boxes", "class_ids", "masks"):
-        rows = [sample[key][:slots] for sample in samples]
-        targets[key] = np.zeros((len(rows), slots, *rows[0].shape[1:]), rows[0].dtype)
-        for target, row in zip(targets[key], rows, strict=True):
-            target[: len(row)] = row
-    return np.stack([sample["image"] for sample in samples]), targets
+def _pad(arrays: list[np.ndarray], slots: int) -> np.ndarray:
+    """Stack arrays (n, ...) of different n to (B, G, ...), padded by zeros or cut to G = `slots`."""
+    padded = np.zeros((len(arrays), slots, *arrays[0].shape[1:]), arrays[0].dtype)
+    for target, array in zip(padded, arrays, strict=True):
+        target[: min(len(array), slots)] = array[:slots]
+    return padded

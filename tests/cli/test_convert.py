@@ -1,4 +1,4 @@
-"""The command that converts annotations."""
+"""The command `fmask convert`."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def fmask(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, ["convert", *arguments])
 
 
-def test_there_and_back(via_file: Path) -> None:
+def test_round_trip(via_file: Path) -> None:
     answer = fmask("via.json", "coco.json")
     assert (answer.exit_code, answer.output) == (0, "coco.json: 2 regions in 1 photos\n")
     via_file.unlink()
@@ -38,24 +38,24 @@ def test_there_and_back(via_file: Path) -> None:
     assert entry["regions"] == [square("mask"), square("hat")]
 
 
-def test_what_is_left_out_is_told(via_file: Path) -> None:
+def test_left_out_regions_and_photos_are_listed(via_file: Path) -> None:
     export = json.loads(via_file.read_text())
     export["a"]["regions"].append({"shape_attributes": {"name": "point"}, "region_attributes": {}})
     via_file.write_text(json.dumps(export | {"b": {"filename": "b.png", "regions": []}}))
     answer = fmask("via.json", "coco.json")
     assert answer.exit_code == 1
-    assert "a.png region 2: unknown shape, 'point'; known are polygon" in answer.stderr
+    assert "a.png region 2: unknown shape, 'point'; expected one of polygon" in answer.stderr
     assert "b.png: missing photo, listed, but not in the folder: photo left out" in answer.stderr
     assert answer.stdout == "coco.json: 2 regions in 1 photos\n"
 
 
-def test_categories_have_to_be_said(via_file: Path) -> None:
+def test_unknown_categories_need_a_class(via_file: Path) -> None:
     fmask("via.json", "coco.json")
     text = Path("coco.json").read_text()
     Path("coco.json").write_text(text.replace('"hat"', '"hard hat"'))
     refusal = str(fmask("coco.json", "back.json").exception)
     assert refusal.startswith(
-        "coco.json has objects of the categories 'hard hat'; known are 'hat', 'mask': say what each is"
+        "coco.json has objects of the unknown categories 'hard hat': map each to one of 'hat', 'mask', as in"
     )
     assert not Path("back.json").exists()
     assert fmask("coco.json", "back.json", "--category", "hard hat=hat").exit_code == 0
@@ -66,15 +66,15 @@ def test_categories_have_to_be_said(via_file: Path) -> None:
     assert "1 regions" in fmask("coco.json", "back.json", "--category", "hard hat=", "--overwrite").stdout
 
 
-@pytest.mark.parametrize("given", ["hard hat", "=hat", "hard hat=cap"])
-def test_a_category_that_says_nothing_is_refused(via_file: Path, given: str) -> None:
-    assert "expected NAME=CLASS with one of mask, hat" in str(
-        fmask("via.json", "x.json", "--category", given).exception
+@pytest.mark.parametrize("category", ["hard hat", "=hat", "hard hat=cap"])
+def test_a_malformed_category_is_refused(via_file: Path, category: str) -> None:
+    assert "--category must be NAME=CLASS with a class of mask, hat, or NAME= to ignore it" in str(
+        fmask("via.json", "x.json", "--category", category).exception
     )
 
 
-def test_nothing_is_replaced_unless_told(via_file: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(via_file: Path) -> None:
     before = via_file.read_text()
-    assert "via.json is there already" in str(fmask("via.json", "via.json").exception)
+    assert "via.json already exists; --overwrite replaces it." in str(fmask("via.json", "via.json").exception)
     assert via_file.read_text() == before
     assert "is a VIA file" in str(fmask("via.json", "x.json", "--category", "cap=hat").exception)

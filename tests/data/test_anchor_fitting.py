@@ -1,4 +1,4 @@
-"""Anchors fitted to objects."""
+"""Fitting of anchors to objects."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from fmask.utils.errors import UserError
 
 
 def photo(*sizes: tuple[float, float]) -> Photo:
-    """A photo of 400 x 200 with rectangles of some widths and heights."""
+    """Return a photo of 400 x 200 pixels with rectangles of the given widths and heights."""
     corners = [np.array([[0, 0], [w, 0], [w, h], [0, h]], float) + 10 for w, h in sizes]
     return Photo(Path("a.jpg"), 400, 200, tuple(Region("mask", xy, False, i) for i, xy in enumerate(corners)))
 
 
-def test_five_sizes_and_three_shapes_are_found_again() -> None:
+def test_fitting_recovers_five_sizes_and_three_shapes() -> None:
     sizes = [(side * np.sqrt(ratio), side / np.sqrt(ratio)) for side in (8, 16, 32, 64, 128) for ratio in (0.5, 1, 2)]
     fitted = fit_anchors([photo(*sizes)], image_size=200)  # the photo's longer side is halved
     np.testing.assert_allclose(fitted.scales, [4, 8, 16, 32, 64], rtol=1e-5)
@@ -34,10 +34,10 @@ def test_coverage_is_the_mean_best_overlap() -> None:
 
 
 def test_too_few_objects_are_refused() -> None:
-    with pytest.raises(UserError, match="4 objects are annotated"):
+    with pytest.raises(UserError, match="at least 5 annotated objects, not 4"):
         fit_anchors([photo(*[(9, 9)] * 4)], image_size=100)
     for nothing in ([], [photo()]):
-        with pytest.raises(UserError, match=r"^0 objects are annotated; anchors can be fitted to 5 or more\.$"):
+        with pytest.raises(UserError, match=r"^Fitting anchors needs at least 5 annotated objects, not 0\.$"):
             fit_anchors(nothing, image_size=100)
 
 

@@ -17,7 +17,7 @@ from fmask.utils.errors import UserError
 
 
 def picture(seed: int, width: int = 96, height: int = 64) -> Image.Image:
-    """Soft blobs, as unlike another seed's as two photos are."""
+    """Return soft blobs that differ between seeds as much as two photos do."""
     coarse = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
@@ -40,7 +40,7 @@ def text(report: Report, width: int = 80) -> str:
     return console.file.getvalue()
 
 
-def test_a_sound_data_set_is_clean(tmp_path: Path) -> None:
+def test_a_correct_data_set_is_clean(tmp_path: Path) -> None:
     save_split(tmp_path / "train", {"a.png": picture(1), "b.png": picture(2)})
     save_split(tmp_path / "test", {"c.png": picture(3)}, label="hat")
     report = check(tmp_path)
@@ -52,7 +52,7 @@ def test_a_sound_data_set_is_clean(tmp_path: Path) -> None:
     assert ["0", "faults,", "0", "leaks."] in lines
 
 
-def test_one_split_alone_can_be_checked(tmp_path: Path) -> None:
+def test_a_single_split_can_be_checked(tmp_path: Path) -> None:
     save_split(tmp_path / "mine", {"a.png": picture(1)})
     assert [split.name for split in check(tmp_path / "mine").splits] == ["mine"]
 
@@ -76,10 +76,10 @@ def test_a_copy_in_the_same_split_is_a_note(tmp_path: Path) -> None:
     report = check(tmp_path)
     assert [pair.leak for pair in report.duplicates] == [False]
     assert report.is_clean
-    assert "twice in a split" in text(report)
+    assert "in the same split" in text(report)
 
 
-def test_a_photo_that_breaks_off_is_a_fault(tmp_path: Path) -> None:
+def test_a_truncated_photo_is_a_fault(tmp_path: Path) -> None:
     save_split(tmp_path / "train", {"a.jpg": picture(1), "b.jpg": picture(2)})
     whole = (tmp_path / "train" / "a.jpg").read_bytes()
     (tmp_path / "train" / "a.jpg").write_bytes(whole[: len(whole) * 2 // 3])
@@ -89,7 +89,7 @@ def test_a_photo_that_breaks_off_is_a_fault(tmp_path: Path) -> None:
     assert not report.is_clean
 
 
-def test_every_fault_is_printed_however_many(tmp_path: Path) -> None:
+def test_all_of_many_faults_are_printed(tmp_path: Path) -> None:
     save_split(tmp_path / "train", {"a.png": picture(1)})
     names = [f"a photo with [red]quite[red] a long name {number:03}.png" for number in range(120)]
     for name in names:
@@ -99,14 +99,14 @@ def test_every_fault_is_printed_however_many(tmp_path: Path) -> None:
     assert "unlistedphoto(120)" in printed
 
 
-def test_notes_are_printed_and_no_faults(tmp_path: Path) -> None:
+def test_notes_are_printed_but_are_not_faults(tmp_path: Path) -> None:
     save_split(tmp_path / "train", {"grey.png": picture(1).convert("L")})
     report = check(tmp_path)
     assert report.is_clean
     assert "colour conversion (1): converted to 8-bit RGB" in text(report)
 
 
-def test_the_command_tells_by_its_exit_status(
+def test_the_exit_status_of_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_split(tmp_path / "train", {"a.png": picture(1)})
@@ -123,7 +123,7 @@ def test_the_command_tells_by_its_exit_status(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_an_empty_folder_is_a_users_error(tmp_path: Path) -> None:
+def test_an_empty_folder_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="via_region_data"):
         check(tmp_path)
 

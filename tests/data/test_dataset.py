@@ -1,4 +1,4 @@
-"""Finding and identifying data sets."""
+"""Reading data sets, their digests, and the folder of the installed photos."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def save_split(folder: Path, x: float = 8, pixel: int = 200) -> Path:
     return folder
 
 
-def test_the_digest_is_of_contents_not_of_places(tmp_path: Path) -> None:
+def test_the_digest_depends_on_contents_not_on_the_folder(tmp_path: Path) -> None:
     digest = photos.digest(read_split(save_split(tmp_path / "one")))
     shutil.copytree(tmp_path / "one", tmp_path / "two" / "three")
     (tmp_path / "two" / "three" / "unlisted.png").touch()
@@ -40,7 +40,7 @@ def test_the_digest_never_changes(photos_root: Path) -> None:
     assert photos.digest(read_split(photos_root / "test")) == expected
 
 
-def test_a_dataset_has_the_splits_that_are_there(tmp_path: Path) -> None:
+def test_a_dataset_has_the_splits_that_exist(tmp_path: Path) -> None:
     save_split(tmp_path / "val")
     save_split(tmp_path / "train")
     dataset = photos.read_dataset(tmp_path, "mine")

@@ -1,4 +1,4 @@
-"""Scans are counted as a decoder goes through them, however the file is built."""
+"""Counting the scans of JPEG files, however the file is structured."""
 
 import io
 import time
@@ -21,36 +21,36 @@ def jpeg(image: Image.Image = NOISE, **options: Any) -> bytes:
 
 
 def with_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again."""
+    """Return a progressive JPEG with `count` scans, most of them copies of the last one."""
     content = jpeg(NOISE.convert("L"), progressive=True)
     start, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
     more = count - count_scans(content)
     return content[:end] + more * content[start:end] + content[end:]
 
 
-def test_usual_files_have_one_scan_or_ten() -> None:
+def test_baseline_files_have_one_scan_and_progressive_ones_ten() -> None:
     assert count_scans(jpeg()) == count_scans(jpeg(restart_marker_blocks=1)) == 1
     assert count_scans(jpeg(progressive=True)) == 10
 
 
-def test_what_lies_in_segments_or_behind_the_end_is_no_scan() -> None:
+def test_markers_in_segments_or_after_the_end_are_not_counted() -> None:
     assert count_scans(jpeg(exif=b"Exif\0\0" + jpeg(progressive=True), icc_profile=50 * b"\xff\xda")) == 1
     assert count_scans(jpeg() + jpeg(progressive=True)) == 1
 
 
 @pytest.mark.parametrize("junk", [b"", b"\xff", b"\xff\xda", b"\xff\xe0\0", 10**7 * b"\xff", 10**6 * b"\xff\xe0\0\0"])
-def test_what_is_no_jpeg_is_gone_through_once(junk: bytes) -> None:
+def test_other_files_are_searched_in_linear_time(junk: bytes) -> None:
     start = time.process_time()
     count_scans(junk)
     assert time.process_time() - start < 3
 
 
-def test_a_hundred_scans_are_decoded_and_more_are_not() -> None:
+def test_more_than_a_hundred_scans_are_refused() -> None:
     assert decode(io.BytesIO(with_scans(MAX_SCANS)), "a", 10**6).size == (96, 64)
     with pytest.raises(UserError, match=r"^a is not a readable photo: 101 scans, more than 100\.$"):
         decode(io.BytesIO(with_scans(MAX_SCANS + 1)), "a", 10**6)
 
 
-def test_bytes_between_segments_and_before_markers_change_nothing() -> None:
+def test_fill_bytes_between_segments_and_before_markers_are_skipped() -> None:
     content = with_scans(MAX_SCANS + 1).replace(b"\xff\xda", b"\0\xff\xff\xda")
     assert count_scans(content) == MAX_SCANS + 1

@@ -1,4 +1,4 @@
-"""The published photos are fetched, checked and never replaced once edited."""
+"""Installing the published photos: downloads are checked, and edited annotations are never replaced."""
 
 import hashlib
 import json
@@ -21,19 +21,19 @@ FILES = {"train/a.jpg": b"first photo", "train/via_region_data.json": b"{}", "te
 
 
 class Server:
-    """A web server of one folder that remembers what it was asked for."""
+    """A web server of one folder that records the requested paths."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asked: list[str] = []
-        asked = self.asked
+        self.requested: list[str] = []
+        requested = self.requested
 
         class Handler(SimpleHTTPRequestHandler):
             def log_message(self, *_: Any) -> None:
                 pass
 
             def do_GET(self) -> None:
-                asked.append(self.path.lstrip("/"))
+                requested.append(self.path.lstrip("/"))
                 super().do_GET()
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
@@ -42,7 +42,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Serves `FILES`."""
+    """Serve `FILES`."""
     for path, content in FILES.items():
         (tmp_path / "served" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "served" / path).write_bytes(content)
@@ -67,20 +67,20 @@ def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_installs_what_is_published_and_our_annotations(tmp_path: Path, server: Server, manifest: Path) -> None:
+def test_installs_published_files_and_test_annotations(tmp_path: Path, server: Server, manifest: Path) -> None:
     photos.install(tmp_path / "to", server.url, manifest)
     assert files_below(tmp_path / "to") == {*FILES, "test/via_region_data.json"}
     assert all((tmp_path / "to" / path).read_bytes() == content for path, content in FILES.items())
     assert len(json.loads((tmp_path / "to" / "test" / ANNOTATIONS).read_text())) == 9
 
 
-def test_goes_on_where_it_stopped(tmp_path: Path, server: Server, manifest: Path) -> None:
+def test_resumes_an_interrupted_installation(tmp_path: Path, server: Server, manifest: Path) -> None:
     photos.install(tmp_path / "to", server.url, manifest)
     (tmp_path / "to" / "train" / "a.jpg").write_bytes(b"first ph")
     (tmp_path / "to" / "test" / "b.jpg").unlink()
-    server.asked.clear()
+    server.requested.clear()
     photos.install(tmp_path / "to", server.url, manifest)
-    assert sorted(server.asked) == ["test/b.jpg", "train/a.jpg"]
+    assert sorted(server.requested) == ["test/b.jpg", "train/a.jpg"]
     assert (tmp_path / "to" / "train" / "a.jpg").read_bytes() == FILES["train/a.jpg"]
 
 
@@ -110,12 +110,14 @@ def test_no_network_is_a_users_error(tmp_path: Path, manifest: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../evil", "train/../../evil", "/evil"])
-def test_a_path_out_of_the_folder_fetches_nothing(tmp_path: Path, server: Server, manifest: Path, path: str) -> None:
+def test_a_path_that_leads_out_of_the_folder_is_refused(
+    tmp_path: Path, server: Server, manifest: Path, path: str
+) -> None:
     with manifest.open("a") as lines:
         lines.write(f"{path},4,{hashlib.sha256(b'evil').hexdigest()}\n")
     with pytest.raises(UserError, match="leads out of"):
         photos.install(tmp_path / "to", server.url, manifest)
-    assert server.asked == []
+    assert server.requested == []
     assert not (tmp_path / "to").exists()
 
 

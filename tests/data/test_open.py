@@ -1,4 +1,4 @@
-"""What a data set must have to be trained on."""
+"""Opening the data set of a run, and the checks before training."""
 
 import json
 from pathlib import Path
@@ -18,11 +18,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def test_a_data_set_is_told_in_a_line(root: Path) -> None:
+def test_a_data_set_is_described_in_one_line(root: Path) -> None:
     assert describe(open_dataset(Data("mine", str(root)))).endswith("1 train, 1 val, 1 test photos")
 
 
-def test_a_split_without_any_object_is_refused_before_training(root: Path) -> None:
+def test_a_split_without_objects_is_refused(root: Path) -> None:
     Image.new("RGB", (64, 64)).save(root / "val" / "b.png")
     (annotations,) = (root / "val").glob("*.json")
     region = {
@@ -32,5 +32,7 @@ def test_a_split_without_any_object_is_refused_before_training(root: Path) -> No
     annotations.write_text(
         json.dumps({"b.png1": {"filename": "b.png", "size": 1, "regions": [region], "file_attributes": {}}})
     )
-    with pytest.raises(UserError, match=r"val has photos but no annotated object, .*`fmask check .*set` says what"):
+    with pytest.raises(
+        UserError, match=r"val has photos but no annotated object .*`fmask check .*set` lists the faults"
+    ):
         open_dataset(Data("mine", str(root)))

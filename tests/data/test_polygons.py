@@ -1,4 +1,4 @@
-"""Masks become polygons that, drawn, are the masks again."""
+"""Tracing masks to polygons that reproduce the masks, and joining outlines."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ def drawn(polygon: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("blur", [0, 0.7, 1.5, 3])
-def test_any_mask_comes_back_to_the_pixel(blur: float) -> None:
+def test_tracing_reproduces_any_mask_exactly(blur: float) -> None:
     rng = np.random.default_rng(0)
-    for _ in range(40):  # of noise, with many parts and holes, up to the photo's edges
+    for _ in range(40):  # noise with many parts and holes that reach the photo's edges
         mask = gaussian_filter(rng.normal(size=rng.integers(4, 40, 2)), blur) > 0
         mask[0, 0] = True
         polygon = join(trace(mask))
@@ -26,47 +26,47 @@ def test_any_mask_comes_back_to_the_pixel(blur: float) -> None:
         np.testing.assert_array_equal(drawn(polygon, mask), mask)
 
 
-def test_parts_and_holes_are_outlines_of_their_own_the_largest_first() -> None:
+def test_each_part_and_hole_has_an_outline_the_largest_first() -> None:
     mask = np.zeros((20, 30), bool)
     mask[2:12, 2:14] = True
     mask[5:8, 5:9] = False
     mask[15:18, 20:25] = True
     sizes = [np.ptp(outline, axis=0).tolist() for outline in trace(mask)]
     assert sizes == [[12, 10], [5, 3], [4, 3]]  # width and height of part, part, hole
-    assert len(trace(mask)[0]) == 8  # a rectangle with its corners cut
+    assert len(trace(mask)[0]) == 8  # a rectangle with cut corners
 
 
-def test_specks_are_left_out() -> None:
+def test_small_parts_and_holes_are_left_out() -> None:
     mask = DISC.copy()
     mask[1, 1] = True
     mask[30, 30:33] = False
     assert len(trace(mask)) == 3
-    (outline,) = trace(mask, least=0.01)
+    (outline,) = trace(mask, min_share=0.01)
     np.testing.assert_array_equal(drawn(outline, mask), DISC)
 
 
-def test_tolerance_saves_points_and_costs_little() -> None:
+def test_tolerance_saves_points_at_little_loss() -> None:
     (exact,), (simple,) = trace(DISC), trace(DISC, tolerance=0.5)
     assert len(simple) <= len(exact) / 3
     both = drawn(simple, DISC)
     assert np.count_nonzero(both & DISC) / np.count_nonzero(both | DISC) > 0.97
 
 
-def test_an_empty_mask_has_no_outline_and_one_pixel_has() -> None:
+def test_an_empty_mask_has_no_outline_but_a_single_pixel_has_one() -> None:
     mask = np.zeros((3, 3), bool)
     assert trace(mask) == []
     mask[0, 2] = True
     np.testing.assert_array_equal(drawn(join(trace(mask)), mask), mask)
 
 
-def test_one_outline_stays_what_it_is() -> None:
+def test_a_single_outline_is_returned_unchanged() -> None:
     polygon = np.array([(0.1, 2), (7, 3), (5.5, 9)])
     assert join([polygon]) is polygon
 
 
-def test_bridges_are_not_drawn_wherever_the_outlines_lie() -> None:
+def test_bridges_are_not_drawn_wherever_the_outlines_are() -> None:
     rng = np.random.default_rng(1)
-    for digits in (0, 1, 9):  # whole coordinates lie on pixels' centres
+    for digits in (0, 1, 9):  # coordinates with 0 digits lie on pixel centres
         for _ in range(30):
             corners = np.array([(0, 0), (25, 0), (0, 25)]) + 1
             triangles = [corner + np.round(rng.uniform(0, 12, (3, 2)), digits) for corner in corners]

@@ -1,4 +1,4 @@
-"""Samples and batches: what they hold follows the photo, the seed and the number, and nothing else."""
+"""Samples and batches: they match the photo, and depend on the seed and the sample's number only."""
 
 from pathlib import Path
 
@@ -8,7 +8,16 @@ from PIL import Image
 
 from fmask.data.batches import Batches
 from fmask.data.config import Jitter
-from fmask.data.samples import MASK_SIDE, Sample, augment_sample, box_mask, collate, extents, load_samples
+from fmask.data.polygons import extents
+from fmask.data.samples import (
+    MASK_SIDE,
+    AugmentedSample,
+    Sample,
+    augment_sample,
+    box_mask,
+    collate,
+    load_samples,
+)
 from fmask.data.transforms import augment
 from fmask.structures.annotations import Photo, Region
 
@@ -16,12 +25,12 @@ SIZE = 64
 POLYGON = np.array([[30.0, 20], [99, 20], [99, 79], [60, 50], [30, 79]])
 """x, y of an outline whose pixels are columns 30..99 and rows 20..79."""
 PASS = 10
-"""Samples in an epoch of `batches`."""
+"""Number of samples in an epoch of `batches`."""
 STRONG = Jitter(flip=0.5, scale=0.5, rotate=20, focus=1.0)
 
 
 def sample(*polygons: np.ndarray, class_ids: tuple[int, ...] = (1,), shape: tuple[int, int] = (100, 120)) -> Sample:
-    """A black photo, white where the polygons are."""
+    """Return a black photo with white polygons."""
     image = np.zeros((*shape, 3), np.uint8)
     for polygon in polygons:
         image[Region("mask", polygon, False, 0).mask(*shape)] = 255
@@ -33,7 +42,7 @@ def square(x: float, y: float, side: float) -> np.ndarray:
 
 
 def batches(count: int = 5, **options: object) -> Batches:
-    """Batches of photos that are told apart by the brightness of their one square."""
+    """Return batches of photos with one square each, whose brightness identifies the photo."""
     samples = [sample(square(20, 20, 60)) for _ in range(count)]
     for number, one in enumerate(samples):
         one.image[one.image > 0] = 50 + 40 * number
@@ -42,12 +51,12 @@ def batches(count: int = 5, **options: object) -> Batches:
 
 
 def numbers(dataset: Batches, index: int) -> list[int]:
-    """Which photos a batch of `batches` holds."""
+    """Return the numbers of the photos in a batch of `batches`."""
     return [round((image.max() - 50) / 40) for image in dataset[index][0]]
 
 
-def pasted(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """A mask (M, M) inside its box, as pixels (size, size): nearest neighbour at pixel centres."""
+def unfolded(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
+    """Return a mask (M, M) inside its box as pixels (size, size): nearest neighbour at pixel centres."""
     y1, x1, y2, x2 = box
     centres = np.arange(size) + 0.5
     rows, columns = ((centres - low) / (high - low) * len(mask) for low, high in ((y1, y2), (x1, x2)))
@@ -60,55 +69,55 @@ def pasted(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.parametrize("spec", [[], [{"Fliplr": {"p": 1}}, {"Affine": {"rotate": [-45, 45]}}]])
 def test_boxes_and_masks_follow_the_pixels(seed: int, spec: list[dict]) -> None:
     rng = np.random.default_rng(seed)
-    made = augment_sample(sample(POLYGON), SIZE, SIZE, STRONG, augment.build(spec), rng)
-    white = made["image"][..., 0] > 127
+    augmented = augment_sample(sample(POLYGON), SIZE, SIZE, STRONG, augment.build(spec), rng)
+    white = augmented.image[..., 0] > 127
     rows, columns = np.flatnonzero(white.any(axis=1)), np.flatnonzero(white.any(axis=0))
     box = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
-    np.testing.assert_allclose(made["boxes"][0], box, atol=0.95)
-    found = pasted(made["masks"][0], made["boxes"][0], SIZE)
+    np.testing.assert_allclose(augmented.boxes[0], box, atol=0.95)
+    found = unfolded(augmented.masks[0], augmented.boxes[0], SIZE)
     assert (found & white).sum() / (found | white).sum() > 0.93
-    assert made["class_ids"].tolist() == [1]
+    assert augmented.class_ids.tolist() == [1]
 
 
 def test_without_jitter_the_photo_fills_the_frame() -> None:
-    made = augment_sample(sample(POLYGON, shape=(120, 120)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    augmented = augment_sample(sample(POLYGON, shape=(120, 120)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
     scale = SIZE / 120
-    np.testing.assert_allclose(made["boxes"], [np.array([20.5, 30.5, 79.5, 99.5]) * scale], atol=1e-4)
-    assert made["image"].shape == (SIZE, SIZE, 3)
-    assert made["image"].dtype == np.float32
+    np.testing.assert_allclose(augmented.boxes, [np.array([20.5, 30.5, 79.5, 99.5]) * scale], atol=1e-4)
+    assert augmented.image.shape == (SIZE, SIZE, 3)
+    assert augmented.image.dtype == np.float32
 
 
-def test_objects_out_of_view_are_left_out_and_hidden_or_tiny_ones_ignored() -> None:
-    # A photo twice the frame, of which the crop shows the square that jitter must focus on: it fills the frame.
+def test_objects_out_of_view_are_left_out_and_cut_or_tiny_ones_are_ignored() -> None:
+    # The photo is twice the size of the crop, which can show exactly the first square.
     focus = square(-0.5, -0.5, 64)
     others = [square(100, 100, 20), square(55, 20, 40), square(40, 40, 20), square(5, 5, 1)]
     one = Sample(np.zeros((128, 128, 3), np.uint8), [focus, *others], np.array([1, 2, 2, 2, 2]))
     for seed in range(40):
-        made = augment_sample(one, SIZE, 128, Jitter(), None, np.random.default_rng(seed))
-        if len(made["boxes"]) and np.allclose(made["boxes"][0], [0, 0, 64, 64]):
+        augmented = augment_sample(one, SIZE, 128, Jitter(), None, np.random.default_rng(seed))
+        if len(augmented.boxes) and np.allclose(augmented.boxes[0], [0, 0, 64, 64]):
             break
     else:
         pytest.fail("no crop shows the first square")
-    # The second is out of view; a quarter of the third is seen; the fifth is one pixel.
-    assert made["class_ids"].tolist() == [1, -1, 2, -1]
-    assert (made["boxes"] >= 0).all()
-    assert (made["boxes"] <= SIZE).all()
-    assert len(made["masks"]) == 4
+    # The second is out of view; a quarter of the third is visible; the fifth is one pixel.
+    assert augmented.class_ids.tolist() == [1, -1, 2, -1]
+    assert (augmented.boxes >= 0).all()
+    assert (augmented.boxes <= SIZE).all()
+    assert len(augmented.masks) == 4
 
 
 def test_ignored_objects_stay_ignored() -> None:
-    made = augment_sample(sample(POLYGON, class_ids=(-1,)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
-    assert made["class_ids"].tolist() == [-1]
+    augmented = augment_sample(sample(POLYGON, class_ids=(-1,)), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    assert augmented.class_ids.tolist() == [-1]
 
 
-def test_a_photo_without_objects_makes_an_empty_sample() -> None:
-    made = augment_sample(sample(class_ids=()), SIZE, SIZE, STRONG, None, np.random.default_rng(0))
-    assert made["boxes"].shape == (0, 4)
-    assert made["masks"].shape == (0, MASK_SIDE, MASK_SIDE)
-    assert made["class_ids"].shape == (0,)
+def test_a_photo_without_objects_gives_an_empty_sample() -> None:
+    augmented = augment_sample(sample(class_ids=()), SIZE, SIZE, STRONG, None, np.random.default_rng(0))
+    assert augmented.boxes.shape == (0, 4)
+    assert augmented.masks.shape == (0, MASK_SIDE, MASK_SIDE)
+    assert augmented.class_ids.shape == (0,)
 
 
-def test_extents_are_the_outlines_edges_among_pixels() -> None:
+def test_extents_include_the_outermost_pixels() -> None:
     np.testing.assert_array_equal(extents([np.array([[2.0, 5], [7, 3], [4, 9]])]), [[3.5, 2.5, 9.5, 7.5]])
     assert extents([]).shape == (0, 4)
 
@@ -122,20 +131,20 @@ def test_a_box_mask_of_a_rectangle_is_full_and_of_a_triangle_half() -> None:
     assert mask.mean() == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_box_mask_shows_only_what_its_box_holds() -> None:
+def test_a_box_mask_shows_only_the_part_inside_its_box() -> None:
     mask = box_mask(square(0, 0, 20), np.array([0.5, 0.5, 40.5, 20.5]), side=40)
     assert mask[:19].all()
     assert not mask[21:].any()
 
 
-def test_stacking_pads_with_zeros_and_cuts_what_has_no_slot() -> None:
+def test_collate_pads_with_zeros_and_drops_instances_without_a_slot() -> None:
     samples = [
-        {
-            "image": np.ones((2, 2, 3)),
-            "boxes": np.full((n, 4), 5.0),
-            "class_ids": np.full(n, -1),
-            "masks": np.ones((n, 2, 2)),
-        }
+        AugmentedSample(
+            image=np.ones((2, 2, 3)),
+            boxes=np.full((n, 4), 5.0),
+            class_ids=np.full(n, -1),
+            masks=np.ones((n, 2, 2)),
+        )
         for n in (0, 1, 4)
     ]
     images, targets = collate(samples, slots=3)
@@ -150,7 +159,7 @@ def test_stacking_pads_with_zeros_and_cuts_what_has_no_slot() -> None:
     assert targets["masks"][1].any(axis=(1, 2)).tolist() == [True, False, False]
 
 
-def test_loading_shrinks_large_photos_with_their_outlines(tmp_path: Path) -> None:
+def test_loading_shrinks_large_photos_and_their_outlines(tmp_path: Path) -> None:
     one = sample(POLYGON, shape=(100, 120))
     Image.fromarray(one.image).save(tmp_path / "a.png")
     photo = Photo(tmp_path / "a.png", 120, 100, (Region("hat", POLYGON, False, 0),))
@@ -162,7 +171,7 @@ def test_loading_shrinks_large_photos_with_their_outlines(tmp_path: Path) -> Non
     np.testing.assert_allclose(extents(small.polygons), extents([POLYGON]) / 2)
 
 
-def test_each_photo_comes_once_a_pass_in_an_order_of_its_own() -> None:
+def test_each_pass_uses_every_photo_once_in_its_own_order() -> None:
     dataset = batches(steps=10)
     drawn = [number for index in range(10) for number in numbers(dataset, index)]
     passes = [drawn[start : start + 5] for start in range(0, 20, 5)]
@@ -170,7 +179,7 @@ def test_each_photo_comes_once_a_pass_in_an_order_of_its_own() -> None:
     assert len({tuple(one) for one in passes}) > 1
 
 
-def test_batches_depend_on_seed_and_number_alone() -> None:
+def test_batches_depend_only_on_seed_and_sample_number() -> None:
     straight, resumed = batches(jitter=STRONG), batches(jitter=STRONG, start=PASS)
     straight.on_epoch_end()
     for index in (3, 0):  # in any order
@@ -181,7 +190,7 @@ def test_batches_depend_on_seed_and_number_alone() -> None:
     assert (other[0][0] != resumed[0][0]).any()
 
 
-def test_epochs_differ_and_draws_of_one_photo_differ() -> None:
+def test_epochs_differ_and_views_of_one_photo_differ() -> None:
     dataset = batches(count=1, jitter=STRONG)
     first, second = dataset[0][0]
     assert (first != second).any()
@@ -189,17 +198,17 @@ def test_epochs_differ_and_draws_of_one_photo_differ() -> None:
     assert (dataset[0][0][0] != first).any()
 
 
-def test_augmented_batches_repeat() -> None:
+def test_augmented_batches_are_reproducible() -> None:
     spec = [{"Affine": {"rotate": [-45, 45]}}]
     (images, targets), (same, again) = (batches(augmenter=augment.build(spec))[1] for _ in range(2))
     np.testing.assert_array_equal(images, same)
     np.testing.assert_array_equal(targets["boxes"], again["boxes"])
 
 
-def test_validation_batches_come_in_file_order_every_epoch() -> None:
+def test_unshuffled_batches_are_in_file_order_in_every_epoch() -> None:
     dataset = batches(shuffle=False, steps=3)
     for _ in range(2):
         assert [numbers(dataset, index) for index in range(len(dataset))] == [[0, 1], [2, 3], [4, 0]]
         dataset.on_epoch_end()
     expected = augment_sample(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
-    np.testing.assert_array_equal(dataset[1][0][0], expected["image"])
+    np.testing.assert_array_equal(dataset[1][0][0], expected.image)

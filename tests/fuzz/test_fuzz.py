@@ -1,4 +1,4 @@
-"""A short run of the fuzzing in `targets`; FMASK_FUZZ_SECONDS=600 makes it a long one, shared out among the four."""
+"""A short run of the fuzz targets; FMASK_FUZZ_SECONDS=600 fuzzes for 600 seconds, divided among the four tests."""
 
 import json
 import os
@@ -22,7 +22,7 @@ briefly = settings(
     max_examples=EXAMPLES,
     deadline=None,
     database=None,
-    derandomize=not SECONDS,  # the ordinary tests are the same each time
+    derandomize=not SECONDS,  # without FMASK_FUZZ_SECONDS, every run is the same
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
@@ -30,16 +30,16 @@ briefly = settings(
 numbers = st.integers() | st.floats() | st.sampled_from([0, 19, 20])
 texts = st.text() | st.sampled_from(["a.png", "mask", "hat", "true", "polygon"])
 values = st.recursive(
-    st.sampled_from(seeds.ODD) | numbers | texts,
+    st.sampled_from(seeds.ODD_VALUES) | numbers | texts,
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
 
 
 @st.composite
-def nearly_right(draw: st.DrawFn) -> Any:
-    """One of the seeds with some of its parts replaced, left out or said twice."""
-    document = deepcopy(draw(st.sampled_from(seeds.via_documents())))
+def mutated_documents(draw: st.DrawFn) -> Any:
+    """Generate seed documents with some parts replaced, removed or repeated."""
+    document = deepcopy(draw(st.sampled_from(seeds.annotation_documents())))
     for _ in range(draw(st.integers(1, 4))):
         place: Any = document
         while isinstance(place, dict | list) and place:
@@ -55,13 +55,13 @@ def nearly_right(draw: st.DrawFn) -> Any:
         elif change == "repeat" and isinstance(place, list):
             place *= draw(st.integers(2, 60))
         else:
-            place[key] = deepcopy(draw(values))  # or a later change would change what is drawn from
+            place[key] = deepcopy(draw(values))  # a copy: a later change must not modify the strategy
     return document
 
 
 @st.composite
-def damaged(draw: st.DrawFn) -> bytes:
-    """A picture of the seeds cut short, with bytes changed, taken out, or put in from another one."""
+def damaged_photos(draw: st.DrawFn) -> bytes:
+    """Generate seed pictures that are truncated, or have bytes changed, removed, or inserted from another one."""
     content = bytearray(draw(st.sampled_from(seeds.photos())))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(content)))
@@ -80,30 +80,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @briefly
-@given(document=nearly_right() | values)
+@given(document=mutated_documents() | values)
 def test_any_json_is_read_or_refused(folder: Path, document: Any) -> None:
     targets.read_annotations(json.dumps(document).encode(), folder)
 
 
 @briefly
-@given(content=damaged() | st.binary(max_size=200))
+@given(content=damaged_photos() | st.binary(max_size=200))
 def test_any_bytes_are_a_photo_or_refused(content: bytes) -> None:
     targets.read_photo(content)
 
 
-def test_what_fuzzing_starts_from_is_taken(folder: Path) -> None:
-    assert all(targets.read_annotations(content, folder) for content in seeds.via_files())
+def test_all_seeds_are_accepted(folder: Path) -> None:
+    assert all(targets.read_annotations(content, folder) for content in seeds.annotation_files())
     assert all(targets.read_photo(content) for content in seeds.photos())
 
 
-@pytest.mark.skipif(find_spec("atheris") is None, reason="there is no wheel of Atheris for this machine")
+@pytest.mark.skipif(find_spec("atheris") is None, reason="Atheris is not installed: it has no wheel for this platform")
 @pytest.mark.parametrize("target", ["annotations", "photo"])
-def test_guided_by_coverage_nothing_breaks(tmp_path: Path, target: str) -> None:
+def test_coverage_guided_fuzzing_finds_no_failure(tmp_path: Path, target: str) -> None:
     command = [sys.executable, "-m", "tests.helpers.guided", target]
     limit = f"-max_total_time={SECONDS // 2}" if SECONDS else "-runs=300"
-    # By way of a small process: to libFuzzer, the memory of the process that starts it is its own.
-    between = ["sh", "-c", '"$@"; exit $?', "sh"]
-    done = subprocess.run([*between, *command, limit], cwd=tmp_path, capture_output=True, text=True, check=False)
+    # Start it from a shell: libFuzzer counts the memory of its parent process as its own.
+    shell = ["sh", "-c", '"$@"; exit $?', "sh"]
+    done = subprocess.run([*shell, *command, limit], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     runs = re.search(r"Done (\d+) runs", done.stderr)
     assert runs

@@ -1,4 +1,4 @@
-"""Made-up photos and detections for the evaluation's tests: rectangles on a plain ground."""
+"""Synthetic annotated photos and detections of rectangles, for tests of the evaluation."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ Box = tuple[int, int, int, int]
 
 
 def photo(*regions: tuple[str | None, Box], ignored: tuple[int, ...] = (), name: str = "made_up.png") -> Photo:
-    """A photo whose regions are rectangles; positions in `ignored`, and regions without a label, count neither way."""
+    """Return a photo with rectangular regions; those in `ignored`, or without a label, are regions to ignore."""
     return Photo(
         Path(name),
         WIDTH,
@@ -26,7 +26,7 @@ def photo(*regions: tuple[str | None, Box], ignored: tuple[int, ...] = (), name:
 
 
 def detections(*found: tuple[str, Box, float]) -> Detections:
-    """Rectangular detections: class, box and score, which must come best first."""
+    """Return rectangular detections from class, box and score, best score first."""
     masks = np.zeros((len(found), HEIGHT, WIDTH), dtype=bool)
     for mask, (_, (y1, x1, y2, x2), _) in zip(masks, found, strict=True):
         mask[y1:y2, x1:x2] = True
@@ -38,9 +38,9 @@ def detections(*found: tuple[str, Box, float]) -> Detections:
     )
 
 
-def from_masks(found: list[tuple[int, np.ndarray, float]]) -> Detections:
-    """Detections of the given class ids, (H, W) masks and scores, with the masks' own boxes; at least one."""
-    class_ids, masks, scores = zip(*sorted(found, key=lambda one: -one[2]), strict=True)
+def from_masks(instances: list[tuple[int, np.ndarray, float]]) -> Detections:
+    """Return detections from class ids, masks (H, W) and scores, with the boxes of the masks; at least one."""
+    class_ids, masks, scores = zip(*sorted(instances, key=lambda instance: -instance[2]), strict=True)
     boxes = []
     for mask in masks:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -49,7 +49,7 @@ def from_masks(found: list[tuple[int, np.ndarray, float]]) -> Detections:
 
 
 def _outline(box: Box) -> np.ndarray:
-    """(4, 2) float64 polygon that `skimage.draw.polygon` fills with exactly the box's pixels."""
+    """Return the polygon (4, 2) that `skimage.draw.polygon` fills with exactly the box's pixels."""
     y1, x1, y2, x2 = box
     top, left, bottom, right = y1 - 0.5, x1 - 0.5, y2 - 0.5, x2 - 0.5
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])

@@ -1,4 +1,4 @@
-"""What fuzzing starts from: small files that are right, one for each way of being so."""
+"""Seeds for fuzzing: small valid annotation files and photos, one of each kind."""
 
 import io
 import json
@@ -16,7 +16,7 @@ SHAPES: list[dict[str, Any]] = [
     {"name": "circle", "cx": 9, "cy": 5, "r": 4},
     {"name": "ellipse", "cx": 9, "cy": 5, "rx": 5, "ry": 2, "theta": 0.5},
 ]
-ODD = (
+ODD_VALUES = (
     None,
     True,
     -1,
@@ -34,12 +34,12 @@ ODD = (
     "\ud800",
     "\x1b[2J",
 )
-"""What hardly anything takes."""
+"""Values that are invalid almost everywhere."""
 LABELS = ("mask", "hat", "", "visor")
 
 
-def via_documents() -> list[dict[str, Any]]:
-    """Exports of VIA 1 and 2, a project file, and a COCO file, all of the photo a.png of 20 x 12 pixels."""
+def annotation_documents() -> list[dict[str, Any]]:
+    """Return exports of VIA 2 and 1, a project file and a COCO file, all of the photo a.png of 20 x 12 pixels."""
     regions = [
         {"shape_attributes": shape, "region_attributes": {"fmask": label}}
         for shape, label in zip(SHAPES, (*LABELS, "hat"), strict=True)
@@ -60,7 +60,7 @@ def via_documents() -> list[dict[str, Any]]:
 
 
 def change(document: Any, rng: random.Random) -> None:
-    """Replaces, leaves out or repeats a part of a JSON document, chosen at random."""
+    """Change a JSON document in place: replace, shift, remove or repeat a random part of it."""
     place, key = None, None
     while isinstance(document, dict | list) and document and (place is None or rng.random() < 0.85):
         place, key = document, rng.choice(list(document) if isinstance(document, dict) else range(len(document)))
@@ -75,16 +75,16 @@ def change(document: Any, rng: random.Random) -> None:
         case "repeat" if isinstance(place, list):
             place[key:key] = place[: rng.randint(1, 60)]
         case _:
-            place[key] = deepcopy(rng.choice(ODD))
+            place[key] = deepcopy(rng.choice(ODD_VALUES))
 
 
-def via_files() -> list[bytes]:
-    """The documents, as files."""
-    return [json.dumps(document).encode() for document in via_documents()]
+def annotation_files() -> list[bytes]:
+    """Return `annotation_documents` as the contents of files."""
+    return [json.dumps(document).encode() for document in annotation_documents()]
 
 
 def photos() -> list[bytes]:
-    """Pictures of 20 x 12 pixels in every format that is read and in most of their kinds."""
+    """Return picture files of 20 x 12 pixels in every supported format and in most of its variants."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8))
     exif = Image.Exif()
     exif[0x0112] = 6

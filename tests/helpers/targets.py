@@ -1,4 +1,4 @@
-"""What is fuzzed. Any bytes whatever lead to a proper result or to a `UserError`: to no other exception and no hang."""
+"""Fuzz targets: any bytes must give a valid result or a `UserError`, but no other exception and no hang."""
 
 import io
 from pathlib import Path
@@ -14,16 +14,16 @@ from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
 MAX_PIXELS = 1_000_000
-"""Fewer than in earnest, so that pictures at the limit cost no time."""
+"""Lower than the real limit, so that pictures at the limit are decoded fast."""
 
 
 def prepare(folder: Path) -> None:
-    """Puts the photo that the seeds speak of into a folder for `read_annotations`."""
+    """Create the photo that the seeds annotate, in the folder for `read_annotations`."""
     Image.new("RGB", (20, 12), "grey").save(folder / "a.png")
 
 
 def read_annotations(content: bytes, folder: Path) -> bool:
-    """Reads annotations of which nothing is known; whether they were taken. Checks what is promised of a `Split`."""
+    """Read arbitrary annotations and check the invariants of a `Split`; return whether they were accepted."""
     (folder / ANNOTATIONS).write_bytes(content)
     try:
         split = read_split(folder)
@@ -45,7 +45,7 @@ def read_annotations(content: bytes, folder: Path) -> bool:
 
 
 def read_photo(content: bytes) -> bool:
-    """Decodes a photo of which nothing is known; whether it was taken."""
+    """Decode an arbitrary photo and check the result; return whether it was accepted."""
     try:
         image = decode(io.BytesIO(content), "photo", MAX_PIXELS)
     except UserError as error:
@@ -58,5 +58,6 @@ def read_photo(content: bytes) -> bool:
 
 
 def assert_is_one_sentence(text: str) -> None:
+    """Check that a message is short and printable."""
     assert text.isprintable(), text  # no line breaks, no control characters
     assert 0 < len(text) < 1000, text

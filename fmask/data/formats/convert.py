@@ -1,12 +1,11 @@
-"""From VIA's annotation files to COCO's, and back."""
+"""Convert annotation files from VIA to COCO and back."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from fmask.data.formats import coco
-from fmask.data.formats.read import find_export, read_file
-from fmask.data.formats.via import export
+from fmask.data.formats import coco, via
+from fmask.data.formats.read import find_annotations, read_file
 from fmask.data.paths import relative_name
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
@@ -16,28 +15,32 @@ from fmask.utils.files import write_text
 def convert(
     source: Path, target: Path, photos: Path | None = None, categories: Mapping[str, str] | None = None
 ) -> Split:
-    """Write what VIA annotated as a COCO file, or what a COCO file holds as a VIA 2.x export.
+    """Convert a VIA file to a COCO file, or a COCO file to a VIA 2.x export.
 
-    Polygons, labels and marks to ignore come through unchanged, but for what reading repairs or leaves out: that is
-    told in the result's faults. Photos keep their names, which count from the folder `photos`.
+    Polygons, labels and ignore marks are preserved exactly, except for what reading clips or leaves out, which is
+    recorded in the faults of the result. Photos keep their names, which are relative to the folder `photos`.
 
     Args:
-        source: an annotation file, or a folder with one (see `find_export`).
+        source: an annotation file, or a folder with one (see `find_annotations`).
         target: the file to write.
-        photos: the folder that the source's file names count from, where it is not the source's own.
-        categories: that of `fmask.data.formats.coco.read_entries`.
+        photos: the folder that the source's photo names are relative to; by default, the folder of the source.
+        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+
+    Returns:
+        The annotations that were written.
 
     Raises:
-        UserError: the source cannot be read or holds no photo that is there, or the target cannot be written.
+        UserError: the source cannot be read or lists no usable photo, or the target cannot be written.
     """
-    file = find_export(source) if source.is_dir() else source
+    file = find_annotations(source) if source.is_dir() else source
     folder = photos or file.parent
     split = read_file(file, folder, categories)
     if not split.photos:
-        told = f"; {fault.file}: {fault.kind}, {fault.detail}" if (fault := next(iter(split.faults), None)) else ""
-        raise UserError(f"{file} lists no annotated photo that is in {folder}{told}.")
+        fault = next(iter(split.faults), None)
+        example = f"; {fault.file}: {fault.kind}, {fault.detail}" if fault else ""
+        raise UserError(f"{file} lists no usable photo in {folder}{example}.")
     if split.is_coco:
-        text = json.dumps(export(folder, split.photos))
+        text = json.dumps(via.export(folder, split.photos))
     else:
         text = coco.dataset_text((relative_name(folder, photo.path), photo) for photo in split.photos)
     write_text(text, target)

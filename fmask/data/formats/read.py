@@ -1,4 +1,7 @@
-"""Annotated photos, read from VIA's or COCO's files with every fault told and none repaired in silence."""
+"""Read a VIA or COCO annotation file and the headers of its photos to a `Split`.
+
+Nothing is repaired silently: whatever is changed or left out is recorded as a fault of the split.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,33 +19,38 @@ from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError, printable
 
 MAX_BYTES = 512 * 2**20
-"""Larger annotation files are refused, for in memory they grow tenfold; the largest of COCO's own has 448 MiB."""
+"""Largest annotation file: parsed, a file takes ten times its size in memory. COCO's own largest file has 448 MiB."""
 
 MAX_REGIONS = 2000
-"""In one photo; each may take some hundredths of a second to look at, and no photo shows thousands of people."""
+"""Largest number of regions of one photo: each may take some hundredths of a second to check."""
 
 
 def read_split(folder: Path) -> Split:
-    """Read a folder's photos and their regions, from photo headers alone.
+    """Read the photos of a folder and their regions; only the headers of the photos are read.
 
-    The annotations are those of `find_export`. Faults in single photos and regions are collected in the result. Files
-    may come from anybody: their names for photos count from the folder and cannot climb out of it. What is in the
-    folder may be a link, though, for many keep their photos in one place and data sets as links to them; links are
-    made by who has the folder, not by the annotations, and nothing but pictures is read through them.
+    The annotation file is that of `find_annotations`. Faults of single photos and regions are collected in the result.
+
+    Annotation files are untrusted: photo names are relative to the folder and cannot leave it. Entries of the folder
+    itself may be links to other places, though, as many users keep their photos elsewhere. Links are made by the owner
+    of the folder, not by the annotations, and only pictures are read through them.
 
     Raises:
-        UserError: there is no such folder, not one annotation file, or it is neither VIA's nor COCO's.
+        UserError: there is no such folder; it does not have exactly one annotation file; or that file is neither a VIA
+            nor a COCO file.
     """
-    return read_file(find_export(folder), folder)
+    return read_file(find_annotations(folder), folder)
 
 
 def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = None) -> Split:
-    """Read the photos that an annotation file lists, which lie in `folder`; as `read_split` otherwise.
+    """Read the photos that an annotation file lists; otherwise like `read_split`.
 
-    `categories` is that of `fmask.data.formats.coco.read_entries`.
+    Args:
+        file: a VIA or COCO file.
+        folder: the folder that the file's photo names are relative to.
+        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
 
     Raises:
-        UserError: there is no such folder, or the file is neither VIA's nor COCO's.
+        UserError: there is no such folder, or the file is neither a VIA nor a COCO file.
     """
     file, folder = Path(file), Path(folder)
     if not folder.is_dir():
@@ -52,7 +60,7 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
     listed: set[str] = set()
     entries, is_coco = _read_entries(file, categories or {})
     for entry in entries:
-        name = Path(entry.name).as_posix()  # which ./a.jpg and a.jpg share
+        name = Path(entry.name).as_posix()  # the same for ./a.jpg and a.jpg
         if name in listed:
             faults.append(Fault("listed twice", printable(name), None, "a second entry for the same file"))
             continue
@@ -69,11 +77,11 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
     return Split(folder.resolve().name, folder, tuple(photos), tuple(faults), is_coco)
 
 
-def find_export(folder: Path) -> Path:
-    """A folder's annotations: `via_region_data.json`, or else the only other JSON file.
+def find_annotations(folder: Path) -> Path:
+    """Return a folder's annotation file: `via_region_data.json`, or else its only JSON file.
 
     Raises:
-        UserError: there is no such folder, or not one such file.
+        UserError: there is no such folder, or no such file, or several other JSON files.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -88,22 +96,22 @@ def find_export(folder: Path) -> Path:
 
 
 def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[PhotoEntry], bool]:
-    """The file's photos, in order, and whether it is COCO's."""
+    """Return the file's photos, in order, and whether it is a COCO file."""
     document = _parse(path)
     if coco.is_coco(document):
         return coco.read_entries(document, path, categories), True
     if categories:
-        raise UserError(f"{path} is a VIA file; only the categories of COCO files can be given other names.")
+        raise UserError(f"{path} is a VIA file; only the categories of COCO files can be mapped.")
     return via.read_entries(document, path), False
 
 
 def _parse(path: Path) -> Any:
-    """The file's document, with fractions as `Decimal` where it is COCO's and as floats where it is VIA's."""
+    """Parse a JSON file, with fractions as `Decimal` for COCO files and as floats for VIA files."""
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
-            raise UserError(f"{path} has {size} bytes; annotation files have {MAX_BYTES} at most.")
+            raise UserError(f"{path} has {size} bytes; an annotation file may have at most {MAX_BYTES}.")
         text = path.read_text(encoding="utf-8-sig")
-        guess = '"annotations"' in text  # right but for odd files: what is large should be parsed only once
+        guess = '"annotations"' in text  # rarely wrong, so that large files are parsed only once
         document = json.loads(text, parse_float=Decimal if guess else None)
         if coco.is_coco(document) != guess:
             document = json.loads(text, parse_float=None if guess else Decimal)
@@ -111,33 +119,34 @@ def _parse(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ArithmeticError as error:
-        raise UserError(f"{path} has a number with an exponent that none can have.") from error
+        raise UserError(f"{path} has a number whose exponent is too large.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 
 
 def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
+    """Check a photo's entry against its file; append the faults of regions and of the file to `faults`."""
     name, path = printable(entry.name), folder / entry.name
     if not is_inside(entry.name):
         raise Unusable("unsafe file name", "leads out of the folder")
     try:
         if not path.is_file():
             raise Unusable("missing photo", "listed, but not in the folder")
-    except (OSError, ValueError) as error:  # names that no file can have
-        raise Unusable("missing photo", "its name is none that a file can have") from error
+    except (OSError, ValueError) as error:  # for example, the name is too long
+        raise Unusable("missing photo", "no file can have this name") from error
     try:
-        head = images.read_header(path)
+        header = images.read_header(path)
     except ValueError as error:
         raise Unusable("unreadable photo", str(error)) from error
-    width, height = head.width, head.height
+    width, height = header.width, header.height
     if entry.size not in (None, (width, height)):
         raise Unusable("other size", f"annotated as {entry.size[0]} x {entry.size[1]}, but it is {width} x {height}")
-    if head.mode != "RGB":
-        faults.append(Fault("colour conversion", name, None, f"its pixels are of Pillow's mode {head.mode}"))
-    if head.orientation > 1:
-        faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {head.orientation}"))
+    if header.mode != "RGB":
+        faults.append(Fault("colour conversion", name, None, f"the pixels have Pillow mode {header.mode}"))
+    if header.orientation > 1:
+        faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {header.orientation}"))
     if len(entry.regions) > MAX_REGIONS:
-        raise Unusable("too many regions", f"{len(entry.regions)}, where {MAX_REGIONS} are the most")
+        raise Unusable("too many regions", f"{len(entry.regions)}; at most {MAX_REGIONS} are allowed")
     regions = []
     for index in range(len(entry.regions)):
         try:
@@ -146,18 +155,19 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
             faults.append(Fault(unusable.kind, name, index, unusable.detail))
     if not regions:
         count = len(entry.regions)
-        raise Unusable("no regions", f"none of {count} is usable" if count else "listed without any")
+        raise Unusable("no regions", f"none of its {count} regions is usable" if count else "listed without regions")
     return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix())
 
 
 def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults: list[Fault]) -> Region:
+    """Clip a region to its photo and resolve its label; append its faults to `faults`."""
     entry = photo.regions[index]
     polygon = entry.outline(width, height)
     if len(polygon) < 3:
-        raise Unusable("too few points", f"{len(polygon)}, where an area needs 3")
+        raise Unusable("too few points", f"{len(polygon)}; a polygon needs at least 3")
     overshoot = max(-polygon.min(), *(polygon.max(axis=0) - (width - 1, height - 1)))
     if overshoot > photo.edge:
-        detail = f"{overshoot:.3g} px beyond the last of {width} x {height}"
+        detail = f"{overshoot:.3g} px beyond the outermost pixels of {width} x {height}"
         faults.append(Fault("outside the photo", printable(photo.name), index, detail))
     if overshoot > 0:
         polygon = clip(polygon, width, height)
@@ -166,7 +176,7 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     label = _read_label(entry.label)
     if label is None:
         blank = entry.label is None or str(entry.label).strip() == ""
-        detail = "`fmask` is empty" if blank else f"{shortly(entry.label)}; known are {', '.join(CLASS_NAMES)}"
+        detail = "`fmask` is empty" if blank else f"{shortly(entry.label)}; expected one of {', '.join(CLASS_NAMES)}"
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
     return Region(label, polygon, entry.ignore or label is None, index)
 

@@ -1,4 +1,4 @@
-"""How `fmask.data.synthetic.dataset` draws: poses, layers of paint, backgrounds, people, hats, masks.
+"""The rendered data set: scenes of people with masks and hats, drawn as layers of painted shapes.
 
-Coordinates are photo pixels, x then y, integers at pixel centres. Colours are RGB in [0, 255].
+Coordinates are photo pixels, x then y, with integers at pixel centres. Colours are RGB in [0, 255].
 """

@@ -1,4 +1,4 @@
-"""What is worn or held near a face and is neither mask nor hat: glasses, headphones, scarf, a hand."""
+"""Things near a face that are neither mask nor hat: glasses, headphones, scarf, hand."""
 
 import numpy as np
 import shapely
@@ -10,6 +10,7 @@ from fmask.data.synthetic.layers import Colour, Layer, Paint
 
 
 def draw_glasses(rng: np.random.Generator, pose: Pose) -> list[Layer]:
+    """Draw glasses with clear or dark lenses."""
     frame = choose(rng, [BLACK, BLACK, (110, 70, 40), (170, 150, 90)])
     dark = rng.random() < 0.25
     layers = []
@@ -26,7 +27,7 @@ def draw_glasses(rng: np.random.Generator, pose: Pose) -> list[Layer]:
 
 
 def draw_ear_cups(rng: np.random.Generator, pose: Pose, with_band: bool) -> list[Layer]:
-    """Headphones, or with a hat the ear defenders that hang from it."""
+    """Draw headphones or, without a band, ear defenders that hang from a hat."""
     colour = choose(rng, [BLACK, (200, 40, 40), (236, 200, 50), WHITE, (60, 90, 150)])
     layers = []
     if with_band:
@@ -40,7 +41,7 @@ def draw_ear_cups(rng: np.random.Generator, pose: Pose, with_band: bool) -> list
 
 
 def draw_scarf(rng: np.random.Generator, pose: Pose, top: float) -> list[Layer]:
-    """Wound around the neck; high ones hide some of a mask."""
+    """Draw a scarf around the neck; a high `top`, in units of the head's frame, hides a part of the mask."""
     colour = any_colour(rng)
     pattern = any_print(rng, pose.size, pose.roll) if rng.random() < 0.5 else None
     half = [(0.0, top + 0.12), (0.7, top), (1.15, top + 0.1), (1.3, top + 0.6), (0.8, top + 1.0), (0.0, top + 1.1)]
@@ -50,7 +51,7 @@ def draw_scarf(rng: np.random.Generator, pose: Pose, top: float) -> list[Layer]:
 
 
 def draw_hand(rng: np.random.Generator, pose: Pose, skin: Colour, hat: bool) -> list[Layer]:
-    """One hand, at the hat's brim, at the cheek or before the mouth, and its sleeve."""
+    """Draw a hand and its sleeve: at the brim of the hat, at the cheek, or in front of the mouth."""
     side = rng.choice([-1, 1])
     x, y = (
         (side * rng.uniform(0.75, 1.1), -0.45) if hat and rng.random() < 0.5 else (side * rng.uniform(0.5, 1.0), 0.85)

@@ -1,4 +1,4 @@
-"""What is behind people, painted small and blurred, as a lens that is focused on them sees it."""
+"""Backgrounds, painted at low resolution and blurred, like what is behind a person in focus."""
 
 import cv2
 import numpy as np
@@ -6,11 +6,12 @@ import numpy as np
 from fmask.data.synthetic.colours import any_colour, choose, scaled, vary
 from fmask.data.synthetic.layers import Colour
 
-_SIDE = 160  # longer side in pixels while painting: backgrounds are out of focus
+_SIDE = 160
+"""Longer side in pixels while painting; low, because backgrounds are out of focus."""
 
 
 def draw_background(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) float32 RGB in [0, 255]."""
+    """Draw a random background: (height, width, 3) float32 RGB in [0, 255]."""
     kinds = (_studio, _gradient, _bricks, _foliage, _panels, _landscape, _shelves, _street, _lights)
     kind = kinds[rng.choice(len(kinds), p=[0.2, 0.12, 0.09, 0.12, 0.09, 0.12, 0.09, 0.1, 0.07])]
     scale = _SIDE / max(width, height)
@@ -26,18 +27,19 @@ def _fill(colour: Colour, width: int, height: int) -> np.ndarray:
 
 
 def _clouds(rng: np.random.Generator, width: int, height: int, cells: int) -> np.ndarray:
-    """(height, width, 1) smooth noise of about unit deviation."""
+    """Return smooth noise (height, width, 1) with a standard deviation of about 1."""
     noise = rng.standard_normal((cells, cells), np.float32)
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
 
 
 def _studio(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """A plain wall, mostly light."""
+    """A plain wall, usually light."""
     colour = vary(rng, (236, 236, 236), 8) if rng.random() < 0.6 else any_colour(rng)
     return _fill(colour, width, height) + rng.uniform(0, 8) * _clouds(rng, width, height, 3)
 
 
 def _gradient(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """A linear transition between two colours."""
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.linspace(-1, 1, width)[None] * np.cos(angle) + np.linspace(-1, 1, height)[:, None] * np.sin(angle)
     share = (ramp[..., None] - ramp.min()) / np.ptp(ramp)
@@ -45,6 +47,7 @@ def _gradient(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _bricks(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """A brick wall."""
     colour = choose(rng, [(160, 84, 62), (190, 180, 165), (120, 100, 90), (210, 206, 200)])
     image = _fill(scaled(colour, rng.choice([0.7, 1.25])), width, height)
     rows = int(rng.integers(8, 22))
@@ -58,6 +61,7 @@ def _bricks(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _foliage(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Leaves."""
     green = choose(rng, [(60, 100, 50), (90, 130, 60), (40, 70, 45), (150, 130, 60)])
     image = _fill(scaled(green, 0.6), width, height)
     for _ in range(140):
@@ -69,7 +73,7 @@ def _foliage(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _panels(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Curtains, cladding, a container's wall: upright or level stripes."""
+    """Curtains, cladding or a container wall: vertical or horizontal stripes."""
     image = _fill(any_colour(rng), width, height)
     along = np.arange(width)[None, :, None] if rng.random() < 0.7 else np.arange(height)[:, None, None]
     wave = np.cos(along * 2 * np.pi / rng.uniform(5, 30) + rng.uniform(0, 6))
@@ -89,7 +93,7 @@ def _landscape(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _shelves(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Books and boxes, with whiteboards' and windows' straight edges."""
+    """Shelves with books and boxes, which have straight edges like whiteboards and windows."""
     wood = choose(rng, [(120, 90, 60), (225, 225, 222), (80, 80, 84)])
     image = _fill(scaled(wood, 0.6), width, height)
     tall = int(rng.integers(24, 48))
@@ -105,7 +109,7 @@ def _shelves(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _street(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Buildings with windows before the sky."""
+    """Buildings with windows in front of the sky."""
     image = _landscape(rng, width, height)
     x = 0
     while x < width:
@@ -121,7 +125,7 @@ def _street(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _lights(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """A dark room or a night with lamps out of focus."""
+    """A dark interior or a night with lamps out of focus."""
     image = _fill(vary(rng, (34, 34, 44), 12), width, height)
     for _ in range(int(rng.integers(4, 22))):
         centre = int(rng.integers(width)), int(rng.integers(height))
@@ -132,7 +136,7 @@ def _lights(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _add_balls(rng: np.random.Generator, image: np.ndarray) -> None:
-    """Balls, lamps and bags: round and bright things that nobody wears."""
+    """Add balls, lamps and bags: round, bright things that are not worn."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         x, y, radius = int(rng.integers(width)), int(rng.integers(height)), int(rng.integers(6, 20))

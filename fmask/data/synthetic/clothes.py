@@ -9,7 +9,7 @@ from fmask.data.synthetic.layers import Colour, Layer, Paint
 
 
 def draw_body(rng: np.random.Generator, pose: Pose, skin: Colour, bottom: float) -> list[Layer]:
-    """Neck, shoulders and a torso; clothes: shirt, print, suit, scrubs, high-visibility vest, coat."""
+    """Draw neck and torso in a shirt, a suit, a high-visibility vest, scrubs or a coat, down to y = `bottom`."""
     upright = Pose(pose.x, pose.y, pose.size, pose.roll * 0.25, 0, 0)
     reach = max((bottom - pose.y) / pose.size, 3.0) + 1
     wide, drop = rng.uniform(2.0, 2.7), rng.uniform(1.85, 2.2)
@@ -26,7 +26,7 @@ def draw_body(rng: np.random.Generator, pose: Pose, skin: Colour, bottom: float)
     colour = any_colour(rng)
     pattern = any_print(rng, pose.size * 1.4, pose.roll) if rng.random() < 0.3 else None
     layers = [Layer(torso, Paint(colour, 0.5, 0, 0.08, pattern, any_colour(rng)))]
-    for side in (-1, 1):  # the gap between arm and chest
+    for side in (-1, 1):  # the gap between arm and torso
         crease = upright.flat(np.array([(side * wide * 0.7, 3.0), (side * wide * 0.66, reach)]))
         layers.append(Layer(line(crease, 0.08 * pose.size), Paint(scaled(colour, 0.6), 0, opacity=0.5)))
     kind = rng.choice(["collar", "suit", "vest", "scrubs", "coat"])
@@ -52,6 +52,7 @@ def draw_body(rng: np.random.Generator, pose: Pose, skin: Colour, bottom: float)
 
 
 def _vest(rng: np.random.Generator, pose: Pose, torso: Geometry, wide: float, reach: float) -> list[Layer]:
+    """Draw a high-visibility vest with reflective bands."""
     colour = choose(rng, [(214, 240, 60), (250, 130, 40)], 8)
     silver = choose(rng, [(214, 216, 212), (240, 236, 200)], 6)
     layers = []

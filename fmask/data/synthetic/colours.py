@@ -1,4 +1,4 @@
-"""Colours to choose from, and how they vary. RGB in [0, 255]."""
+"""Palettes, random colours and cloth patterns. Colours are RGB in [0, 255]."""
 
 import math
 from collections.abc import Sequence
@@ -24,52 +24,53 @@ WHITE: Colour = (246, 246, 244)
 
 
 def choose(rng: np.random.Generator, colours: Sequence[Colour], spread: float = 10) -> Colour:
-    """One of `colours`, each channel off by a few steps."""
+    """Choose one of `colours` and vary it; see `vary`."""
     return vary(rng, colours[int(rng.integers(len(colours)))], spread)
 
 
 def vary(rng: np.random.Generator, colour: Colour, spread: float = 10) -> Colour:
+    """Add normal noise with standard deviation `spread` to each channel."""
     red, green, blue = (min(max(part + rng.normal(0, spread), 4), 251) for part in colour)
     return red, green, blue
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """A cloth colour, or else one from the whole cube."""
+    """Return a random colour, usually one of `CLOTH`."""
     return choose(rng, CLOTH) if rng.random() < 0.7 else vary(rng, (128, 128, 128), 60)
 
 
 def scaled(colour: Colour, factor: float) -> Colour:
-    """Darker (below 1) or lighter (above 1)."""
+    """Return a darker (factor below 1) or lighter (above 1) colour."""
     red, green, blue = (min(part * factor, 255) for part in colour)
     return red, green, blue
 
 
 def stripes(period: float, angle: float, share: float = 0.5) -> Pattern:
-    """Bands across the direction `angle`, `period` photo pixels apart, of which `share` is ink."""
+    """Return stripes across the direction `angle`, `period` photo pixels apart, of which `share` is ink."""
     along = _measure(period, angle)
     return lambda x, y: (along(x, y) % 1 < share).astype(np.float32)
 
 
 def checks(period: float, angle: float) -> Pattern:
-    """A woven check: two crossing sets of stripes, darkest where they meet."""
+    """Return a woven check: two crossing sets of stripes, darkest where they cross."""
     warp, weft = stripes(period, angle), stripes(period, angle + math.pi / 2)
     return lambda x, y: (warp(x, y) + weft(x, y)) / 2
 
 
 def dots(period: float, angle: float) -> Pattern:
-    """Round dots on a grid."""
+    """Return round dots on a grid."""
     along, across = _measure(period, angle), _measure(period, angle + math.pi / 2)
     return lambda x, y: (_wave(along(x, y)) + _wave(across(x, y)) > 0.9).astype(np.float32)
 
 
 def ribs(period: float, angle: float) -> Pattern:
-    """Soft folds, as of knitted wool."""
+    """Return soft folds like those of knitted wool."""
     along = _measure(period, angle)
     return lambda x, y: 0.5 + 0.5 * _wave(along(x, y))
 
 
 def any_print(rng: np.random.Generator, unit: float, angle: float) -> Pattern:
-    """Stripes, checks or dots of a size in proportion to `unit`, photo pixels."""
+    """Return random stripes, checks or dots of a size proportional to `unit`, in photo pixels."""
     period = unit * rng.uniform(0.12, 0.4)
     upright, level = stripes(period, angle), stripes(period, angle + math.pi / 2)
     kinds = (upright, level, checks(period, angle), dots(period, angle + 0.7))
@@ -77,7 +78,7 @@ def any_print(rng: np.random.Generator, unit: float, angle: float) -> Pattern:
 
 
 def _measure(period: float, angle: float) -> Pattern:
-    """Distance along `angle` in periods; shorter ones than 2 pixels cannot be drawn."""
+    """Return the distance along `angle` in periods of at least 2 pixels; shorter ones cannot be drawn."""
     step = 1 / max(period, 2)
     cos, sin = math.cos(angle) * step, math.sin(angle) * step
     return lambda x, y: x * cos + y * sin

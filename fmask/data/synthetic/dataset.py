@@ -1,7 +1,7 @@
-"""Photos that the program draws itself: people with and without face masks and hats, and exact outlines of both.
+"""Render a data set: drawn photos of people with and without face masks and hats, with exact outlines of both.
 
-For machines without the study's photos, and for tests. Framing follows the study: mostly one person, head and
-shoulders; hats cover some 2-15 % of a photo and masks 1-6 %; each test photo shows one person with both.
+The data set is for tests and for machines without the study's photos. Its framing follows the study: mostly one person,
+head and shoulders; hats cover about 2 to 15 % of a photo, masks 1 to 6 %; each test photo shows one person with both.
 """
 
 import tempfile
@@ -23,23 +23,25 @@ from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
 
 COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}
+"""Default number of photos in each split."""
 SIZE_RANGE = (64, 1024)
+"""Smallest and largest longer side of a photo in pixels."""
 
 _VERSION = 1
-"""Raise it when a change makes other pictures from the same seed, so that old ones are not reused."""
-_SIDES = ((4, 4), (4, 3), (3, 4), (6, 4), (4, 6))
+"""To be raised when the same seed gives other pictures, so that old ones are not reused."""
+_ASPECTS = ((4, 4), (4, 3), (3, 4), (6, 4), (4, 6))
 """Width to height."""
-_LEAST_PIXELS = 30
-"""Nobody would outline a smaller mask or hat; the study's smallest has more."""
-_LEAST_SEEN = 0.45
-"""Share of an item that neither a hand nor the photo's edge may hide."""
-_LEAST_IN_ONE_PIECE = 0.93
-"""Share of what is seen that the one outline of an item must hold, things lying upon it counted against it."""
+_MIN_AREA = 30
+"""Smallest area in pixels of a mask or hat; the smallest in the study is larger."""
+_MIN_VISIBLE = 0.45
+"""Smallest share of an item that is visible."""
+_MIN_IN_ONE_PIECE = 0.93
+"""Smallest share of an item's visible area in its outline, less the holes in the outline."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One photo before it is painted. H x W pixels."""
+    """A photo of H x W pixels before it is painted."""
 
     background: np.ndarray
     """(H, W, 3) float32 RGB in [0, 255]."""
@@ -47,13 +49,13 @@ class Scene:
     light: np.ndarray
     """(3,) unit vector towards the light."""
     regions: tuple[Region, ...]
-    """What is seen of each worn item, in the order they were drawn."""
+    """The visible part of each worn item, in drawing order."""
 
 
 def ensure_rendered(root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256) -> Path:
-    """The folder below `root` with this data set, drawn first where it is not there yet.
+    """Return the folder below `root` with this data set, which is rendered if it does not exist.
 
-    Safe to call from several processes at once: each draws aside, and the first to finish wins.
+    Several processes may call this at once: each renders into a temporary folder, and the first to finish wins.
     """
     amounts = "x".join(str(counts.get(split)) for split in SPLITS)
     folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px"
@@ -61,24 +63,25 @@ def ensure_rendered(root: Path, seed: int = 0, counts: Mapping[str, int] = COUNT
         try:
             render_dataset(folder, seed, counts, size)
         except (OSError, UserError):
-            if not folder.is_dir():  # else another process was faster
+            if not folder.is_dir():  # otherwise another process was faster
                 raise
     return folder
 
 
 def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
-    """Draw a data set: `root/train`, `root/val` and `root/test`, each with JPEGs and their VIA annotations.
+    """Render a data set: `root/train`, `root/val` and `root/test`, each with JPEG files and their VIA annotations.
 
-    The same arguments give the same bytes on one machine, and a larger count leaves the earlier photos as they are.
-    The folder appears when it is complete.
+    On one machine, the same arguments give the same bytes, and a larger count does not change the earlier photos. The
+    folder `root` appears only when it is complete.
 
     Args:
-        seed: not negative.
-        counts: photos in each split.
-        size: the longer side in pixels, within `SIZE_RANGE`; photos are square, upright or wide.
+        root: a folder that does not exist or is empty.
+        seed: at least 0.
+        counts: number of photos in each split.
+        size: longer side in pixels, within `SIZE_RANGE`; photos are square, portrait or landscape.
 
     Raises:
-        UserError: an argument is out of range, or `root` already holds something.
+        UserError: an argument is out of range, or `root` is not empty.
     """
     root = Path(root)
     _check(root, seed, counts, size)
@@ -96,15 +99,35 @@ def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) 
         draft.rename(root)
 
 
+def draw_scene(rng: np.random.Generator, size: int, as_test: bool) -> Scene:
+    """Draw random scenes until every worn item is visible enough to be outlined.
+
+    Args:
+        rng: source of all random draws.
+        size: longer side in pixels.
+        as_test: whether the scene shows exactly one person, with a mask and a hat.
+    """
+    long, short = _ASPECTS[rng.choice(len(_ASPECTS), p=[0.25, 0.25, 0.15, 0.2, 0.15])]
+    width, height = (round(side * size / max(long, short)) for side in (long, short))
+    while True:
+        layers = _draw_people(rng, width, height, as_test)
+        regions = _outline_items(layers, width, height)
+        if regions is not None:
+            break
+    direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
+    background = draw_background(rng, width, height)
+    return Scene(background, layers, direction / np.linalg.norm(direction), regions)
+
+
 def _check(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UserError(f"{root} already exists and is not empty; rendered photos need a folder of their own.")
+        raise UserError(f"{root} already exists and is not empty; rendered photos need a new or empty folder.")
     if seed < 0:
-        raise UserError(f"seed is {seed}; rendered photos need one that is not negative.")
+        raise UserError(f"seed must be at least 0, not {seed}.")
     if set(counts) != set(SPLITS) or min(counts.values()) < 1:
-        raise UserError(f"counts is {dict(counts)}; expected at least one photo for each of {', '.join(SPLITS)}.")
+        raise UserError(f"counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(counts)}.")
     if not SIZE_RANGE[0] <= size <= SIZE_RANGE[1]:
-        raise UserError(f"size is {size}; rendered photos are {SIZE_RANGE[0]} to {SIZE_RANGE[1]} pixels long.")
+        raise UserError(f"size must be between {SIZE_RANGE[0]} and {SIZE_RANGE[1]} pixels, not {size}.")
 
 
 def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool) -> Photo:
@@ -119,25 +142,11 @@ def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool) 
     return Photo(path, width, height, scene.regions)
 
 
-def draw_scene(rng: np.random.Generator, size: int, as_test: bool) -> Scene:
-    """Compose until every worn item can be seen well enough to be outlined."""
-    long, short = _SIDES[rng.choice(len(_SIDES), p=[0.25, 0.25, 0.15, 0.2, 0.15])]
-    width, height = (round(side * size / max(long, short)) for side in (long, short))
-    while True:
-        layers = _draw_people(rng, width, height, as_test)
-        regions = _outline_items(layers, width, height)
-        if regions is not None:
-            break
-    direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
-    background = draw_background(rng, width, height)
-    return Scene(background, layers, direction / np.linalg.norm(direction), regions)
-
-
 def _draw_people(rng: np.random.Generator, width: int, height: int, as_test: bool) -> list[Layer]:
     people = 1 if as_test else int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))
     layers: list[Layer] = []
     for index, pose in enumerate(_place_heads(rng, people, width, height)):
-        # The nearest wears something, as each of the study's photos has a region; the others need not.
+        # As in the study, each photo has a region: the nearest person always wears something.
         odds = [0.42, 0.42, 0.16, 0.0] if index == people - 1 else [0.18, 0.18, 0.06, 0.58]
         mask, hat = ((True, False), (False, True), (True, True), (False, False))[rng.choice(4, p=odds)]
         layers += draw_person(rng, pose, mask or as_test, hat or as_test, bottom=height)
@@ -145,7 +154,7 @@ def _draw_people(rng: np.random.Generator, width: int, height: int, as_test: boo
 
 
 def _place_heads(rng: np.random.Generator, people: int, width: int, height: int) -> list[Pose]:
-    """One head to a lane, so that heads hardly overlap; the nearest, who is the largest, comes last."""
+    """Place one head in each vertical lane, so that heads hardly overlap; the largest and nearest is last."""
     lane = width / people
     largest = min(0.27 * height, (0.27 if people > 1 else 0.26) * lane)
     smallest = 0.42 * largest
@@ -162,17 +171,17 @@ def _place_heads(rng: np.random.Generator, people: int, width: int, height: int)
 
 
 def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region, ...] | None:
-    """The outline of each item, or None where one is mostly hidden, in pieces, or has something in its midst."""
+    """Return the outline of each item, or None if one is too small, mostly hidden, in pieces, or has large holes."""
     regions = []
     items: list[Item] = list(dict.fromkeys(layer.item for layer in layers if layer.item is not None))
     for index, item in enumerate(items):
         seen = visible(layers, item, width, height)
         whole = union_all([layer.shape for layer in layers if layer.item is item])
         piece = largest_piece(seen)
-        if piece.area < max(_LEAST_PIXELS, _LEAST_SEEN * whole.area):
+        if piece.area < max(_MIN_AREA, _MIN_VISIBLE * whole.area):
             return None
         holes = Polygon(piece.exterior).area - piece.area
-        if piece.area - holes < _LEAST_IN_ONE_PIECE * seen.area:
+        if piece.area - holes < _MIN_IN_ONE_PIECE * seen.area:
             return None
         corners = np.asarray(piece.simplify(0.1).exterior.coords)[:-1]
         regions.append(Region(item.label, corners.round(2), ignore=False, index=index))
@@ -180,7 +189,7 @@ def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region
 
 
 def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """What a camera adds: blur, brightness, contrast, a colour cast, dark corners, noise. Gives uint8."""
+    """Apply a camera's blur, contrast, brightness, colour cast, vignetting and noise, and convert to uint8."""
     height, width = image.shape[:2]
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9) * max(height, width) / 256)

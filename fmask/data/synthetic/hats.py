@@ -1,4 +1,4 @@
-"""Hats: hard hat, cap, beanie, brimmed hat. Each is a stack of layers that belong to one item."""
+"""Hats: hard hat, cap, beanie, brimmed hat. The layers of a hat belong to one item."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ _HARD_HAT: list[Colour] = [
 
 
 def draw_hat(rng: np.random.Generator, pose: Pose) -> list[Layer]:
-    """A hat on the head at `pose`."""
+    """Draw a random hat on the head at `pose`."""
     worn = replace(
         pose,
         roll=pose.roll + rng.normal(0, 0.05),
@@ -112,7 +112,7 @@ def _brimmed(rng: np.random.Generator, pose: Pose, item: Item) -> list[Layer]:
     outer = pose.project(ring(reach, base + wave, depth=1.05))
     inner = pose.project(ring(1.05, base))
     brim = hull(np.concatenate([outer, inner])) if bucket else polygon(outer).union(hull(inner))
-    edge = line(outer[12:37], 0.05 * pose.size)  # its front half
+    edge = line(outer[12:37], 0.05 * pose.size)  # the front half
     layers = [
         Layer(brim, replace(cloth, colour=scaled(colour, 0.92), roundness=0.4), item),
         Layer(edge, Paint(scaled(colour, 0.6), 0), item),
@@ -135,25 +135,26 @@ def _brimmed(rng: np.random.Generator, pose: Pose, item: Item) -> list[Layer]:
 
 
 def _meridian(x: float, radius: float, y: float, height: float) -> np.ndarray:
-    """(16, 3) points over a dome from its front to its back, in the plane at `x`."""
+    """Return points (16, 3) over a dome from front to back, in the plane at `x`."""
     rise = np.linspace(0.05, 2.2, 16)
     span = np.sqrt(max(1 - (x / radius) ** 2, 0))
     return np.stack([np.full(16, x), y - height * span * np.sin(rise), 1.15 * radius * span * np.cos(rise)], axis=1)
 
 
 def _arc(angle: np.ndarray, radius: np.ndarray, y: float | np.ndarray) -> np.ndarray:
+    """Return points (n, 3) around the head at the given angles from its front."""
     return np.stack([radius * np.sin(angle), np.broadcast_to(y, angle.shape), radius * 1.1 * np.cos(angle)], axis=1)
 
 
 def _belt(pose: Pose, radius: float, top: float, bottom: float) -> Geometry:
-    """The visible front of a band around the head."""
+    """Return the visible front of a band around the head."""
     return hull(pose.project(np.concatenate([ring(radius, top), ring(radius, bottom)]))).difference(
         hull(pose.project(ring(radius, top - 0.004)))
     )
 
 
 def _badge(rng: np.random.Generator, pose: Pose, shell: Geometry, y: float, item: Item) -> list[Layer]:
-    """A sticker or a sewn letter on the front."""
+    """Draw a sticker or a stitched letter on the front."""
     centre = pose.project(np.array([(0, y, 1.1)]))[0]
     a, b = rng.uniform(0.14, 0.36), rng.uniform(0.1, 0.22)
     if rng.random() < 0.5:
@@ -165,5 +166,5 @@ def _badge(rng: np.random.Generator, pose: Pose, shell: Geometry, y: float, item
 
 
 def _inside(outline: Geometry, shape: Geometry, paint: Paint, item: Item) -> list[Layer]:
-    """A detail that may not stick out of what it is on."""
+    """Return a layer of the part of `shape` inside `outline`."""
     return [Layer(shape.intersection(outline), paint, item)]

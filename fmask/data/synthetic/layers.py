@@ -1,6 +1,6 @@
-"""A picture as a stack of painted shapes, so that what is seen of a worn item is known exactly.
+"""Pictures as stacks of painted shapes, from which the visible part of a worn item is computed exactly.
 
-The same shapes are painted and intersected: the outline in the annotation and the pixels cannot drift apart.
+The annotation is computed from the same shapes that are painted, so outlines and pixels always agree.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,41 +13,44 @@ import numpy as np
 from shapely import Geometry, Polygon, box, get_coordinates, union_all
 
 Colour = tuple[float, float, float]
+"""RGB in [0, 255]."""
 Pattern = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Takes photo coordinates x (1, w) and y (h, 1); gives the weight of the ink, in [0, 1], as float32 (h, w)."""
+"""Function of photo coordinates x (1, w) and y (h, 1) to the weight of the ink, in [0, 1]: float32 (h, w)."""
 
 SUPERSAMPLING = 2
+"""Scale of the canvas relative to the photo while painting."""
 _SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
 class Paint:
-    """How a shape looks."""
+    """The appearance of a shape."""
 
     colour: Colour
     roundness: float = 0.6
-    """0 is evenly lit; 1 is lit as an ellipsoid that fills the shape's bounding box."""
+    """0: evenly lit; 1: lit like an ellipsoid that fills the shape's bounding box."""
     gloss: float = 0.0
     """Strength of the highlight, in [0, 1]."""
     grain: float = 0.06
     """Strength of the cloudy texture, as a share of the colour."""
     pattern: Pattern | None = None
     ink: Colour = (0, 0, 0)
+    """Colour of the pattern."""
     opacity: float = 1.0
     softness: float = 0.0
-    """Standard deviation of the blurred edge, photo pixels."""
+    """Standard deviation of the blurred edge in photo pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One worn thing, the owner of some layers."""
+    """A worn thing to annotate, which consists of one or more layers."""
 
     label: str
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A painted shape. One that lets light through, as shadows and glasses do, hides nothing from the annotation."""
+    """A painted shape, which belongs to `item` if it is part of a mask or hat."""
 
     shape: Geometry
     paint: Paint
@@ -55,11 +58,12 @@ class Layer:
 
     @property
     def hides(self) -> bool:
+        """Whether the layer hides items below it; translucent ones, such as shadows and glasses, do not."""
         return self.paint.opacity == 1
 
 
 def visible(layers: list[Layer], item: Item, width: int, height: int) -> Geometry:
-    """The part of `item` that no later layer hides and that lies inside the photo."""
+    """Return the part of `item` that is inside the photo and not hidden by later layers."""
     seen: list[Geometry] = []
     cover: list[Geometry] = []
     for worn, run in groupby(reversed([layer for layer in layers if layer.hides]), lambda layer: layer.item is item):
@@ -72,12 +76,12 @@ def visible(layers: list[Layer], item: Item, width: int, height: int) -> Geometr
 
 
 def largest_piece(geometry: Geometry) -> Polygon:
-    """The polygon of largest area in `geometry`; an empty one where there is none."""
+    """Return the polygon of largest area in `geometry`, or an empty polygon."""
     return max(polygons(geometry), key=lambda piece: piece.area, default=Polygon())
 
 
 def polygons(geometry: Geometry) -> list[Polygon]:
-    """All polygons in `geometry`, lines and points left out."""
+    """Return all non-empty polygons in `geometry`, without lines and points."""
     if isinstance(geometry, Polygon):
         return [] if geometry.is_empty else [geometry]
     return [piece for part in getattr(geometry, "geoms", ()) for piece in polygons(part)]
@@ -88,13 +92,13 @@ def paint(background: np.ndarray, layers: Iterable[Layer], light: np.ndarray) ->
 
     Args:
         background: (H, W, 3) float32.
-        light: (3,) unit vector towards the light; x right, y down, z to the camera.
+        light: (3,) unit vector towards the light, with x to the right, y down and z towards the camera.
 
     Returns:
-        (H, W, 3) float32, anti-aliased by painting at `SUPERSAMPLING` times the size.
+        (H, W, 3) float32, anti-aliased by painting at `SUPERSAMPLING` times the resolution.
     """
     height, width = background.shape[:2]
-    # One plane a colour: NumPy is several times faster on them than on a last axis of 3.
+    # One plane per channel: NumPy is several times faster than with a last axis of 3.
     planes = cv2.split(cv2.resize(background, (width * SUPERSAMPLING, height * SUPERSAMPLING)))
     for layer in layers:
         if not layer.shape.is_empty:
@@ -114,7 +118,7 @@ def _paint_layer(planes: Sequence[np.ndarray], layer: Layer, light: list[float])
     x = np.arange(left, right, dtype=np.float32)[None]
     y = np.arange(top, bottom, dtype=np.float32)[:, None]
     shade = 1 + look.grain * _clouds()[top:bottom, left:right]
-    # Lit as if the shape were an ellipsoid that fills its bounding box.
+    # Coordinates in [-1, 1] on the ellipsoid that fills the bounding box.
     across, down = (x - (x0 + x1) / 2) * (2 / (x1 - x0 + 1)), (y - (y0 + y1) / 2) * (2 / (y1 - y0 + 1))
     if look.roundness:
         shade *= _lambert(across, down, light, look.roundness)
@@ -138,7 +142,7 @@ def _to_photo(canvas: np.ndarray) -> np.ndarray:
 
 
 def _coverage(shape: Geometry, left: int, top: int, size: tuple[int, ...]) -> np.ndarray:
-    """(h, w) float32: 1 inside, 1/2 for pixels that the edge touches, of which about half is inside."""
+    """Return the coverage (h, w) float32: 1 inside, 1/2 for pixels on the edge, which are half inside on average."""
     coverage = np.zeros(size, np.float32)
     for piece in polygons(shape):
         rings = [get_coordinates(ring) for ring in (piece.exterior, *piece.interiors)]
@@ -150,19 +154,21 @@ def _coverage(shape: Geometry, left: int, top: int, size: tuple[int, ...]) -> np
 
 
 def _lambert(x: np.ndarray, y: np.ndarray, light: list[float], roundness: float) -> np.ndarray:
+    """Return the diffuse brightness of a unit sphere at x, y."""
     z = np.sqrt(np.maximum(1 - x * x - y * y, 0))
     diffuse = np.maximum(x * light[0] + y * light[1] + z * light[2], 0)
     return 1 - roundness * 0.62 * (1 - diffuse)
 
 
 def _highlight(x: np.ndarray, y: np.ndarray, light: list[float], gloss: float) -> np.ndarray:
+    """Return the brightness, in [0, 255], of the highlight at x, y of a unit sphere."""
     distance = (x - 0.6 * light[0]) ** 2 + (y - 0.6 * light[1]) ** 2
     return 170 * gloss * np.exp(-distance * 14)
 
 
 @cache
 def _clouds() -> np.ndarray:
-    """(2048, 2048) float32 of roughly unit deviation: blobs of a few pixels over blobs of many."""
+    """Return fine noise added to coarse noise: (2048, 2048) float32, standard deviation about 1."""
     rng = np.random.default_rng(0)
     coarse = cv2.resize(rng.standard_normal((64, 64), np.float32), (2048, 2048), interpolation=cv2.INTER_CUBIC)
     fine = cv2.resize(rng.standard_normal((512, 512), np.float32), (2048, 2048), interpolation=cv2.INTER_LINEAR)

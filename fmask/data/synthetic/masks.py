@@ -1,4 +1,4 @@
-"""Face masks: surgical, cloth, respirator. Straps are drawn but, as in the study's outlines, not part of the mask."""
+"""Face masks: surgical, cloth, respirator. As in the study's outlines, straps are not part of the mask."""
 
 import numpy as np
 from shapely import Geometry
@@ -14,7 +14,7 @@ _RESPIRATOR: list[Colour] = [WHITE, WHITE, (228, 226, 216), (170, 176, 182), (20
 
 
 def draw_mask(rng: np.random.Generator, pose: Pose) -> list[Layer]:
-    """A mask over nose, mouth and chin of the head at `pose`; now and then it has slid below the nose."""
+    """Draw a random mask over nose, mouth and chin of the head at `pose`, occasionally slid below the nose."""
     kinds = (_surgical, _cloth, _respirator)
     kind = kinds[rng.choice(len(kinds), p=[0.45, 0.25, 0.3])]
     slid = rng.uniform(0.25, 0.4) if rng.random() < 0.06 else rng.uniform(-0.06, 0.1)
@@ -76,7 +76,7 @@ def _respirator(rng: np.random.Generator, pose: Pose, item: Item, slid: float) -
     layers.append(Layer(flange, Paint(scaled(colour, 0.84), 0, opacity=0.7), item))
     clip = line(pose.wrap(_level(0.4, 0.27 + slid, sag=-0.09), 0.26, 0.8), 0.07 * pose.size)
     layers.append(Layer(clip.intersection(cup), Paint((150, 152, 158), 0.2, 0.3), item))
-    if rng.random() < 0.35:  # two panels that fold flat
+    if rng.random() < 0.35:  # a flat-fold respirator
         for y in (0.55, 0.95):
             layers += _pleat(pose, cup, wide * 0.95, y + slid, colour, item)
     if rng.random() < 0.6:
@@ -89,14 +89,14 @@ def _sheet(pose: Pose, half: list[tuple[float, float]], slid: float, bulge: floa
 
 
 def _outline(pose: Pose, half: list[tuple[float, float]], slid: float, bulge: float) -> np.ndarray:
-    """The outline with this right half, (angle, y) from top to bottom; it stands off the face most at the nose."""
+    """Return the outline whose right half is (angle, y) from top to bottom; it bulges most at the nose."""
     points = smooth(mirrored(half), 5)
     lift = 0.05 + bulge * np.exp(-((points[:, 0] / 0.6) ** 2) - ((points[:, 1] - 0.45) / 0.6) ** 2)
     return pose.wrap(np.add(points, (0, slid)), lift, 0.8)
 
 
 def _level(spread: float, y: float, sag: float) -> np.ndarray:
-    """(16, 2) a line across the face, lower by `sag` in its middle."""
+    """Return a line (16, 2) across the face at height y, lower by `sag` in the middle."""
     angle = np.linspace(-spread, spread, 16)
     return np.stack([angle, y + sag * np.cos(angle / spread * np.pi / 2)], axis=1)
 
@@ -131,7 +131,7 @@ def _straps(
     colour: Colour,
     thickness: float = 0.05,
 ) -> list[Layer]:
-    """From the mask's corners, angle and y, on either side to the ears' heights."""
+    """Draw straps on both sides from the mask's `corners`, (angle, y), to the heights `ears` at the ears."""
     layers = []
     for side in (-1, 1):
         for (angle, y), ear in zip(corners, ears, strict=True):

@@ -1,4 +1,4 @@
-"""People: head, hair and face, and what they wear, in the order it is seen from behind to before."""
+"""People with head, hair, face and everything they wear, as layers from back to front."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fmask.data.synthetic.masks import draw_mask
 
 
 def draw_person(rng: np.random.Generator, pose: Pose, mask: bool, hat: bool, bottom: float) -> list[Layer]:
-    """A person, back to front; the body reaches down to `bottom`, photo pixels."""
+    """Draw a person, back to front, whose body reaches down to y = `bottom` in photo pixels."""
     skin, hair = choose(rng, SKIN, 6), choose(rng, HAIR, 6)
     style = rng.choice(["bald", "short", "bob", "long", "afro", "bun"], p=[0.08, 0.42, 0.14, 0.2, 0.08, 0.08])
     layers = _back_hair(rng, pose, style, hair)
@@ -106,7 +106,7 @@ def _beard(rng: np.random.Generator, pose: Pose, hair: Colour) -> Layer:
 
 
 def _back_hair(rng: np.random.Generator, pose: Pose, style: str, hair: Colour) -> list[Layer]:
-    """What is behind the head. An afro or a bun may pass for a hat at a glance, and is none."""
+    """Draw the hair behind the head. Afros and buns resemble hats but are not annotated."""
     wool = Paint(hair, 0.5, 0, 0.2)
     if style == "afro":
         radius = rng.uniform(1.45, 1.8)

@@ -1,1 +1,1 @@
-"""Random changes of training samples."""
+"""Random changes of training samples: views and colours, imgaug augmenters, and copy-paste."""

@@ -1,12 +1,12 @@
-"""Augmenters named in YAML: what `conf/aug/*.yaml` says, as imgaug does it.
+"""Build imgaug augmenters from YAML (`conf/aug/*.yaml`), and apply them to images and outlines.
 
-An augmenter is written as a mapping with one key, the name of an imgaug class, and its arguments:
+An augmenter is a mapping of one imgaug class name to its arguments:
 
     Affine: {rotate: [-45, 45]}
 
-A list where imgaug takes a range means that range; a nested augmenter or a list of them is written the same way.
-Outlines follow geometric augmenters exactly, since their corners are moved and not their pixels; colour ones leave
-them where they are.
+A list becomes a tuple, which imgaug reads as a range. Nested augmenters, or lists of them, are written in the same way.
+Geometric augmenters move the corners of outlines, not pixels, so outlines stay exact; colour augmenters do not change
+them.
 """
 
 import copy
@@ -17,25 +17,31 @@ import numpy as np
 
 from fmask.utils.errors import UserError
 
-TRIES = 8
-"""Draws that an augmenter is tried in before it is taken: what it does may be left to chance."""
+TRIAL_DRAWS = 8
+"""Number of random draws in which `build` tests an augmenter."""
 
 
 def build(spec: Sequence[Any]) -> Any:
-    """The imgaug augmenter that applies `spec`, a list of augmenters, one after the other; None for an empty list.
+    """Build the imgaug augmenter that applies a list of augmenters in order, and test it.
+
+    Args:
+        spec: augmenters in the notation of this module.
+
+    Returns:
+        The augmenter; None for an empty list.
 
     Raises:
-        UserError: an augmenter that imgaug does not have, arguments that it refuses, or a photo that changes its size.
+        UserError: imgaug does not have an augmenter or refuses its arguments, or the size of a photo changes.
     """
     if not spec:
         return None
     iaa = _imgaug().augmenters
-    augmenter = iaa.Sequential([_one(iaa, item) for item in spec])
+    augmenter = iaa.Sequential([_build_one(iaa, item) for item in spec])
     photo = np.zeros((64, 64, 3), np.uint8)
     try:
-        changed = augmenter.augment_images([photo] * TRIES)
-    except Exception as error:  # some arguments are looked at no earlier
-        raise UserError(f"aug: {list(spec)} cannot change a photo: {error}.") from error
+        changed = augmenter.augment_images([photo] * TRIAL_DRAWS)
+    except Exception as error:  # imgaug checks some arguments only here
+        raise UserError(f"aug: {list(spec)} cannot be applied to a photo: {error}.") from error
     for each in changed:
         _check_size(photo, each, str(list(spec)))
     return augmenter
@@ -44,12 +50,21 @@ def build(spec: Sequence[Any]) -> Any:
 def apply(
     augmenter: Any, image: np.ndarray, polygons: list[np.ndarray], seed: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Augments an image, uint8 (H, W, 3), with its outlines, each (n, 2) of x, y in pixels; `seed` decides the draw.
+    """Augment an image and its outlines.
+
+    Args:
+        augmenter: a result of `build`.
+        image: uint8 (H, W, 3).
+        polygons: outlines (n, 2), x and y in pixels.
+        seed: seed of the random draw.
+
+    Returns:
+        The changed image and outlines, in the same order.
 
     Raises:
-        UserError: this draw changes the photo's size, as those that `build` tried did not.
+        UserError: this draw changes the size of the photo, unlike those that `build` tested.
     """
-    # imgaug's augmenters carry their random state, so that each call gets its own copy to seed.
+    # imgaug augmenters carry their random state, so each call seeds a copy.
     drawn = copy.deepcopy(augmenter)
     drawn.seed_(seed)
     drawn = drawn.to_deterministic()
@@ -58,51 +73,54 @@ def apply(
     if not polygons:
         return changed, polygons
     ia = _imgaug()
-    # To imgaug whole numbers are the pixels' edges; to outlines they are the pixels' centres.
+    # Whole numbers are pixel edges in imgaug, but pixel centres in outlines.
     points = [ia.Keypoint(x=x + 0.5, y=y + 0.5) for polygon in polygons for x, y in polygon]
     moved = drawn.augment_keypoints(ia.KeypointsOnImage(points, shape=image.shape)).to_xy_array() - 0.5
     return changed, np.split(moved, np.cumsum([len(polygon) for polygon in polygons])[:-1])
 
 
-def _check_size(photo: np.ndarray, changed: np.ndarray, what: str) -> None:
+def _check_size(photo: np.ndarray, changed: np.ndarray, augmenters: str) -> None:
     if changed.shape != photo.shape:
-        (height, width), (before, across) = changed.shape[:2], photo.shape[:2]
+        (height, width), (new_height, new_width) = photo.shape[:2], changed.shape[:2]
         raise UserError(
-            f"aug: {what} makes {width} x {height} pixels of {across} x {before}; a photo must keep its size."
+            f"aug: {augmenters} must keep the size of a photo, not change {width} x {height} pixels to "
+            f"{new_width} x {new_height}."
         )
 
 
-def _one(iaa: Any, item: Any) -> Any:
+def _build_one(iaa: Any, item: Any) -> Any:
+    """Build the augmenter of a mapping from one class name to its arguments."""
     if not isinstance(item, dict) or len(item) != 1:
         raise UserError(
-            f"aug: an augmenter is one imgaug name with its arguments, such as 'Fliplr: {{p: 0.5}}'; found {item!r}."
+            f"aug: an augmenter must be one imgaug class with its arguments, as in 'Fliplr: {{p: 0.5}}', not {item!r}."
         )
     ((name, arguments),) = item.items()
     kind = getattr(iaa, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, iaa.Augmenter)):
         raise UserError(
-            f"aug: imgaug has no augmenter called {name!r}; see imgaug's overview of augmenters for the names."
+            f"aug: imgaug has no augmenter called {name!r}; its documentation has an overview of all augmenters."
         )
     try:
         return kind(**{key: _argument(iaa, value) for key, value in (arguments or {}).items()})
     except UserError:
         raise
-    except Exception as error:  # whatever imgaug raises for arguments it does not know or take
-        raise UserError(f"aug: {name} does not take {arguments!r}: {str(error).rstrip('.')}.") from error
+    except Exception as error:  # imgaug raises many kinds of exceptions for bad arguments
+        raise UserError(f"aug: {name} does not accept {arguments!r}: {str(error).rstrip('.')}.") from error
 
 
 def _argument(iaa: Any, value: Any) -> Any:
+    """Convert an argument from YAML: a mapping to an augmenter, a list to a tuple or to a list of augmenters."""
     if isinstance(value, dict):
-        return _one(iaa, value)
+        return _build_one(iaa, value)
     if isinstance(value, list):
         if value and all(isinstance(item, dict) for item in value):
-            return [_one(iaa, item) for item in value]
+            return [_build_one(iaa, item) for item in value]
         return tuple(value)
     return value
 
 
 def _imgaug() -> Any:
-    # imgaug 0.4.0 was written for NumPy 1 and asks for names that NumPy 2 no longer has.
+    """Import imgaug 0.4.0, which was written for NumPy 1 and needs names that NumPy 2 no longer has."""
     if not hasattr(np, "sctypes"):
         np.sctypes = {  # type: ignore[attr-defined]
             "int": [np.int8, np.int16, np.int32, np.int64],

@@ -1,4 +1,4 @@
-"""Copy-paste (Ghiasi 2021): objects of one photo put into another, where both have been brought to the same frame."""
+"""Copy-paste augmentation (Ghiasi et al. 2021): copy objects of one photo into another of the same size."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,25 @@ from fmask.data.polygons import extents
 def paste(
     image: np.ndarray, polygons: Sequence[np.ndarray], donor: np.ndarray, candidates: Sequence[np.ndarray]
 ) -> list[int]:
-    """Copies objects from `donor` into `image` in place, to the same pixels; both are (S, S, 3) uint8.
+    """Copy objects from `donor` to the same pixels of `image`, in place.
 
-    An object is copied if all of it is in view and its box touches that of no object which is there already, so that
-    every outline keeps saying which pixels are its object's.
+    An object is copied only if it is completely in view and its box does not overlap the box of an object already in
+    the image, so that no object hides a part of another.
 
     Args:
-        polygons: outlines (n, 2), x and y in pixels, of what is in `image`, whether it counts or not.
+        image: (S, S, 3) uint8, modified in place.
+        polygons: outlines (n, 2), x and y in pixels, of all objects in `image`, including those to ignore.
+        donor: (S, S, 3) uint8.
         candidates: outlines of the objects in `donor`.
 
     Returns:
-        Which of the `candidates` were copied.
+        The indices of the `candidates` that were copied.
     """
     size = image.shape[0]
     taken = list(extents(polygons))
     copied = []
     for index, (outline, box) in enumerate(zip(candidates, extents(candidates), strict=True)):
-        if box.min() < 0 or box.max() > size or any(_touch(box, other) for other in taken):
+        if box.min() < 0 or box.max() > size or any(_overlap(box, other) for other in taken):
             continue
         inside = np.zeros((size, size), np.uint8)
         cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
@@ -37,6 +39,6 @@ def paste(
     return copied
 
 
-def _touch(box: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two boxes (4,): y1, x1, y2, x2 share a pixel."""
+def _overlap(box: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two boxes (4,), y1, x1, y2, x2, overlap."""
     return bool((np.maximum(box[:2], other[:2]) < np.minimum(box[2:], other[2:])).all())

@@ -1,4 +1,4 @@
-"""Reading COCO files: every way to say where an object is, and every fault."""
+"""Reading COCO files: every kind of segmentation, and every fault."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from fmask.utils.errors import UserError
 
 WIDTH, HEIGHT = 20, 12
 SQUARE = [2, 3, 8, 3, 8, 9, 2, 9]
-"""In COCO the pixels of columns 2 to 7 and rows 3 to 8."""
+"""In COCO coordinates: the pixels of columns 2 to 7 and rows 3 to 8."""
 CATEGORIES = [{"id": 7, "name": "Hat"}, {"id": 3, "name": "mask"}, {"id": 9, "name": "person"}]
 
 
@@ -57,7 +57,7 @@ def pixels(*boxes: tuple[int, int, int, int]) -> np.ndarray:
     return mask
 
 
-def test_a_polygon_loses_half_a_pixel_and_covers_the_same_pixels(tmp_path: Path) -> None:
+def test_a_polygon_is_shifted_by_half_a_pixel_and_covers_the_same_pixels(tmp_path: Path) -> None:
     split = read(tmp_path, document(annotation([SQUARE])))
     np.testing.assert_array_equal(split.photos[0].regions[0].polygon, np.reshape(SQUARE, (-1, 2)) - 0.5)
     np.testing.assert_array_equal(mask_of(split), pixels((3, 2, 9, 8)))
@@ -81,20 +81,20 @@ def test_a_crowd_of_every_class_has_no_label(tmp_path: Path) -> None:
     assert kinds(split) == ["blank label"]
 
 
-def test_several_polygons_are_one_object(tmp_path: Path) -> None:
+def test_several_polygons_of_an_annotation_are_one_object(tmp_path: Path) -> None:
     other = [12, 1, 16, 1, 16, 5, 12, 5]
     (region,) = read(tmp_path, document(annotation([SQUARE, other]))).photos[0].regions
     np.testing.assert_array_equal(region.mask(HEIGHT, WIDTH), pixels((3, 2, 9, 8), (1, 12, 5, 16)))
 
 
-def test_polygons_that_overlap_cover_what_either_covers(tmp_path: Path) -> None:
+def test_overlapping_polygons_cover_their_union(tmp_path: Path) -> None:
     other = [5, 5, 12, 5, 12, 11, 5, 11]
     split = read(tmp_path, document(annotation([SQUARE, other])))
     np.testing.assert_array_equal(mask_of(split), pixels((3, 2, 9, 8), (5, 5, 11, 12)))
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_run_lengths_with_a_hole_and_two_parts(tmp_path: Path, compressed: bool) -> None:
+def test_run_lengths_with_a_hole_and_two_parts_are_read(tmp_path: Path, compressed: bool) -> None:
     mask = pixels((0, 0, 8, 7), (9, 15, 12, 20))
     mask[3:5, 2:4] = False
     if compressed:
@@ -109,20 +109,21 @@ def test_run_lengths_with_a_hole_and_two_parts(tmp_path: Path, compressed: bool)
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, Any]:
-    """Uncompressed."""
+    """Return the uncompressed run lengths of a mask."""
     changes = np.flatnonzero(np.diff(np.r_[False, mask.T.ravel(), True]))
     return {"size": list(mask.shape), "counts": np.diff(np.r_[0, changes]).tolist()}
 
 
 def comb(teeth: int) -> np.ndarray:
+    """Return a polygon (n, 2) with many thin teeth, in a photo of 200 x 200 pixels."""
     x = np.repeat(np.linspace(1, 199, teeth), 2)
     y = np.where(np.arange(2 * teeth) // 2 % 2, 2.0, 198.0)
     return np.r_[np.stack([x, y], axis=1), [(199.5, 199.5), (0.5, 199.5)]]
 
 
-def test_somebody_behind_a_fence_is_one_object_in_either_format(tmp_path: Path) -> None:
+def test_an_object_of_many_parts_survives_coco_and_via(tmp_path: Path) -> None:
     y, x = np.mgrid[:200, :200]
-    mask = (np.hypot(y - 100, x - 100) < 90) & (x % 20 > 2) & (y % 30 > 1)  # behind 9 posts and 6 rails
+    mask = (np.hypot(y - 100, x - 100) < 90) & (x % 20 > 2) & (y % 30 > 1)  # a person behind 9 posts and 6 rails
     mask[::20, ::20] = False
     split = read(tmp_path, document(annotation(run_lengths(mask)), width=200, height=200), size=(200, 200))
     np.testing.assert_array_equal(mask_of(split), mask)
@@ -138,34 +139,34 @@ DUST = [[float(v) for v in (x, y, x + 3, y, x, y + 3)] for x in range(0, 200, 8)
 
 
 @pytest.mark.parametrize(
-    ("segmentation", "said"),
+    ("segmentation", "message"),
     [
-        pytest.param(run_lengths(CHECKER), "its mask's outlines are 79600 pixels long, where 40000", id="checker"),
-        pytest.param(run_lengths(SPECKS), "400 parts and holes, where 200 are the most", id="specks"),
-        pytest.param(DUST, "625 parts and holes, where 200 are the most", id="dust"),
+        pytest.param(
+            run_lengths(CHECKER), "its mask's outlines are 79600 pixels long; at most 40000 are allowed", id="checker"
+        ),
+        pytest.param(run_lengths(SPECKS), "400 parts and holes; at most 200 are allowed", id="specks"),
+        pytest.param(DUST, "625 parts and holes; at most 200 are allowed", id="dust"),
         pytest.param(
             [comb(1000).ravel().tolist(), comb(1000)[:, ::-1].ravel().tolist()],
             "its sides cross each other more than 1000 times",
-            id="two combs, one across the other",
+            id="two crossing combs",
         ),
-        pytest.param([comb(2400).ravel().tolist()] * 3, "14406 points, where 10000 are the most", id="three combs"),
+        pytest.param([comb(2400).ravel().tolist()] * 3, "14406 points; at most 10000 are allowed", id="three combs"),
         pytest.param([comb(31).ravel().tolist(), comb(31)[:, ::-1].ravel().tolist()], "parts and holes", id="a net"),
     ],
 )
-def test_outlines_that_would_keep_geometry_busy_are_left_out_at_once(
-    segmentation: Any, said: str, tmp_path: Path
-) -> None:
+def test_outlines_that_are_too_complex_are_left_out_fast(segmentation: Any, message: str, tmp_path: Path) -> None:
     content = document(annotation(segmentation), annotation([SQUARE]), width=200, height=200)
     start = time.process_time()
     split = read(tmp_path, content, size=(200, 200))
     assert time.process_time() - start < 2
     (fault,) = split.faults
     assert (fault.kind, fault.region) == ("bad coordinates", 0)
-    assert said in fault.detail
+    assert message in fault.detail
     assert len(split.photos[0].regions) == 1
 
 
-def test_an_outline_along_the_photos_edge_is_no_fault_and_one_beyond_is(tmp_path: Path) -> None:
+def test_an_outline_may_touch_the_photos_edge_but_not_cross_it(tmp_path: Path) -> None:
     whole = [0, 0, WIDTH, 0, WIDTH, HEIGHT, 0, HEIGHT]
     assert mask_of(read(tmp_path, document(annotation([whole])))).all()
     beyond = [0, 0, WIDTH + 1, 0, WIDTH + 1, HEIGHT, 0, HEIGHT]
@@ -176,22 +177,22 @@ def test_an_outline_along_the_photos_edge_is_no_fault_and_one_beyond_is(tmp_path
     ("segmentation", "kind", "detail"),
     [
         (None, "bad coordinates", "neither polygons nor run lengths"),
-        ([], "too few points", "0, where"),
-        ([[1, 2, 3, 4]], "too few points", "2, where"),
-        ([[1, 2, 3, 4, 5]], "bad coordinates", "as many x as y"),
-        ([3, 4, 5, 6, 7, 8], "bad coordinates", "no list"),
+        ([], "too few points", "0; a polygon needs at least 3"),
+        ([[1, 2, 3, 4]], "too few points", "2; a polygon needs at least 3"),
+        ([[1, 2, 3, 4, 5]], "bad coordinates", "not a list of x, y pairs"),
+        ([3, 4, 5, 6, 7, 8], "bad coordinates", "not a list of x, y pairs"),
         ([[1, 2, 3, "4", 5, 9]], "bad coordinates", "'4'"),
         ([[1, 2, 3, float("nan"), 5, 9]], "bad coordinates", "nan"),
         ([[1, 1, 2, 2, 3, 3]], "no area", "no pixel"),
-        ({"size": [WIDTH, HEIGHT], "counts": "0"}, "bad coordinates", "the photo's [12, 20]"),
+        ({"size": [WIDTH, HEIGHT], "counts": "0"}, "bad coordinates", "but the photo has [12, 20]"),
         ({"size": [HEIGHT, WIDTH], "counts": "zz"}, "bad coordinates", "cannot be decoded"),
         ({"size": [HEIGHT, WIDTH]}, "bad coordinates", "cannot be decoded"),
         ({"size": [HEIGHT, WIDTH], "counts": [10, 20]}, "bad coordinates", "cannot be decoded"),
-        ({"size": [HEIGHT, WIDTH], "counts": [-10, 250]}, "bad coordinates", "no whole numbers"),
+        ({"size": [HEIGHT, WIDTH], "counts": [-10, 250]}, "bad coordinates", "not integers of at least 0"),
         ({"size": [HEIGHT, WIDTH], "counts": [240]}, "no area", "its mask is empty"),
     ],
 )
-def test_an_outline_that_says_nothing_is_a_fault(tmp_path: Path, segmentation: Any, kind: str, detail: str) -> None:
+def test_an_unusable_segmentation_is_a_fault(tmp_path: Path, segmentation: Any, kind: str, detail: str) -> None:
     split = read(tmp_path, document(annotation([SQUARE]), annotation(segmentation)))
     (fault,) = split.faults
     assert (fault.kind, fault.file, fault.region) == (kind, "a.png", 1)
@@ -205,9 +206,11 @@ def test_a_photo_of_another_size_is_left_out(tmp_path: Path) -> None:
     assert split.faults[0].detail == "annotated as 12 x 20, but it is 20 x 12"
 
 
-def test_other_categories_are_mapped_or_left_out_but_never_guessed(tmp_path: Path) -> None:
+def test_unknown_categories_must_be_mapped_or_left_out(tmp_path: Path) -> None:
     content = document(annotation([SQUARE], 9), annotation([SQUARE]))
-    with pytest.raises(UserError, match=r"coco\.json has objects of the categories 'person'; known are 'hat', 'mask'"):
+    with pytest.raises(
+        UserError, match=r"coco\.json has objects of the unknown categories 'person': map each to one of 'hat', 'mask'"
+    ):
         read(tmp_path, content)
     mapped = read(tmp_path, content, {"person": "hat"})
     assert [each.label for each in mapped.photos[0].regions] == ["hat", "mask"]
@@ -217,23 +220,23 @@ def test_other_categories_are_mapped_or_left_out_but_never_guessed(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"images": [{"id": 5}]}, "entry 0 of `images`"),
-        ({"images": 2 * document()["images"]}, "two of `images` have the id 5"),
+        ({"images": 2 * document()["images"]}, "two entries of `images` have the id 5"),
         ({"annotations": [annotation([SQUARE]) | {"image_id": 6}]}, "entry 0 of `annotations` has an `image_id`"),
         ({"annotations": [annotation([SQUARE], 4)]}, "entry 0 of `annotations` has a `category_id`"),
         ({"annotations": [3]}, "entry 0 of `annotations`"),
         ({"categories": [{"id": 3}]}, "entry 0 of `categories`"),
     ],
 )
-def test_a_file_that_is_not_built_as_cocos_are_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_a_file_without_the_structure_of_coco_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=r"coco\.json") as refusal:
         read(tmp_path, document(annotation([SQUARE])) | change)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
-def test_a_folder_with_a_coco_file_is_a_split_and_can_be_checked(tmp_path: Path) -> None:
+def test_a_folder_with_a_coco_file_is_a_split(tmp_path: Path) -> None:
     read(tmp_path, document(annotation([SQUARE])))
     assert len(read_split(tmp_path).photos) == 1
     assert check(tmp_path).is_clean

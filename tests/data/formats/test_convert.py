@@ -1,4 +1,4 @@
-"""Annotations go from VIA to COCO and back without loss, and COCO's own tools read them."""
+"""Conversion from VIA to COCO and back is lossless, and pycocotools reads the result."""
 
 import json
 from decimal import Decimal
@@ -47,7 +47,7 @@ def via_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_from_via_to_coco_and_back_nothing_changes(via_file: Path) -> None:
+def test_conversion_to_coco_and_back_changes_nothing(via_file: Path) -> None:
     folder = via_file.parent
     convert(via_file, folder / "coco.json")
     convert(folder / "coco.json", folder / "back.json")
@@ -59,26 +59,26 @@ def test_from_via_to_coco_and_back_nothing_changes(via_file: Path) -> None:
             np.testing.assert_array_equal(new.polygon, old.polygon)  # to the last digit
 
 
-def test_pycocotools_sees_the_same_areas_and_masks(via_file: Path) -> None:
+def test_pycocotools_finds_the_same_areas_and_masks(via_file: Path) -> None:
     split = convert(via_file, via_file.with_name("coco.json"))
     coco = COCO(via_file.with_name("coco.json"))
     regions = split.photos[0].regions
     annotated = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
-    assert [each["category_id"] for each in annotated] == [1, 2, 2, 1, 1, 2]  # the last without a label: of both
+    assert [each["category_id"] for each in annotated] == [1, 2, 2, 1, 1, 2]  # the last has no label: one of each class
     assert [each["iscrowd"] for each in annotated] == [0, 0, 1, 0, 1, 1]
     for one, region in zip(annotated, [*regions, regions[-1]], strict=True):
-        theirs, ours = coco.annToMask(one).astype(bool), region.mask(HEIGHT, WIDTH)
-        assert theirs.sum() == one["area"]
-        # Pixels whose centres the outline runs through are ours and not theirs; inside and outside all agree.
+        coco_mask, mask = coco.annToMask(one).astype(bool), region.mask(HEIGHT, WIDTH)
+        assert coco_mask.sum() == one["area"]
+        # The masks may differ only in pixels whose centres the outline runs through.
         around = np.ones((3, 3), bool)
-        assert not (binary_erosion(ours, around) & ~theirs).any()
-        assert not (theirs & ~binary_dilation(ours, around)).any()
+        assert not (binary_erosion(mask, around) & ~coco_mask).any()
+        assert not (coco_mask & ~binary_dilation(mask, around)).any()
         x, y, width, height = one["bbox"]
         np.testing.assert_allclose([x, y], region.polygon.min(axis=0) + 0.5)
         np.testing.assert_allclose([width, height], np.ptp(region.polygon, axis=0))
 
 
-def test_an_outline_between_pixels_gives_the_same_mask_in_both(tmp_path: Path) -> None:
+def test_an_outline_along_pixel_edges_gives_the_same_mask_in_both(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.png")
     shape = polygon([1.5, 40.5, 40.5, 1.5], [2.5, 2.5, 30.5, 30.5])
     (tmp_path / "via.json").write_text(json.dumps({"a": {"filename": "a.png", "regions": [region(shape)]}}))
@@ -89,7 +89,7 @@ def test_an_outline_between_pixels_gives_the_same_mask_in_both(tmp_path: Path) -
     assert coco.anns[1]["bbox"] == [2, 3, 39, 28]
 
 
-def test_photos_may_lie_elsewhere_and_names_stay(via_file: Path, tmp_path: Path) -> None:
+def test_photos_may_be_in_another_folder_and_keep_their_names(via_file: Path, tmp_path: Path) -> None:
     notes = tmp_path / "annotations"
     notes.mkdir()
     moved = via_file.rename(notes / "via.json")
@@ -98,12 +98,12 @@ def test_photos_may_lie_elsewhere_and_names_stay(via_file: Path, tmp_path: Path)
         "a.png",
         "more/b.png",
     ]
-    with pytest.raises(UserError, match=r"via\.json lists no annotated photo that is in .*a\.png: missing photo"):
+    with pytest.raises(UserError, match=r"via\.json lists no usable photo in .*a\.png: missing photo"):
         convert(moved, notes / "other.json")
     assert not (notes / "other.json").exists()
 
 
-def test_a_photo_may_be_called_like_a_list_of_numbers(via_file: Path) -> None:
+def test_a_photo_name_may_look_like_the_placeholder_of_numbers(via_file: Path) -> None:
     name = "numbers:1,2"
     (via_file.parent / "a.png").rename(via_file.parent / name)
     via_file.write_text(via_file.read_text().replace("a.png", name))
@@ -113,7 +113,7 @@ def test_a_photo_may_be_called_like_a_list_of_numbers(via_file: Path) -> None:
     assert document["annotations"][0]["segmentation"] == [[2.5, 3.5, 40.5, 8.5, 33.5, 60.5, 5.5, 51.5]]
 
 
-def test_a_file_is_parsed_once_and_an_odd_one_twice_to_the_same(
+def test_a_file_is_parsed_once_or_twice_if_its_format_was_guessed_wrong(
     via_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, parsed, loads = via_file.parent, [], json.loads
@@ -133,7 +133,7 @@ def test_a_file_is_parsed_once_and_an_odd_one_twice_to_the_same(
     assert len(parsed) == 2 + 2 + 1 + 2
 
 
-def test_the_studys_test_photos_come_back_the_same(photos_root: Path, tmp_path: Path) -> None:
+def test_annotations_of_the_studys_test_photos_survive_conversion(photos_root: Path, tmp_path: Path) -> None:
     folder = photos_root / "test"
     convert(folder, tmp_path / "coco.json")
     convert(tmp_path / "coco.json", tmp_path / "via.json", photos=folder)

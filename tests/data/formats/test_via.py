@@ -1,4 +1,4 @@
-"""Reading VIA files: every version, shape and fault."""
+"""Reading and writing VIA files: every version, shape and fault."""
 
 import json
 import time
@@ -28,7 +28,7 @@ def region(shape: dict[str, Any] = SQUARE, **attributes: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, photos: dict[str, Any], name: str = ANNOTATIONS) -> Path:
-    """A VIA 2.x export of `photos` (name to regions), each 20 x 12 pixels unless it is there already."""
+    """Write a VIA 2.x export of `photos` (name to regions), and photos of 20 x 12 pixels unless they exist."""
     for file in photos:
         if "/" not in file and not (folder / file).exists():
             Image.new("RGB", (20, 12), "grey").save(folder / file)
@@ -70,7 +70,7 @@ def test_reads_regions_of_via_1_and_project_files(tmp_path: Path) -> None:
     assert [each.label for each in split.photos[0].regions] == ["mask", "hat"]
 
 
-def test_masks_are_the_pixels_of_the_reference(tmp_path: Path) -> None:
+def test_masks_have_the_pixels_of_the_reference(tmp_path: Path) -> None:
     x, y = [3, 17, 11, 4], [1, 4, 10, 8]
     (photo,) = read_split(
         write(tmp_path, {"a.png": [region(), region({"name": "polyline", "all_points_x": x, "all_points_y": y})]})
@@ -118,7 +118,9 @@ def test_an_ellipse_turns_clockwise_on_the_screen(tmp_path: Path) -> None:
         ({"fmask": ["mask"]}, "unknown label"),
     ],
 )
-def test_a_label_that_says_nothing_is_kept_but_ignored(tmp_path: Path, attributes: dict[str, Any], kind: str) -> None:
+def test_a_region_with_a_blank_or_unknown_label_is_ignored(
+    tmp_path: Path, attributes: dict[str, Any], kind: str
+) -> None:
     split = read_split(write(tmp_path, {"a.png": [region(), region(**attributes)]}))
     ignored = split.photos[0].regions[1]
     assert (ignored.label, ignored.ignore, ignored.class_id) == (None, True, -1)
@@ -126,7 +128,7 @@ def test_a_label_that_says_nothing_is_kept_but_ignored(tmp_path: Path, attribute
 
 
 def test_points_outside_the_photo_are_clipped_along_its_edges(tmp_path: Path) -> None:
-    # A triangle whose right half lies outside: clamping its tip to x = 19 would bend its sides.
+    # The right half of this triangle lies outside: clamping its tip to x = 19 would bend its sides.
     shape = {"name": "polygon", "all_points_x": [9, 29, 9], "all_points_y": [0, 5, 10]}
     split = read_split(write(tmp_path, {"a.png": [region(shape)]}))
     polygon = split.photos[0].regions[0].polygon
@@ -168,14 +170,14 @@ def test_a_region_without_a_usable_outline_is_left_out(tmp_path: Path, shape: di
     assert [(fault.kind, fault.region) for fault in split.faults] == [(kind, 0)]
 
 
-def test_a_region_wholly_outside_is_left_out(tmp_path: Path) -> None:
+def test_a_region_completely_outside_is_left_out(tmp_path: Path) -> None:
     far = {"name": "rect", "x": 100, "y": 100, "width": 5, "height": 5}
     split = read_split(write(tmp_path, {"a.png": [region(far)]}))
     assert split.photos == ()
     assert kinds(split) == ["outside the photo", "no area", "no regions"]
 
 
-def test_photos_listed_and_photos_present_are_compared(tmp_path: Path) -> None:
+def test_missing_and_unlisted_photos_are_faults(tmp_path: Path) -> None:
     write(tmp_path, {"a.png": [region()], "empty.png": [], "gone.png": [region()]})
     (tmp_path / "gone.png").unlink()
     Image.new("RGB", (4, 4)).save(tmp_path / "extra.JPG", "JPEG")
@@ -188,12 +190,12 @@ def test_photos_listed_and_photos_present_are_compared(tmp_path: Path) -> None:
     ]
 
 
-def test_a_photo_of_ignored_regions_only_stays(tmp_path: Path) -> None:
+def test_a_photo_with_only_ignored_regions_is_kept(tmp_path: Path) -> None:
     split = read_split(write(tmp_path, {"a.png": [region(fmask="")]}))
     assert split.photos[0].class_ids().tolist() == [-1]
 
 
-def test_the_first_of_two_entries_counts(tmp_path: Path) -> None:
+def test_the_first_of_two_entries_is_used(tmp_path: Path) -> None:
     Image.new("RGB", (20, 12)).save(tmp_path / "a.png")
     first, second = ({"filename": "a.png", "regions": [region(fmask=label)]} for label in ("hat", "mask"))
     (tmp_path / ANNOTATIONS).write_text(json.dumps({"a.png1": first, "a.png2": second}))
@@ -212,7 +214,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     assert "unsafe file name" in kinds(split)
 
 
-def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
+def test_photos_and_folders_may_be_links(tmp_path: Path) -> None:
     folder, kept = tmp_path / "train", tmp_path / "store"
     folder.mkdir()
     kept.mkdir()
@@ -226,7 +228,7 @@ def test_what_lies_in_the_folder_may_be_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".png", "\ud800.png", "", ".", "a.png/b.png", "\x1b[2J.png"])
-def test_a_name_that_no_photo_has_is_told_as_it_can_be_printed(tmp_path: Path, name: str) -> None:
+def test_an_impossible_photo_name_is_reported_in_printable_form(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"a.png": [region()]})
     entries = {"a": {"filename": "a.png", "regions": [region()]}, "b": {"filename": name, "regions": []}}
     (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
@@ -235,7 +237,7 @@ def test_a_name_that_no_photo_has_is_told_as_it_can_be_printed(tmp_path: Path, n
     assert fault.file.isprintable()
 
 
-def test_two_spellings_of_a_name_are_one_photo(tmp_path: Path) -> None:
+def test_two_spellings_of_a_name_are_the_same_photo(tmp_path: Path) -> None:
     write(tmp_path, {"a.png": [region()]})
     entries = {name: {"filename": name, "regions": [region()]} for name in ("a.png", "./a.png")}
     (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
@@ -243,18 +245,18 @@ def test_two_spellings_of_a_name_are_one_photo(tmp_path: Path) -> None:
     assert (len(split.photos), kinds(split)) == (1, ["listed twice"])
 
 
-def test_an_outline_that_would_keep_geometry_busy_is_left_out(tmp_path: Path) -> None:
+def test_outlines_with_too_many_crossings_or_points_are_left_out(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).uniform(0, 11, (2, 400)).tolist()
     scribble = {"name": "polygon", "all_points_x": x, "all_points_y": y}
     endless = {"name": "polygon", "all_points_x": [1] * 10_001, "all_points_y": [1] * 10_001}
     split = read_split(write(tmp_path, {"a.png": [region(scribble), region(endless), region()]}))
     assert [fault.detail for fault in split.faults] == [
         "its sides cross each other more than 1000 times",
-        "10001 points, where 10000 are the most",
+        "10001 points; at most 10000 are allowed",
     ]
 
 
-def test_a_comb_of_thousands_of_thin_teeth_is_no_work(tmp_path: Path) -> None:
+def test_a_comb_with_many_thin_teeth_is_checked(tmp_path: Path) -> None:
     x = np.linspace(0.1, 0.9, 500)[:, None] + [0.0, 0.0, 1e-5, 1e-5]
     y = np.broadcast_to([1.0, 2_000.0, 2_000.0, 1.0], x.shape)
     comb = np.stack([np.r_[x.ravel(), 0.9, 0.1], np.r_[y.ravel(), 0.6, 0.6]], axis=1)
@@ -263,17 +265,17 @@ def test_a_comb_of_thousands_of_thin_teeth_is_no_work(tmp_path: Path) -> None:
     assert covers_pixel(np.add(comb, [0.9 - 0.5e-5, 0.0]), 2_000, 2_000)
 
 
-def test_slivers_as_high_as_photos_can_be_are_no_work() -> None:
+def test_very_high_slivers_are_checked_fast() -> None:
     start = time.process_time()
     for _ in range(10):
         sliver = np.array([(0.2, 0.0), (0.4, 99_999.0), (0.3, 99_999.0)])
         assert not covers_pixel(sliver, 1_000, 100_000)
         assert covers_pixel(np.add(sliver, [0.65, 0.0]), 1_000, 100_000)
-        assert not covers_pixel(np.multiply(sliver, [1.0, 1e4]), 1_000, 10**9)  # it is not looked at row by row
+        assert not covers_pixel(np.multiply(sliver, [1.0, 1e4]), 1_000, 10**9)  # too many rows to check each one
     assert time.process_time() - start < 2
 
 
-def test_an_undecodable_photo_is_left_out(tmp_path: Path) -> None:
+def test_an_unreadable_photo_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     split = read_split(write(tmp_path, {"a.png": [region()]}))
     assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
@@ -288,11 +290,11 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         images.load_image(tmp_path / "a.png")
 
 
-def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path) -> None:
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     pixels = np.zeros((12, 20, 3), np.uint8)
     pixels[:, :10] = 255  # white on the left
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: left becomes top
+    exif[0x0112] = 6  # rotate clockwise: left becomes top
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     split = read_split(write(tmp_path, {"a.png": [region()]}))
     image = images.load_image(tmp_path / "a.png")
@@ -304,7 +306,7 @@ def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
-def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
+def test_every_pixel_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     if mode == "I;16":
         picture = Image.fromarray(np.full((12, 20), 65535, np.uint16))
     else:
@@ -317,12 +319,12 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert [(fault.kind, fault.is_note) for fault in split.faults] == [("colour conversion", True)]
 
 
-def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
+def test_sixteen_bit_pictures_are_scaled_not_clipped(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16)).save(tmp_path / "a.png")
     assert images.load_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 100, 255]
 
 
-def test_a_cut_off_photo_is_a_users_error(tmp_path: Path) -> None:
+def test_a_truncated_photo_is_a_user_error(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:1500])
@@ -337,12 +339,12 @@ def test_a_cut_off_photo_is_a_users_error(tmp_path: Path) -> None:
         ("[]", "found list"),
         ('{"images": [], "categories": []}', "'images' has no `filename`"),
         ('{"a": {"filename": 3}}', "'a' has no `filename`"),
-        ('{"a": {"filename": "a.png", "regions": "none"}}', "`regions` of 'a' is a str"),
+        ('{"a": {"filename": "a.png", "regions": "none"}}', "`regions` of 'a' must be a list, not str"),
         ('{"a": {"filename": "a.png", "regions": [3]}}', "region 0 of 'a'"),
         ('{"a": {"filename": "a.png", "regions": [{"shape_attributes": {}}]}}', "`region_attributes`"),
     ],
 )
-def test_a_file_that_is_no_via_is_a_users_error(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_via_is_a_user_error(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / ANNOTATIONS).write_text(text)
     with pytest.raises(UserError, match=r"via_region_data\.json") as raised:
         read_split(tmp_path)
@@ -361,7 +363,7 @@ def test_the_annotation_file_must_be_the_only_candidate(tmp_path: Path) -> None:
         read_split(tmp_path / "nowhere")
 
 
-def test_what_is_written_is_read_back_the_same(tmp_path: Path) -> None:
+def test_a_written_split_is_read_back_unchanged(tmp_path: Path) -> None:
     circle = {"name": "circle", "cx": 9.3, "cy": 5, "r": 4}
     regions = [region(circle), region(fmask="hat", ignore="true"), region(fmask="")]
     before = read_split(write(tmp_path, {"a.png": regions}))
@@ -375,7 +377,7 @@ def test_what_is_written_is_read_back_the_same(tmp_path: Path) -> None:
         via.write_split(tmp_path / "elsewhere", before.photos)
 
 
-def test_the_published_facts_of_the_studys_photos(photos_root: Path) -> None:
+def test_counts_and_faults_of_the_studys_photos(photos_root: Path) -> None:
     dataset = read_dataset(photos_root, "photos")
     counts = {
         name: (len(split.photos), *(int(np.sum(class_ids(split) == value)) for value in (1, 2, -1)))

@@ -1,4 +1,4 @@
-"""The drawn data set: reproducible, well-formed, and outlined where it is painted."""
+"""The rendered data set: reproducible, valid, and with outlines that match the painted pixels."""
 
 from collections import Counter
 from dataclasses import replace
@@ -36,12 +36,12 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def test_reads_back_without_faults(splits: dict[str, Split]) -> None:
+def test_is_read_without_faults(splits: dict[str, Split]) -> None:
     assert {name: len(split.photos) for name, split in splits.items()} == COUNTS
     assert all(split.faults == () for split in splits.values())
 
 
-def test_photos_have_the_size_asked_for_and_are_no_flat_fields(splits: dict[str, Split]) -> None:
+def test_photos_have_the_requested_size_and_are_not_uniform(splits: dict[str, Split]) -> None:
     for photo in splits["train"].photos:
         image = load_image(photo.path)
         assert image.shape == (photo.height, photo.width, 3)
@@ -64,7 +64,7 @@ def test_a_test_photo_shows_one_mask_and_one_hat(splits: dict[str, Split]) -> No
         assert sorted(region.label or "" for region in photo.regions) == ["hat", "mask"]
 
 
-def test_masks_and_hats_are_about_as_many_and_as_large_as_in_the_study() -> None:
+def test_number_and_size_of_masks_and_hats_are_like_in_the_study() -> None:
     shares: dict[str, list[float]] = {"mask": [], "hat": []}
     for index in range(60):
         scene = draw_scene(np.random.default_rng([0, 0, index]), 128, as_test=False)
@@ -76,7 +76,7 @@ def test_masks_and_hats_are_about_as_many_and_as_large_as_in_the_study() -> None
     assert 0.02 < np.median(shares["hat"]) < 0.08
 
 
-def test_same_seed_same_bytes_and_more_photos_keep_the_first(root: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_photos_for_any_count(root: Path, tmp_path: Path) -> None:
     render_dataset(tmp_path / "again", 3, COUNTS, 128)
     assert contents(tmp_path / "again") == contents(root)
     render_dataset(tmp_path / "more", 3, COUNTS | {"train": 13}, 128)
@@ -93,7 +93,7 @@ def test_other_seeds_and_splits_give_other_photos(root: Path, tmp_path: Path) ->
 
 
 def painted_in(scene: Scene, item: Item, tone: float) -> np.ndarray:
-    """One colour plane of the scene without shadows and glass, `item` in one even tone."""
+    """Return one colour plane of the scene without translucent layers, with `item` in a uniform tone."""
     even = Paint((tone, tone, tone), roundness=0, grain=0)
     solid = [layer for layer in scene.layers if layer.hides]
     layers = [replace(layer, paint=even) if layer.item is item else layer for layer in solid]
@@ -109,13 +109,13 @@ def test_outline_covers_the_painted_pixels(index: int) -> None:
     for item, region in zip(items, scene.regions, strict=True):
         painted = painted_in(scene, item, 1000.0) - painted_in(scene, item, 0.0) > 500
         outlined = region.mask(height, width)
-        # Pieces of at most 7 % may be left out where a hand or a strap crosses the item.
+        # Pieces of at most 7 % may be left out if a hand or a strap crosses the item.
         assert (painted & outlined).sum() / (painted | outlined).sum() > 0.9
         assert (outlined & ~painted).sum() < 0.03 * outlined.sum()
 
 
-def test_edges_are_painted_where_the_shape_is() -> None:
-    """An even square: the painted area is the true one, neither grown nor shrunk by the rasteriser."""
+def test_painted_area_and_position_match_the_shape() -> None:
+    """The rasteriser neither enlarges nor shrinks a uniform square."""
     square = Layer(shapely.box(10.3, 12.6, 40.7, 33.1), Paint((1, 1, 1), roundness=0, grain=0))
     painted = paint(np.zeros((50, 60, 3), np.float32), [square], np.array([0.0, 0.0, 1.0]))[..., 0]
     rows, columns = np.mgrid[:50, :60]
@@ -124,7 +124,7 @@ def test_edges_are_painted_where_the_shape_is() -> None:
     assert (painted * rows).sum() / painted.sum() == pytest.approx(square.shape.centroid.y, abs=0.2)
 
 
-def test_what_lies_over_an_item_is_cut_out_unless_it_lets_light_through() -> None:
+def test_opaque_layers_hide_an_item_and_translucent_ones_do_not() -> None:
     item, solid = Item("hat"), Paint((9, 9, 9))
     hat = Layer(shapely.box(0, 0, 10, 10), solid, item)
     hand = Layer(shapely.box(4, -1, 6, 11), solid)
@@ -137,7 +137,7 @@ def test_what_lies_over_an_item_is_cut_out_unless_it_lets_light_through() -> Non
     assert largest_piece(visible([hat, hand], item, 9, 100)).bounds == (0, 0, 4, 10)
 
 
-def test_an_interrupted_rendering_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_rendering_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: Counter[str] = Counter()
 
     def stop_at_the_third(*args: object) -> np.ndarray:
@@ -153,7 +153,7 @@ def test_an_interrupted_rendering_leaves_nothing(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ensure_rendered_draws_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_rendered_renders_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = dict.fromkeys(SPLITS, 1)
     folder = ensure_rendered(tmp_path, 1, counts, 64)
     assert ensure_rendered(tmp_path, 2, counts, 64) != folder
@@ -162,7 +162,7 @@ def test_ensure_rendered_draws_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(read_split(folder / "train").photos) == 1
 
 
-def test_ensure_rendered_takes_what_another_process_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_rendered_uses_the_result_of_a_faster_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose_the_race(folder: Path, *_: object) -> None:
         (folder / "train").mkdir(parents=True)
         raise OSError("Directory not empty")
@@ -171,7 +171,7 @@ def test_ensure_rendered_takes_what_another_process_finished(tmp_path: Path, mon
     assert (ensure_rendered(tmp_path, 0, COUNTS, 64) / "train").is_dir()
 
 
-def test_does_not_draw_into_a_folder_in_use(tmp_path: Path) -> None:
+def test_does_not_render_into_a_folder_in_use(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
         render_dataset(tmp_path, 0, COUNTS, 64)
@@ -179,17 +179,17 @@ def test_does_not_draw_into_a_folder_in_use(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "counts", "size", "named"),
+    ("seed", "counts", "size", "message"),
     [
-        (-1, COUNTS, 64, "seed is -1"),
+        (-1, COUNTS, 64, "seed must be at least 0, not -1"),
         (0, {"train": 1}, 64, "val, test"),
         (0, COUNTS | {"val": 0}, 64, "at least one photo"),
         (0, COUNTS | {"extra": 1}, 64, "extra"),
-        (0, COUNTS, 8, "size is 8"),
-        (0, COUNTS, 5000, "size is 5000"),
+        (0, COUNTS, 8, "size must be between 64 and 1024 pixels, not 8"),
+        (0, COUNTS, 5000, "size must be between 64 and 1024 pixels, not 5000"),
     ],
 )
-def test_refuses_bad_arguments(tmp_path: Path, seed: int, counts: dict[str, int], size: int, named: str) -> None:
-    with pytest.raises(UserError, match=named):
+def test_refuses_bad_arguments(tmp_path: Path, seed: int, counts: dict[str, int], size: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         render_dataset(tmp_path / "photos", seed, counts, size)
     assert list(tmp_path.iterdir()) == []

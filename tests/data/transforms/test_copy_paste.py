@@ -1,4 +1,4 @@
-"""Objects of one photo in another: which are copied, to where, and what is said of them."""
+"""Copy-paste: which objects are copied, to which pixels, and with which labels."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ def square(x: float, y: float, side: float) -> np.ndarray:
 
 
 def sample(brightness: int, *polygons: np.ndarray, class_ids: tuple[int, ...] = (1,)) -> Sample:
-    """A black photo with polygons of one brightness."""
+    """Return a black photo with polygons of one brightness."""
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     for polygon in polygons:
         image[Region("mask", polygon, False, 0).mask(SIZE, SIZE)] = brightness
     return Sample(image, list(polygons), np.array(class_ids))
 
 
-def test_an_object_is_copied_with_its_pixels_and_nothing_else() -> None:
+def test_only_the_pixels_of_an_object_are_copied() -> None:
     image, donor = np.zeros((SIZE, SIZE, 3), np.uint8), np.full((SIZE, SIZE, 3), 200, np.uint8)
     assert paste(image, [square(0, 0, 10)], donor, [square(20, 30, 9)]) == [0]
     expected = np.zeros((SIZE, SIZE), bool)
@@ -35,32 +35,32 @@ def test_an_object_is_copied_with_its_pixels_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "outline",
     [square(5, 5, 10), square(-3, 30, 10), square(58, 58, 10)],
-    ids=["on another", "beyond the first pixel", "beyond the last"],
+    ids=["overlaps another object", "outside at the top left", "outside at the bottom right"],
 )
-def test_what_would_hide_something_or_be_cut_is_not_copied(outline: np.ndarray) -> None:
+def test_objects_that_overlap_or_are_cut_off_are_not_copied(outline: np.ndarray) -> None:
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     assert paste(image, [square(0, 0, 10)], np.full_like(image, 200), [outline]) == []
     assert not image.any()
 
 
-def test_pasted_objects_do_not_hide_each_other() -> None:
+def test_pasted_objects_do_not_overlap() -> None:
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     candidates = [square(20, 20, 10), square(25, 25, 10), square(40, 40, 10)]
     assert paste(image, [], np.full_like(image, 200), candidates) == [0, 2]
 
 
-def test_a_pasted_object_is_an_object_of_the_sample() -> None:
+def test_pasted_objects_are_instances_of_the_sample() -> None:
     own, other = sample(100, square(2, 2, 20)), sample(200, square(40, 40, 15), square(0, 50, 5), class_ids=(2, -1))
-    made = augment_sample(own, SIZE, SIZE, Jitter(), None, np.random.default_rng(0), other)
-    assert made["class_ids"].tolist() == [1, 2], "what is ignored is not copied"
-    np.testing.assert_allclose(made["boxes"], [[2.5, 2.5, 22.5, 22.5], [40.5, 40.5, 55.5, 55.5]], atol=0.01)
-    assert made["image"][45, 45, 0] == 200
-    assert made["image"][10, 10, 0] == 100
-    assert made["masks"].shape[0] == 2
-    assert own.image.max() == 100, "the photo in memory is left alone"
+    augmented = augment_sample(own, SIZE, SIZE, Jitter(), None, np.random.default_rng(0), other)
+    assert augmented.class_ids.tolist() == [1, 2], "ignored objects are not copied"
+    np.testing.assert_allclose(augmented.boxes, [[2.5, 2.5, 22.5, 22.5], [40.5, 40.5, 55.5, 55.5]], atol=0.01)
+    assert augmented.image[45, 45, 0] == 200
+    assert augmented.image[10, 10, 0] == 100
+    assert augmented.masks.shape[0] == 2
+    assert own.image.max() == 100, "the photo in memory is not modified"
 
 
-def test_some_samples_have_pasted_objects_and_the_seed_says_which() -> None:
+def test_the_seed_decides_which_samples_have_pasted_objects() -> None:
     photos = [sample(100, square(2, 2, 20)), sample(200, square(40, 40, 15), class_ids=(2,))]
     settings = {"crop_size": SIZE, "image_size": SIZE, "batch_size": 8, "steps": 4, "slots": 2, "seed": 3}
 

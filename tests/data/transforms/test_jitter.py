@@ -1,4 +1,4 @@
-"""Random views and colours: where a photo comes to lie, which part is shown, and that nothing changes unasked."""
+"""Random views and colours: position, zoom and focus of a view; ranges of colour changes; no change by default."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def moved(matrix: np.ndarray, points: list[tuple[float, float]]) -> np.ndarray:
-    """Points x, y through a (2, 3) map."""
+    """Apply an affine map (2, 3) to points x, y."""
     return np.array(points) @ matrix[:, :2].T + matrix[:, 2]
 
 
 def corners(height: int, width: int) -> list[tuple[float, float]]:
-    """The outer corners of a photo whose pixel centres are whole numbers."""
+    """Return the outer corners of a photo whose pixel centres are whole numbers."""
     return [(-0.5, -0.5), (width - 0.5, height - 0.5)]
 
 
@@ -29,7 +29,7 @@ def test_without_jitter_a_photo_fits_and_is_centred(height: int, width: int) -> 
     np.testing.assert_allclose((first + last) / 2, 31.5, atol=0.5)
 
 
-def test_a_flip_mirrors_left_and_right_alone() -> None:
+def test_a_flip_mirrors_only_left_and_right() -> None:
     plain = random_view(Jitter(), (50, 80), 64, 64, NO_BOXES, rng(0))
     mirrored = random_view(Jitter(flip=1.0), (50, 80), 64, 64, NO_BOXES, rng(0))
     (x, y), (x_mirrored, y_mirrored) = moved(plain, [(7, 9)])[0], moved(mirrored, [(7, 9)])[0]
@@ -37,7 +37,7 @@ def test_a_flip_mirrors_left_and_right_alone() -> None:
     assert y_mirrored == pytest.approx(y)
 
 
-def test_zoom_stays_in_its_range_and_uses_it() -> None:
+def test_zoom_covers_its_range() -> None:
     scales = [
         np.linalg.norm(random_view(Jitter(scale=0.5), (64, 64), 64, 64, NO_BOXES, rng(seed))[0, :2])
         for seed in range(99)
@@ -46,7 +46,7 @@ def test_zoom_stays_in_its_range_and_uses_it() -> None:
     assert 1.4 < max(scales) <= 1.5
 
 
-def test_rotation_stays_in_its_range_and_uses_it() -> None:
+def test_rotation_covers_its_range() -> None:
     matrices = [random_view(Jitter(rotate=15), (64, 64), 64, 64, NO_BOXES, rng(seed)) for seed in range(99)]
     degrees = [np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])) for matrix in matrices]
     assert -15 <= min(degrees) < -13
@@ -72,7 +72,7 @@ def test_a_small_photo_is_shown_whole() -> None:
 
 
 def shown(box: tuple[int, int, int, int], focus: float, seed: int) -> bool:
-    """Whether a crop of a 128-pixel photo shows all of a box y1, x1, y2, x2."""
+    """Return whether a crop of a 128-pixel photo shows the whole box y1, x1, y2, x2."""
     matrix = random_view(Jitter(focus=focus), (128, 128), 64, 128, np.array([box], float), rng(seed))
     y1, x1, y2, x2 = box
     seen = moved(matrix, [(x1 - 0.5, y1 - 0.5), (x2 - 0.5, y2 - 0.5)])
@@ -89,7 +89,7 @@ def test_an_unfocused_crop_may_miss_the_object() -> None:
     assert count < 25
 
 
-def test_no_colour_jitter_hands_back_the_same_image() -> None:
+def test_without_colour_jitter_the_same_image_is_returned() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     assert change_colours(Jitter(), image, [], rng(0)) is image
 
@@ -104,29 +104,29 @@ def test_colours_change_and_padding_stays_black() -> None:
     np.testing.assert_array_equal(changed, change_colours(Jitter(colour=0.3, hue=30), image, [], rng(1)))
 
 
-def test_colour_changes_are_as_small_as_said() -> None:
+def test_colour_changes_stay_in_their_range() -> None:
     image = np.full((2, 2, 3), 100, np.uint8)
     greys = np.array([change_colours(Jitter(colour=0.1), image, [], rng(seed))[0, 0] for seed in range(99)], float)
-    # Brightness and contrast of 1 +- 0.1, which pulls towards 128, and a factor of 1 +- 0.05 for each channel.
+    # Brightness and contrast are 1 +- 0.1, contrast relative to 128, and each channel has a factor of 1 +- 0.05.
     assert greys.min() >= 100 * 0.9 * 0.95 - 3 - 1
     assert greys.max() <= 100 * 1.1 * 1.05 + 3 + 1
     assert np.ptp(greys) > 15
 
 
-def test_hues_turn_and_greys_stay() -> None:
+def test_hue_rotation_leaves_greys_unchanged() -> None:
     image = np.array([[[200, 80, 40], [90, 90, 90]]], np.uint8)
     turned = np.array([change_colours(Jitter(hue=90), image, [], rng(seed))[0] for seed in range(50)], int)
     assert (np.abs(turned[:, 1] - 90) <= 1).all()
     assert np.ptp(turned[:, 0], axis=0).min() > 50
 
 
-def test_a_photo_may_lose_its_colours() -> None:
+def test_a_photo_can_be_turned_grey() -> None:
     image = np.full((2, 2, 3), (200, 80, 40), np.uint8)
     changed = change_colours(Jitter(grey=1.0), image, [], rng(0))
     assert (np.abs(changed - np.dot(LUMA, (200, 80, 40))) <= 1).all()
 
 
-def test_a_new_colour_keeps_to_its_object() -> None:
+def test_recolouring_changes_only_the_object() -> None:
     image = np.full((40, 40, 3), (200, 180, 160), np.uint8)
     outline = np.array([[10, 10], [29, 10], [29, 29], [10, 29]], float)
     changed = change_colours(Jitter(recolour=1.0), image, [outline], rng(0))
