@@ -17,7 +17,7 @@ DEFAULT_METRICS = ["found", "found_wrongly", "missed", "accuracy", "precision", 
 
 @dataclass
 class GridConf:
-    """Settings of `hydra/sweeper=grid`."""
+    """hydra/sweeper=grid"""
 
     _target_: str = "hydra_plugins.fmask.GridSweeper"
     resume: bool = False
@@ -28,37 +28,38 @@ class GridConf:
 
 @dataclass
 class SearchConf:
-    """Settings of `hydra/sweeper=optuna`."""
+    """hydra/sweeper=optuna"""
 
     _target_: str = "hydra_plugins.fmask.OptunaSweeper"
     study: str = "${study}"
     """Name of the Optuna study; an existing one is resumed. By default that of the MLflow experiment."""
     storage: str = "sweeps.journal"
-    """A journal file, or a database URL such as postgresql://me@host/studies. A URL with a password must be given as
-    ${oc.env:NAME}, because Hydra writes its unresolved settings into each job's folder."""
+    """A journal file, or a database URL such as `postgresql://me@host/studies`. A URL with a password must be given as
+    `${oc.env:NAME}`, because Hydra writes its unresolved settings into each job's folder."""
     trials: int = 20
     """Total number of trials of the Optuna study, over all processes that work on it."""
     batch: int = "${oc.select:hydra.launcher.jobs,1}"  # type: ignore[assignment]
     """Number of trials that are launched together; the next batch starts when all of them have ended."""
     maximize: list[str] = field(default_factory=lambda: ["val/mask_ap50"])
+    """Metrics of a finished run to maximize."""
     minimize: list[str] = field(default_factory=list)
-    """Objectives: metrics of a finished run. With more than one in total, the search looks for the Pareto front."""
+    """Metrics of a finished run to minimize. With more than one objective in total, the search is for the Pareto front."""
     watch: str | None = "val_mask_ap50"
     """Metric of an epoch by which trials are pruned; null never prunes. It must improve in the same direction as the
     objective. Optuna prunes only with a single objective."""
     space: dict[str, Any] = field(default_factory=dict)
     """Parameters of the search in addition to those on the command line; see `fmask.sweeping.space`."""
     sampler: dict[str, Any] = field(default_factory=lambda: {"name": "TPESampler", "seed": None})
-    """Name of a class in optuna.samplers, and its arguments."""
+    """Name of a class in `optuna.samplers`, and its arguments."""
     pruner: dict[str, Any] = field(default_factory=lambda: {"name": "MedianPruner"})
-    """Name of a class in optuna.pruners, and its arguments."""
+    """Name of a class in `optuna.pruners`, and its arguments."""
     metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
     """Columns of the table in addition to the objectives."""
 
 
 @dataclass
 class LocalConf:
-    """Settings of `hydra/launcher=local`."""
+    """hydra/launcher=local"""
 
     _target_: str = "hydra_plugins.fmask.LocalLauncher"
     jobs: int = 1
