@@ -39,6 +39,7 @@ def write_pages(app: Sphinx) -> None:
         "choices.md": choices_page(),
         "renamed.md": renamed_page(),
         "commands.md": commands_page(),
+        "public-names.md": public_names_page(),
     }.items():
         file = folder / name
         if not file.exists() or file.read_text(encoding="utf-8") != text:  # a new time stamp would rebuild its page
@@ -146,6 +147,23 @@ def renamed_page() -> str:
     for old, new in RENAMED.items():
         lines.append(f"| `{old}` | `{new}`{', with the opposite value' if old in INVERTED else ''} |")
     return "\n".join(lines) + "\n"
+
+
+def public_names_page() -> str:
+    """Return the page of the names that the package offers, for autodoc to fill in."""
+    found: dict[str, list[str]] = {"function": [], "class": [], "exception": []}
+    for name in fmask.__all__:
+        value = getattr(fmask, name)
+        if isinstance(value, type):
+            found["exception" if issubclass(value, Exception) else "class"].append(name)
+        elif callable(value):
+            found["function"].append(name)
+    lines: list[str] = []
+    for kind, names in found.items():
+        lines += [f"## {kind.capitalize()}{'e' if kind == 'class' else ''}s", "", "```{eval-rst}"]
+        lines += [f".. auto{kind}:: fmask.{name}\n" for name in names]
+        lines += ["```", ""]
+    return "\n".join(lines)
 
 
 def commands_page() -> str:
