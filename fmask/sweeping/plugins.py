@@ -43,7 +43,7 @@ class SearchConf:
     maximize: list[str] = field(default_factory=lambda: ["val/mask_ap50"])
     """Metrics of a finished run to maximize."""
     minimize: list[str] = field(default_factory=list)
-    """Metrics of a finished run to minimize. With more than one objective in total, the search is for the Pareto front."""
+    """Metrics of a finished run to minimize. With several objectives, the search is for the Pareto front."""
     watch: str | None = "val_mask_ap50"
     """Metric of an epoch by which trials are pruned; null never prunes. It must improve in the same direction as the
     objective. Optuna prunes only with a single objective."""
