@@ -70,7 +70,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
 
         _count_calls(spent, tracking.Run, "log_epoch", "epochs")
         _count_calls(spent, tracking.Run, "_log", "writing")
-        opened = tracking.start
+        opened = tracking.start_run
 
         @contextmanager
         def start(*args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -83,7 +83,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
             with _counted(spent, "closing"):
                 entered.__exit__(None, None, None)
 
-        tracking.start = start  # type: ignore[assignment]
+        tracking.start_run = start  # type: ignore[assignment]
         train.train(config, Path(folder))
         os.chdir(ROOT)
     epochs = config.epochs

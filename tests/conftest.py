@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures for all tests."""
 
 import os
 import shutil
@@ -13,16 +13,16 @@ from fmask import tracking
 
 @pytest.fixture(scope="session")
 def photos_root() -> Path:
-    """The study's photographs; tests that need them skip where they are not installed."""
+    """The folder of the study's photos; tests that need it are skipped if the photos are not installed."""
     root = os.environ.get("FMASK_PHOTOS")
     if not root or not Path(root, "train").is_dir():
-        pytest.skip("the study's photographs are not here: set FMASK_PHOTOS to the folder with train/, val/ and test/")
+        pytest.skip("the study's photos are not installed: set FMASK_PHOTOS to the folder with train/, val/ and test/")
     return Path(root).resolve()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _own_path() -> Iterator[None]:
-    """A loaded MLflow model puts its own copy of some of our modules first, for processes started later too."""
+def _restore_sys_path() -> Iterator[None]:
+    """Restore `sys.path`: a loaded MLflow model prepends its own copy of some modules of fmask."""
     before = list(sys.path)
     yield
     sys.path[:] = before
@@ -30,7 +30,7 @@ def _own_path() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without runs: making its tables takes seconds, copying them does not."""
+    """A store without runs, to be copied: creating its tables takes seconds."""
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
@@ -40,7 +40,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The default store, in a working directory of the test's own (with a blank in its name)."""
+    """The default store, in a new working directory (with a blank in its name)."""
     folder = tmp_path / "working directory"
     folder.mkdir()
     shutil.copy(empty_store, folder)

@@ -33,7 +33,7 @@ def add_run(seed: int, found: int) -> None:
     """A run like the newest, but with an augmentation of its own, which found so many of the objects."""
     real = tracking.find_run("latest")
     config = {"data": {"name": "rendered"}, "aug": {"name": "blur"}, "seed": seed}
-    with tracking.start(config, "fmask", name=f"made up {seed}") as run:
+    with tracking.start_run(config, "fmask", name=f"made up {seed}") as run:
         for split, label in real.datasets.items():
             name, _, digest = label.partition("@")
             run.log_dataset(split, name, Path(), digest, photos=1, objects={})

@@ -1,44 +1,44 @@
-"""Commands that take a trained network out of the project: register, export."""
+"""The commands `fmask export` and `fmask register`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from fmask.cli.app import app
-from fmask.inference.load import KINDS
+from fmask.cli.app import USE, app
+from fmask.cli.options import Model, check_folder
 from fmask.utils.errors import UserError
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def register(
-    model: Annotated[str, typer.Argument(help=f"The network: {KINDS}.")],
-    name: Annotated[str, typer.Argument(help="Name in MLflow's model registry; made where missing.")],
+    model: Model,
+    name: Annotated[str, typer.Argument(help="Name in MLflow's model registry; it is created if it does not exist.")],
 ) -> None:
-    """Put a trained network into MLflow's model registry, as the next version of NAME.
+    """Add a trained model to MLflow's model registry.
 
-    `mlflow models serve -m models:/NAME/VERSION --env-manager local` then answers requests.
+    The model becomes the next version of NAME. Serve it with
+    `mlflow models serve -m models:/NAME/VERSION --env-manager local`.
     """
     from fmask import tracking
     from fmask.inference.load import find_model_file
 
-    source = model if Path(model).is_file() else tracking.pinned(model)
+    source = model if Path(model).is_file() else tracking.pin_reference(model)
     version = tracking.register(find_model_file(source), name, source)
     print(f"Registered as models:/{name}/{version}.")
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def export(
-    model: Annotated[str, typer.Argument(help=f"The network: {KINDS}.")],
+    model: Model,
     out: Annotated[Path, typer.Argument(help="The file to write, NAME.onnx.")],
-    format: Annotated[Literal["onnx"], typer.Option(help="What runs it: onnx, for ONNX Runtime and others.")] = "onnx",
-    batch: Annotated[str, typer.Option(help="Images that a call takes: a number, or dynamic for any.")] = "dynamic",
+    format: Annotated[Literal["onnx"], typer.Option(help="File format: onnx, for ONNX Runtime and others.")] = "onnx",
+    batch: Annotated[str, typer.Option(help="Images per call: a number, or dynamic for any number.")] = "dynamic",
 ) -> None:
-    """Write a trained network as a file that runs without Keras and TensorFlow."""
+    """Export a trained model to ONNX, which runs without Keras and TensorFlow."""
     if out.suffix != f".{format}":
-        raise UserError(f"{out} does not end in .{format}, as files of that format do.")
-    if not out.parent.is_dir():
-        raise UserError(f"There is no folder {out.parent} to write {out.name} to.")
+        raise UserError(f"The name of the output file must end in .{format}, not {out}.")
+    check_folder(out)
     count = _count(batch)
 
     from rich.console import Console
@@ -46,7 +46,7 @@ def export(
     from fmask.inference.load import find_model_file
 
     file = find_model_file(model)
-    with Console(stderr=True).status("Loading, tracing and translating the network: half a minute"):
+    with Console(stderr=True).status("Loading, tracing and converting the model (about 30 seconds)"):
         import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
         from fmask.inference.export import export_onnx
         from fmask.inference.keras_predictor import KerasPredictor
@@ -59,5 +59,5 @@ def _count(batch: str) -> int | None:
     if batch == "dynamic":
         return None
     if not batch.isdecimal() or int(batch) < 1:
-        raise UserError(f"--batch is {batch!r}; it takes a number from 1 up, or dynamic.")
+        raise UserError(f"--batch must be a whole number from 1 up or dynamic, not {batch!r}.")
     return int(batch)

@@ -1,4 +1,4 @@
-"""The command that sends MLflow what it refused while runs were going on: send."""
+"""The command `fmask send`."""
 
 import sys
 from pathlib import Path
@@ -6,43 +6,44 @@ from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app
+from fmask.cli.app import RUNS, app
 from fmask.utils.errors import UserError
 from fmask.utils.secrets import without_secrets
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def send(
     folders: Annotated[
-        list[Path], typer.Argument(help="Output folders of runs, or folders of them such as outputs.", metavar="FOLDER")
+        list[Path],
+        typer.Argument(help="Output folders of runs, or folders that contain them, such as outputs.", metavar="FOLDER"),
     ],
 ) -> None:
-    """Send what MLflow refused of runs, which they kept in their output, to the store at MLFLOW_TRACKING_URI.
+    """Send records that were saved while MLflow was unreachable.
 
-    What MLflow takes is removed from there; what it refuses again, or has no run for, stays, with exit status 1. It can
-    be interrupted and repeated: what is sent twice is there once.
+    The records go to the store at MLFLOW_TRACKING_URI. Records that MLflow accepts are deleted from the output folders.
+    Records that it refuses again, or whose run it does not have, are kept.
+
+    The command can be interrupted and repeated; a record that is sent twice is stored once.
+
+    Exit status: 0 if no record is left, 1 otherwise.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from fmask import tracking
+    from fmask.cli.progress import transient_bar
 
     spools = tracking.find_spools(folders)
     if not spools:
-        print("Nothing is left to be sent.")
+        print("There are no records to send.")
         return
     tracking.require_store()
-    stays = False
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    some_left = False
+    with transient_bar() as bar:
         for folder in spools:
             try:
                 spool = tracking.open_spool(folder)
                 task = bar.add_task(f"run {spool.run_id[:8]}", total=len(spool.items))
-                print(tracking.deliver(spool, lambda task=task: bar.advance(task)))  # type: ignore[misc]
-                stays |= bool(spool.items)
-            except UserError as error:  # that of one run says nothing of the others
+                print(tracking.send_spool(spool, lambda task=task: bar.advance(task)))  # type: ignore[misc]
+                some_left |= bool(spool.items)
+            except UserError as error:  # the other runs may succeed
                 print(f"fmask: {folder}: {without_secrets(str(error))}", file=sys.stderr)
-                stays = True
-    raise typer.Exit(1 if stays else 0)
+                some_left = True
+    raise typer.Exit(1 if some_left else 0)

@@ -1,1 +1,1 @@
-"""Scores and the figures that show them."""
+"""Scores of models, and figures of the scores."""

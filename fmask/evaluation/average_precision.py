@@ -1,6 +1,7 @@
 """COCO average precision of boxes and masks (Lin et al. 2014, https://cocodataset.org/#detection-eval).
 
-Regions marked "ignore" are COCO crowds of every class: a detection mostly inside one counts neither way.
+Regions marked "ignore" are passed to COCO as crowds of every class: a detection that lies mostly inside one counts
+neither as a hit nor as a false positive.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,21 +21,26 @@ _IOU_TYPES = {"box": "bbox", "mask": "segm"}
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """COCO's scores over some photos, from up to 100 detections a photo of any score."""
+    """COCO's scores over a set of photos, from up to 100 detections per photo, of any confidence."""
 
     metrics: dict[str, float]
     """`box_ap`, `mask_ap` (mean over IoU 0.50:0.05:0.95), `..._ap50`, `..._ap75`, each also for one class
-    (`mask_ap50_hat`); in [0, 1], and NaN where the photos hold no such object."""
+    (`mask_ap50_hat`); in [0, 1], or NaN if the photos have no such object."""
     recall: np.ndarray
-    """(101,) the recalls 0, 0.01, ..., 1 at which precision is read."""
+    """(101,) recall levels 0, 0.01, ..., 1 at which precision is evaluated."""
     precision: dict[str, np.ndarray]
-    """Class name to (101,) interpolated precision of its masks at IoU 0.5; classes without objects are left out."""
+    """Class name to (101,) interpolated precision of its masks at IoU 0.5; without classes that have no objects."""
 
 
 def average_precision(photos: Sequence[Photo], detections: Iterable[Detections]) -> AveragePrecision:
-    """Score all detections, whatever their confidence; `detections[i]` belongs to `photos[i]`.
+    """Compute average precision over all detections, of any confidence.
 
-    Raises `ValueError` when there are not as many photos as detections.
+    Args:
+        photos: annotated photos.
+        detections: the detections in each photo; `detections[i]` belongs to `photos[i]`.
+
+    Raises:
+        ValueError: the numbers of photos and detections differ.
     """
     annotated = COCO(_ground_truth(photos))
     results = [
@@ -54,12 +60,12 @@ def average_precision(photos: Sequence[Photo], detections: Iterable[Detections])
 
 
 def _precisions(annotated: COCO, results: list[dict], iou_type: str) -> np.ndarray:
-    """(10, 101, K) precision at IoU 0.50:0.05:0.95, recall 0:0.01:1 and class; NaN for a class without objects."""
-    detected = annotated.loadRes([dict(result) for result in results])  # loadRes writes into what it is given
+    """Return precision (10, 101, K) by IoU 0.50:0.05:0.95, recall 0:0.01:1 and class; NaN without objects."""
+    detected = annotated.loadRes([dict(result) for result in results])  # loadRes modifies its argument
     evaluation = COCOeval_faster(annotated, detected, iou_type, print_function=lambda *_: None)
     evaluation.evaluate()
     evaluation.accumulate()
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # objects of any area, 100 detections a photo
+    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # objects of any area, 100 detections per photo
     return np.where(precision < 0, np.nan, precision)
 
 
@@ -80,7 +86,7 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
             for class_id in every_class if region.ignore else [region.class_id]:
                 annotations.append(
                     {
-                        "id": len(annotations) + 1,  # COCO takes id 0 for "unmatched"
+                        "id": len(annotations) + 1,  # COCO uses id 0 for "unmatched"
                         "image_id": image_id,
                         "category_id": class_id,
                         "segmentation": code,

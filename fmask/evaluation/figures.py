@@ -1,7 +1,7 @@
-"""The figures that show a run's numbers: matrices and curves.
+"""Figures of a run's scores and losses: matrices and curves.
 
-All return matplotlib figures made without pyplot, whose global state is not safe in threads; `figure.savefig` writes
-them. Mask and hat keep their colour in every figure.
+All functions return Matplotlib figures, which `figure.savefig` writes. pyplot is not used, because its global state is
+not thread-safe. The classes mask and hat have the same colours in all figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ from fmask.visualization.palette import ACCENT_COLOUR, CLASS_COLOURS
 
 
 def confusion_matrix(outcomes: Outcomes) -> Figure:
-    """The study's 2 x 2 table, with its rates and their 95 % intervals, beside the matrix of classes."""
+    """Draw the study's 2 x 2 table with its rates and their 95 % intervals, and the confusion matrix of classes."""
     figure = Figure(figsize=(9.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _matrix(
         left,
         outcomes.table(),
         labels=["positive", "negative"],
-        words=[["found", "missed"], ["found wrongly", "not defined"]],
+        cell_labels=[["found", "missed"], ["found wrongly", "not defined"]],
     )
     left.set(xlabel="predicted", ylabel="actual", title="Objects, counted as in the study")
     classes = len(CLASS_NAMES)
@@ -33,7 +33,7 @@ def confusion_matrix(outcomes: Outcomes) -> Figure:
         right,
         outcomes.class_matrix(),
         labels=["background", *CLASS_NAMES],
-        words=[["not defined", *["extra"] * classes], *[["missed", *[""] * classes]] * classes],
+        cell_labels=[["not defined", *["extra"] * classes], *[["missed", *[""] * classes]] * classes],
     )
     right.set(xlabel="detected", ylabel="annotated", title="Classes")
     rates = {"accuracy": outcomes.accuracy, "precision": outcomes.precision, "recall": outcomes.recall}
@@ -43,10 +43,11 @@ def confusion_matrix(outcomes: Outcomes) -> Figure:
 
 
 def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """The total and each single loss over the epochs, training and validation.
+    """Draw the total loss and each single loss over the epochs, for training and validation.
 
-    `history` as Keras gives it: values by epoch under `loss` and `..._loss`, validation under the same names with
-    `val_` before them; at least one loss. Other names are left out.
+    Args:
+        history: values by epoch, named as by Keras: `loss`, `..._loss`, and `val_` with these names for validation. At
+            least one loss is required. Other names are ignored.
     """
     names = [name for name in history if name.endswith("loss") and not name.startswith("val_")]
     columns = min(3, len(names))
@@ -67,7 +68,7 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             ms=3,
         )
         axes.set_title(name, fontsize=10)
-        _plain(axes)
+        _simplify(axes)
         _loss_axis(axes, np.array([*training, *validation], dtype=float))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in places[len(names) :]:
@@ -78,7 +79,7 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def pr_curve(scores: AveragePrecision) -> Figure:
-    """Precision over recall of each class's masks at IoU 0.5, as COCO interpolates it."""
+    """Draw COCO's interpolated precision over recall, for the masks of each class at IoU 0.5."""
     figure = Figure(figsize=(4.8, 4.0), layout="constrained")
     axes = figure.subplots()
     for k, name in enumerate(CLASS_NAMES):
@@ -87,19 +88,24 @@ def pr_curve(scores: AveragePrecision) -> Figure:
                 scores.recall,
                 scores.precision[name],
                 color=CLASS_COLOURS[k],
-                linestyle=("-", "--")[k],  # so that a curve shows under the other
+                linestyle=("-", "--")[k],  # so that both curves are visible where they coincide
                 linewidth=2,
                 label=f"{name}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
             )
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision", title="Masks at IoU 0.5")
-    _plain(axes)
+    _simplify(axes)
     if scores.precision:
         axes.legend(frameon=False, loc="lower left")
     return figure
 
 
 def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
-    """Validation mask AP50 in [0, 1] over the CPU time spent until then, one point a scoring, the best one named."""
+    """Draw validation mask AP50 over CPU time, one point per scoring, with the best one marked.
+
+    Args:
+        cpu_seconds: CPU seconds at each scoring.
+        values: mask AP50 at each scoring, in [0, 1] or NaN.
+    """
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
     minutes = np.asarray(cpu_seconds, dtype=float) / 60
@@ -109,11 +115,11 @@ def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
         axes.plot(minutes[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT_COLOUR)
         axes.set_title(f"best {values[best]:.2f} after {minutes[best]:.1f} CPU minutes", fontsize=10)
     axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="validation mask AP50")
-    _plain(axes)
+    _simplify(axes)
     return figure
 
 
-def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], words: Sequence[Sequence[str]]) -> None:
+def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], cell_labels: Sequence[Sequence[str]]) -> None:
     axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(counts.max(), 1))
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels, rotation=90, va="center")
@@ -121,7 +127,7 @@ def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], words: Sequen
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if count > 0.55 * counts.max() else "black"
         axes.text(column, row, f"{count}", ha="center", va="center", fontsize=17, color=colour)
-        axes.text(column, row + 0.28, words[row][column], ha="center", va="center", fontsize=9, color=colour)
+        axes.text(column, row + 0.28, cell_labels[row][column], ha="center", va="center", fontsize=9, color=colour)
 
 
 def _rate(rate: Rate) -> str:
@@ -129,7 +135,7 @@ def _rate(rate: Rate) -> str:
 
 
 def _loss_axis(axes: Axes, values: np.ndarray) -> None:
-    """Logarithmic where the losses span more than a factor of ten, else linear from 0."""
+    """Scale the axis logarithmically if the losses span more than a factor of ten, else linearly from 0."""
     finite = values[np.isfinite(values)]
     if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
         axes.set_yscale("log")
@@ -140,6 +146,6 @@ def _loss_axis(axes: Axes, values: np.ndarray) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _plain(axes: Axes) -> None:
+def _simplify(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)

@@ -1,17 +1,17 @@
-"""The published study's counting: which annotated objects were found, found wrongly or missed.
+"""The counting rule of the published study: which annotated objects are found, found wrongly or missed.
 
-Every annotated object counts once. A detection *claims* the object that holds most of its mask, provided that this is
-at least half of the detection's mask; a detection that claims nothing is *spurious*. An object is
+Every annotated object counts once. A detection *claims* the object that covers the largest part of the detection's
+mask, if this part is at least half of the mask. A detection that claims no object is *spurious*. An object is
 
-- *found* when exactly one detection claims it, with the right class and a mask IoU of at least 0.5,
-- *found wrongly* when it is claimed in any other way: twice, with the wrong class, or with too small an IoU,
-- *missed* when nothing claims it.
+- *found* if exactly one detection claims it, with the right class and a mask IoU of at least 0.5,
+- *found wrongly* if it is claimed in any other way: more than once, with the wrong class, or with too small an IoU,
+- *missed* if no detection claims it.
 
-Regions marked "ignore" count neither way: they are not objects, and a detection with at least half of its mask on them
-that claims no object is dropped. The counts read as the study's 2 x 2 table: found objects are its true positives,
-those found wrongly its false positives, missed ones its false negatives, and true negatives do not exist.
+Regions marked "ignore" are not objects. A detection that claims no object and has at least half of its mask on ignored
+regions is dropped. In the study's 2 x 2 table, found objects are the true positives, objects found wrongly the false
+positives, and missed objects the false negatives; true negatives are not defined.
 
-Shape letters: N detections and G annotated regions in a photo of H x W pixels, K classes.
+Shapes: N detections and G annotated regions in a photo of H x W pixels, K classes.
 """
 
 from collections import Counter
@@ -28,13 +28,13 @@ from fmask.structures.detections import CLASS_NAMES, Detections
 
 BACKGROUND = 0
 MIN_IOU = 0.5
-"""Mask IoU from which a claim of the right class is a find."""
+"""Smallest mask IoU at which a single claim with the right class finds the object."""
 MIN_SHARE = 0.5
-"""Share of a detection's mask that must lie on an object to claim it, or on an ignored region to be dropped."""
+"""Smallest share of a detection's mask that must lie on an object to claim it, or on ignored regions to be dropped."""
 
 
 class Outcome(StrEnum):
-    """What became of one annotated object."""
+    """The outcome of an annotated object."""
 
     FOUND = "found"
     FOUND_WRONGLY = "found wrongly"
@@ -47,30 +47,31 @@ class ObjectRecord:
 
     photo: str
     region: int
-    """Position of the region in the photo's VIA entry, from 0."""
+    """Index of the region in the photo's annotations, from 0."""
     class_id: int
     outcome: Outcome
     claims: tuple[int, ...]
-    """Positions of the claiming detections in the photo's `Detections`, best first: by mask IoU, then by score."""
+    """Indices of the claiming detections in the photo's `Detections`, best first: by mask IoU, then by score."""
     claimed_class_ids: tuple[int, ...]
-    """The classes those detections give the object, in the same order."""
+    """Classes of the claiming detections, in the same order."""
     iou: float
-    """Mask IoU of the best claim, in [0, 1]; 0 where nothing claims the object."""
+    """Mask IoU of the best claim, in [0, 1]; 0 without claims."""
 
 
 @dataclass(frozen=True)
 class SpuriousRecord:
-    """One detection that claims no object and does not lie on an ignored region."""
+    """A detection that claims no object and is not dropped for lying on ignored regions."""
 
     photo: str
     detection: int
+    """Index in the photo's `Detections`."""
     class_id: int
     score: float
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A proportion with its 95 % Wilson score interval (Wilson 1927); all three are NaN when there were no trials."""
+    """A proportion with its 95 % Wilson score interval (Wilson 1927); all three are NaN without trials."""
 
     value: float
     low: float
@@ -78,7 +79,7 @@ class Rate:
 
     @classmethod
     def of(cls, successes: int, trials: int) -> "Rate":
-        """`successes` out of `trials`, both counts of at least 0."""
+        """Return the rate of `successes` among `trials`; both are counts of at least 0."""
         if trials == 0:
             return cls(float("nan"), float("nan"), float("nan"))
         interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
@@ -87,42 +88,42 @@ class Rate:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of every annotated object of some photos, and the detections that are about none of them."""
+    """The outcome of each annotated object in a set of photos, and the spurious detections."""
 
     objects: tuple[ObjectRecord, ...]
     spurious: tuple[SpuriousRecord, ...]
 
     def count(self, outcome: Outcome) -> int:
-        """Number of objects with this outcome."""
+        """Return the number of objects with this outcome."""
         return Counter(record.outcome for record in self.objects)[outcome]
 
     @property
     def accuracy(self) -> Rate:
-        """Found objects among all annotated objects."""
+        """The share of found objects among all annotated objects."""
         return Rate.of(self.count(Outcome.FOUND), len(self.objects))
 
     @property
     def precision(self) -> Rate:
-        """Found objects among the claimed ones. As in the published study, spurious detections play no part."""
+        """The share of found objects among the claimed ones. As in the study, spurious detections are ignored."""
         found = self.count(Outcome.FOUND)
         return Rate.of(found, found + self.count(Outcome.FOUND_WRONGLY))
 
     @property
     def recall(self) -> Rate:
-        """Found objects among those found or missed, leaving out those found wrongly: TP / (TP + FN) of the table."""
+        """The share of found objects among those found or missed, without those found wrongly: TP / (TP + FN)."""
         found = self.count(Outcome.FOUND)
         return Rate.of(found, found + self.count(Outcome.MISSED))
 
     def table(self) -> np.ndarray:
-        """The study's 2 x 2 table [[TP, FN], [FP, TN]]: rows actual, columns predicted, positive first; int64."""
+        """Return the study's 2 x 2 table [[TP, FN], [FP, TN]], int64: rows actual, columns predicted."""
         found, wrong, missed = (self.count(outcome) for outcome in Outcome)
         return np.array([[found, missed], [wrong, 0]])
 
     def class_matrix(self) -> np.ndarray:
-        """Confusion matrix (1 + K, 1 + K) int64: rows annotated, columns detected, background first.
+        """Return the confusion matrix (1 + K, 1 + K), int64: rows annotated, columns detected, background first.
 
-        An object fills the cell of its best claim, however small that claim's IoU, or the background column when it
-        was missed. Its further claims count like spurious detections, in the background row.
+        An object is counted in the column of its best claim, however small the IoU, or in the background column if it
+        was missed. Further claims are counted in the background row, like spurious detections.
         """
         annotated, detected = [], []
         for record in self.objects:
@@ -132,16 +133,21 @@ class Outcomes:
         annotated += [BACKGROUND] * len(self.spurious)
         detected += [record.class_id for record in self.spurious]
         size = 1 + len(CLASS_NAMES)
-        if not annotated:  # scikit-learn refuses to count nothing
+        if not annotated:  # scikit-learn rejects empty input
             return np.zeros((size, size), dtype=np.int64)
         return confusion_matrix(annotated, detected, labels=range(size))
 
 
 def count_outcomes(photos: Sequence[Photo], detections: Sequence[Detections]) -> Outcomes:
-    """Count what the detections make of each photo's annotated objects.
+    """Determine the outcome of each annotated object, and the spurious detections.
 
-    `detections[i]` belongs to `photos[i]`, has masks of that photo's (height, width), and holds only what is confident
-    enough to be shown. Raises `ValueError` when the two do not fit together.
+    Args:
+        photos: annotated photos.
+        detections: the detections that count, those of sufficient confidence; `detections[i]` belongs to `photos[i]`
+            and has masks of the photo's (height, width).
+
+    Raises:
+        ValueError: the numbers of photos and detections, or the sizes of photo and masks, differ.
     """
     objects: list[ObjectRecord] = []
     spurious: list[SpuriousRecord] = []
@@ -167,8 +173,8 @@ def _photo_outcomes(photo: Photo, found: Detections) -> tuple[list[ObjectRecord]
 
     claimed = np.full(len(found), -1)
     if regions:
-        most = shares.argmax(axis=1)
-        claimed = np.where(shares[np.arange(len(found)), most] >= MIN_SHARE, most, -1)
+        best = shares.argmax(axis=1)
+        claimed = np.where(shares[np.arange(len(found)), best] >= MIN_SHARE, best, -1)
 
     objects = []
     for position, region in enumerate(regions):
@@ -193,9 +199,14 @@ def _outcome(class_id: int, claimed_classes: tuple[int, ...], iou: float) -> Out
 
 
 def _overlaps(detected: np.ndarray, annotated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each detection's mask on each object, and their IoU: (N, G) each, in [0, 1]; an empty mask has 0.
+    """Return the share of each detection's mask on each object, and their IoU.
 
-    detected: (N, H, W) bool; annotated: (G, H, W) bool.
+    Args:
+        detected: (N, H, W) bool.
+        annotated: (G, H, W) bool.
+
+    Returns:
+        Shares and IoU, (N, G) each, in [0, 1]; 0 for an empty mask.
     """
     areas = np.count_nonzero(detected, axis=(1, 2))
     shared = np.zeros((len(detected), len(annotated)))

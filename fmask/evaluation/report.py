@@ -1,4 +1,4 @@
-"""The scores of a model on one split: computed, logged and shown, after training and by `fmask evaluate` alike."""
+"""Computing, logging and printing the scores of a split, for training and `fmask evaluate`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,23 @@ from rich.table import Table
 from fmask import tracking
 from fmask.data.dataset import digest
 from fmask.evaluation import figures, sheets
-from fmask.evaluation.scores import Scores, evaluate
+from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import CLASS_NAMES, Detections
 
 THRESHOLDS = (0.5, 0.9)
-"""Confidences that all is scored at, beside the chosen `min_confidence`."""
+"""Confidences at which scores are computed, in addition to the chosen `min_confidence`."""
 
 
-def score(photos: Sequence[Photo], found: Sequence[Detections], min_confidence: float) -> dict[float, Scores]:
-    """The scores of what was found in each photo, by the confidence from which detections count."""
-    return {threshold: evaluate(photos, found, threshold) for threshold in sorted({min_confidence, *THRESHOLDS})}
+def scores_by_confidence(
+    photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float
+) -> dict[float, Scores]:
+    """Return the scores by the lowest confidence of the detections that count: `min_confidence`, 0.5 and 0.9."""
+    return {each: compute_scores(photos, detections, each) for each in sorted({min_confidence, *THRESHOLDS})}
 
 
 def log_split(run: tracking.Run, name: str, dataset: str, root: Path, split: Split) -> None:
-    """Logs which photos a split is: where they lie, what they hold, their digest."""
+    """Log the data of a split: folder, numbers of photos and objects, and digest."""
     ids = np.concatenate([photo.class_ids() for photo in split.photos])
     objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
     run.log_dataset(name, dataset, root, digest(split), len(split.photos), objects)
@@ -33,37 +35,46 @@ def log_scores(
     run: tracking.Run,
     split: str,
     photos: Sequence[Photo],
-    found: Sequence[Detections],
+    detections: Sequence[Detections],
     scores: dict[float, Scores],
     min_confidence: float,
-    plain: bool,
+    main_split: bool,
 ) -> None:
-    """Logs a split's scores and figures at one confidence.
+    """Log a split's scores as files, and its metrics and figures at `min_confidence`.
 
-    Those of the run's main split are `plain`: all scores, with no split before their names, and sheets of photos that
-    show what was found. Other splits have theirs in files, and the headlines beside.
+    For the run's main split, all metrics are logged under their own names, and sheets of photos with detections are
+    drawn. For other splits, only the headline metrics are logged, with the split before their names.
+
+    Args:
+        run: the run to log to.
+        split: name of the split.
+        photos: the photos of the split.
+        detections: detections in each photo, of any confidence.
+        scores: the scores by confidence; see `scores_by_confidence`.
+        min_confidence: the confidence for metrics and figures; a key of `scores`.
+        main_split: whether this is the run's main split.
     """
-    for threshold, at in scores.items():
-        run.log_json(at.to_json(), f"scores/{split}_at_{threshold:g}.json")
+    for threshold, result in scores.items():
+        run.log_json(result.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics() if plain else chosen.headline(), prefix=None if plain else split)
+    run.log_scores(chosen.metrics() if main_split else chosen.headline(), prefix=None if main_split else split)
     run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
-    if plain:
-        shown = slice(sheets.PHOTOS_A_SHEET)
+    if main_split:
+        shown = slice(sheets.PHOTOS_PER_SHEET)
         for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-            (figure,) = draw(photos[shown], found[shown], min_confidence)
+            (figure,) = draw(photos[shown], detections[shown], min_confidence)
             run.log_figure(figure, f"figures/{split}_{kind}.png")
 
 
-def summary(scores: dict[str, dict[float, Scores]]) -> Table:
-    """Scores as a table for the terminal: a column for each split and confidence."""
-    table = Table("", title="What became of the annotated objects, and average precision")
+def scores_table(scores: dict[str, dict[float, Scores]]) -> Table:
+    """Return the scores as a table for the terminal, with one column per split and confidence."""
+    table = Table("", title="Outcomes of the annotated objects, and average precision")
     columns = []
     for split, by_confidence in scores.items():
-        for confidence, at in by_confidence.items():
+        for confidence, result in by_confidence.items():
             table.add_column(f"{split} at {confidence:g}", justify="right")
-            columns.append(at.metrics())
+            columns.append(result.metrics())
     for name in ("found", "found_wrongly", "missed", "spurious"):
         table.add_row(name.replace("_", " "), *(f"{column[name]:.0f}" for column in columns))
     for name in ("accuracy", "precision"):

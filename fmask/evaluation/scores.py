@@ -1,4 +1,4 @@
-"""All scores of a model on some annotated photos."""
+"""All scores of a model on annotated photos."""
 
 import math
 from collections.abc import Sequence
@@ -19,17 +19,18 @@ HEADLINE = {
 
 @dataclass(frozen=True)
 class Scores:
-    """The study's counts at one confidence, and COCO's average precision over all confidences."""
+    """The study's outcomes at one confidence, and COCO's average precision over all confidences."""
 
     min_confidence: float
     outcomes: Outcomes
     average_precision: AveragePrecision
 
     def metrics(self) -> dict[str, float]:
-        """Plain names to numbers, ready for tracking. What is undefined (0 of 0, a class without objects) is left out.
+        """Return metric names and values, ready for tracking.
 
-        Counts `found`, `found_wrongly`, `missed`, `spurious`; rates `accuracy`, `precision`, `recall` in [0, 1], each
-        with the `_low` and `_high` end of its 95 % interval; the names of `AveragePrecision.metrics`.
+        The metrics are the counts `found`, `found_wrongly`, `missed` and `spurious`; the rates `accuracy`, `precision`
+        and `recall` in [0, 1], each with the ends of its 95 % interval, `..._low` and `..._high`; and those of
+        `AveragePrecision.metrics`. Undefined metrics (0 of 0, a class without objects) are left out.
         """
         counts = {
             "found": self.outcomes.count(Outcome.FOUND),
@@ -45,11 +46,11 @@ class Scores:
         return {name: value for name, value in metrics.items() if not math.isnan(value)}
 
     def headline(self) -> dict[str, float]:
-        """The few of `metrics` that tell most; for what is beside a run's main scores, so that runs can be compared."""
+        """Return the most important metrics. They are logged for splits and parts besides a run's main split."""
         return {name: value for name, value in self.metrics().items() if name in HEADLINE}
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the precision-recall curves, in what `json.dump` takes."""
+        """Return everything except the precision-recall curves, as JSON-serializable values."""
         return {
             "min_confidence": self.min_confidence,
             "metrics": self.metrics(),
@@ -65,12 +66,17 @@ class Scores:
         }
 
 
-def evaluate(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> Scores:
-    """Score what was found in each photo.
+def compute_scores(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> Scores:
+    """Compute all scores of detections in annotated photos.
 
-    `detections[i]` belongs to `photos[i]` and holds detections of any score: outcomes are counted over those of at
-    least `min_confidence` in [0, 1], average precision over all. Raises `ValueError` when photos and detections do not
-    fit.
+    Args:
+        photos: annotated photos.
+        detections: detections of any confidence; `detections[i]` belongs to `photos[i]`.
+        min_confidence: lowest confidence in [0, 1] of the detections that count for the outcomes. Average precision
+            uses all detections.
+
+    Raises:
+        ValueError: photos and detections do not match; see `count_outcomes`.
     """
-    shown = [found.at_least(min_confidence) for found in detections]
-    return Scores(min_confidence, count_outcomes(photos, shown), average_precision(photos, detections))
+    confident = [found.at_least(min_confidence) for found in detections]
+    return Scores(min_confidence, count_outcomes(photos, confident), average_precision(photos, detections))

@@ -1,6 +1,7 @@
-"""Sheets of photos: annotated beside detected, and colour splashes.
+"""Sheets of photos: annotations beside detections, and colour splashes.
 
-Classes keep the colours of the other figures; what became of a detection is told by its line style and in words.
+Classes have the same colours as in the other figures. The outcome of a detection is shown by its line style and in its
+label.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,11 +26,11 @@ from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.visualization.palette import CLASS_COLOURS
 from fmask.visualization.splash import splash
 
-PHOTOS_A_SHEET = 12
+PHOTOS_PER_SHEET = 12
 
 _PANEL = 2.6  # inches, the longer side of a photo on a sheet
-_PANEL_PIXELS = 520  # larger photos are shrunk to this, or a sheet would hold a dozen of full size
-_FONT = 7.5  # points, of the labels in photos
+_PANEL_PIXELS = 520  # larger photos are shrunk to this, to keep sheets small
+_FONT = 7.5  # points, for the labels in photos
 _NEUTRAL_COLOUR = "#7A7A7A"
 _SPURIOUS, _IGNORED = "spurious", "ignored"
 _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
@@ -41,10 +42,17 @@ _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
 
 
 def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
-    """Each photo twice: annotated on the left; on the right what was found with at least `min_confidence` in [0, 1].
+    """Draw each photo twice: with its annotations, and beside it with its detections.
 
-    Every detection shows class, score and what became of it, every missed object is outlined with dots.
-    `detections[i]` belongs to `photos[i]`. One figure for every `PHOTOS_A_SHEET` photos.
+    Every detection is labelled with class, score and outcome. Missed objects have a dotted outline.
+
+    Args:
+        photos: annotated photos.
+        detections: the detections in each photo; `detections[i]` belongs to `photos[i]`.
+        min_confidence: lowest confidence in [0, 1] of the detections that are drawn.
+
+    Returns:
+        One figure for every `PHOTOS_PER_SHEET` photos.
     """
     figures = []
     for shown in _pages(photos, detections, min_confidence):
@@ -61,7 +69,7 @@ def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min
 
 
 def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
-    """Each photo grey but for what was found with at least `min_confidence`; pages as in `contact_sheet`."""
+    """Draw each photo in grey with the detected objects in colour; arguments and pages as in `contact_sheet`."""
     figures = []
     for shown in _pages(photos, detections, min_confidence):
         figure, places = _sheet(len(shown), columns=min(4, len(shown)))
@@ -73,19 +81,19 @@ def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_
 
 @dataclass(frozen=True)
 class Mark:
-    """One outlined and labelled thing in a photo."""
+    """An outlined and labelled region in a photo."""
 
     mask: np.ndarray
     """(H, W) bool."""
     text: str
-    fate: str
-    """An outcome, `spurious`, or `ignored`."""
+    outcome: str
+    """An `Outcome`, `spurious` or `ignored`."""
     class_id: int
-    """1..K, or -1 for what counts neither way."""
+    """1..K, or -1 for an ignored region."""
 
     @property
     def colours(self) -> tuple[str, str]:
-        """Of the outline, and of text upon it."""
+        """Colours of the outline and of the text on it."""
         if self.class_id < 1:
             return _NEUTRAL_COLOUR, "white"
         return CLASS_COLOURS[self.class_id - 1], ("white", "black")[self.class_id - 1]
@@ -95,12 +103,12 @@ def _pages(
     photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float
 ) -> Iterator[list[tuple[Photo, Detections]]]:
     pairs = list(zip(photos, detections, strict=True))
-    for start in range(0, len(pairs), PHOTOS_A_SHEET):
-        yield [(photo, found.at_least(min_confidence)) for photo, found in pairs[start : start + PHOTOS_A_SHEET]]
+    for start in range(0, len(pairs), PHOTOS_PER_SHEET):
+        yield [(photo, found.at_least(min_confidence)) for photo, found in pairs[start : start + PHOTOS_PER_SHEET]]
 
 
 def annotation_marks(photo: Photo) -> list[Mark]:
-    """What is annotated in a photo, in file order."""
+    """Return the annotated regions of a photo, in file order."""
     return [
         Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
         for region, mask in zip(photo.regions, photo.masks(), strict=True)
@@ -108,14 +116,14 @@ def annotation_marks(photo: Photo) -> list[Mark]:
 
 
 def detection_marks(photo: Photo, found: Detections) -> list[Mark]:
-    """What was found in a photo, best score first, with score and fate; then what was missed."""
+    """Return the detections in a photo, best score first, with score and outcome; then the missed objects."""
     outcomes = count_outcomes([photo], [found])
-    fates: dict[int, str] = {n: record.outcome for record in outcomes.objects for n in record.claims}
-    fates |= {record.detection: _SPURIOUS for record in outcomes.spurious}
+    outcome_of: dict[int, str] = {n: record.outcome for record in outcomes.objects for n in record.claims}
+    outcome_of |= {record.detection: _SPURIOUS for record in outcomes.spurious}
     marks = []
     for n, (mask, class_id, score) in enumerate(zip(found.masks, found.class_ids, found.scores, strict=True)):
-        fate = fates.get(n, _IGNORED)
-        marks.append(Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {fate}", fate, int(class_id)))
+        outcome = outcome_of.get(n, _IGNORED)
+        marks.append(Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {outcome}", outcome, int(class_id)))
     regions = {region.index: region for region in photo.regions}
     for record in outcomes.objects:
         if record.outcome is Outcome.MISSED:
@@ -131,12 +139,12 @@ def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in places:
         axes.set_axis_off()
-        axes.set_anchor("N")  # a row's titles on one line, whatever the photos' shapes
+        axes.set_anchor("N")  # aligns the titles of a row, whatever the photos' shapes
     return figure, places[:count]
 
 
 def _show(axes: Axes, image: np.ndarray, title: str) -> None:
-    """Put a picture, shrunk to what a sheet can show, on axes in the photo's own pixels."""
+    """Draw an image, shrunk to the panel's resolution, on axes in pixels of the photo."""
     height, width = image.shape[:2]
     small = Image.fromarray(image)
     small.thumbnail((_PANEL_PIXELS, _PANEL_PIXELS))
@@ -152,14 +160,14 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
     labels: list[Bbox] = []
     for mark, outline, around in zip(marks, outlines, objects, strict=True):
         colour, text_colour = mark.colours
-        if mark.fate != Outcome.MISSED:
+        if mark.outcome != Outcome.MISSED:
             axes.add_patch(PathPatch(outline, facecolor=colour, edgecolor="none", alpha=0.25))
-        style = _LINE_STYLES.get(mark.fate, "solid")
+        style = _LINE_STYLES.get(mark.outcome, "solid")
         halo = [patheffects.withStroke(linewidth=3.2, foreground="white", alpha=0.8)]
         axes.add_patch(
             PathPatch(outline, fill=False, edgecolor=colour, linewidth=1.7, linestyle=style, path_effects=halo)
         )
-        label = free_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
+        label = label_place((0.57 * len(mark.text) + 0.8) * em, 1.7 * em, around, objects, labels, photo)
         labels.append(label)
         axes.text(
             (label.x0 + label.x1) / 2,
@@ -174,15 +182,18 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
 
 
 def _outline(mask: np.ndarray) -> Outline:
-    """The mask's borders, holes included, as one path in photo pixels."""
+    """Return the mask's borders, including holes, as one path in pixels of the photo."""
     contours = find_contours(np.pad(mask, 1).astype(np.uint8), 0.5)
     return Outline.make_compound_path(*(Outline(contour[:, ::-1] - 1, closed=True) for contour in contours))
 
 
-def free_place(
+def label_place(
     width: float, height: float, around: Bbox, objects: Sequence[Bbox], labels: Sequence[Bbox], photo: Photo
 ) -> Bbox:
-    """Where a label beside `around` hides the least of objects and, above all, of other labels; above it if free."""
+    """Return the place for a label beside `around` that hides least of the objects and, above all, of other labels.
+
+    The place above `around` is preferred.
+    """
 
     def hidden(place: Bbox) -> float:
         return sum(_overlap(place, box) for box in objects) + 10 * sum(_overlap(place, box) for box in labels)
@@ -201,14 +212,14 @@ def free_place(
 
 
 def _overlap(one: Bbox, other: Bbox) -> float:
-    """Area shared by two boxes."""
+    """Return the area that two boxes share."""
     shared = Bbox.intersection(one, other)
     return 0.0 if shared is None else float(shared.width * shared.height)
 
 
 def _add_legend(figure: Figure) -> None:
     handles = [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
-    handles.append(Line2D([], [], color=_NEUTRAL_COLOUR, linewidth=6, label="counts neither way"))
+    handles.append(Line2D([], [], color=_NEUTRAL_COLOUR, linewidth=6, label="ignored region"))
     handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
     columns = len(handles) if figure.get_figwidth() > 9 else 4
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)

@@ -1,4 +1,4 @@
-"""What a run was, in a few words: its settings, its data, its code and what it cost."""
+"""Facts about a run: its settings, data, code and cost."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,40 @@ SETTINGS = (
     "recipe", "backbone", "weights", "schedule", "aug", "layers", "epochs", "steps", "val_steps", "batch_size", "lr",
     "crop_size", "image_size", "precision", "seed",
 )  # fmt: skip
-"""Those that are told before all parameters."""
+"""The settings shown at the top of the page; the list of all parameters follows below."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Pairs of a word and what there is to say, by what they are about."""
+    """Names and values of facts about a run, by topic."""
 
     summary: str
-    """All of it in a line."""
+    """The most important facts in one line."""
     settings: list[tuple[str, str]]
+    """The settings of `SETTINGS`."""
     origin: list[tuple[str, str]]
+    """Data, commit and command."""
     cost: list[tuple[str, str]]
+    """Start, durations, speed and machine."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of a schedule led to, on test."""
+    """The test scores after one part of a schedule."""
 
     name: str
     settings: str
-    """As on the command line."""
+    """The settings of the part, as on the command line."""
     metrics: dict[str, float]
+    """The scores of the test photos."""
 
 
 def facts_of(run: tracking.RunInfo) -> Facts:
-    """Raises `UserError` where the store cannot be used."""
+    """Collect the facts about a run.
+
+    Raises:
+        UserError: the MLflow store cannot be used.
+    """
     cost = _cost(run)
     return Facts(
         summary=_summary(run, dict(cost)),
@@ -46,34 +54,32 @@ def facts_of(run: tracking.RunInfo) -> Facts:
 
 
 def parts_of(run: tracking.RunInfo) -> list[Part]:
-    """The parts of a run's schedule that were scored, in their order; none where it had but one."""
+    """Return the scored parts of a run's schedule, in their order; empty if the schedule has a single part."""
     file = tracking.download(run, "config.yaml")
     names = list(OmegaConf.select(OmegaConf.load(file), "schedule.parts") or {}) if file else []
     parts = []
     for name in names:
-        beginning, own = f"{name}/test/", f"schedule.parts.{name}."
-        metrics = {
-            key.removeprefix(beginning): value for key, value in run.metrics.items() if key.startswith(beginning)
-        }
-        settings = {key.removeprefix(own): value for key, value in run.params.items() if key.startswith(own)}
-        told = " ".join(f"{key}={value}" for key, value in settings.items() if not key.endswith(".augmenters"))
+        scores, own = f"{name}/test/", f"schedule.parts.{name}."
+        metrics = {key.removeprefix(scores): value for key, value in run.metrics.items() if key.startswith(scores)}
+        params = {key.removeprefix(own): value for key, value in run.params.items() if key.startswith(own)}
+        settings = " ".join(f"{key}={value}" for key, value in params.items() if not key.endswith(".augmenters"))
         if metrics:
-            parts.append(Part(name, told or "as above", metrics))
+            parts.append(Part(name, settings or "with the settings of the run", metrics))
     return parts
 
 
 def _summary(run: tracking.RunInfo, cost: dict[str, str]) -> str:
     words = [f"{key} {run.params[key]}" for key in ("recipe", "schedule") if key in run.params]
     if {"epochs", "steps", "batch_size"} <= run.params.keys():
-        words.append("{epochs} epochs of {steps} steps of {batch_size} photos".format_map(run.params))
-    words += [f"{cost[name]} of processor time" for name in ("processor time",) if name in cost]
-    return ", ".join([*words, f"began {cost['began']}"])
+        words.append("{epochs} epochs of {steps} steps with {batch_size} photos".format_map(run.params))
+    words += [f"{cost[name]} of CPU time" for name in ("CPU time",) if name in cost]
+    return ", ".join([*words, f"started on {cost['started']}"])
 
 
 def _origin(run: tracking.RunInfo) -> list[tuple[str, str]]:
     facts = [(f"{split} data", label) for split, label in run.datasets.items()]
     if commit := run.tags.get("mlflow.source.git.commit"):
-        changed = " with changes" if run.tags.get("git_dirty") == "true" else ""
+        changed = " with uncommitted changes" if run.tags.get("git_dirty") == "true" else ""
         facts.append(("commit", f"{commit[:12]}{changed}"))
     if command := run.tags.get("command"):
         facts.append(("command", command))
@@ -81,14 +87,14 @@ def _origin(run: tracking.RunInfo) -> list[tuple[str, str]]:
 
 
 def _cost(run: tracking.RunInfo) -> list[tuple[str, str]]:
-    facts = [("began", f"{run.started:%d %B %Y, %H:%M}")]
-    if ended := tracking.read_end(run):
-        facts.append(("took", _minutes((ended - run.started).total_seconds())))
+    facts = [("started", f"{run.started:%d %B %Y, %H:%M}")]
+    if ended := tracking.read_end_time(run):
+        facts.append(("duration", _minutes((ended - run.started).total_seconds())))
     if "cpu_seconds" in run.metrics:
-        facts.append(("processor time", _minutes(run.metrics["cpu_seconds"])))
+        facts.append(("CPU time", _minutes(run.metrics["cpu_seconds"])))
     if "images_per_second" in run.metrics:
-        facts.append(("speed", f"{run.metrics['images_per_second']:.1f} images a second"))
-    machine = [run.tags.get("platform"), f"{run.tags['cpus']} processors" if "cpus" in run.tags else None]
+        facts.append(("speed", f"{run.metrics['images_per_second']:.1f} images per second"))
+    machine = [run.tags.get("platform"), f"{run.tags['cpus']} CPU cores" if "cpus" in run.tags else None]
     backend = run.tags.get("backend")
     software = [f"Keras {run.tags['keras']}"] if "keras" in run.tags else []
     software += [f"{backend} {run.tags[backend]}"] if backend in run.tags and backend else []

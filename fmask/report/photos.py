@@ -1,6 +1,6 @@
-"""The test photos of a run, looked at again by its network.
+"""Predict the test photos of a run again.
 
-What a network found is not logged, so its weights are fetched and it is run once more. That needs the photos to be
+Runs log no detections, so the page of a run loads its weights and predicts the photos again. The photos must still be
 where they were, with the same contents.
 """
 
@@ -22,45 +22,45 @@ from fmask.utils.errors import UserError
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The photos, and what the network finds in each."""
+class PredictedPhotos:
+    """Photos and their detections."""
 
     photos: Sequence[Photo]
     detections: Sequence[Detections]
 
 
-class NotSeen(Exception):  # noqa: N818 - a page goes without
-    """The photos cannot be shown; why, in one sentence."""
+class PhotosUnavailable(Exception):  # noqa: N818 - not an error: the page is written without photos
+    """The photos cannot be predicted again; the message is the reason, in one sentence."""
 
 
-def look_again(run: tracking.RunInfo, console: Console) -> Seen:
-    """Detect in the run's test photos with its last weights, under a progress bar.
+def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
+    """Predict the test photos of a run with its last weights, with a progress bar.
 
     Raises:
-        NotSeen: the photos are gone or others, or the run left no weights.
-        UserError: the store cannot be used.
+        PhotosUnavailable: the photos do not exist or have changed, or the run has no weights.
+        UserError: the MLflow store cannot be used.
     """
     photos = _find_split(run).photos
     weights = tracking.download(run, tracking.WEIGHTS_ARTIFACT)
     if weights is None:
-        raise NotSeen(f"The run left no {tracking.WEIGHTS_ARTIFACT}.")
+        raise PhotosUnavailable(f"The run has no {tracking.WEIGHTS_ARTIFACT}.")
     from fmask.inference import load
 
     try:
         predictor = load.load(str(weights))
     except UserError as error:
-        raise NotSeen(str(error)) from error
+        raise PhotosUnavailable(str(error)) from error
     found = predict_photos(predictor, [photo.path for photo in photos])
     shown = track(found, "test photos", len(photos), console=console, transient=True, disable=not console.is_terminal)
-    return Seen(photos, list(shown))
+    return PredictedPhotos(photos, list(shown))
 
 
 def _find_split(run: tracking.RunInfo) -> Split:
-    """The test photos, where they were or where photos are installed now."""
+    """Find the test photos: in their folder, or where the published photos are installed now."""
     if "test" not in run.datasets:
-        raise NotSeen("The run did not say which photos it was tested on.")
+        raise PhotosUnavailable("The run did not log its test photos.")
     name, _, expected = run.datasets["test"].partition("@")
-    root = tracking.read_folders(run)["test"]
+    root = tracking.read_data_folders(run)["test"]
     installed = photos_root() if name == "photos" else None
     others = []
     for folder in dict.fromkeys(each / "test" for each in (root, installed) if each):
@@ -69,8 +69,8 @@ def _find_split(run: tracking.RunInfo) -> Split:
                 return split
             others.append(folder)
     if not others:
-        raise NotSeen(f"There are no photos in {root / 'test'} any more.")
-    raise NotSeen(f"The photos or annotations in {others[0]} are others than those that the run was tested on.")
+        raise PhotosUnavailable(f"The folder {root / 'test'} has no photos any more.")
+    raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was tested on.")
 
 
 def _read(folder: Path) -> Split | None:

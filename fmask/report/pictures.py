@@ -1,4 +1,4 @@
-"""A photo as a page shows it: a small JPEG, and over it the outlines of what is annotated and of what was found."""
+"""Photos of a page: a small JPEG with the outlines of its annotations and detections."""
 
 import base64
 import io
@@ -11,51 +11,59 @@ from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
 from fmask.data.images import load_image
-from fmask.evaluation.sheets import Mark, annotation_marks, detection_marks, free_place
+from fmask.evaluation.sheets import Mark, annotation_marks, detection_marks, label_place
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import CLASS_NAMES, Detections
 
-LONGEST = 560
-"""Pixels of the longer side; twice what a wide window shows, for dense screens."""
+LONGER_SIDE = 560
+"""Longer side of the JPEG in pixels: twice the size in a wide window, for high-resolution screens."""
 QUALITY = 80
 SHOWN = 280
-"""Pixels that a photo is mostly shown at; at this size tags hide little."""
+"""Usual longer side in the page, in pixels; tags are placed so that they hide little at this size."""
 TAG_HEIGHT, LETTER = 17, 5.9
-"""Of a tag as `page.css` makes it: pixels, and pixels for each letter."""
+"""Height of a tag and width of a letter in pixels, as set in `page.css`."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """One outlined and tagged thing."""
+    """The outline of an annotation or a detection, with its tag."""
 
     path: str
-    """SVG path data in the photo's pixels."""
+    """SVG path data in pixels of the photo."""
     text: str
-    fate: str
+    """Text of the tag."""
+    outcome: str
     kind: str
-    """Its class, or `ignored`."""
+    """The class, or `ignored`."""
     left: float
-    """Of the tag, in percent of the photo's width."""
+    """Left edge of the tag, in percent of the width of the photo."""
     top: float
-    """In percent of its height."""
+    """Top edge of the tag, in percent of the height of the photo."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One photo with its outlines."""
+    """A photo with its outlines."""
 
     name: str
     width: int
     height: int
     jpeg: str
-    """As a `data:` URI."""
+    """The photo as a `data:` URI."""
     annotated: list[Outline]
+    """Outlines of the annotations."""
     found: dict[float, list[Outline]]
-    """By the confidence from which detections are shown."""
+    """Outlines of the detections for each minimum confidence."""
 
 
 def draw(photo: Photo, found: Detections, confidences: Sequence[float]) -> Picture:
-    """The picture of a photo and the detections in it, of any score."""
+    """Draw a photo, its annotations, and its detections at each confidence.
+
+    Args:
+        photo: the photo and its annotations.
+        found: its detections, of any score.
+        confidences: minimum confidences.
+    """
     return Picture(
         name=photo.name,
         width=photo.width,
@@ -67,8 +75,8 @@ def draw(photo: Photo, found: Detections, confidences: Sequence[float]) -> Pictu
 
 
 def _as_jpeg(pixels: np.ndarray) -> str:
-    image = Image.fromarray(pixels)  # its pixels alone: no comment, no place where it was taken
-    image.thumbnail((LONGEST, LONGEST))
+    image = Image.fromarray(pixels)  # only the pixels, without EXIF data such as the place
+    image.thumbnail((LONGER_SIDE, LONGER_SIDE))
     content = io.BytesIO()
     image.save(content, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
@@ -81,13 +89,13 @@ def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
     tags: list[Bbox] = []
     outlines = []
     for mark, box in zip(marks, boxes, strict=True):
-        tag = free_place((LETTER * len(mark.text) + 8) * pixel, TAG_HEIGHT * pixel, box, boxes, tags, photo)
+        tag = label_place((LETTER * len(mark.text) + 8) * pixel, TAG_HEIGHT * pixel, box, boxes, tags, photo)
         tags.append(tag)
         outlines.append(
             Outline(
                 path=_path(mark.mask),
                 text=mark.text,
-                fate=mark.fate,
+                outcome=mark.outcome,
                 kind=CLASS_NAMES[mark.class_id - 1] if mark.class_id > 0 else "ignored",
                 left=round(100 * tag.x0 / photo.width, 2),
                 top=round(100 * tag.y0 / photo.height, 2),
@@ -102,7 +110,10 @@ def _box(mask: np.ndarray) -> Bbox:
 
 
 def _path(mask: np.ndarray) -> str:
-    """The mask's borders, holes included; the pixel in row y and column x covers x to x + 1 and y to y + 1."""
+    """Trace the borders of a mask, including its holes.
+
+    The pixel in row y and column x covers x to x + 1 and y to y + 1.
+    """
     tolerance = max(mask.shape) / 800
     parts = []
     for contour in find_contours(np.pad(mask, 1).astype(np.uint8), 0.5):

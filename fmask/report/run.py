@@ -1,4 +1,4 @@
-"""The page of one run."""
+"""The page of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,42 +9,45 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.evaluation import figures
-from fmask.evaluation.scores import evaluate
+from fmask.evaluation.scores import compute_scores
 from fmask.report import charts
 from fmask.report.facts import facts_of, parts_of
-from fmask.report.objects import FATES, Item, list_items
-from fmask.report.photos import NotSeen, Seen, look_again
+from fmask.report.objects import OUTCOMES, ObjectRow, object_rows
+from fmask.report.photos import PhotosUnavailable, predict_again
 from fmask.report.pictures import Picture, draw
 from fmask.report.render import render
 
-MOST_PICTURES = 60
-"""Test photos that a page shows; more make a file that browsers are slow to open."""
+MAX_PICTURES = 60
+"""Largest number of test photos in a page; browsers are slow to open larger files."""
 Scores = dict[float, dict[str, Any]]
-"""What a run logged of a split, by confidence."""
+"""The logged scores of a split by confidence."""
 
 
 @dataclass(frozen=True)
 class _Photos:
-    """The part of the page that needs the network and the photos."""
+    """The part of the page about the objects in the test photos."""
 
     pictures: list[Picture]
-    items: dict[float, list[Item]]
+    rows: dict[float, list[ObjectRow]]
+    """The rows of the table of objects, by confidence."""
     precision_recall: Markup | None
     note: str
+    """Sentences above the table."""
 
 
-def of_run(run: tracking.RunInfo, console: Console) -> str:
-    """The page of a run, whatever its status: what it did not log is left out, with a sentence that says so.
+def run_page(run: tracking.RunInfo, console: Console) -> str:
+    """Return the HTML page of a run of any status.
 
-    The network detects in the test photos again, if they are where they were, under a progress bar on `console`.
+    Parts that the run did not log are replaced by a sentence. The model predicts the test photos again if they are
+    still available, with a progress bar on `console`.
 
     Raises:
-        UserError: the store cannot be used.
+        UserError: the MLflow store cannot be used.
     """
     confidences = _confidences(run)
     scores = {split: _read_scores(run, split, confidences) for split in ("test", "val")}
     tested = scores["test"]
-    photos = _look(run, tested, console) if tested else None
+    photos = _photos(run, tested, console) if tested else None
     return render(
         "run.html",
         run=run,
@@ -55,7 +58,7 @@ def of_run(run: tracking.RunInfo, console: Console) -> str:
         confidences=list(tested),
         chosen=_chosen(run, tested),
         photos=photos,
-        fates=FATES,
+        outcomes=OUTCOMES,
         charts=_curves(run) + ([photos.precision_recall] if photos and photos.precision_recall else []),
     )
 
@@ -66,7 +69,7 @@ def _confidences(run: tracking.RunInfo) -> list[float]:
 
 
 def _chosen(run: tracking.RunInfo, tested: Scores) -> float | None:
-    """The confidence that the page opens with: the run's own."""
+    """Return the confidence that the page shows first: that of the run, if its scores were logged."""
     own = float(run.params.get("min_confidence", "nan"))
     return own if own in tested else next(iter(tested), None)
 
@@ -76,49 +79,49 @@ def _read_scores(run: tracking.RunInfo, split: str, confidences: Sequence[float]
     return {each: logged for each, logged in read.items() if logged is not None}
 
 
-def _look(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
+def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     try:
-        seen = look_again(run, console)
-    except NotSeen as reason:
-        items = {each: list_items(scores) for each, scores in logged.items()}
-        note = f"{reason} So there are no pictures here, and objects are listed without the scores of their detections."
-        return _Photos([], items, None, note)
-    again = {each: evaluate(seen.photos, seen.detections, each) for each in logged}
-    scores = {each: result.to_json() for each, result in again.items()}
-    found = {photo.name: of for photo, of in zip(seen.photos, seen.detections, strict=True)}
-    shown = sorted(zip(seen.photos, seen.detections, strict=True), key=lambda each: each[0].name)[:MOST_PICTURES]
+        predicted = predict_again(run, console)
+    except PhotosUnavailable as reason:
+        rows = {confidence: object_rows(scores) for confidence, scores in logged.items()}
+        note = f"{reason} Therefore the page has no pictures, and the scores of the detections are unknown."
+        return _Photos([], rows, None, note)
+    pairs = list(zip(predicted.photos, predicted.detections, strict=True))
+    again = {confidence: compute_scores(predicted.photos, predicted.detections, confidence) for confidence in logged}
+    scores = {confidence: result.to_json() for confidence, result in again.items()}
+    found = {photo.name: detections for photo, detections in pairs}
+    shown = sorted(pairs, key=lambda pair: pair[0].name)[:MAX_PICTURES]
     curve = figures.pr_curve(next(iter(again.values())).average_precision)
-    about = "Precision over recall of masks at an IoU of 0.5, a curve for each class."
+    description = "Precision over recall of masks at an IoU of 0.5, with a curve for each class."
     return _Photos(
-        pictures=[draw(photo, of, list(logged)) for photo, of in shown],
-        items={each: list_items(of, found) for each, of in scores.items()},
-        precision_recall=charts.as_svg(curve, "pr", about),
-        note=_agreement(logged, scores) + _cut(seen),
+        pictures=[draw(photo, detections, list(logged)) for photo, detections in shown],
+        rows={confidence: object_rows(each, found) for confidence, each in scores.items()},
+        precision_recall=charts.as_svg(curve, "pr", description),
+        note=_agreement(logged, scores) + _limit(len(predicted.photos)),
     )
 
 
 def _agreement(logged: Scores, again: Scores) -> str:
-    """Whether the network does what it did when it was scored; other machines round otherwise."""
+    """Say whether the new predictions have the logged outcomes; on another machine, rounding can change some."""
 
-    def fates(scores: Scores) -> dict[tuple[float, str, int], str]:
+    def outcomes(scores: Scores) -> dict[tuple[float, str, int], str]:
         return {
-            (each, record["photo"], record["region"]): str(record["outcome"])
-            for each, of in scores.items()
-            for record in of["objects"]
+            (confidence, record["photo"], record["region"]): str(record["outcome"])
+            for confidence, each in scores.items()
+            for record in each["objects"]
         }
 
-    before, now = fates(logged), fates(again)
+    before, now = outcomes(logged), outcomes(again)
     changed = {key[1:] for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
-    start = "The network of the last epoch was run again for this page, on photos with the digest that the run logged"
+    start = "For this page, the weights of the last epoch predicted the test photos again, which have the logged digest"
     if not changed:
-        return f"{start}; every object met the same fate as when it was scored."
-    count = f"{len(changed)} object{'s' * (len(changed) > 1)}"
-    return f"{start}; {count} met another fate than when it was scored, as other machines round otherwise."
+        return f"{start}. All objects have the logged outcome."
+    objects = "1 object has another outcome" if len(changed) == 1 else f"{len(changed)} objects have other outcomes"
+    return f"{start}. {objects} than logged, because another machine rounds differently."
 
 
-def _cut(seen: Seen) -> str:
-    more = len(seen.photos) - MOST_PICTURES
-    return f" Pictures are of the first {MOST_PICTURES} of {len(seen.photos)} photos." if more > 0 else ""
+def _limit(photos: int) -> str:
+    return f" Only the first {MAX_PICTURES} of {photos} photos are shown." if photos > MAX_PICTURES else ""
 
 
 def _curves(run: tracking.RunInfo) -> list[Markup]:
@@ -128,11 +131,11 @@ def _curves(run: tracking.RunInfo) -> list[Markup]:
     losses = {name: list(history[name].values()) for name in history if name in names}
     curves = []
     if losses:
-        about = "Losses by epoch, in training and on validation photos, the total first."
-        curves.append(charts.as_svg(figures.loss_curves(losses), "losses", about))
+        description = "Losses by epoch on the training and validation photos, the total loss first."
+        curves.append(charts.as_svg(figures.loss_curves(losses), "losses", description))
     if history["val_mask_ap50"]:
-        about = "AP50 of masks and boxes on validation photos, by epoch."
-        curves.append(charts.as_svg(charts.ap_by_epoch(history), "ap", about))
+        description = "AP50 of masks and boxes on the validation photos, by epoch."
+        curves.append(charts.as_svg(charts.ap_by_epoch(history), "ap", description))
     return curves
 
 

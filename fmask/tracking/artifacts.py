@@ -1,4 +1,4 @@
-"""More of a run than its `RunInfo`: asked for where one run is looked at closely."""
+"""Details of a run beyond its `RunInfo`: metric histories, data folders and artifacts."""
 
 import json
 from collections.abc import Iterable
@@ -7,43 +7,47 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fmask.tracking.lookup import RunInfo, _client
-from fmask.tracking.store import import_mlflow, refusals_as_user_errors
+from fmask.tracking.store import as_user_errors, import_mlflow
 
 
 def read_history(run: RunInfo, metrics: Iterable[str]) -> dict[str, dict[int, float]]:
-    """The values of each metric by epoch, in order; a metric that was never logged has none.
+    """Read the values of metrics by epoch.
+
+    Returns:
+        Metric name to values by epoch, in order of epochs; empty for a metric that was never logged.
 
     Raises:
         UserError: the store cannot be used.
     """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         points = {name: client.get_metric_history(run.id, name) for name in metrics}
     return {
-        name: {point.step: point.value for point in sorted(of, key=lambda p: p.step)} for name, of in points.items()
+        name: {point.step: point.value for point in sorted(values, key=lambda p: p.step)}
+        for name, values in points.items()
     }
 
 
-def read_end(run: RunInfo) -> datetime | None:
-    """When the run ended; None while it goes on.
+def read_end_time(run: RunInfo) -> datetime | None:
+    """Read when the run ended; None if it is still running.
 
     Raises:
         UserError: the store cannot be used.
     """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         ended = client.get_run(run.id).info.end_time
     return datetime.fromtimestamp(ended / 1000) if ended else None
 
 
-def read_folders(run: RunInfo) -> dict[str, Path]:
-    """Where the data set lay when the run was made, by split; relative to the working directory it was made in.
+def read_data_folders(run: RunInfo) -> dict[str, Path]:
+    """Read the folders of the run's data, by split, as they were given: perhaps relative to its working directory.
 
     Raises:
         UserError: the store cannot be used.
     """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         inputs = client.get_run(run.id).inputs.dataset_inputs
     return {
         tag.value: Path(json.loads(used.dataset.source)["uri"])
@@ -54,20 +58,23 @@ def read_folders(run: RunInfo) -> dict[str, Path]:
 
 
 def download(run: RunInfo, path: str) -> Path | None:
-    """The artifact `path` of a run as a local file, None where there is none; nothing is copied from a local store.
+    """Download the artifact `path` of a run; from a local store, return its path without copying.
+
+    Returns:
+        The local file, or None if the run has no such artifact.
 
     Raises:
         UserError: the store cannot be used.
     """
     client = _client()
     mlflow = import_mlflow()
-    with refusals_as_user_errors():
-        there = _is_logged(client, run, path)
-        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if there else None
+    with as_user_errors():
+        exists = _is_logged(client, run, path)
+        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if exists else None
 
 
 def read_json(run: RunInfo, path: str) -> Any | None:
-    """What a run logged as the JSON file `path`; None where it logged none.
+    """Read the JSON artifact `path` of a run; None if the run has no such artifact.
 
     Raises:
         UserError: the store cannot be used.
@@ -78,16 +85,16 @@ def read_json(run: RunInfo, path: str) -> Any | None:
 
 def _is_logged(client: Any, run: RunInfo, path: str) -> bool:
     folder = str(PurePosixPath(path).parent)
-    # The top has no name of its own: a server says of the files in "." that they are others than those at the top.
+    # The path of the top folder must be None: for "." a server returns other paths.
     return path in {file.path for file in client.list_artifacts(run.id, None if folder == "." else folder)}
 
 
 def add_text(run: RunInfo, text: str, path: str) -> None:
-    """Put a text file among the artifacts of a run that has ended; one of that name is replaced.
+    """Log a text artifact to a run that has ended; an artifact of the same name is replaced.
 
     Raises:
         UserError: the store cannot be used.
     """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         client.log_text(run.id, text, path)

@@ -1,6 +1,6 @@
-"""What a module cannot do without: modules of this package, and packages of others.
+"""Dependencies of a module: modules of this package, and other packages.
 
-Read from import statements, those inside functions included, so that nothing is imported to find out.
+They are read from import statements, including those inside functions, without importing anything.
 """
 
 import ast
@@ -12,8 +12,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 
 
-def modules_behind(module: str) -> list[Path]:
-    """The files of this package that `module` needs, its own among them, as paths relative to the package's parent."""
+def required_modules(module: str) -> list[Path]:
+    """Return the files of this package that `module` needs, including its own, relative to the package's parent."""
     found: set[Path] = set()
     waiting = {module}
     while waiting:
@@ -27,7 +27,7 @@ def modules_behind(module: str) -> list[Path]:
 
 
 def requirements_of(files: list[Path]) -> list[str]:
-    """The packages that `files`, of `modules_behind`, import, each pinned to the installed version."""
+    """Return the packages that `files` import, each pinned to the installed version; see `required_modules`."""
     distributions = metadata.packages_distributions()
     names = {name.split(".")[0] for file in files for name in _imported(PACKAGE.parent / file)}
     needed = {distributions.get(name, [name])[0] for name in names - {PACKAGE.name} - sys.stdlib_module_names}
@@ -40,7 +40,7 @@ def _file_of(parts: list[str]) -> Path | None:
 
 
 def _imported(file: Path) -> set[str]:
-    """Dotted names of modules in a file's import statements, and of what might be one."""
+    """Return the dotted names in a file's import statements that are, or may be, modules."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -51,5 +51,5 @@ def _imported(file: Path) -> set[str]:
 
 
 def _name(requirement: str) -> str:
-    """A distribution's name, as all spellings of it are compared."""
+    """Return the normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", re.split(r"[\s;=<>!~\[]", requirement, maxsplit=1)[0]).lower()

@@ -1,4 +1,4 @@
-"""The trained network as an MLflow model: what goes into it, and how it gets a name of its own."""
+"""Logging a trained network as an MLflow model, and registering it."""
 
 import io
 import shutil
@@ -7,23 +7,30 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from fmask.tracking.dependencies import PACKAGE, modules_behind, requirements_of
-from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, refusals_as_user_errors
+from fmask.tracking.dependencies import PACKAGE, required_modules, requirements_of
+from fmask.tracking.store import as_user_errors, experiment_id, import_mlflow, prepare_store
 from fmask.utils.errors import UserError
 
 REGISTERED = "registered"
-"""The experiment of models that are registered without a run."""
+"""Experiment of models that are registered without a run."""
 EXAMPLE_SIDE = 96
-"""Longer side in pixels of the photo that shows what goes in."""
+"""Longer side in pixels of the photo in the model's input example."""
 
 
 def log_model(network: Path, register_as: str | None = None) -> Any:
-    """Log a file that `KerasPredictor.load` reads, with the code and the package versions that it needs.
+    """Log a trained network as an MLflow model, with the code and the package versions that it needs.
 
-    It goes to the open run or, where none is open, to the current experiment. Returns MLflow's `ModelInfo`.
+    The model is logged to the active run or, without one, to the current experiment.
+
+    Args:
+        network: a file for `KerasPredictor.load`.
+        register_as: name of a registered model to add a version to; None does not register the model.
+
+    Returns:
+        MLflow's `ModelInfo`.
     """
     mlflow = import_mlflow()
-    modules = modules_behind("fmask.inference.serving")
+    modules = required_modules("fmask.inference.serving")
     with tempfile.TemporaryDirectory() as folder:
         for module in modules:
             copy = Path(folder, module)
@@ -42,23 +49,28 @@ def log_model(network: Path, register_as: str | None = None) -> Any:
 
 
 def register(network: Path, name: str, source: str) -> str:
-    """Log a network, without a run, and register it as the next version of the model `name`; return that version.
+    """Log a network without a run, and register it as the next version of a model.
 
     Args:
-        source: where the network is from, kept as the version's tag `source`.
+        network: a file for `KerasPredictor.load`.
+        name: name of the registered model.
+        source: origin of the network, saved as the version's tag `source`.
+
+    Returns:
+        The version.
 
     Raises:
-        UserError: the file is no predictor's, the name cannot be one, or MLflow refuses.
+        UserError: the file is not a network of fmask, the name is invalid, or MLflow cannot be used.
     """
     from fmask.model.weights.metadata import read_metadata
 
     read_metadata(network)
     if not name or set(name) & set("/:"):
-        raise UserError(f"A registered model cannot be called {name!r}: any text does that has no / and no : in it.")
+        raise UserError(f"The model name {name!r} is invalid: it must not be empty or contain / or :.")
     uri = prepare_store()
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(uri)
-    with refusals_as_user_errors(), redirect_stderr(io.StringIO()):  # MLflow tells of each version, unasked
+    with as_user_errors(), redirect_stderr(io.StringIO()):  # MLflow prints a message for each version
         mlflow.set_experiment(experiment_id=experiment_id(uri, REGISTERED))
         version = log_model(network, name).registered_model_version
         mlflow.MlflowClient().set_model_version_tag(name, str(version), "source", source)
@@ -66,7 +78,7 @@ def register(network: Path, name: str, source: str) -> str:
 
 
 def _signature() -> Any:
-    """What goes in and comes out. The photos' column has no name, so that a list of photos does as well as a table."""
+    """Return the model's signature. The input column has no name, so that lists of photos are valid input too."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, Object, Property, Schema
 
@@ -77,7 +89,7 @@ def _signature() -> Any:
 
 
 def _example() -> bytes:
-    """A drawn photo, as a file's contents."""
+    """Return a rendered photo as a JPEG file's content."""
     import numpy as np
     from PIL import Image
 

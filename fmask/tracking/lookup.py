@@ -1,4 +1,4 @@
-"""Runs that are there: looked up, and their weights fetched."""
+"""Finding runs, and downloading their weights."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from fmask.tracking.store import (
+    as_user_errors,
     import_mlflow,
     prepare_store,
     reason,
-    refusals_as_user_errors,
     sqlite_file,
     tracking_uri,
 )
@@ -18,22 +18,22 @@ from fmask.utils.renamed_settings import rename_params
 from fmask.utils.secrets import without_secrets
 
 WEIGHTS_ARTIFACT = "weights/last.h5"
-"""The network that a run's scores are of; `best.h5` beside it is of the epoch that did best on validation."""
+"""Artifact with the network that a run's scores belong to. `best.h5` beside it has the best validation scores."""
 EVALUATIONS = "evaluate"
-"""The experiment of runs that score a model that is there."""
+"""Experiment of the runs of `fmask evaluate`."""
 
 _TRAINED = "attributes.status = 'FINISHED' and params.epochs != '' and tags.command != ''"
-"""A finished training of this program: sweeps, evaluations and runs of others lack one or the other."""
+"""Filter for finished trainings of fmask: sweeps, evaluations and runs of other programs lack some of these."""
 _RANKED = {
     "latest": (_TRAINED, "attributes.start_time DESC"),
     "best": (f"{_TRAINED} and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
 }
-"""Words for a run: what it must have, and what it is first by."""
+"""Reference to filter and order; the first run is meant."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run as MLflow keeps it."""
+    """A run as stored in MLflow."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class RunInfo:
     started: datetime
     params: dict[str, str]
     metrics: dict[str, float]
-    """The last value of each."""
+    """Metric name to last value."""
     tags: dict[str, str]
     datasets: dict[str, str]
     """Split (train, val, test) to `name@digest`."""
@@ -52,51 +52,60 @@ class RunInfo:
 
 
 def find_run(reference: str) -> RunInfo:
-    """Look up a run by its id, `runs:/<id>`, or among the finished trainings of all experiments: `latest`, the newest,
-    or `best`, the one with the highest `val/mask_ap50`.
+    """Find a run.
+
+    Args:
+        reference: the run's id, with or without `runs:/`; or among the finished trainings of all experiments, `latest`
+            for the newest, or `best` for the one with the highest `val/mask_ap50`.
 
     Raises:
-        UserError: there is no such run, or no store.
+        UserError: the run or the store does not exist, or the store cannot be used.
     """
     run_id = reference.removeprefix("runs:/").strip("/")
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         if run_id not in _RANKED:
             return _as_info(client, _get_run(client, run_id))
         condition, order = _RANKED[run_id]
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         first = client.search_runs(experiments, condition, max_results=1, order_by=[order])
     if not first:
-        raise UserError(f"{without_secrets(tracking_uri())} holds no finished training yet.")
+        raise UserError(f"{without_secrets(tracking_uri())} has no finished training yet.")
     return _as_info(client, first[0])
 
 
-def pinned(reference: str) -> str:
-    """`runs:/<id>` of the run that `latest` or `best` is now, which another may be tomorrow; any other name as it is.
+def pin_reference(reference: str) -> str:
+    """Replace `latest` and `best`, which change over time, by the present run's `runs:/<id>`.
+
+    Other references are returned unchanged.
 
     Raises:
-        UserError: there is no such run, or no store.
+        UserError: the run or the store does not exist, or the store cannot be used.
     """
     return f"runs:/{find_run(reference).id}" if reference.removeprefix("runs:/").strip("/") in _RANKED else reference
 
 
 def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
-    """All runs of an experiment, newest first.
+    """Return all runs of an experiment, newest first.
+
+    Args:
+        experiment: name of the experiment.
+        missing_ok: return an empty list if the experiment or the store does not exist.
 
     Raises:
-        UserError: there is no such experiment, or no store; with `missing_ok` that is no runs.
+        UserError: the experiment or the store does not exist, or the store cannot be used.
     """
     file = sqlite_file(tracking_uri())
     if missing_ok and file and not file.exists():
         return []
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         found = client.get_experiment_by_name(experiment)
         if found is None and missing_ok:
             return []
         if found is None:
             known = ", ".join(sorted(each.name for each in client.search_experiments()))
-            raise UserError(f"There is no MLflow experiment {experiment!r}; there are: {known}.")
+            raise UserError(f"There is no MLflow experiment {experiment!r}; existing experiments: {known}.")
         runs, token = [], None
         while token != "":
             page = client.search_runs([found.experiment_id], order_by=["attributes.start_time DESC"], page_token=token)
@@ -106,10 +115,10 @@ def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
 
 
 def download_weights(reference: str) -> Path:
-    """The weights that a run ended with (see `find_run`) as a local file; nothing is copied where the store is local.
+    """Download the last weights of a run (see `find_run`); from a local store, return their path without copying.
 
     Raises:
-        UserError: there is no such run, or it logged no weights.
+        UserError: the run does not exist or has no weights, or the store cannot be used.
     """
     run = find_run(reference)
     mlflow = import_mlflow()
@@ -120,45 +129,53 @@ def download_weights(reference: str) -> Path:
 
 
 def download_model(reference: str) -> Path:
-    """The network inside an MLflow model, `models:/NAME/VERSION` or `models:/NAME@ALIAS`, as a local file.
+    """Download the network of an MLflow model.
+
+    Args:
+        reference: `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
 
     Raises:
-        UserError: there is no such model, or it holds no network of ours.
+        UserError: the model does not exist, or it was not logged by fmask.
     """
-    _client()  # says it where there is no store
+    _client()  # raises UserError if there is no store
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri())
     try:
         folder = Path(mlflow.artifacts.download_artifacts(reference))
     except Exception as error:
         store = without_secrets(tracking_uri())
-        raise UserError(f"{store} holds no model {reference!r} ({reason(error)}).") from error
+        raise UserError(f"{store} has no model {reference!r} ({reason(error)}).") from error
     networks = sorted((folder / "artifacts").glob("*.h5"))
     if len(networks) != 1:
-        raise UserError(f"The MLflow model {reference!r} holds {len(networks)} networks; one of fmask's holds one.")
+        raise UserError(f"{reference} is not a model logged by fmask: it has {len(networks)} networks, not 1.")
     return networks[0]
 
 
-def end_abandoned(parent: str, trial: int) -> None:
-    """End what a process that died without a word left RUNNING: the runs of a trial of the search `parent`."""
+def end_abandoned_runs(parent: str, trial: int) -> None:
+    """Mark as KILLED the runs of a trial that are still RUNNING although their process has ended.
+
+    Args:
+        parent: id of the search's run.
+        trial: number of the trial.
+    """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         experiment = client.get_run(parent).info.experiment_id
         running = "attributes.status = 'RUNNING'"
-        mine = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '{trial}'"
-        for run in client.search_runs([experiment], f"{running} and {mine}"):
+        of_trial = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '{trial}'"
+        for run in client.search_runs([experiment], f"{running} and {of_trial}"):
             client.set_tag(run.info.run_id, "failure", "its process died")
             client.set_terminated(run.info.run_id, "KILLED")
 
 
 def require_store() -> None:
-    """Ask the store that is there for something, before work that would ask it often.
+    """Check that the store exists and answers, before work that uses it often.
 
     Raises:
-        UserError: the store cannot be used, or there is none yet.
+        UserError: the store does not exist or cannot be used.
     """
     client = _client()
-    with refusals_as_user_errors():
+    with as_user_errors():
         client.search_experiments(max_results=1)
 
 
@@ -169,7 +186,7 @@ def _client() -> Any:
     import_mlflow()
     from mlflow import MlflowClient
 
-    with refusals_as_user_errors():
+    with as_user_errors():
         return MlflowClient(prepare_store())
 
 
@@ -181,7 +198,7 @@ def _get_run(client: Any, run_id: str) -> Any:
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        raise UserError(f"{without_secrets(tracking_uri())} holds no run {run_id!r}.") from error
+        raise UserError(f"{without_secrets(tracking_uri())} has no run {run_id!r}.") from error
 
 
 def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:

@@ -1,4 +1,4 @@
-"""What a run is made from, in words: configuration, code, machine, packages. No secrets among them, and no MLflow."""
+"""The provenance of a run: configuration, code, machine and packages, without secrets. Does not use MLflow."""
 
 import json
 import os
@@ -17,22 +17,22 @@ PROCESSOR_FEATURES = (
     "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
     "asimd", "sve", "bf16",
 )  # fmt: skip
-"""Those that libraries choose their ways of computing by, in Linux' words, x86's first."""
+"""CPU flags by which numerical libraries select their kernels, as named by Linux: first x86, then ARM."""
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
-    """A nested configuration as MLflow params: dotted keys, short values.
+    """Flatten a nested configuration to MLflow params with dotted keys.
 
-    A group that has a `name` stands under its own key with that name, its other keys beside it:
-    `{"backbone": {"name": "resnet50", "depth": 50}}` gives `backbone=resnet50` and `backbone.depth=50`.
-    What is null is left out. Values are as in YAML, lists in one line without blanks; beyond 500 characters they end
-    in an ellipsis.
+    The `name` of a group becomes the value of the group's own key:
+    `{"backbone": {"name": "resnet50", "depth": 50}}` becomes `backbone=resnet50` and `backbone.depth=50`.
+    Null values are left out. Strings stay as they are, other values become JSON without blanks. Values of more than
+    500 characters are shortened.
     """
     return {key: shortened(without_secrets(_compact(value))) for key, value in _leaves(config, "") if value is not None}
 
 
 def code_tags() -> dict[str, str]:
-    """The checkout's commit, under the tag that MLflow shows, and whether files differ from it; empty without git."""
+    """Return tags with the checkout's commit and whether tracked files have been changed; empty without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
@@ -46,8 +46,8 @@ def code_tags() -> dict[str, str]:
 
 
 def machine_tags() -> dict[str, str]:
-    """The command line, the machine, and the versions that results depend on most."""
-    backend = os.environ["KERAS_BACKEND"]  # the package's name; fmask sets it where nobody else has
+    """Return tags with the command line, the machine, and the versions that results depend on most."""
+    backend = os.environ["KERAS_BACKEND"]  # also the name of the package; fmask sets a default
     return {
         "command": without_secrets(shlex.join(sys.argv)),
         "platform": platform.platform(),
@@ -60,7 +60,7 @@ def machine_tags() -> dict[str, str]:
 
 
 def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
-    """Which processor it is, and what of it decides how numbers are multiplied and added up, as far as Linux tells."""
+    """Return tags with the processor and, on Linux, its features that affect numerical results."""
     try:
         lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
     except OSError:
@@ -72,7 +72,7 @@ def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
 
 
 def installed_packages() -> str:
-    """All installed packages, one `name==version` a line."""
+    """Return all installed packages, one `name==version` per line."""
     lines = {f"{package.name}=={package.version}" for package in metadata.distributions()}
     return "\n".join(sorted(lines, key=str.lower)) + "\n"
 

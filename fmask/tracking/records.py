@@ -1,6 +1,7 @@
-"""What a run logs, item by item: each as a record that can be written down, and how MLflow is given it.
+"""The items that a run logs: their records, which can be saved as JSON, and how they are sent to MLflow.
 
-An item that MLflow gets twice is there once: metrics carry their time and step, all else replaces what has its name.
+An item that is sent twice is stored once: metrics carry their time and step, and everything else replaces the entry of
+the same name.
 """
 
 import json
@@ -13,46 +14,48 @@ from typing import Any
 from fmask.tracking.logged_model import log_model
 from fmask.tracking.store import import_mlflow
 
-PER_CALL = 100
-"""Params in one call: MLflow's limit."""
+MAX_PARAMS = 100
+"""Largest number of params in one call of MLflow."""
 
 FAILURE = "failure.txt"
-"""Artifact of a run that an exception ended."""
-MARKS = {"failure", "pruned"}
-"""Tags of a run that something ended before its time."""
+"""Artifact with the traceback of a run that an exception ended."""
+END_TAGS = {"failure", "pruned"}
+"""Tags of a run that ended early."""
 
 Record = dict[str, Any]
-"""Plain values, with one of the keys that `send` knows."""
+"""Plain values that describe an item; its keys tell `send_item` what the item is."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing that a run logs."""
+class LoggedItem:
+    """One item that a run logs, such as the metrics of an epoch or a file."""
 
     record: Record
     content: bytes | None = None
-    """Of the artifact that the record names."""
+    """Content of the artifact that the record names; None for other records."""
 
     @property
     def artifact(self) -> str | None:
-        """The path that the content gets among the artifacts."""
+        """The artifact path of the content; None without content."""
         return self.record.get("artifact")
 
     @property
     def is_end(self) -> bool:
-        """Whether it says how the run ended, which is so no more when it goes on."""
-        is_mark = self.artifact == FAILURE or MARKS & self.record.get("tags", {}).keys()
-        return bool(is_mark) or "status" in self.record
+        """Whether the item tells how the run ended. Such items are dropped when the run is resumed."""
+        is_reason = self.artifact == FAILURE or END_TAGS & self.record.get("tags", {}).keys()
+        return bool(is_reason) or "status" in self.record
 
 
-def send(client: Any, run_id: str, item: Item) -> None:
-    """Give an item to MLflow.
+def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
+    """Send an item to MLflow.
 
     Args:
         client: an `MlflowClient`.
+        run_id: id of the run.
+        item: the item.
 
     Raises:
-        Exception: whatever MLflow raises when it does not take it.
+        Exception: any exception of MLflow.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -61,8 +64,8 @@ def send(client: Any, run_id: str, item: Item) -> None:
             client.log_batch(run_id, [Metric(key, value, time_ms, epoch) for key, value in metrics.items()])
         case {"params": params}:
             rows = [Param(key, value) for key, value in params.items()]
-            for first in range(0, len(rows), PER_CALL):
-                client.log_batch(run_id, params=rows[first : first + PER_CALL])
+            for first in range(0, len(rows), MAX_PARAMS):
+                client.log_batch(run_id, params=rows[first : first + MAX_PARAMS])
         case {"tags": tags}:
             client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         case {"dataset": _}:
@@ -76,7 +79,7 @@ def send(client: Any, run_id: str, item: Item) -> None:
         case {"status": status, "time_ms": time_ms}:
             client.set_terminated(run_id, status, time_ms)
         case _:
-            raise ValueError(f"nothing is known that says {', '.join(item.record)}")
+            raise ValueError(f"unknown record with the keys {', '.join(item.record)}")
 
 
 def _send_dataset(client: Any, run_id: str, record: Record) -> None:
@@ -96,7 +99,7 @@ def _send_content(client: Any, run_id: str, path: PurePosixPath, content: bytes)
 
 
 def _send_model(client: Any, run_id: str, network: Path) -> None:
-    """MLflow makes another model each time that it is given one, so that it is asked first."""
+    """Log the model unless the run already has one: MLflow would store a second model."""
     mlflow = import_mlflow()
     outputs = client.get_run(run_id).outputs
     models = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]

@@ -1,4 +1,4 @@
-"""A run being made: opened, logged to, and closed with what became of it."""
+"""A run in progress: opened, logged to, and closed with its final status."""
 
 import io
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmask.tracking import provenance
-from fmask.tracking.records import FAILURE, MARKS, Item, Record, send
+from fmask.tracking.records import END_TAGS, FAILURE, LoggedItem, Record, send_item
 from fmask.tracking.spool import Spool
-from fmask.tracking.store import experiment_id, import_mlflow, prepare_store, reason, refusals_as_user_errors
+from fmask.tracking.store import as_user_errors, experiment_id, import_mlflow, prepare_store, reason
 from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
 from fmask.utils.signals import sigterm_as_interrupt
@@ -23,21 +23,21 @@ from fmask.utils.signals import sigterm_as_interrupt
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PATIENCE = 4
-"""After MLflow was found away it is asked again after so many times as long as that took: a fifth of the time at most
-goes into waiting for it."""
+RETRY_FACTOR = 4
+"""Pause after a failed attempt to send records, as a multiple of its duration: waiting for an unreachable server takes
+at most a fifth of the time."""
 PARENT_VARIABLE = "FMASK_PARENT_RUN"
-"""Environment variable with the id of the sweep's run that a run belongs to."""
+"""Environment variable with the id of the sweep's run, the parent of its jobs' runs."""
 JOB_VARIABLE = "FMASK_JOB"
-"""Environment variable with the digest of the grid's job that a run is."""
+"""Environment variable with the digest of a grid's job."""
 TRIAL_VARIABLE = "FMASK_TRIAL"
-"""Environment variable with the number of the trial, in the sweep's Optuna study, that a run is."""
+"""Environment variable with the number of a trial in the sweep's Optuna study."""
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def start(
+def start_run(
     config: Mapping[str, Any],
     experiment: str,
     name: str | None = None,
@@ -45,22 +45,22 @@ def start(
     output_dir: Path = Path("outputs"),
     resume: str | None = None,
 ) -> Iterator["Run"]:
-    """Open a run, log what it is made from and how busy the machine is, and close it with what became of it.
+    """Open a run, log its provenance and system metrics, and close it with its final status.
 
-    The run ends FINISHED; KILLED on Ctrl-C, on a termination signal, or when it is pruned; FAILED on any other
-    exception. What ended it is kept as the tag `failure` and the artifact `failure.txt`, or as the tag `pruned`, and
-    goes on to the caller. While the run is being closed, signals but SIGKILL are not heard. A sweep says in the
-    environment which run its jobs' runs are children of.
+    The status is FINISHED at the end of the block; KILLED after Ctrl-C, a termination signal or pruning; FAILED after
+    any other exception. The exception is logged as the tag `failure` and the artifact `failure.txt`, or as the tag
+    `pruned`, and raised again. While the run is being closed, all signals except SIGKILL are ignored. The runs of a
+    sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`.
 
     Args:
         config: the resolved configuration, nested; logged as params and as `config.yaml`.
-        experiment: MLflow experiment, created where missing.
-        name: the run's name; MLflow makes one up without it.
-        tags: the caller's tags, beside those for code, data and machine.
-        output_dir: folder whose `unsent/` keeps what MLflow refuses.
-        resume: id of a run that is there, to go on with instead of opening a new one. It keeps what it was made from,
-            and what there is now stands beside it, in tags `resumed.*` and the artifact `resumed/environment.txt`; how
-            it ended before is the tag `resumed.after`, and nothing else any more.
+        experiment: MLflow experiment; created if it does not exist.
+        name: the run's name; MLflow chooses one by default.
+        tags: tags in addition to those for code, data and machine.
+        output_dir: folder for records that could not be sent to MLflow, in its subfolder `unsent/`.
+        resume: id of an existing run to resume instead of opening a new one. It keeps its provenance; the present one
+            is logged in tags `resumed.*` and the artifact `resumed/environment.txt`. The tags and the artifact that
+            tell how it ended before are replaced by the tag `resumed.after`.
 
     Raises:
         UserError: the store cannot be used.
@@ -74,20 +74,20 @@ def start(
     run = monitor = None
     try:
         with sigterm_as_interrupt() as close:
-            around = mlflow.active_run()
+            outer_run = mlflow.active_run()
             try:
-                with refusals_as_user_errors():
+                with as_user_errors():
                     run = _open(mlflow, uri, experiment, name, output_dir, resume)
-                    # By hand: MLflow leaves it running if ending fails.
+                    # Not started by MLflow, which would leave it running if closing the run fails.
                     monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
                 monitor.start()
-                run._describe(config, tags or {})
+                run._log_provenance(config, tags or {})
                 yield run
             except BaseException as error:
                 close()
                 status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
                 if run:
-                    run._explain(error)
+                    run._log_failure(error)
                 raise
             else:
                 status = "FINISHED"
@@ -97,7 +97,7 @@ def start(
                     monitor.finish()
                 if run:
                     run._end(status)
-                elif mlflow.active_run() is not around:  # MLflow would say at exit that it has finished
+                elif mlflow.active_run() is not outer_run:  # MLflow would end it as FINISHED at exit
                     with suppress(Exception):
                         mlflow.end_run(status)
     finally:
@@ -107,90 +107,100 @@ def start(
 def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: Path, resume: str | None) -> "Run":
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    number = experiment_id(uri, experiment)
-    active = mlflow.start_run(resume, experiment_id=number, run_name=name, nested=True, log_system_metrics=False)
+    experiment_number = experiment_id(uri, experiment)
+    active = mlflow.start_run(
+        resume, experiment_id=experiment_number, run_name=name, nested=True, log_system_metrics=False
+    )
     run = Run(active.info, uri, output_dir, bool(resume))
-    if ended := [active.data.tags[mark] for mark in MARKS if mark in active.data.tags]:
+    if ended := [active.data.tags[tag] for tag in END_TAGS if tag in active.data.tags]:
         mlflow.set_tag("resumed.after", ended[0])
-        with suppress(Exception):  # some stores delete no files; the tag says then what the file is of
+        with suppress(Exception):  # some stores cannot delete files; the tag tells then what the file is about
             get_artifact_repository(active.info.artifact_uri, uri).delete_artifacts(FAILURE)
-        for mark in MARKS & active.data.tags.keys():
-            mlflow.delete_tag(mark)
+        for tag in END_TAGS & active.data.tags.keys():
+            mlflow.delete_tag(tag)
     return run
 
 
 class Run:
-    """A run being made.
+    """A run in progress.
 
-    Its methods do not raise when MLflow is in trouble: what MLflow refuses is in `<output_dir>/unsent/` from that
-    moment on (`fmask.tracking.spool`). It is sent again while the run goes on and at its end, and what is left then by
-    `fmask send`. Only the machine's load, which MLflow itself watches, has a gap.
+    Its methods do not raise if MLflow fails. Items that MLflow does not accept are saved at once in
+    `<output_dir>/unsent/` (see `fmask.tracking.spool`). They are sent again during the run and at its end; `fmask send`
+    sends those that are left. Only the system metrics, which MLflow itself records, have a gap after an outage.
     """
 
-    def __init__(self, info: Any, uri: str, output_dir: Path, goes_on: bool = False) -> None:
+    def __init__(self, info: Any, uri: str, output_dir: Path, resumed: bool = False) -> None:
         from mlflow import MlflowClient
 
         self.id: str = info.run_id
         server = without_secrets(uri) if uri.startswith("http") else "http://127.0.0.1:5000"
         page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
-        self.uri = f"{server}/{page}?workflowType=machine_learning"  # the pages for language models otherwise
-        """The run's page in the browser; for a local store it is there while `mlflow ui` runs."""
+        self.uri = f"{server}/{page}?workflowType=machine_learning"  # the default page is for language models
+        """Address of the run's page in the browser; for a local store, it needs a running `mlflow ui`."""
         self.metrics: dict[str, float] = {}
-        """The last value of each that was logged here, whether MLflow took it or not."""
+        """Metric name to the last value logged by this process, whether MLflow accepted it or not."""
         self._client = MlflowClient(uri)
         self._store = without_secrets(uri)
         self._spool = Spool(output_dir, self.id)
-        self._spool.forget_end()
-        self._goes_on = goes_on
-        self._ask_again = 0.0
-        """When MLflow, being away, is asked next, in seconds of `time.monotonic`."""
-        self._troubled = False
+        self._spool.drop_end()
+        self._resumed = resumed
+        self._retry_at = 0.0
+        """Time of the next attempt to send unsent items, in seconds of `time.monotonic`."""
+        self._warned = False
 
     def log_dataset(
         self, split: str, name: str, root: Path, digest: str, photos: int, objects: Mapping[str, int]
     ) -> None:
-        """Say which data a split (train, val, test) was; MLflow shows the digest's first 16 characters and keeps all.
+        """Log the data of a split.
 
         Args:
-            objects: class name to number of regions.
+            split: train, val or test.
+            name: name of the data set.
+            root: its folder.
+            digest: SHA-256 of the split; MLflow shows the first 16 characters.
+            photos: number of photos.
+            objects: class name to number of objects.
         """
         profile = {"photos": photos, "objects": dict(objects), "sha256": digest}
         self._log({"dataset": name, "split": split, "root": str(root), **profile})
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log an epoch's metrics (losses, learning rate, validation scores) at step `epoch`, in one call."""
+        """Log an epoch's metrics (losses, learning rate, validation scores) at step `epoch`."""
         values = {key: float(value) for key, value in metrics.items()}
         self.metrics |= values
         self._log({"epoch": epoch, "time_ms": _now(), "metrics": values})
 
     def log_scores(self, scores: Mapping[str, float | None], prefix: str | None = None) -> None:
-        """Log final scores under their own names, or `prefix/name`; those without a value (None, NaN) are left out."""
+        """Log final scores as `name` or `prefix/name`. Scores that are None or NaN are left out."""
         known = {key: value for key, value in scores.items() if value is not None and not math.isnan(value)}
         self.log_epoch(0, {f"{prefix}/{key}" if prefix else key: value for key, value in known.items()})
 
     def log_text(self, text: str, path: str) -> None:
-        """Log a text file at `path` among the artifacts."""
+        """Log a text as the artifact `path`."""
         self._log({"artifact": path}, text.encode())
 
     def log_json(self, value: Any, path: str) -> None:
-        """Log `value` as an indented JSON file."""
+        """Log `value` as the artifact `path`, an indented JSON file."""
         self.log_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", path)
 
     def log_figure(self, figure: "Figure", path: str) -> None:
-        """Log a Matplotlib figure; `path`'s ending says the format."""
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=Path(path).suffix.removeprefix("."))
-        self._log({"artifact": path}, drawn.getvalue())
+        """Log a Matplotlib figure as the artifact `path`, in the format of its extension."""
+        content = io.BytesIO()
+        figure.savefig(content, format=Path(path).suffix.removeprefix("."))
+        self._log({"artifact": path}, content.getvalue())
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
-        """Log a file that is there, under its own name in `folder` among the artifacts."""
+        """Log an existing file as an artifact, under its own name in `folder`."""
         self._log({"file": str(file), "folder": folder})
 
     def log_model(self, network: Path) -> None:
-        """Log the trained network, the file `KerasPredictor.load` takes, as an MLflow model named `model`.
+        """Log a trained network as an MLflow model named `model`.
 
-        It loads (`mlflow.pyfunc.load_model`) and serves (`mlflow models serve`) without a checkout;
-        `fmask.inference.serving` says what goes in and comes out.
+        The model can be loaded (`mlflow.pyfunc.load_model`) and served (`mlflow models serve`) without fmask's source
+        code. `fmask.inference.serving` documents its input and output.
+
+        Args:
+            network: a file for `KerasPredictor.load`.
         """
         self._log({"model": str(network)})
 
@@ -198,23 +208,23 @@ class Run:
         """Set a tag."""
         self._log({"tags": {key: value}})
 
-    def _describe(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    def _log_provenance(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         from omegaconf import OmegaConf
 
-        here = provenance.machine_tags() | provenance.code_tags()
-        if self._goes_on:
-            self._log({"tags": {**{f"resumed.{key}": value for key, value in here.items()}, **tags}})
+        present = provenance.machine_tags() | provenance.code_tags()
+        if self._resumed:
+            self._log({"tags": {**{f"resumed.{key}": value for key, value in present.items()}, **tags}})
             self.log_text(provenance.installed_packages(), "resumed/environment.txt")
             return
         params = provenance.flatten(config)
         data = {"data": params["data"]} if "data" in params else {}
-        self._log({"tags": {**here, **data, **_sweep_tags(), **tags}})
-        if config:  # a sweep has none of its own
+        self._log({"tags": {**present, **data, **_sweep_tags(), **tags}})
+        if config:  # empty for a sweep's own run
             self._log({"params": params})
             self.log_text(without_secrets(OmegaConf.to_yaml(OmegaConf.create(dict(config)))), "config.yaml")
         self.log_text(provenance.installed_packages(), "environment.txt")
 
-    def _explain(self, error: BaseException) -> None:
+    def _log_failure(self, error: BaseException) -> None:
         if isinstance(error, Pruned):
             self.tag("pruned", str(error))
             return
@@ -224,50 +234,50 @@ class Run:
     def _end(self, status: str) -> None:
         import mlflow
 
-        self._ask_again = 0.0
+        self._retry_at = 0.0
         self._log({"status": status, "time_ms": _now()})
         with suppress(Exception):
-            mlflow.end_run(status)  # it is this process's active run no more
+            mlflow.end_run(status)  # so that it is no longer the active run of this process
         if self._spool.items:
             folder = self._spool.folder.parent.parent
             log.warning(
-                "MLflow at %s refused %d items to the end: `fmask send %s` sends them when it is back.",
-                self._store, len(self._spool.items), folder,
+                "%d records could not be sent to MLflow at %s; send them later with `fmask send %s`.",
+                len(self._spool.items), self._store, folder,
             )  # fmt: skip
 
     def _log(self, record: Record, content: bytes | None = None) -> None:
-        """Send an item to MLflow, after those that it refused before; keep it if it does not take it, and warn once."""
-        item = Item(record, content)
-        refused: Exception | None = None
+        """Send an item to MLflow, after the unsent ones. Save it if MLflow fails; warn the first time."""
+        item = LoggedItem(record, content)
+        failure: Exception | None = None
         if self._spool.items:
-            self._keep(item)
-            refused = self._send_again()
+            self._save(item)
+            failure = self._send_unsent()
         else:
             try:
-                send(self._client, self.id, item)
+                send_item(self._client, self.id, item)
             except Exception as error:
-                refused = error
-                self._keep(item)
-        if refused and not self._troubled:
-            self._troubled = True
-            problem = f"MLflow at {self._store} refuses results ({reason(refused)})"
-            log.warning("%s: the run goes on and sends them again later.", problem)
+                failure = error
+                self._save(item)
+        if failure and not self._warned:
+            self._warned = True
+            problem = f"MLflow at {self._store} did not accept a record ({reason(failure)})"
+            log.warning("%s; the run continues and sends it again later.", problem)
 
-    def _send_again(self) -> Exception | None:
-        """Send what was refused, unless MLflow has just been found away: asking it costs the training time."""
+    def _send_unsent(self) -> Exception | None:
+        """Send the unsent items, unless an attempt has just failed: waiting for MLflow would slow down the training."""
         started = time.monotonic()
-        if started < self._ask_again:
+        if started < self._retry_at:
             return None
-        refused = self._spool.send(self._client)
-        if refused:
-            self._ask_again = time.monotonic() + PATIENCE * (time.monotonic() - started)
-        return refused
+        failure = self._spool.send(self._client)
+        if failure:
+            self._retry_at = time.monotonic() + RETRY_FACTOR * (time.monotonic() - started)
+        return failure
 
-    def _keep(self, item: Item) -> None:
+    def _save(self, item: LoggedItem) -> None:
         try:
             self._spool.add(item)
         except UserError as error:
-            log.warning("What MLflow refuses is kept in memory only: %s", error)
+            log.warning("Unsent records are kept in memory only: %s", error)
 
 
 def _sweep_tags() -> dict[str, str]:
@@ -276,5 +286,5 @@ def _sweep_tags() -> dict[str, str]:
 
 
 def _now() -> int:
-    """Milliseconds since 1970."""
+    """Return the time in milliseconds since 1970."""
     return int(time.time() * 1000)

@@ -1,7 +1,7 @@
-"""What MLflow refused of a run: on disk from that moment on, sent again, and gone once MLflow has it.
+"""Spools: records of a run that could not be sent to MLflow. They are saved on disk and deleted once they are sent.
 
-<output_dir>/unsent/<run id>/records.jsonl    an item a line, in the order that it was logged
-<output_dir>/unsent/<run id>/artifacts/       what was to become an artifact and is in no file of the run's own
+<output_dir>/unsent/<run id>/records.jsonl    one record per line, in the order of logging
+<output_dir>/unsent/<run id>/artifacts/       contents of artifacts that are not files of the run's own
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fmask.tracking.lookup import RunInfo, find_run
-from fmask.tracking.records import Item, Record, send
+from fmask.tracking.records import LoggedItem, Record, send_item
 from fmask.tracking.store import import_mlflow, reason, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
@@ -21,91 +21,94 @@ from fmask.utils.locks import lock_folder
 
 FOLDER, RECORDS, ARTIFACTS = "unsent", "records.jsonl", "artifacts"
 _PATHS = ("file", "model")
-"""Keys of records that name a file; one in the run's output folder counts from there, so that it can be moved."""
+"""Keys of records that name a file. Files in the run's output folder have relative paths, so that it can be moved."""
 
 
 class Spool:
-    """The items of one run that MLflow has not taken; those of an earlier process are among them."""
+    """The unsent items of one run, including those of earlier processes."""
 
     def __init__(self, output_dir: Path, run_id: str) -> None:
         self.folder = output_dir / FOLDER / run_id
         self.run_id = run_id
         self.output_dir = output_dir.absolute()
-        self.items: list[Item] = self._read()
+        self.items: list[LoggedItem] = self._read()
         self._written = self._as_on_disk(self.items)
-        """What this process knows to be there: all else is another process's, which has the same run open."""
+        """The saved items that this process knows. Others were added by another process with the same run open."""
 
-    def add(self, item: Item) -> None:
-        """Keep an item, at once on disk; it takes the place of an artifact of the same path.
+    def add(self, item: LoggedItem) -> None:
+        """Add an item and save it at once. It replaces an artifact with the same path.
 
         Raises:
-            UserError: the disk takes it no more; it is kept in memory then, and written with the next one.
+            UserError: the item cannot be written to disk; it is kept in memory and written with the next one.
         """
         self.items = [each for each in self.items if not item.artifact or each.artifact != item.artifact]
         self.items.append(item)
         self._write()
 
-    def send(self, client: Any, told: Callable[[], None] = lambda: None) -> Exception | None:
-        """Send all items in their order; those that MLflow takes are removed, also when this is interrupted.
+    def send(self, client: Any, on_item: Callable[[], None] = lambda: None) -> Exception | None:
+        """Send all items in order. Items that MLflow accepts are removed, even if sending is interrupted.
+
+        If an item fails and MLflow cannot even return the run, the server is unreachable: the remaining items are not
+        tried.
 
         Args:
             client: an `MlflowClient`.
-            told: called after each item.
+            on_item: called after each item.
 
         Returns:
-            Why the last one was refused that was; None where all were taken. When MLflow does not even show the run,
-            it is away, and the rest is not tried.
+            The exception of the last item that failed; None if all were sent.
         """
-        refused: Exception | None = None
+        failure: Exception | None = None
         try:
             for item in list(self.items):
                 try:
-                    send(client, self.run_id, item)
+                    send_item(client, self.run_id, item)
                 except Exception as error:
-                    refused = error
-                    if not self._is_there(client):
+                    failure = error
+                    if not self._is_reachable(client):
                         break
                 else:
-                    if "status" not in item.record or self.items == [item]:  # sending the rest may open the run again
+                    # The final status stays until all else is sent: sending another item may reopen the run.
+                    if "status" not in item.record or self.items == [item]:
                         self.items.remove(item)
-                told()
+                on_item()
         finally:
-            with suppress(UserError):  # what was sent is sent again next time, which does no harm
+            with suppress(UserError):  # items that were sent will be sent again, which does no harm
                 self._write()
-        return refused
+        return failure
 
-    def forget_end(self) -> None:
-        """Drop what an earlier process had to say of the run's end: it goes on."""
+    def drop_end(self) -> None:
+        """Drop the items of an earlier process that tell how the run ended, because it is resumed."""
         self.items = [item for item in self.items if not item.is_end]
         self._write()
 
-    def _is_there(self, client: Any) -> bool:
+    def _is_reachable(self, client: Any) -> bool:
         try:
             client.get_run(self.run_id)
         except Exception:
             return False
         return True
 
-    def _read(self) -> list[Item]:
+    def _read(self) -> list[LoggedItem]:
         file = self.folder / RECORDS
         if not file.exists():
             return []
         try:
-            return [self._opened(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+            return [self._from_record(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{file} cannot be read: {error}.") from error
 
-    def _opened(self, record: Record) -> Item:
+    def _from_record(self, record: Record) -> LoggedItem:
         paths = {key: str(self.output_dir / record[key]) for key in _PATHS if key in record}
-        item = Item(record | paths)
+        item = LoggedItem(record | paths)
         return replace(item, content=(self.folder / ARTIFACTS / item.artifact).read_bytes()) if item.artifact else item
 
     def _write(self) -> None:
-        """Bring the folder up to date; what records speak of is there before them, and goes after them."""
+        """Update the folder. Contents are written before the records that name them, and deleted after them."""
         items = self.items + [item for item in self._read() if not self._as_on_disk([item]) <= self._written]
         if not items:
             shutil.rmtree(self.folder, ignore_errors=True)
-            with suppress(OSError):  # another run's items are there
+            with suppress(OSError):  # not empty: it has items of other runs
                 self.folder.parent.rmdir()
             self._written = set()
             return
@@ -115,7 +118,7 @@ class Spool:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for file, content in contents.items():
-                _keep(content, file)
+                _write_content(content, file)
         except OSError as error:
             raise UserError(f"{self.folder} cannot be written: {error.strerror}.") from error
         write_text("".join(f"{line}\n" for line in lines), self.folder / RECORDS)
@@ -124,14 +127,14 @@ class Spool:
                 file.unlink()
         self._written = self._as_on_disk(self.items)
 
-    def _as_on_disk(self, items: Iterable[Item]) -> set[tuple[str, bytes | None]]:
-        """Items in the form in which equal ones are equal, with relative paths or with NaN in them as well."""
+    def _as_on_disk(self, items: Iterable[LoggedItem]) -> set[tuple[str, bytes | None]]:
+        """Return items in a form in which equal ones compare equal, even with relative paths or NaN."""
         return {(self._line(item), item.content) for item in items}
 
-    def _line(self, item: Item) -> str:
-        return json.dumps(self._closed(item.record), ensure_ascii=False)
+    def _line(self, item: LoggedItem) -> str:
+        return json.dumps(self._with_relative_paths(item.record), ensure_ascii=False)
 
-    def _closed(self, record: Record) -> Record:
+    def _with_relative_paths(self, record: Record) -> Record:
         paths = {}
         for key in _PATHS:
             if key in record and Path(record[key]).absolute().is_relative_to(self.output_dir):
@@ -139,7 +142,7 @@ class Spool:
         return record | paths
 
 
-def _keep(content: bytes, file: Path) -> None:
+def _write_content(content: bytes, file: Path) -> None:
     if file.exists() and file.read_bytes() == content:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -149,58 +152,64 @@ def _keep(content: bytes, file: Path) -> None:
 
 
 def find_spools(folders: Iterable[Path]) -> list[Path]:
-    """The folders of spools in folders, at any depth; the folder of one, or its `unsent/`, does as well.
+    """Find the folders of spools in `folders`, at any depth.
+
+    Args:
+        folders: output folders or folders above them; `unsent/` and the folder of a spool itself are possible too.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: a folder does not exist.
     """
     found = set()
     for folder in folders:
         if not folder.is_dir():
-            raise UserError(f"There is no folder {folder}; needed is one that holds the output of runs.")
+            raise UserError(f"{folder} is not a folder; it must be a folder with the output of runs.")
         found |= {file.parent for file in folder.absolute().rglob(RECORDS) if file.parents[1].name == FOLDER}
     return sorted(found)
 
 
 def open_spool(folder: Path) -> Spool:
-    """The spool in a folder that `find_spools` found.
+    """Open the spool in a folder that `find_spools` returned.
 
     Raises:
-        UserError: what it holds cannot be read.
+        UserError: the spool cannot be read.
     """
     return Spool(folder.parents[1], folder.name)
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """What became of a spool."""
+class SendResult:
+    """The result of sending a spool; as a string, a sentence for the user."""
 
     spool: Spool
     run: RunInfo
     sent: int
-    refused: Exception | None
+    """Number of records sent."""
+    failure: Exception | None
+    """The last exception of MLflow; None if all records were sent."""
 
     def __str__(self) -> str:
         run = f"run {self.run.id} ({self.run.name})"
-        if self.refused:
-            why = reason(self.refused)
-            return f"{run}: {self.sent} items sent, {len(self.spool.items)} stay in {self.spool.folder} ({why})."
-        more = f", which goes on with `python train.py resume={self.run.id}`" if self.run.status == "RUNNING" else ""
-        return f"{run}: {self.sent} items sent, all there were; it is {self.run.status}{more}."
+        counts = f"{self.sent} records sent, {len(self.spool.items)} left"
+        if self.failure:
+            return f"{run}: {counts} in {self.spool.folder} ({reason(self.failure)})."
+        hint = f"; resume it with `fmask train resume={self.run.id}`" if self.run.status == "RUNNING" else ""
+        return f"{run}: {counts}, status {self.run.status}{hint}."
 
 
-def deliver(spool: Spool, told: Callable[[], None] = lambda: None) -> Delivered:
-    """Send a spool to the run that it is of, in the store at MLFLOW_TRACKING_URI; see `Spool.send`.
+def send_spool(spool: Spool, on_item: Callable[[], None] = lambda: None) -> SendResult:
+    """Send a spool's items to their run, in the store at MLFLOW_TRACKING_URI; see `Spool.send`.
 
     Raises:
-        UserError: the store cannot be used, or has no such run; or the run is being trained, which sends it itself.
+        UserError: the store cannot be used, it does not have the run, or the run is being trained and sends its records
+            itself.
     """
     run = find_run(spool.run_id)
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri())
     waiting = len(spool.items)
-    with lock_folder(spool.output_dir, f"the run {spool.run_id} is being trained now, and sends what it keeps itself."):
-        refused = spool.send(mlflow.MlflowClient(), told)
-    if not refused:
+    with lock_folder(spool.output_dir, f"the run {spool.run_id} is being trained now and sends its records itself."):
+        failure = spool.send(mlflow.MlflowClient(), on_item)
+    if not failure:
         run = find_run(spool.run_id)
-    return Delivered(spool, run, waiting - len(spool.items), refused)
+    return SendResult(spool, run, waiting - len(spool.items), failure)

@@ -1,4 +1,4 @@
-"""Where runs go: the MLflow store, made ready before anyone uses it."""
+"""The MLflow store that runs are logged to: its address, its creation, and its errors."""
 
 import logging
 import os
@@ -16,32 +16,38 @@ from fmask.utils.secrets import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
-_MLFLOW_SETTINGS = {  # unless the user's environment says otherwise
+_MLFLOW_SETTINGS = {  # defaults, which the environment overrides
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's 7 keep a training waiting for minutes when the server is gone
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's default of 7 blocks a training for minutes if the server is gone
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
 
 def tracking_uri() -> str:
-    """The store that runs go to: MLFLOW_TRACKING_URI or `mlflow.db` here, an SQLite file's path made absolute."""
+    """Return the store's URI: MLFLOW_TRACKING_URI, or `mlflow.db` in the working directory.
+
+    The path of an SQLite file is made absolute.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     file = sqlite_file(uri)
     return f"sqlite:///{file}" if file else uri
 
 
 def prepare_store() -> str:
-    """Create the SQLite file and its tables where they are missing; return the store's URI.
+    """Create an SQLite store with its tables if it does not exist.
 
-    MLflow creates the tables on first use without a lock, so jobs that start together on a fresh file break it. Here
-    one process builds them under another name and moves the finished file into place while the others wait.
+    MLflow creates the tables on first use without a lock, so that jobs that start at the same time would corrupt a new
+    file. Here, one process creates them in a draft and renames it, while the other processes wait.
+
+    Returns:
+        The store's URI.
 
     Raises:
-        UserError: the file cannot be created, or is not an SQLite file.
+        UserError: the file cannot be created, or it is not an SQLite file.
     """
     uri = tracking_uri()
     file = sqlite_file(uri)
@@ -60,24 +66,30 @@ def prepare_store() -> str:
 
 
 def check_store() -> None:
-    """Ask the store something, to know that it answers; one in a file is created where missing.
+    """Check that the store answers; an SQLite store is created if it does not exist.
 
     Raises:
-        UserError: it cannot be used.
+        UserError: the store cannot be used.
     """
     uri = prepare_store()
     import_mlflow()
     from mlflow import MlflowClient
 
-    with refusals_as_user_errors():
+    with as_user_errors():
         MlflowClient(uri).search_experiments(max_results=1)
 
 
 def experiment_id(uri: str, name: str) -> str:
-    """The id of the experiment called `name`, created where missing, its artifacts beside an SQLite store.
+    """Return the id of the experiment `name`. It is created if it does not exist.
+
+    The artifacts of an experiment in an SQLite store are stored beside its file.
+
+    Args:
+        uri: the store.
+        name: name of the experiment.
 
     Raises:
-        UserError: the experiment was deleted, or its artifacts are a server's.
+        UserError: the experiment was deleted, or a server stores its artifacts.
     """
     from mlflow import MlflowClient
 
@@ -89,7 +101,7 @@ def experiment_id(uri: str, name: str) -> str:
             folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name) if file else None
             try:
                 return client.create_experiment(name, artifact_location=folder.as_uri() if folder else None)
-            except Exception:  # on a server, which nobody can lock, another run may have been faster
+            except Exception:  # on a server, which cannot be locked, another run may have created it meanwhile
                 found = client.get_experiment_by_name(name)
                 if found is None:
                     raise
@@ -97,45 +109,45 @@ def experiment_id(uri: str, name: str) -> str:
         raise UserError(f"The MLflow experiment {name!r} was deleted: restore it in MLflow or choose another name.")
     if file and found.artifact_location.startswith("mlflow-artifacts:"):
         raise UserError(
-            f"The MLflow experiment {name!r} was created by an MLflow server, which keeps its artifacts: "
+            f"The MLflow experiment {name!r} was created by an MLflow server, which stores its artifacts: "
             "set MLFLOW_TRACKING_URI to the server's address or choose another name."
         )
     return found.experiment_id
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The absolute path of an SQLite store's file; None for other stores."""
+    """Return the absolute path of an SQLite store's file; None for other stores."""
     path = uri.removeprefix("sqlite:///")
     return None if path in (uri, "", ":memory:") else Path(path).absolute()
 
 
 def import_mlflow() -> Any:
-    """Import MLflow with its own talk, its telemetry and its retrying turned down."""
+    """Import MLflow without its messages and telemetry, and with fewer retries."""
     for key, value in _MLFLOW_SETTINGS.items():
         os.environ.setdefault(key, value)
     warnings.filterwarnings("ignore", module=r"(mlflow|pydantic|alembic)\b")
     import mlflow
 
-    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # where somebody imported it before us
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each of its retries
+    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # if it was imported before
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs a line for each retry
     return mlflow
 
 
 @contextmanager
-def refusals_as_user_errors() -> Iterator[None]:
-    """Turn whatever MLflow raises into one sentence that names the store."""
+def as_user_errors() -> Iterator[None]:
+    """Raise exceptions of MLflow as `UserError`, with one sentence that names the store."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         store = without_secrets(tracking_uri())
-        said = reason(error).partition(". ")[0]
-        raise UserError(f"MLflow at {store} cannot be used ({said}): set MLFLOW_TRACKING_URI.") from error
+        problem = reason(error).partition(". ")[0]
+        raise UserError(f"MLflow at {store} cannot be used ({problem}): set MLFLOW_TRACKING_URI.") from error
 
 
 def reason(error: BaseException) -> str:
-    """An exception in one line."""
+    """Return an exception as one line, without secrets."""
     first_line = shortened(next(iter(str(error).splitlines()), ""), 250).rstrip(".")
     return without_secrets(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
 
@@ -145,6 +157,6 @@ def _create_tables(file: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     unfinished = file.with_name(f"{file.name}.new")
-    unfinished.unlink(missing_ok=True)  # a process killed here before us leaves one
+    unfinished.unlink(missing_ok=True)  # of a process that was killed here
     SqlAlchemyStore(f"sqlite:///{unfinished}", str(file.parent / "mlruns")).engine.dispose()
     unfinished.replace(file)

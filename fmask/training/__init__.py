@@ -1,1 +1,1 @@
-"""One training run."""
+"""Training runs: fit, checkpoints, resuming and reproducing."""

@@ -1,4 +1,4 @@
-"""What happens beside training: progress on the terminal, and once an epoch losses, speed and scores to the run."""
+"""Keras callbacks of a training: progress on the terminal, logging of each epoch, and reasons to stop."""
 
 import math
 import time
@@ -26,86 +26,102 @@ from fmask.inference.batched import predict_photos
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES
 from fmask.structures.annotations import Photo
-from fmask.training.optimizers import averaged
+from fmask.training.optimizers import averaged_weights
 from fmask.utils.errors import Diverged
 from fmask.utils.signals import StopRequest
 
 
-class EpochLog(keras.callbacks.Callback):
-    """Logs each epoch, scores the validation photos every few and at the end, and keeps the weights of the best.
+class EpochLogger(keras.callbacks.Callback):
+    """Log each epoch, score the validation photos every few epochs and at the end, and save the best weights.
 
-    It may serve one `fit` after another, whose epochs go on counting. CPU seconds are those of the whole process since
-    it started, but for the time spent on scoring.
+    One instance may be used for several calls of `fit` whose epochs are numbered consecutively. The logged CPU seconds
+    are those of the whole process since it started, without the time spent on scoring; for a resumed training, plus
+    those of the earlier processes.
+
+    Args:
+        run: the run that epochs are logged to.
+        predictor: detects in the validation photos with the network in training.
+        photos: the validation photos.
+        batch_size: photos in a training batch.
+        score_every: epochs between two scorings.
+        best_file: file for the best weights.
     """
 
     def __init__(
-        self, run: Any, predictor: KerasPredictor, photos: Sequence[Photo], batch: int, every: int, best: Path
+        self,
+        run: Any,
+        predictor: KerasPredictor,
+        photos: Sequence[Photo],
+        batch_size: int,
+        score_every: int,
+        best_file: Path,
     ) -> None:
         super().__init__()
         self.run, self.predictor, self.photos = run, predictor, photos
-        self.batch, self.every, self.best = batch, every, best
-        self.trained: float | None = None
-        self.not_training = 0.0
-        """CPU seconds of this process that went into scoring, less those of processes before it that trained."""
+        self.batch_size, self.score_every, self.best_file = batch_size, score_every, best_file
+        self.training_ended: float | None = None
+        self.cpu_offset = 0.0
+        """CPU seconds to subtract: those spent on scoring, minus those that earlier processes spent on training."""
         self.losses: dict[str, list[float]] = defaultdict(list)
-        """By epoch; `val_` before the name of a validation loss."""
+        """Loss name to values by epoch; names of validation losses begin with `val_`."""
         self.cpu_seconds: list[float] = []
-        """At each scoring."""
+        """CPU seconds at each scoring."""
         self.mask_ap50: list[float] = []
+        """Validation mask AP50 at each scoring."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.started, self.trained = time.perf_counter(), None
+        self.started, self.training_ended = time.perf_counter(), None
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.trained = time.perf_counter()
+        self.training_ended = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         for name in logs:
             if name.endswith("loss"):
                 self.losses[name].append(float(logs[name]))
-        used = self._used()
+        cpu_seconds = self._cpu_seconds()
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        seconds = (self.trained or time.perf_counter()) - self.started
-        logs["images_per_second"] = self.params["steps"] * self.batch / seconds
-        logs["cpu_seconds"] = used
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            logs |= self._score(used)
+        seconds = (self.training_ended or time.perf_counter()) - self.started
+        logs["images_per_second"] = self.params["steps"] * self.batch_size / seconds
+        logs["cpu_seconds"] = cpu_seconds
+        if (epoch + 1) % self.score_every == 0 or epoch + 1 == self.params["epochs"]:
+            logs |= self._score(cpu_seconds)
         self.run.log_epoch(epoch + 1, logs)
 
-    def _score(self, used: float) -> dict[str, float]:
+    def _score(self, cpu_seconds: float) -> dict[str, float]:
         before = time.process_time()
-        with averaged(self.model):
+        with averaged_weights(self.model):
             found = predict_photos(self.predictor, [photo.path for photo in self.photos], self.predictor.batch_size)
             metrics = average_precision(self.photos, found).metrics
-            self.not_training += time.process_time() - before
+            self.cpu_offset += time.process_time() - before
             if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):
-                self.predictor.save(self.best)
-        self.cpu_seconds.append(used)
+                self.predictor.save(self.best_file)
+        self.cpu_seconds.append(cpu_seconds)
         self.mask_ap50.append(metrics["mask_ap50"])
         return {f"val_{name}": metrics[name] for name in ("mask_ap50", "box_ap50")}
 
-    def _used(self) -> float:
-        return time.process_time() - self.not_training
+    def _cpu_seconds(self) -> float:
+        return time.process_time() - self.cpu_offset
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain values."""
+        """Return the state that `restore` needs, as plain values."""
         return {
             "losses": dict(self.losses),
             "cpu_seconds": self.cpu_seconds,
             "mask_ap50": self.mask_ap50,
-            "used": self._used(),
+            "used": self._cpu_seconds(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from the `state` of another process's log."""
+        """Continue from the `state` of another process's logger."""
         self.losses.update(state["losses"])
         self.cpu_seconds, self.mask_ap50 = state["cpu_seconds"], state["mask_ap50"]
-        self.not_training -= state["used"]
+        self.cpu_offset -= state["used"]
 
 
-class AfterEpoch(keras.callbacks.Callback):
-    """Calls something with the number of epochs that are finished, after each."""
+class EpochEndHook(keras.callbacks.Callback):
+    """Call a function after each epoch, with the number of finished epochs."""
 
     def __init__(self, call: Callable[[int], None]) -> None:
         super().__init__()
@@ -115,9 +131,12 @@ class AfterEpoch(keras.callbacks.Callback):
         self.call(epoch + 1)
 
 
-class StopWhenAsked(keras.callbacks.Callback):
-    """Ends a training that a signal asks to stop: after the step that it is at or, where that was the last of an epoch,
-    after the epoch's scores and its checkpoint."""
+class StopOnSignal(keras.callbacks.Callback):
+    """Raise KeyboardInterrupt after a signal has asked the training to stop.
+
+    Training stops after the current step. If that step is the last of an epoch, it stops after the epoch has been
+    scored and its checkpoint saved.
+    """
 
     def __init__(self, stop: StopRequest) -> None:
         super().__init__()
@@ -133,7 +152,7 @@ class StopWhenAsked(keras.callbacks.Callback):
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Ends a training whose loss is no number any more, before its weights are kept."""
+    """Raise `Diverged` when a loss becomes NaN or infinite, before the weights are saved."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__()
@@ -143,31 +162,31 @@ class StopAtNaN(keras.callbacks.Callback):
         self.epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if logs is None or math.isfinite(logs["loss"]):  # a mean over the epoch's batches: this one is the first
+        if logs is None or math.isfinite(logs["loss"]):  # a running mean, so this batch is the epoch's first bad one
             return
         names = [name for name in LOSSES if not math.isfinite(logs[name])] or ["loss"]
         photos = ", ".join(dict.fromkeys(self.batches.names(batch)))
         raise Diverged(
-            f"Training has diverged: {' and '.join(names)} is no finite number in step {batch + 1} of epoch "
-            f"{self.epoch}, on {photos}. The weights from before this epoch are kept; a smaller lr or optim.clip helps."
+            f"Training has diverged: {' and '.join(names)} became NaN or infinite in step {batch + 1} of epoch "
+            f"{self.epoch}, on {photos}. The weights from before this epoch are kept; try a smaller lr or optim.clip."
         )
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for a part of training, with the time left; on a terminal that cannot draw, a line an epoch.
+    """A progress bar with the remaining time; without a terminal, one line of text per epoch.
 
-    A context manager: however training ends, the terminal is left as it was.
+    It is a context manager, which restores the terminal however training ends.
     """
 
     def __init__(self, epochs: int, steps: int, console: Console) -> None:
         super().__init__()
         self.console = console
         self.bar = Bar(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
+            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
             disable=not console.is_terminal,
         )  # fmt: skip
-        self.task = self.bar.add_task("training", total=epochs * steps, said="")
+        self.task = self.bar.add_task("training", total=epochs * steps, losses="")
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -181,9 +200,9 @@ class Progress(keras.callbacks.Callback):
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        said = " ".join(
+        losses = " ".join(
             f"{name} {logs[name]:.3f}" for name in ("loss", "val_loss", "val_mask_ap50") if logs and name in logs
         )
-        self.bar.update(self.task, said=said)
+        self.bar.update(self.task, losses=losses)
         if self.bar.disable:
-            self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {said}", highlight=False)
+            self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {losses}", highlight=False)

@@ -1,8 +1,8 @@
-"""Where a training stands, on disk after each epoch: all that it takes to go on as if it had never stopped.
+"""Checkpoints: the state of a training after an epoch, from which it resumes as if it had never stopped.
 
-One HDF5 file of numbers and JSON, no code: every variable of the network (with the state of its random draws) and of
-its optimizer, the configuration, and what was logged so far. What a batch holds follows from the seed and its number,
-so that nothing of the data is in it.
+A checkpoint is one HDF5 file of numbers and JSON, without code: all variables of the network (including the state of
+its random generators) and of its optimizer, the configuration, and the values logged so far. It contains no data,
+because the content of a batch follows from the seed and the number of the batch.
 """
 
 import json
@@ -19,30 +19,36 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import os_reason
 from fmask.utils.hdf5 import get_array, get_object
 
-NAME = "checkpoint.h5"
+CHECKPOINT_NAME = "checkpoint.h5"
+"""Name of the file in a run's output folder."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands, but for its variables, which stay in the file."""
+    """The state of a training, except the variables of the network and the optimizer, which stay in the file."""
 
     run_id: str
-    """Of MLflow."""
+    """Id of the MLflow run."""
     config: dict[str, Any]
-    """The run's, as plain values."""
+    """The run's configuration, as plain values."""
     part: str
-    """Name of the schedule's part that the last epoch was of."""
+    """Name of the schedule's part that the last finished epoch belongs to."""
     epochs: int
-    """That are finished, over all parts."""
+    """Number of finished epochs, over all parts."""
     log: dict[str, Any]
     """State of the callback that logs epochs."""
 
 
-def save(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
-    """Writes the file, whole or not at all: until it is there the one before it is.
+def save_checkpoint(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint file atomically: an earlier file is replaced only once the new one is complete.
+
+    Args:
+        path: the file to write.
+        network: compiled, with a built optimizer.
+        checkpoint: the state besides the variables.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     draft = path.with_name(f"{path.name}.part")
     try:
@@ -54,17 +60,17 @@ def save(path: Path, network: keras.Model, checkpoint: Checkpoint) -> None:
     except KeyboardInterrupt:
         draft.unlink(missing_ok=True)
         raise
-    except (OSError, RuntimeError) as error:  # h5py tells some failed writes by a RuntimeError
+    except (OSError, RuntimeError) as error:  # h5py raises RuntimeError for some failed writes
         draft.unlink(missing_ok=True)
-        kept = f"; that of epoch {read(path).epochs} is kept" if path.exists() else ""
+        kept = f"; the checkpoint of epoch {read_checkpoint(path).epochs} is kept" if path.exists() else ""
         raise UserError(f"{path} cannot be written: {os_reason(error)}{kept}.") from error
 
 
-def read(path: Path) -> Checkpoint:
-    """What the file says, without its variables.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, without its variables.
 
     Raises:
-        UserError: there is no such file, or it is none of `save`'s.
+        UserError: the file does not exist or is not a checkpoint.
     """
     try:
         with h5py.File(path) as file:
@@ -75,27 +81,27 @@ def read(path: Path) -> Checkpoint:
                 raise TypeError(f"its {field.name} is a {type(value).__name__}")
         return checkpoint
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no checkpoint of a training: {os_reason(error)}.") from error
+        raise UserError(f"{path} is not a training checkpoint: {os_reason(error)}.") from error
 
 
-def restore(path: Path, network: keras.Model) -> None:
-    """Gives the compiled network and its optimizer the values of the file.
+def restore_checkpoint(path: Path, network: keras.Model) -> None:
+    """Load the file's variables into the compiled network and its optimizer.
 
     Raises:
-        UserError: the file is damaged, or the network is another one.
+        UserError: the file is damaged, or it belongs to another network.
     """
     try:
         with h5py.File(path) as file:
             for key, variable in _variables(network):
                 stored = get_array(file, key)
                 if stored.shape != tuple(variable.shape):
-                    raise ValueError(f"it lacks {key} in the shape {tuple(variable.shape)}")
+                    raise ValueError(f"{key} has the shape {stored.shape}, not {tuple(variable.shape)}")
                 variable.assign(stored[()])
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path} is damaged, or of another version of this program: {os_reason(error)}.") from error
+        raise UserError(f"{path} is damaged or was written by another version of fmask: {os_reason(error)}.") from error
 
 
 def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
-    for kind, variables in (("network", network.variables), ("optimizer", network.optimizer.variables)):
+    for group, variables in (("network", network.variables), ("optimizer", network.optimizer.variables)):
         for number, variable in enumerate(variables):
-            yield f"{kind}/{number}", variable
+            yield f"{group}/{number}", variable

@@ -1,4 +1,4 @@
-"""Training itself: the parts of a schedule by Keras' `fit`, one after the other, with a checkpoint after each epoch."""
+"""Training with Keras' `fit`: the parts of the schedule in order, with a checkpoint after each epoch."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +20,8 @@ from fmask.evaluation import figures
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.training import checkpoint
-from fmask.training.callbacks import AfterEpoch, EpochLog, Progress, StopAtNaN, StopWhenAsked
-from fmask.training.checkpoint import Checkpoint
+from fmask.training.callbacks import EpochEndHook, EpochLogger, Progress, StopAtNaN, StopOnSignal
+from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, restore_checkpoint, save_checkpoint
 from fmask.training.optimizers import build_optimizer
 from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
@@ -31,30 +30,37 @@ from fmask.utils.signals import stop_on_signal
 
 @dataclass(frozen=True)
 class Phase:
-    """What is to be trained of a part of the schedule."""
+    """A part of the schedule, or the rest of it when training resumes. Epochs are counted over the whole run."""
 
     name: str
+    """Name of the part."""
     part: Config
-    """With the part's own settings in place of those of the top."""
-    first: int
-    """Epochs of the run that are finished before it."""
-    last: int
-    """Epochs of the run that are finished after it."""
-    sample: int
-    """Training samples of the run that come before it."""
+    """The run's configuration with the part's own settings."""
+    first_epoch: int
+    """Index of the first epoch to train, from 0: the number of epochs finished before (Keras' `initial_epoch`)."""
+    last_epoch: int
+    """Number of epochs finished after this phase (Keras' `epochs`)."""
+    first_sample: int
+    """Index of the first training sample, from 0, over the whole run."""
 
 
-def phases(config: Config, standing: Checkpoint | None = None) -> list[Phase]:
-    """The schedule's parts, or what is left of them; the part that `standing` is of comes even if nothing is."""
-    return [each for each in _all_phases(config, standing) if not (standing and each.last < standing.epochs)]
+def phases(config: Config, checkpoint: Checkpoint | None = None) -> list[Phase]:
+    """Return the parts of the schedule that are still to be trained.
+
+    The part that `checkpoint` belongs to is included even if all its epochs are finished: what follows a part, such as
+    its scores, may still be missing.
+    """
+    return [
+        each for each in _all_phases(config, checkpoint) if not (checkpoint and each.last_epoch < checkpoint.epochs)
+    ]
 
 
-def _all_phases(config: Config, standing: Checkpoint | None) -> Iterator[Phase]:
-    done = standing.epochs if standing else 0
+def _all_phases(config: Config, checkpoint: Checkpoint | None) -> Iterator[Phase]:
+    finished = checkpoint.epochs if checkpoint else 0
     epochs = samples = 0
     for name, part in config.parts().items():
         last = epochs + part.epochs
-        first = min(max(done, epochs), last)
+        first = min(max(finished, epochs), last)
         yield Phase(name, part, first, last, samples + (first - epochs) * part.steps * part.batch_size)
         epochs, samples = last, samples + part.epochs * part.steps * part.batch_size
 
@@ -67,84 +73,91 @@ def fit(
     run: tracking.Run,
     output_dir: Path,
     console: Console,
-    standing: Checkpoint | None = None,
+    checkpoint: Checkpoint | None = None,
     after_part: Callable[[str], None] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Trains the network; from `standing` on, the checkpoint in `output_dir`, if it is given.
+    """Train the network, from the start or from a checkpoint.
 
-    The first Ctrl-C or SIGTERM ends it after the step that it is at, whose epoch is lost, or, where all steps of an
-    epoch are done, after its checkpoint; a second one at once.
+    The first Ctrl-C or SIGTERM stops training after the current step; the unfinished epoch is lost. If the step is the
+    last of its epoch, training stops after the epoch's checkpoint. A second signal stops it at once.
 
     Args:
-        predictor: sees the validation photos with the network, every few epochs; the best weights are kept as
-            `best.h5`.
-        callbacks: called after those that training needs itself.
-        after_part: called with the name of each part of the schedule but the last, when it is finished.
+        network: the network to train.
+        predictor: detects with the network in the validation photos, every few epochs. The weights with the best
+            scores are saved as `best.h5`.
+        config: the run's configuration.
+        dataset: the photos; the splits train and val are used.
+        run: the run that epochs and figures are logged to.
+        output_dir: folder of the checkpoint and the best weights.
+        console: where progress is printed.
+        checkpoint: the checkpoint in `output_dir` to resume from; None starts from the network's weights.
+        after_part: called with the name of each finished part of the schedule, except the last.
+        callbacks: Keras callbacks, called after those that training itself needs.
 
     Returns:
-        Each loss by epoch, over all parts; `val_` before the name of a validation loss.
+        Each loss by epoch, over all parts; names of validation losses begin with `val_`.
 
     Raises:
-        UserError: training diverges, or a checkpoint cannot be written.
-        KeyboardInterrupt: a signal asked it to end.
+        UserError: training diverges, a checkpoint cannot be written, or memory runs out.
+        KeyboardInterrupt: a signal asked the training to stop.
     """
     photos = {name: dataset.splits[name].photos for name in ("train", "val")}
-    # Zoomed views keep detail that a photo shrunk to fit would have lost.
+    # Photos are loaded at the largest scale of the jitter, so that zoomed-in views keep their detail.
     samples = {
         "train": load_samples(photos["train"], round(config.image_size * (1 + config.jitter.scale)), config.antialias),
         "val": load_samples(photos["val"], config.image_size, config.antialias),
     }
-    log = EpochLog(run, predictor, photos["val"], config.batch_size, config.score_every, output_dir / "best.h5")
-    if standing:
-        log.restore(standing.log)
-    file = output_dir / checkpoint.NAME
+    logger = EpochLogger(run, predictor, photos["val"], config.batch_size, config.score_every, output_dir / "best.h5")
+    if checkpoint:
+        logger.restore(checkpoint.log)
+    file = output_dir / CHECKPOINT_NAME
 
-    def keep(part: str, epochs: int) -> None:
-        checkpoint.save(file, network, Checkpoint(run.id, asdict(config), part, epochs, log.state()))
+    def save(part: str, epochs: int) -> None:
+        save_checkpoint(file, network, Checkpoint(run.id, asdict(config), part, epochs, logger.state()))
 
-    left = phases(config, standing)
-    for phase in left:
-        part, epochs = phase.part, phase.last - phase.first
+    remaining = phases(config, checkpoint)
+    for phase in remaining:
+        part, epochs = phase.part, phase.last_epoch - phase.first_epoch
         if config.schedule.parts:
-            said = f"part {phase.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
-            console.print(said, highlight=False)
-        batches, checks = _batches(part, samples, phase.sample)
+            message = f"part {phase.name}: aug={part.aug.name} layers={part.layers} lr={part.lr:g}"
+            console.print(message, highlight=False)
+        train_batches, val_batches = _batches(part, samples, phase.first_sample)
         freeze_except(network, part.layers)
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
-        # Variables that are made while a graph is traced cost a second tracing, and a conditional each.
+        # Variables created while a graph is traced would cost a second tracing and a conditional each.
         network.optimizer.build(network.trainable_variables)
-        with _plain_failures(part, batches, checks):
-            console.print(_forecast(network, checks, part, epochs), highlight=False)
-        if standing and phase.name == standing.part:
-            checkpoint.restore(file, network)
+        with _clear_errors(part, train_batches, val_batches):
+            console.print(_estimate_time(network, val_batches, part, epochs), highlight=False)
+        if checkpoint and phase.name == checkpoint.part:
+            restore_checkpoint(file, network)
         progress = Progress(epochs, part.steps, console)
-        with stop_on_signal() as stop, _plain_failures(part, batches, checks), progress:
+        with stop_on_signal() as stop, _clear_errors(part, train_batches, val_batches), progress:
             network.fit(
-                batches,
-                initial_epoch=phase.first,
-                epochs=phase.last,
-                validation_data=checks if part.val_steps else None,
+                train_batches,
+                initial_epoch=phase.first_epoch,
+                epochs=phase.last_epoch,
+                validation_data=val_batches if part.val_steps else None,
                 callbacks=[
-                    StopAtNaN(batches),
-                    log,
-                    AfterEpoch(partial(keep, phase.name)),
+                    StopAtNaN(train_batches),
+                    logger,
+                    EpochEndHook(partial(save, phase.name)),
                     progress,
                     *callbacks,
-                    StopWhenAsked(stop),
+                    StopOnSignal(stop),
                 ],
-                shuffle=False,  # the batches come in random order already, one that depends on the seed alone
+                shuffle=False,  # the batches already have a random order, which depends on the seed alone
                 verbose=0,
             )
-        if after_part and phase is not left[-1]:
+        if after_part and phase is not remaining[-1]:
             after_part(phase.name)
-    run.log_figure(figures.ap_curve(log.cpu_seconds, log.mask_ap50), "figures/val_mask_ap50.png")
-    return log.losses
+    run.log_figure(figures.ap_curve(logger.cpu_seconds, logger.mask_ap50), "figures/val_mask_ap50.png")
+    return logger.losses
 
 
 @contextmanager
-def _plain_failures(part: Config, *sources: Batches) -> Iterator[None]:
-    """Raises what kept a batch from being made as it was, and a UserError where there is not memory enough."""
+def _clear_errors(part: Config, *sources: Batches) -> Iterator[None]:
+    """Raise the error that a batch failed with instead of the backend's wrapper, and UserError if memory runs out."""
     try:
         yield
     except Exception as error:
@@ -160,11 +173,11 @@ def _plain_failures(part: Config, *sources: Batches) -> Iterator[None]:
 
 
 def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tuple[Batches, Batches]:
-    """Training batches, from sample `start` of the run on, and validation batches."""
-    most = max(len(sample.polygons) for split in samples.values() for sample in split)
-    slots = 2 * most if part.jitter.paste else most
-    of_any = partial(Batches, image_size=part.image_size, batch_size=part.batch_size, slots=slots, seed=part.seed)
-    train = of_any(
+    """Return the training batches, from sample `start` of the run on, and the validation batches."""
+    max_objects = max(len(sample.polygons) for split in samples.values() for sample in split)
+    slots = 2 * max_objects if part.jitter.paste else max_objects
+    make = partial(Batches, image_size=part.image_size, batch_size=part.batch_size, slots=slots, seed=part.seed)
+    train = make(
         samples["train"],
         crop_size=part.crop_size,
         steps=part.steps,
@@ -173,22 +186,20 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
         start=start,
     )
     one_pass = -(-len(samples["val"]) // part.batch_size)
-    checks = of_any(
-        samples["val"], crop_size=part.image_size, steps=min(max(part.val_steps, 1), one_pass), shuffle=False
-    )
-    return train, checks
+    val = make(samples["val"], crop_size=part.image_size, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
+    return train, val
 
 
-def _forecast(network: MaskRCNN, checks: Batches, config: Config, epochs: int) -> str:
-    """How long `epochs` of training will take, from the time that one validation batch takes now."""
-    images, targets = checks[0]
+def _estimate_time(network: MaskRCNN, val_batches: Batches, config: Config, epochs: int) -> str:
+    """Estimate how long `epochs` of training will take, from the time of one validation batch."""
+    images, targets = val_batches[0]
     network.test_on_batch(images, targets)  # traces the graph
     started = time.perf_counter()
     network.test_on_batch(images, targets)
-    check = time.perf_counter() - started
-    # A training step is about three times the forward pass, gradients of inputs and of weights being one each.
-    step = 3.2 * check * (config.crop_size / config.image_size) ** 2
-    seconds = epochs * (config.steps * step + len(checks) * check)
+    val_step = time.perf_counter() - started
+    # A training step costs about three forward passes: the gradients of inputs and of weights cost one each.
+    train_step = 3.2 * val_step * (config.crop_size / config.image_size) ** 2
+    seconds = epochs * (config.steps * train_step + len(val_batches) * val_step)
     return (
         f"{epochs} epochs of {config.steps} steps of {config.batch_size} photos: "
         f"about {max(1, round(seconds / 60))} min on this machine"

@@ -1,4 +1,4 @@
-"""The weights that a training starts from: found before a run is opened, and known by what is in them."""
+"""The weights that a training starts from, with their content hash. They are found before a run is opened."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,35 @@ from fmask.config.schema import Config
 from fmask.model.weights.pretrained import RUN, find_weights
 from fmask.utils.files import sha256_of
 
-START = "weights/start.json"
-"""The artifact that keeps which they were, and which layers had them."""
+INITIAL_WEIGHTS_ARTIFACT = "weights/start.json"
+"""Artifact of a run that records its initial weights and the layers that were loaded from them."""
 
 
 @dataclass(frozen=True)
-class Start:
-    """Weights that training starts from."""
+class InitialWeights:
+    """The weights that a training starts from. Field names are keys of the artifact."""
 
     weights: str
-    """As they were chosen."""
+    """The setting `weights=`."""
     path: str
+    """The weight file."""
     run: str | None
-    """Id of the run that ended with them, which may be chosen as `runs:/best`."""
+    """Id of the run that produced them, also where `weights=runs:/best` chose it; None for other weights."""
     sha256: str
+    """SHA-256 of the file, in hexadecimal."""
 
     def __str__(self) -> str:
         return f"{f'{RUN}{self.run}' if self.run else self.weights} {self.sha256[:16]}"
 
 
-def find_start(config: Config) -> Start | None:
-    """What `weights=` chooses; None for random weights.
+def find_initial_weights(config: Config) -> InitialWeights | None:
+    """Find the weights that `weights=` chooses, and download those of a run; None for random weights.
 
     Raises:
-        UserError: there is no such file, or no such run.
+        UserError: the file or the run does not exist.
     """
     if config.weights == "none":
         return None
     run = tracking.find_run(config.weights).id if config.weights.startswith(RUN) else None
     file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(f"{RUN}{run}")
-    return Start(config.weights, str(file), run, sha256_of(file))
+    return InitialWeights(config.weights, str(file), run, sha256_of(file))

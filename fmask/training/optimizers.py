@@ -1,4 +1,4 @@
-"""What changes the weights."""
+"""Optimizers and learning rate schedules."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from fmask.config.schema import Config
 
 
 def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """The optimizer of `config.optim`, for one part of a schedule.
+    """Build the optimizer that `config.optim` describes, for one part of a schedule.
 
-    Gradients are cut by their global norm, all variables together. Keras' `clipnorm` cuts each variable by itself,
-    which changes the gradient's direction; matterport's original, on Keras 2, cut the whole, and so does this.
+    Gradients are clipped by the global norm over all variables, as in matterport's original on Keras 2. Keras 3's
+    `clipnorm` clips each variable separately, which changes the direction of the gradient.
     """
     optim = config.optim
     common = {
@@ -26,14 +26,14 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
         optimizer = FusedSGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
     else:
         optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
-    # Decay pulls kernels towards zero; pulling scales, shifts and biases there is not meant.
+    # Weight decay is meant for kernels only, not for scales, shifts and biases.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
 @contextmanager
-def averaged(network: keras.Model) -> Iterator[None]:
-    """Puts the running means of a network's weights in their places for a while, where its optimizer keeps any."""
+def averaged_weights(network: keras.Model) -> Iterator[None]:
+    """Replace a network's weights by their moving averages within a `with` block, if its optimizer keeps them."""
     if not network.optimizer.use_ema:
         yield
         return
@@ -60,20 +60,21 @@ def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRate
     )
 
 
-# What TensorFlow does to all weights in fewer passes over memory than Keras: weights by the ten million and images of a
-# hundred pixels make these passes a tenth of a training step. Other backends, whose compilers fuse by themselves, use
-# Keras' formulas.
+# On TensorFlow, these optimizers update the weights in fewer passes over memory than Keras' own. With tens of millions
+# of weights and images of a hundred pixels, the passes take a tenth of a training step. Other backends use Keras'
+# formulas; their compilers fuse operations.
 
 
 class FusedSGD(keras.optimizers.SGD):
-    """Gradient descent with momentum, its two changes in one pass.
+    """Gradient descent with momentum that updates momentum and weights in one pass.
 
-    Gradients are cut by a smaller step: momentum adds up their products with the learning rate alone.
+    Gradients are clipped by scaling the learning rate, which is equivalent: they enter the momentum only as products
+    with the learning rate.
     """
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
-        later = keras.backend.backend() == "tensorflow" and self.global_clipnorm
-        return grads if later else super()._clip_gradients(grads)
+        clipped_in_update = keras.backend.backend() == "tensorflow" and self.global_clipnorm
+        return grads if clipped_in_update else super()._clip_gradients(grads)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
         if keras.backend.backend() == "tensorflow" and self.global_clipnorm:
@@ -99,7 +100,7 @@ class FusedSGD(keras.optimizers.SGD):
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov 2019) whose moments and weights change in one pass."""
+    """AdamW (Loshchilov & Hutter 2019) that updates moments and weights in one pass."""
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:

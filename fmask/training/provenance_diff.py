@@ -1,4 +1,4 @@
-"""What a run was made from, against what there is here and now."""
+"""Comparison of a run's provenance (machine, packages, code, data, weights, settings) with the present one."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,24 +12,26 @@ from fmask import tracking
 from fmask.config.schema import Config
 from fmask.config.validate import validate
 from fmask.data.dataset import Dataset, digest
-from fmask.training.initial_weights import START, Start, find_start
+from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
 
 UNKNOWN = "not recorded"
 MACHINE = ("python", "backend", "platform", "processor", "processor_features", "cpus")
-"""Tags of a run that may decide a last digit, beside its packages."""
+"""Tags of a run that may change the last digits of its numbers, in addition to its packages."""
 CODE = ("mlflow.source.git.commit", "git_dirty")
 RESUMED_PACKAGES = "resumed/environment.txt"
 
 
 @dataclass(frozen=True)
-class Circumstance:
-    """Something that a run's numbers depend on."""
+class ProvenanceItem:
+    """One thing that a run's numbers depend on, such as the Python version."""
 
-    what: str
+    name: str
     then: str
+    """Value recorded with the run."""
     now: str
+    """Present value."""
 
     @property
     def differs(self) -> bool:
@@ -37,103 +39,116 @@ class Circumstance:
 
 
 def read_config(run: tracking.RunInfo) -> tuple[Config, dict[str, Any]]:
-    """The configuration that a run was trained with, by this version of the program; and as it was written then.
+    """Read the configuration that a run was trained with.
+
+    Returns:
+        The configuration, and the settings as recorded, under today's keys.
 
     Raises:
-        UserError: the run trained nothing, or was configured by another version in a way that this one does not know.
+        UserError: the run is not a training, or it has settings that this version of fmask does not know.
     """
     file = tracking.download(run, "config.yaml")
-    written: Any = OmegaConf.to_container(OmegaConf.load(file)) if file else None
-    if not written or "epochs" not in written:
-        raise UserError(f"The MLflow run {run.id} ({run.name}) has no config.yaml of a training.")
+    recorded: Any = OmegaConf.to_container(OmegaConf.load(file)) if file else None
+    if not recorded or "epochs" not in recorded:
+        raise UserError(f"The MLflow run {run.id} ({run.name}) is not a training: no config.yaml with `epochs`.")
     try:
-        written = rename_settings(written)
-        merged = OmegaConf.merge(OmegaConf.structured(Config), written)
+        recorded = rename_settings(recorded)
+        merged = OmegaConf.merge(OmegaConf.structured(Config), recorded)
     except OmegaConfBaseException as error:
-        told = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"The run {run.id} was configured for another version of this program: {told}.") from error
-    return validate(merged), written
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"The run {run.id} was configured for another version of fmask: {reason}.") from error
+    return validate(merged), recorded
 
 
-def compare(run: tracking.RunInfo, config: Config, written: Mapping[str, Any], dataset: Dataset) -> list[Circumstance]:
-    """Everything that a run's numbers depend on, as far as it was recorded: machine, packages, code, data, weights that
-    training started from, settings.
+def compare_provenance(
+    run: tracking.RunInfo, config: Config, recorded: Mapping[str, Any], dataset: Dataset
+) -> list[ProvenanceItem]:
+    """Compare everything that a run's numbers depend on, as far as it was recorded, with the present values.
+
+    Args:
+        run: the run.
+        config: its configuration; see `read_config`.
+        recorded: its recorded settings; see `read_config`.
+        dataset: the present data.
+
+    Returns:
+        Machine, packages, code, data, initial weights and settings, whether they differ or not.
 
     Raises:
-        UserError: the store cannot be used, or the weights are not there any more.
+        UserError: the store cannot be used, or the initial weights no longer exist.
     """
     here = tracking.machine_tags() | tracking.code_tags()
-    rows = [Circumstance(tag.replace("_", " "), run.tags.get(tag, UNKNOWN), here.get(tag, "none")) for tag in MACHINE]
+    rows = [ProvenanceItem(tag.replace("_", " "), run.tags.get(tag, UNKNOWN), here.get(tag, "none")) for tag in MACHINE]
     rows.append(_packages(run))
     rows.append(_commit(run.tags, here))
-    rows += _when_resumed(run, here)
-    rows += [Circumstance(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
-    if start := find_start(config):
-        rows.append(Circumstance("weights to start from", _start_of(run), str(start)))
-    rows.append(Circumstance("seed", str(written.get("seed", UNKNOWN)), str(config.seed)))
-    rows.append(_settings(config, written))
+    rows += _resumed_with(run, here)
+    rows += [ProvenanceItem(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
+    if weights := find_initial_weights(config):
+        rows.append(ProvenanceItem("initial weights", _initial_weights_of(run), str(weights)))
+    rows.append(ProvenanceItem("seed", str(recorded.get("seed", UNKNOWN)), str(config.seed)))
+    rows.append(_settings(config, recorded))
     return rows
 
 
 def refuse_other_data(run: tracking.RunInfo, dataset: Dataset) -> None:
-    """Checks that a run which is to go on does so with the data that it began with, wherever that is now.
+    """Check that a run to be resumed has the same data as at its start. The data may be in another folder.
 
     Raises:
-        UserError: a split is another one.
+        UserError: the photos or annotations of a split have changed.
     """
     for split, label in run.datasets.items():
         then, now = (each.rpartition("@")[2] for each in (label, _label(dataset, split)))
         if then != now:
             raise UserError(
-                f"{dataset.root}: the {split} photos or their annotations are not those that the run {run.id} began "
-                f"with (digest {now}, and {then} then); it goes on with them only, and other ones take a new run."
+                f"{dataset.root}: the {split} photos or their annotations differ from those that the run {run.id} was "
+                f"started with (digest {now} instead of {then}); restore them, or start a new run."
             )
 
 
-def as_table(rows: list[Circumstance]) -> Table:
-    """For the terminal; what differs stands out."""
-    table = Table("", "then", "now", title="What the run was made from, and what there is now", title_justify="left")
+def as_table(rows: list[ProvenanceItem]) -> Table:
+    """Return a table for the terminal, with differences in bold."""
+    table = Table("", "then", "now", title="Provenance of the run, then and now", title_justify="left")
     for row in rows:
-        table.add_row(row.what, row.then, row.now if row.differs else "same", style="bold" if row.differs else "dim")
+        table.add_row(row.name, row.then, row.now if row.differs else "same", style="bold" if row.differs else "dim")
     return table
 
 
 def _label(dataset: Dataset, split: str) -> str:
-    known = dataset.splits.get(split)
-    return f"{dataset.name}@{digest(known)[:16]}" if known else "no such split"
+    present = dataset.splits.get(split)
+    return f"{dataset.name}@{digest(present)[:16]}" if present else "no such split"
 
 
-def _start_of(run: tracking.RunInfo) -> str:
-    kept = tracking.read_json(run, START) or {}
-    known = [field.name for field in fields(Start)]
-    return str(Start(*(kept[name] for name in known))) if kept.keys() >= set(known) else UNKNOWN
+def _initial_weights_of(run: tracking.RunInfo) -> str:
+    recorded = tracking.read_json(run, INITIAL_WEIGHTS_ARTIFACT) or {}
+    names = [field.name for field in fields(InitialWeights)]
+    return str(InitialWeights(*(recorded[name] for name in names))) if recorded.keys() >= set(names) else UNKNOWN
 
 
-def _when_resumed(run: tracking.RunInfo, here: Mapping[str, str]) -> list[Circumstance]:
-    """What was otherwise than at first when the run was gone on with, the last time."""
+def _resumed_with(run: tracking.RunInfo, here: Mapping[str, str]) -> list[ProvenanceItem]:
+    """Compare what differed when the run was last resumed from when it was started."""
     then = run.tags | {tag: run.tags[f"resumed.{tag}"] for tag in (*MACHINE, *CODE) if f"resumed.{tag}" in run.tags}
     rows = [
-        Circumstance(f"{tag.replace('_', ' ')}, resumed", then[tag], here.get(tag, "none"))
+        ProvenanceItem(f"{tag.replace('_', ' ')}, resumed", then[tag], here.get(tag, "none"))
         for tag in MACHINE
         if then.get(tag) != run.tags.get(tag)
     ]
     if any(then.get(tag) != run.tags.get(tag) for tag in CODE):
-        rows.append(replace(_commit(then, here), what="commit, resumed"))
+        rows.append(replace(_commit(then, here), name="commit, resumed"))
     first, resumed = (tracking.download(run, path) for path in ("environment.txt", RESUMED_PACKAGES))
     if first and resumed and first.read_bytes() != resumed.read_bytes():
-        rows.append(replace(_packages(run, RESUMED_PACKAGES), what="packages, resumed"))
+        rows.append(replace(_packages(run, RESUMED_PACKAGES), name="packages, resumed"))
     return rows
 
 
-def _packages(run: tracking.RunInfo, path: str = "environment.txt") -> Circumstance:
+def _packages(run: tracking.RunInfo, path: str = "environment.txt") -> ProvenanceItem:
     file = tracking.download(run, path)
     if file is None:
-        return Circumstance("packages", UNKNOWN, "")
+        return ProvenanceItem("packages", UNKNOWN, "")
     then, now = (_by_name(text) for text in (file.read_text(encoding="utf-8"), tracking.installed_packages()))
     if then == now:
-        return Circumstance("packages", f"{len(then)} packages", f"{len(now)} packages")
+        return ProvenanceItem("packages", f"{len(then)} packages", f"{len(now)} packages")
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return Circumstance("packages", *(_listed(changed, each) for each in (then, now)))
+    return ProvenanceItem("packages", *(_listed(changed, each) for each in (then, now)))
 
 
 def _by_name(text: str) -> dict[str, str]:
@@ -144,19 +159,21 @@ def _listed(names: list[str], versions: Mapping[str, str]) -> str:
     return "\n".join(f"{name} {versions.get(name, 'none')}" for name in names)
 
 
-def _commit(then: Mapping[str, str], now: Mapping[str, str]) -> Circumstance:
+def _commit(then: Mapping[str, str], now: Mapping[str, str]) -> ProvenanceItem:
     commits = [tags.get("mlflow.source.git.commit", UNKNOWN)[:12] for tags in (then, now)]
     changes = [tags.get("git_dirty") == "true" for tags in (then, now)]
     if all(changes) and commits[0] == commits[1]:
-        return Circumstance("commit", f"{commits[0]} with changes", "with changes, which may be others")
-    told = (f"{commit} with changes" if changed else commit for commit, changed in zip(commits, changes, strict=True))
-    return Circumstance("commit", *told)
+        return ProvenanceItem("commit", f"{commits[0]} with changes", "with changes, perhaps other ones")
+    described = (
+        f"{commit} with changes" if changed else commit for commit, changed in zip(commits, changes, strict=True)
+    )
+    return ProvenanceItem("commit", *described)
 
 
-def _settings(config: Config, written: Mapping[str, Any]) -> Circumstance:
-    """Those that came to the program since are at their defaults, and may be another way to do what it did then."""
-    then, now = (tracking.flatten(each) for each in (written, asdict(config)))
+def _settings(config: Config, recorded: Mapping[str, Any]) -> ProvenanceItem:
+    """Compare the settings. Settings added to fmask since then have their default, which may change results."""
+    then, now = (tracking.flatten(each) for each in (recorded, asdict(config)))
     changed = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
     if not changed:
-        return Circumstance("settings", f"{len(then)} settings", f"{len(now)} settings")
-    return Circumstance("settings", *(_listed(changed, each) for each in (then, now)))
+        return ProvenanceItem("settings", f"{len(then)} settings", f"{len(now)} settings")
+    return ProvenanceItem("settings", *(_listed(changed, each) for each in (then, now)))

@@ -1,4 +1,4 @@
-"""A run made again from what it left, and its numbers held against the first ones."""
+"""Train a finished run again, and compare its numbers with the first ones."""
 
 import math
 from collections.abc import Mapping
@@ -15,48 +15,53 @@ from fmask.training.train import train
 from fmask.utils.errors import UserError
 
 COSTS = ("images_per_second", "cpu_seconds")
-"""Metrics that are no result."""
+"""Metrics that are not results."""
 
 History = Mapping[str, Mapping[int, float]]
-"""The values of metrics by epoch; scores at the end are at epoch 0."""
+"""Metric name to values by epoch; final scores have epoch 0."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How a metric of two runs differs."""
+    """A metric that differs between two runs."""
 
     metric: str
     first: int
-    """Epoch from which on they do; 0 for a score at the end."""
+    """First epoch with a difference; 0 for a final score."""
     largest: float
-    """NaN where one of them has no value."""
+    """Largest absolute difference; NaN if one of the runs lacks a value."""
 
 
 def reproduce(reference: str, output_dir: Path | None, console: Console) -> list[Difference]:
-    """Trains a finished run again, with the same configuration, as a new run of its study that says what it repeats.
+    """Train a finished run again with the same configuration, as a new run of its study that is tagged as a repetition.
 
-    What differs from the circumstances of then is told before, the numbers that came out differently after it.
+    Differences in provenance are printed before training, differences in the numbers after it.
+
+    Args:
+        reference: the run, as for `tracking.find_run`.
+        output_dir: output folder of the new run; see `train`.
+        console: where progress and differences are printed.
 
     Returns:
-        The metrics that differ, the first one in time first.
+        The metrics that differ, in order of the first epoch that differs.
 
     Raises:
-        UserError: there is no such run, it is no finished training, or its data or configuration is not there any more.
+        UserError: the run does not exist, it is not a finished training, or its data or configuration no longer exists.
     """
     run = tracking.find_run(reference)
     if run.status != "FINISHED":
-        raise UserError(f"The run {run.id} ({run.name}) is {run.status}; only one that has finished can be reproduced.")
-    config, written = provenance_diff.read_config(run)
+        raise UserError(f"The run {run.id} ({run.name}) is {run.status}; only finished runs can be reproduced.")
+    config, recorded = provenance_diff.read_config(run)
     dataset = open_dataset(config.data)
-    console.print(provenance_diff.as_table(provenance_diff.compare(run, config, written, dataset)))
+    console.print(provenance_diff.as_table(provenance_diff.compare_provenance(run, config, recorded, dataset)))
     again = tracking.find_run(train(config, output_dir, console, tags={"reproduces": run.id}).run_id)
-    differences = differing(_history(run), _history(again))
+    differences = compare_history(_history(run), _history(again))
     console.print(as_table(differences, run, again), soft_wrap=True)
     return differences
 
 
-def differing(then: History, now: History) -> list[Difference]:
-    """The metrics in which two runs are not equal to the last digit."""
+def compare_history(then: History, now: History) -> list[Difference]:
+    """Return the metrics in which two runs are not bit for bit equal, in order of the first epoch that differs."""
     found = []
     for metric in then.keys() | now.keys():
         one, other = then.get(metric, {}), now.get(metric, {})
@@ -69,20 +74,20 @@ def differing(then: History, now: History) -> list[Difference]:
 
 
 def as_table(differences: list[Difference], then: tracking.RunInfo, now: tracking.RunInfo) -> Table | str:
-    """For the terminal."""
+    """Return the differences as a table for the terminal, or a sentence if there are none."""
     if not differences:
-        return f"The run {now.id} is equal to {then.id}, in all losses of all epochs and all scores, to the last digit."
-    table = Table("metric", title=f"{now.id} is not equal to {then.id}", title_justify="left")
-    for column in ("differs from epoch", "by at most"):
+        return f"The run {now.id} equals {then.id} to the last digit in all losses and scores."
+    table = Table("metric", title=f"{now.id} differs from {then.id}", title_justify="left")
+    for column in ("from epoch", "by at most"):
         table.add_column(column, justify="right")
     for each in differences:
-        by = "one has no value" if math.isnan(each.largest) else f"{each.largest:.3g}"
-        table.add_row(each.metric, str(each.first) if each.first else "the end", by)
+        by = "missing in one run" if math.isnan(each.largest) else f"{each.largest:.3g}"
+        table.add_row(each.metric, str(each.first) if each.first else "final score", by)
     return table
 
 
 def _gap(one: float | None, other: float | None) -> float:
-    """How far apart two values are: 0 where they are the same, NaN where one is no number and the other is one."""
+    """Return the absolute difference: 0 if both are NaN, NaN if only one is NaN or missing."""
     if one is None or other is None:
         return math.nan
     return 0.0 if one == other or (math.isnan(one) and math.isnan(other)) else abs(one - other)

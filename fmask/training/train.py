@@ -1,4 +1,4 @@
-"""One run, from configuration to scores."""
+"""Training runs: train a configuration and score the result, or resume an interrupted run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from fmask.config.validate import validate
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, open_dataset
 from fmask.evaluation import figures
-from fmask.evaluation.report import log_scores, log_split, score, summary
+from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
 from fmask.inference.keras_predictor import KerasPredictor
@@ -27,10 +27,9 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import CLASS_NAMES, Detections
-from fmask.training import checkpoint
-from fmask.training.checkpoint import Checkpoint
+from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.fit import fit
-from fmask.training.initial_weights import START, Start, find_start
+from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
@@ -39,13 +38,14 @@ from fmask.utils.renamed_settings import rename_settings
 
 @dataclass(frozen=True)
 class Result:
-    """What is left of a run."""
+    """The result of a run."""
 
     run_id: str
+    """Id of the MLflow run."""
     scores: dict[str, dict[float, Scores]]
-    """By split, val and test, and by the confidence from which detections count."""
+    """Split (val, test) to scores by the lowest confidence of the detections that count."""
     metrics: dict[str, float]
-    """The last value of each that was logged, by its name in MLflow; with a resumed run, since then."""
+    """MLflow metric name to last logged value; for a resumed run, only the metrics logged since it was resumed."""
 
 
 def train(
@@ -58,15 +58,15 @@ def train(
     """Train a Mask R-CNN, score it on the validation and test photos, and log everything to MLflow.
 
     Args:
-        config: overrides as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`; or a configuration.
+        config: overrides as on the command line, such as `["aug=fliplr_clahe", "steps=50"]`, or a configuration.
         output_dir: folder for the weights and, during training, the checkpoint; a new one in `outputs/` by default.
         console: where progress is printed; the terminal by default.
         tags: tags of the MLflow run, in addition to the usual ones.
-        callbacks: Keras callbacks, called after those that training needs itself.
+        callbacks: Keras callbacks, called after those that training itself needs.
 
     Raises:
-        UserError: a setting is wrong, the data or the tracking store cannot be used, or another run is being trained in
-            `output_dir`.
+        UserError: a setting is wrong, the data or the tracking store cannot be used, training diverges, or another run
+            is being trained in `output_dir`.
     """
     config = config if isinstance(config, Config) else compose_config(config)
     output_dir = output_dir or new_output_dir()
@@ -77,7 +77,7 @@ def train(
 
 
 def new_output_dir() -> Path:
-    """A folder in `outputs/` named after the time, as Hydra names them."""
+    """Return the path of a new folder in `outputs/`, named after the time as by Hydra."""
     return Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
 
 
@@ -85,113 +85,116 @@ def _train(
     config: Config,
     output_dir: Path,
     console: Console,
-    standing: Checkpoint | None = None,
+    checkpoint: Checkpoint | None = None,
     tags: Mapping[str, str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
-    """Trains; from `standing` on, the checkpoint in `output_dir`, with the run that it is of, if it is given."""
+    """Train and score a run, or resume the run of `checkpoint`, which is the checkpoint in `output_dir`."""
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
-    if standing:
-        refuse_other_data(tracking.find_run(standing.run_id), dataset)
-    start = None if standing else find_start(config)
+    if checkpoint:
+        refuse_other_data(tracking.find_run(checkpoint.run_id), dataset)
+    initial_weights = None if checkpoint else find_initial_weights(config)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
     all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
-    resumed = standing.run_id if standing else None
+    resumed = checkpoint.run_id if checkpoint else None
     with (
-        tracking.start(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run,
-        _telling_how_to_go_on(run, config, output_dir, console),
+        tracking.start_run(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run,
+        _resume_hint(run, config, output_dir, console),
     ):
-        console.print(f"run {run.id}: `mlflow ui` shows it at {run.uri}", highlight=False, soft_wrap=True)
+        console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), model_config(config), config.seed)
-        if start:
-            _start_from(start, network, run, console)
+        if initial_weights:
+            _load_initial_weights(initial_weights, network, run, console)
         predictor = KerasPredictor(network, config.image_size, config.antialias)
 
         def score_part(name: str) -> None:
             for split in ("val", "test"):
-                found = detect(predictor, dataset, split)
-                at = score(dataset.splits[split].photos, found, config.min_confidence)
-                _log_part(run, name, split, at, config.min_confidence)
+                detections = detect(predictor, dataset, split)
+                scores = scores_by_confidence(dataset.splits[split].photos, detections, config.min_confidence)
+                _log_part(run, name, split, scores, config.min_confidence)
 
-        losses = fit(network, predictor, config, dataset, run, output_dir, console, standing, score_part, callbacks)
+        losses = fit(network, predictor, config, dataset, run, output_dir, console, checkpoint, score_part, callbacks)
 
         predictor.save(output_dir / "last.h5")
         scores = {}
         for name in ("val", "test"):
-            photos, found = dataset.splits[name].photos, detect(predictor, dataset, name)
-            scores[name] = score(photos, found, config.min_confidence)
-            log_scores(run, name, photos, found, scores[name], config.min_confidence, plain=name == "test")
+            photos, detections = dataset.splits[name].photos, detect(predictor, dataset, name)
+            scores[name] = scores_by_confidence(photos, detections, config.min_confidence)
+            log_scores(run, name, photos, detections, scores[name], config.min_confidence, main_split=name == "test")
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         for name in ("last", "best"):
             run.log_file(output_dir / f"{name}.h5", "weights")
         run.log_model(output_dir / "last.h5")
-        console.print(summary(scores))
-    (output_dir / checkpoint.NAME).unlink(missing_ok=True)
+        console.print(scores_table(scores))
+    (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
     return Result(run.id, scores, run.metrics)
 
 
 def resume(reference: str, console: Console | None = None) -> Result:
-    """Goes on with a run that ended before its training did, to the weights that it would have had.
+    """Resume an interrupted run from its checkpoint. It ends with the same weights as without the interruption.
 
     Args:
-        reference: the id of an MLflow run, or the folder of its output.
+        reference: the id of an MLflow run, or the path of its output folder.
+        console: where progress is printed; the terminal by default.
 
     Raises:
-        UserError: there is no such run or checkpoint, it is being trained, or what it needs is not there any more.
+        UserError: the run or its checkpoint does not exist, the run has finished or is being trained, its data have
+            changed, or a setting, the data or the tracking store cannot be used.
     """
     folder = Path(reference)
     if not folder.is_dir():
         run = tracking.find_run(reference)
         folder = Path(run.tags.get("output_dir", ""))
         if run.status == "FINISHED":
-            raise UserError(f"resume={reference}: the run has finished; there is nothing left to train.")
-    file = folder / checkpoint.NAME
+            raise UserError(f"resume={reference}: the run has finished; only interrupted runs can be resumed.")
+    file = folder / CHECKPOINT_NAME
     if not file.exists():
-        raise UserError(f"resume={reference}: there is no {file}; one is kept from the first epoch to the run's end.")
-    with lock_folder(folder, f"resume={reference}: the run is being trained now, or what it left is being sent."):
-        standing = checkpoint.read(file)
-        return _train(_config_of(standing, file), folder, console or Console(), standing)
+        raise UserError(f"resume={reference}: there is no {file}; a run has one from its first epoch to its end.")
+    with lock_folder(folder, f"resume={reference}: another process is training the run or sending its records."):
+        checkpoint = read_checkpoint(file)
+        return _train(_config_of(checkpoint, file), folder, console or Console(), checkpoint)
 
 
-def _config_of(standing: Checkpoint, file: Path) -> Config:
+def _config_of(checkpoint: Checkpoint, file: Path) -> Config:
     try:
-        return validate(OmegaConf.merge(OmegaConf.structured(Config), rename_settings(standing.config)))
+        return validate(OmegaConf.merge(OmegaConf.structured(Config), rename_settings(checkpoint.config)))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"{file} is of another version of this program: {reason}.") from error
+        raise UserError(f"{file} was written by another version of fmask: {reason}.") from error
 
 
 @contextmanager
-def _telling_how_to_go_on(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
-    """Says, when a run ends before its time, which command goes on with it; a pruned one has ended for good."""
+def _resume_hint(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
+    """Print the command that resumes the run if it is interrupted. A pruned run is not resumed; delete its checkpoint.
+
+    A run that diverged would diverge again from its checkpoint; print how to start from its best weights instead.
+    """
     try:
         yield
     except Pruned:
-        (output_dir / checkpoint.NAME).unlink(missing_ok=True)
+        (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
         raise
     except Diverged:
         best = output_dir / "best.h5"
         if best.exists():
-            said = (
-                f"the same command with weights={best} lr={config.lr / 10:g} starts from the best weights that it had"
-            )
-            console.print(said, highlight=False, soft_wrap=True)
+            hint = f"To start from this run's best weights, add weights={best} lr={config.lr / 10:g} to the command."
+            console.print(hint, highlight=False, soft_wrap=True)
         raise
     except BaseException:
-        file = output_dir / checkpoint.NAME
-        if file.exists() and (standing := checkpoint.read(file)).run_id == run.id:
-            said = f"fmask train resume={run.id} goes on after epoch {standing.epochs}"
-            console.print(said, highlight=False, soft_wrap=True)
+        file = output_dir / CHECKPOINT_NAME
+        if file.exists() and (checkpoint := read_checkpoint(file)).run_id == run.id:
+            hint = f"To resume after epoch {checkpoint.epochs}: fmask train resume={run.id}"
+            console.print(hint, highlight=False, soft_wrap=True)
         raise
 
 
 def use_threads(count: int) -> None:
-    """Lets the network use `count` processor threads, 0 for all; only before it has computed anything."""
+    """Limit TensorFlow to `count` processor threads; 0 uses all. Call this before the first computation."""
     if count and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -200,25 +203,25 @@ def use_threads(count: int) -> None:
 
 
 def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[Detections]:
-    """What the network finds in each photo of a split."""
+    """Return the detections in each photo of a split."""
     return list(predict_photos(predictor, [photo.path for photo in dataset.splits[split].photos], predictor.batch_size))
 
 
-def _start_from(start: Start, network: MaskRCNN, run: tracking.Run, console: Console) -> None:
-    """Gives the network the weights that training starts from, and logs which they are and which layers have them."""
-    loaded = (load_imagenet if start.weights == "imagenet" else load_weights)(network, Path(start.path))
-    console.print(f"weights={start.weights}: {loaded}", highlight=False, soft_wrap=True)
-    run.log_json(asdict(loaded) | asdict(start), START)
+def _load_initial_weights(weights: InitialWeights, network: MaskRCNN, run: tracking.Run, console: Console) -> None:
+    """Load the initial weights into the network, and log their source and the layers that were loaded."""
+    loaded = (load_imagenet if weights.weights == "imagenet" else load_weights)(network, Path(weights.path))
+    console.print(f"weights={weights.weights}: {loaded}", highlight=False, soft_wrap=True)
+    run.log_json(asdict(loaded) | asdict(weights), INITIAL_WEIGHTS_ARTIFACT)
 
 
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
-    """Logs what a part of a schedule led to; what the last one did are the run's own scores."""
+    """Log the scores after a part of the schedule. Those after the last part are logged as the scores of the run."""
     run.log_scores(scores[min_confidence].headline(), prefix=f"{name}/{split}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 
 def model_config(config: Config) -> ModelConfig:
-    """The part of a run's configuration that decides the network."""
+    """Return the settings of a run's configuration that define the network."""
     return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 

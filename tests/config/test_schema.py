@@ -1,4 +1,4 @@
-"""The configuration: what the presets compose to, and what is refused before any work."""
+"""Configurations composed from presets, and errors that are reported before any work."""
 
 import subprocess
 import sys
@@ -23,14 +23,14 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     register()
 
 
-def test_command_of_the_readme() -> None:
+def test_the_command_of_the_readme_composes() -> None:
     config = composed("aug=fliplr_clahe", "steps=50", "seed=3")
     assert config.aug.name == "fliplr_clahe"
     assert [next(iter(one)) for one in config.aug.augmenters] == ["Fliplr", "CLAHE"]
     assert (config.steps, config.seed) == (50, 3)
 
 
-def test_photos_are_the_default_where_they_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_installed_photos_are_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert composed().data.name == "rendered"
     monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path))
@@ -62,7 +62,7 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("stpes=50", "did you mean steps"),
         ("aug=sharpe", "aug must be one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
@@ -84,14 +84,14 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
         ("lr=[1", "is not a valid override"),
     ],
 )
-def test_wrong_overrides_are_refused_by_name(override: str, said: str) -> None:
+def test_wrong_overrides_are_refused_by_name(override: str, message: str) -> None:
     with pytest.raises(UserError) as refused:
         check_overrides(CONF, "train", ["schedule=two_part", override])
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_part_has_its_own_and_the_rest_from_the_top() -> None:
+def test_parts_override_settings_of_the_run() -> None:
     own = ["aug@schedule.parts.two.aug=sharpen", "schedule.parts.two.steps=7", "schedule.parts.two.layers=heads"]
     parts = composed("schedule=two_part", "aug=blur", "lr=0.01", *own).parts()
     assert list(parts) == ["one", "two"]
@@ -101,7 +101,7 @@ def test_a_part_has_its_own_and_the_rest_from_the_top() -> None:
     ]
 
 
-def test_stages_and_a_single_part() -> None:
+def test_stages_and_a_schedule_without_parts() -> None:
     staged = composed("schedule=staged").parts()
     assert [(name, part.layers) for name, part in staged.items()] == [
         ("heads", "heads"),
@@ -121,7 +121,7 @@ def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest
     assert (config.recipe.name, config.weights, config.backbone.name) == ("report", "coco", "resnet50")
 
 
-def test_right_overrides_and_sweeps_pass() -> None:
+def test_valid_overrides_and_sweeps_pass() -> None:
     check_overrides(CONF, "train", ["schedule=two_part", "schedule.parts.two.epochs=3", "data.counts.train=9"])
     check_overrides(CONF, "train", ["aug=blur", "steps=7", "experiment=smoke", "hydra.run.dir=x"])
     check_overrides(CONF, "train", ["aug=none,sharpen,blur", "lr=0.1,0.2"])
@@ -145,9 +145,7 @@ def test_command_line_refuses_before_tensorflow_loads() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_weights_and_network_have_the_same_kind_of_normalisation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_must_fit_the_normalisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()

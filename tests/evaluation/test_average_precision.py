@@ -1,4 +1,4 @@
-"""Average precision, against values worked out by hand."""
+"""Average precision, compared with values calculated by hand."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_a_shifted_box_counts_up_to_its_iou() -> None:
         assert metrics[f"{name}_ap"] == pytest.approx(5 / 10)
 
 
-def test_box_and_mask_are_scored_apart() -> None:
+def test_box_and_mask_are_scored_separately() -> None:
     found = detections((*MASK, 0.9))
     found.masks[0, 20:32] = False  # two fifths of the mask left, the box untouched
     metrics = average_precision([photo(MASK)], [found]).metrics
@@ -46,7 +46,7 @@ def test_a_missed_object_halves_recall() -> None:
     np.testing.assert_allclose(scores.precision["mask"], scores.recall <= 0.5)
 
 
-def test_a_spurious_detection_costs_only_above_the_right_one() -> None:
+def test_a_spurious_detection_counts_only_above_the_right_one() -> None:
     spurious = (50, 0, 60, 10)
     below = detections((*MASK, 0.9), ("mask", spurious, 0.8))
     above = detections(("mask", spurious, 0.95), (*MASK, 0.9))
@@ -54,7 +54,7 @@ def test_a_spurious_detection_costs_only_above_the_right_one() -> None:
     assert average_precision([photo(MASK)], [above]).metrics["mask_ap"] == pytest.approx(1 / 2)
 
 
-def test_classes_average_and_one_without_objects_is_undefined() -> None:
+def test_classes_are_averaged_and_undefined_without_objects() -> None:
     both = average_precision([photo(MASK, HAT)], [detections((*MASK, 0.9))]).metrics
     assert (both["mask_ap_mask"], both["mask_ap_hat"], both["mask_ap"]) == (1.0, 0.0, 0.5)
     scores = average_precision([photo(MASK)], [detections((*MASK, 0.9), (*HAT, 0.8))])
@@ -63,7 +63,7 @@ def test_classes_average_and_one_without_objects_is_undefined() -> None:
     assert set(scores.precision) == {"mask"}
 
 
-def test_ignored_regions_count_neither_way() -> None:
+def test_detections_on_ignored_regions_do_not_count() -> None:
     scene = photo(MASK, HAT, (None, (40, 40, 60, 60)), ignored=(1,))
     found = detections(("hat", HAT[1], 0.99), ("mask", (40, 40, 60, 60), 0.98), (*MASK, 0.9))
     metrics = average_precision([scene], [found]).metrics
@@ -81,6 +81,6 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_photos_without_their_detections_are_refused() -> None:
+def test_different_numbers_of_photos_and_detections_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         average_precision([photo(MASK)], [])

@@ -1,4 +1,4 @@
-"""A model is scored on annotated photos as a training run is, and the scores go to MLflow."""
+"""A model is scored on annotated photos as after training, and the scores are logged to MLflow."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from fmask import tracking
 from fmask.data.formats.coco import dataset_text
 from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
-from fmask.evaluation.scores import evaluate
+from fmask.evaluation.scores import compute_scores
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.load import find_model_file
 from fmask.structures.detections import Detections
@@ -26,7 +26,7 @@ FOUND = detections((*MASK, 0.95), (*HAT, 0.6))
 
 
 class FakePredictor:
-    """Finds the same in every photo."""
+    """Returns the same detections for every photo."""
 
     batch_size = 2
 
@@ -36,7 +36,7 @@ class FakePredictor:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data set with the splits test (VIA) and val (COCO), three photos each."""
+    """A data set with the splits test (VIA) and val (COCO), with three photos each."""
     for split in ("test", "val"):
         folder = tmp_path / "data" / split
         folder.mkdir(parents=True)
@@ -59,12 +59,12 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("name", ["test", "val"])
-def test_the_scores_are_those_of_a_run_and_in_mlflow(store: Path, data: Path, model: str, name: str) -> None:
+def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, model: str, name: str) -> None:
     split = evaluating.open_split(data, name, None, {})
     text = io.StringIO()
     scores = evaluating.evaluate(model, split, 0.7, Console(file=text, width=120))
     assert list(scores) == [0.5, 0.7, 0.9]
-    expected = evaluate(split.photos, [FOUND] * 3, 0.7).metrics()
+    expected = compute_scores(split.photos, [FOUND] * 3, 0.7).metrics()
     assert (expected["found"], expected["missed"]) == (3, 3)
     assert f"{name} at 0.7" in text.getvalue()
 
@@ -75,32 +75,32 @@ def test_the_scores_are_those_of_a_run_and_in_mlflow(store: Path, data: Path, mo
     assert len(run.params["weights_sha256"]) == 64
     assert run.datasets.keys() == {name}
     assert run.datasets[name].startswith("data@")
-    fates = tracking.read_json(run, f"scores/{name}_at_0.9.json")
-    assert [each["outcome"] for each in fates["objects"]] == ["found", "missed"] * 3
+    scores_file = tracking.read_json(run, f"scores/{name}_at_0.9.json")
+    assert [each["outcome"] for each in scores_file["objects"]] == ["found", "missed"] * 3
     artifacts = Path(unquote(run.artifacts.removeprefix("file://")))
     figures = {"confusion_matrix", "precision_recall", "predictions", "splash"}
     assert {file.name for file in (artifacts / "figures").iterdir()} == {f"{name}_{each}.png" for each in figures}
 
 
 def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: str) -> None:
-    with tracking.start({"epochs": 1}, "trained") as run:
+    with tracking.start_run({"epochs": 1}, "trained") as run:
         run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
     evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
     assert find_model_file("latest").read_text() == "weights"
 
 
-def test_a_photo_that_breaks_off_ends_the_run_failed(store: Path, data: Path, model: str) -> None:
+def test_a_truncated_photo_fails_the_run(store: Path, data: Path, model: str) -> None:
     file = data / "test" / "b.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)).save(file, "JPEG")
-    file.write_bytes(file.read_bytes()[:2000])  # its header, which says the size, is whole
+    file.write_bytes(file.read_bytes()[:2000])  # the header with the size is complete
     with pytest.raises(UserError, match=r"b\.png is not a readable photo"):
         evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
     (run,) = tracking.find_runs("evaluate")
     assert run.status == "FAILED"
 
 
-def test_what_can_be_pointed_at(data: Path) -> None:
+def test_data_sets_splits_and_files_are_opened(data: Path) -> None:
     folder = evaluating.open_split(data, None, None, {}).folder
     assert folder == data / "test"
     assert evaluating.open_split(data / "val", None, None, {}).folder == data / "val"
@@ -108,10 +108,10 @@ def test_what_can_be_pointed_at(data: Path) -> None:
     assert len(evaluating.open_split(moved, None, data / "val", {}).photos) == 3
 
 
-def test_what_cannot(data: Path) -> None:
+def test_wrong_data_is_a_user_error(data: Path) -> None:
     with pytest.raises(UserError, match="has no split train; it has val, test"):
         evaluating.open_split(data, "train", None, {})
-    with pytest.raises(UserError, match="is no data set with splits, so --split val"):
+    with pytest.raises(UserError, match="is not a data set with splits; remove --split val"):
         evaluating.open_split(data / "test", "val", None, {})
     with pytest.raises(UserError, match="gone is not a folder"):
         evaluating.open_split(data / "gone", None, None, {})
@@ -120,5 +120,5 @@ def test_what_cannot(data: Path) -> None:
     for annotation in document["annotations"]:
         annotation["iscrowd"] = 1
     file.write_text(json.dumps(document))
-    with pytest.raises(UserError, match="has no annotated object in a photo that is there"):
+    with pytest.raises(UserError, match="has no annotated objects in existing photos"):
         evaluating.open_split(data / "val", None, None, {})

@@ -1,4 +1,4 @@
-"""Figures hold the numbers they were given."""
+"""Figures show the given numbers."""
 
 import io
 
@@ -15,7 +15,7 @@ MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
 
 def rendered(figure: Figure) -> np.ndarray:
-    """The figure's pixels, (H, W, 4) uint8, drawn without any warning (pytest makes them errors)."""
+    """Return the figure's pixels as uint8; warnings are errors in these tests."""
     file = io.BytesIO()
     figure.savefig(file, format="rgba", dpi=50)
     return np.frombuffer(file.getvalue(), dtype=np.uint8)
@@ -33,7 +33,7 @@ def test_confusion_matrix_shows_both_matrices() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_confusion_matrix_of_nothing_says_undefined() -> None:
+def test_confusion_matrix_without_objects_is_undefined() -> None:
     figure = confusion_matrix(count_outcomes([], []))
     rendered(figure)
     assert "accuracy undefined" in figure.get_supxlabel()
@@ -52,7 +52,7 @@ def test_loss_curves_show_training_and_validation_of_each_loss() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_loss_curves_survive_a_run_that_diverged_at_once() -> None:
+def test_loss_curves_of_a_run_without_finite_losses() -> None:
     rendered(loss_curves({"loss": [float("nan")], "mrcnn_mask_loss": [float("inf")]}))
 
 
@@ -68,7 +68,7 @@ def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_ap_curve_names_the_best_epoch() -> None:
+def test_ap_curve_marks_the_best_scoring() -> None:
     figure = ap_curve([60, 120, 180], [0.2, 0.6, 0.5])
     rendered(figure)
     assert figure.axes[0].get_title() == "best 0.60 after 2.0 CPU minutes"

@@ -1,4 +1,4 @@
-"""The study's counting, on rectangles and on the published detections."""
+"""The study's counting rule, on rectangles and on the published detections."""
 
 import csv
 import json
@@ -35,13 +35,13 @@ def test_an_unclaimed_object_is_missed() -> None:
     assert outcomes_of(outcomes) == [Outcome.MISSED, Outcome.FOUND]
 
 
-def test_the_wrong_class_finds_wrongly() -> None:
+def test_a_claim_with_the_wrong_class_is_found_wrongly() -> None:
     outcomes = count_outcomes([photo(MASK)], [detections(("hat", MASK[1], 0.99))])
     assert outcomes_of(outcomes) == [Outcome.FOUND_WRONGLY]
     assert outcomes.objects[0].claimed_class_ids == (2,)
 
 
-def test_two_claims_find_wrongly_even_where_one_is_perfect() -> None:
+def test_two_claims_are_found_wrongly_even_if_one_is_perfect() -> None:
     found = detections((*MASK, 0.99), ("hat", MASK[1], 0.95))
     assert outcomes_of(count_outcomes([photo(MASK)], [found])) == [Outcome.FOUND_WRONGLY]
 
@@ -50,7 +50,7 @@ def test_two_claims_find_wrongly_even_where_one_is_perfect() -> None:
     ("rows", "outcome"),
     [(10, Outcome.FOUND), (9, Outcome.FOUND_WRONGLY)],  # of the object's 20: IoU 0.5 and 0.45
 )
-def test_a_small_part_of_an_object_finds_wrongly(rows: int, outcome: Outcome) -> None:
+def test_too_small_an_iou_is_found_wrongly(rows: int, outcome: Outcome) -> None:
     found = detections(("mask", (20, 10, 20 + rows, 30), 0.99))
     assert outcomes_of(count_outcomes([photo(MASK)], [found])) == [outcome]
 
@@ -62,13 +62,13 @@ def test_a_small_part_of_an_object_finds_wrongly(rows: int, outcome: Outcome) ->
         (21, Outcome.MISSED, 1),
     ],  # half and just under half of the detection on the object
 )
-def test_a_claim_takes_half_of_the_detection(left: int, outcome: Outcome, spurious: int) -> None:
+def test_a_claim_requires_half_of_the_detection(left: int, outcome: Outcome, spurious: int) -> None:
     outcomes = count_outcomes([photo(MASK)], [detections(("mask", (20, left, 40, left + 20), 0.99))])
     assert outcomes_of(outcomes) == [outcome]
     assert len(outcomes.spurious) == spurious
 
 
-def test_of_two_overlapping_objects_the_one_that_holds_most_is_claimed() -> None:
+def test_the_object_with_the_largest_share_is_claimed() -> None:
     scene = photo(("mask", (0, 0, 20, 40)), ("hat", (0, 10, 20, 50)))
     on_both = detections(("hat", (0, 12, 20, 50), 0.99))  # 28 columns on the mask, all 38 on the hat
     assert outcomes_of(count_outcomes([scene], [on_both])) == [Outcome.MISSED, Outcome.FOUND]
@@ -76,7 +76,7 @@ def test_of_two_overlapping_objects_the_one_that_holds_most_is_claimed() -> None
     assert outcomes_of(count_outcomes([scene], [tie])) == [Outcome.FOUND, Outcome.MISSED]
 
 
-def test_ignored_regions_count_neither_way() -> None:
+def test_detections_on_ignored_regions_are_dropped() -> None:
     scene = photo(HAT, MASK, (None, (40, 40, 60, 60)), ignored=(0,))
     found = detections((*MASK, 0.99), (*HAT, 0.98), ("hat", (40, 50, 60, 70), 0.97))
     outcomes = count_outcomes([scene], [found])
@@ -110,7 +110,7 @@ def test_class_matrix_has_missed_and_spurious_in_the_background() -> None:
     assert outcomes.table().tolist() == [[0, 1], [2, 0]]
 
 
-def test_nothing_at_all_has_undefined_rates_and_an_empty_matrix() -> None:
+def test_no_objects_give_undefined_rates_and_an_empty_matrix() -> None:
     outcomes = count_outcomes([], [])
     assert math.isnan(outcomes.accuracy.value)
     assert math.isnan(outcomes.precision.low)
@@ -118,7 +118,7 @@ def test_nothing_at_all_has_undefined_rates_and_an_empty_matrix() -> None:
 
 
 def test_wilson_interval() -> None:
-    """Fifteen of eighteen, worked through Wilson's formula (centre p + z^2/2n, half width z sqrt(pq/n + z^2/4n^2))."""
+    """Fifteen of eighteen, by Wilson's formula (centre p + z^2/2n, half width z sqrt(pq/n + z^2/4n^2))."""
     n, p, z = 18, 15 / 18, 1.959963984540054
     centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     expected = ((centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n))
@@ -134,7 +134,7 @@ def test_masks_of_another_size_are_refused() -> None:
 
 
 def published_rows() -> dict[str, dict[str, list[str]]]:
-    """Row to photo name to the classes detected in it."""
+    """Read the published detections: row to photo name to the detected classes."""
     lines = Path(__file__).with_name("published_detections.csv").read_text().splitlines()
     rows: dict[str, dict[str, list[str]]] = {}
     for line in csv.DictReader(line for line in lines if not line.startswith("#")):
@@ -143,7 +143,7 @@ def published_rows() -> dict[str, dict[str, list[str]]]:
 
 
 def laid_on_annotation(annotated: Photo, classes: list[str]) -> Detections:
-    """Each detection on the outline of its class; a class detected twice shares its outline, top and bottom half."""
+    """Return detections on the outlines of their classes. A class detected twice gets the top and the bottom half."""
     found = []
     for position, label in enumerate(classes):
         region = next(region for region in annotated.regions if region.label == label and not region.ignore)
@@ -178,7 +178,7 @@ def test_published_detections_give_the_published_counts(
     assert outcomes.class_matrix()[1:, 1:].sum() == found + wrong
 
 
-def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path: Path) -> None:
+def test_photos_with_equal_names_in_different_folders(tmp_path: Path) -> None:
     region = {"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 4, "height": 4},
               "region_attributes": {"fmask": "mask"}}  # fmt: skip
     names = ["1.png", "./site1/1.png", "site2/1.png"]
@@ -192,6 +192,6 @@ def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path: Path) -> Non
     mask[:, :, 12:] = True
     found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask)
     outcomes = count_outcomes(photos, [found] * 3)
-    expected = ["1.png", "site1/1.png", "site2/1.png"]  # at the top a photo is called by its file's name
+    expected = ["1.png", "site1/1.png", "site2/1.png"]  # in the top folder, the file's name alone
     assert [each.name for each in photos] == expected
     assert [each.photo for each in outcomes.objects] == [each.photo for each in outcomes.spurious] == expected

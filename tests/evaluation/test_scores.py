@@ -1,36 +1,36 @@
-"""All scores together."""
+"""The scores of a model: outcomes and average precision."""
 
 import json
 
-from fmask.evaluation.scores import evaluate
+from fmask.evaluation.scores import compute_scores
 from tests.helpers.scenes import detections, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
 
 def test_outcomes_use_the_confident_detections_and_precision_uses_all() -> None:
-    metrics = evaluate([photo(MASK, HAT)], [detections((*MASK, 0.95), (*HAT, 0.6))], min_confidence=0.9).metrics()
+    metrics = compute_scores([photo(MASK, HAT)], [detections((*MASK, 0.95), (*HAT, 0.6))], min_confidence=0.9).metrics()
     assert (metrics["found"], metrics["missed"], metrics["accuracy"]) == (1, 1, 0.5)
     assert metrics["mask_ap50_hat"] == 1
     assert metrics["accuracy_low"] < 0.5 < metrics["accuracy_high"]
 
 
 def test_a_detection_at_the_confidence_counts() -> None:
-    scores = evaluate([photo(MASK)], [detections((*MASK, 0.5))], min_confidence=0.5)
+    scores = compute_scores([photo(MASK)], [detections((*MASK, 0.5))], min_confidence=0.5)
     assert scores.metrics()["found"] == 1
 
 
 def test_undefined_numbers_are_left_out() -> None:
-    metrics = evaluate([photo(MASK)], [detections()], min_confidence=0.9).metrics()
+    metrics = compute_scores([photo(MASK)], [detections()], min_confidence=0.9).metrics()
     assert "precision" not in metrics  # nothing is claimed
     assert "mask_ap_hat" not in metrics  # no hat in the photo
     assert metrics["recall"] == 0
     assert all(value == value for value in metrics.values())
 
 
-def test_json_holds_the_matrices_and_every_object() -> None:
+def test_json_contains_the_matrices_and_every_object() -> None:
     found = detections((*MASK, 0.95), ("hat", (50, 0, 60, 10), 0.92))
-    scores = evaluate([photo(MASK, HAT)], [found], min_confidence=0.9)
+    scores = compute_scores([photo(MASK, HAT)], [found], min_confidence=0.9)
     document = json.loads(json.dumps(scores.to_json(), allow_nan=False))
     assert document["table"]["counts"] == [[1, 1], [0, 0]]
     assert document["class_matrix"]["counts"] == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]

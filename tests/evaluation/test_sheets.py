@@ -1,4 +1,4 @@
-"""Sheets of photos tell what became of every detection."""
+"""Sheets of photos show the outcome of every detection."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from fmask.evaluation.sheets import PHOTOS_A_SHEET, contact_sheet, splash_sheet
+from fmask.evaluation.sheets import PHOTOS_PER_SHEET, contact_sheet, splash_sheet
 from fmask.structures.annotations import Photo
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
 
@@ -18,7 +18,7 @@ RED = (200, 30, 30)
 
 
 def saved(scene: Photo, folder: Path, name: str = "red.png") -> Photo:
-    """The scene with a red picture of its size on disk."""
+    """Return the scene with a red photo of its size on disk."""
     Image.new("RGB", (scene.width, scene.height), RED).save(folder / name)
     return replace(scene, path=folder / name)
 
@@ -68,15 +68,15 @@ def test_empty_masks_and_photos_without_regions_are_drawn(tmp_path: Path) -> Non
 @pytest.mark.parametrize("sheet", [contact_sheet, splash_sheet])
 def test_sheets_are_paged(sheet: object, tmp_path: Path) -> None:
     assert callable(sheet)
-    scenes = [saved(photo(MASK), tmp_path)] * (PHOTOS_A_SHEET + 1)
+    scenes = [saved(photo(MASK), tmp_path)] * (PHOTOS_PER_SHEET + 1)
     figures = sheet(scenes, [detections()] * len(scenes), 0.9)
     shown = [[axes for axes in figure.axes if axes.images] for figure in figures]
     per_photo = 2 if sheet is contact_sheet else 1
-    assert [len(axes) for axes in shown] == [PHOTOS_A_SHEET * per_photo, per_photo]
+    assert [len(axes) for axes in shown] == [PHOTOS_PER_SHEET * per_photo, per_photo]
     assert sheet([], [], 0.9) == []
 
 
-def test_splash_sheet_colours_what_is_confident(tmp_path: Path) -> None:
+def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
     (figure,) = splash_sheet([saved(photo(MASK, HAT), tmp_path)], [detections((*MASK, 0.95), (*HAT, 0.5))], 0.9)
     shown = np.asarray(figure.axes[0].images[0].get_array())
     assert shown.shape == (HEIGHT, WIDTH, 3)

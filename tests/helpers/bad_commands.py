@@ -138,26 +138,30 @@ COMMANDS = [
     (
         "table from a text",
         "table --from text.jpg",
-        "text.jpg is no file of a study's runs: it has no lines with study, run",
+        "text.jpg is not a file of a study's runs: it has no lines with study, run",
     ),
     (
         "table against no row",
         "table --from runs.csv --against 9",
-        "There is no row 9 to compare with: the table has rows 1 to 2.",
+        "The baseline must be a row from 1 to 2, not 9.",
     ),
     ("table of other data", "table --from runs.csv --data other", "has no finished run with test scores on other"),
-    ("table drawn as a text", "table --from runs.csv --figure out.docx", "out.docx: a figure's name ends in one of ."),
+    (
+        "table drawn as a text",
+        "table --from runs.csv --figure out.docx",
+        "out.docx: the name of a figure must end in one of .",
+    ),
     ("table to nowhere", "table --from runs.csv --csv nowhere/x.csv", "nowhere/x.csv cannot be written: No such file"),
 ]
 """Arguments of the command."""
 
 RUNS = [
-    ("status unknown", "FINISHED", "DONE", "has the status 'DONE'; known are RUNNING, FINISHED"),
+    ("status unknown", "FINISHED", "DONE", "has the status 'DONE'; it must be one of RUNNING, FINISHED"),
     ("date that is none", "2026-", "yesterday", "Invalid isoformat string: 'yesterday"),
     ("outcome unknown", "found", "maybe", "'maybe' is not a valid Outcome"),
     ("region that is none", ",0,found", ",first,found", "invalid literal for int() with base 10: 'first'"),
-    ("score that is none", ",0.6,", ",nan,", "'nan' stands where a number belongs"),
-    ("a field too many", ",found\n", ",found,x\n", "has a line with more or fewer fields than the header"),
+    ("score that is none", ",0.6,", ",nan,", "val_mask_ap50 must be a finite number, not 'nan'"),
+    ("a field too many", ",found\n", ",found,x\n", "has a line with a different number of fields than the header"),
 ]
 """For `fmask table --from`: what is put in the place of what in a file that is right."""
 

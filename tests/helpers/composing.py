@@ -1,4 +1,4 @@
-"""What `train.py` would run with."""
+"""Compose configurations as `fmask train` does."""
 
 from pathlib import Path
 

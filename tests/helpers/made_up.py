@@ -1,4 +1,4 @@
-"""A finished run that nobody trained, on photos of rectangles, and the predictor that it stands for."""
+"""A fabricated finished run on photos of rectangles, and its predictor."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from fmask import tracking
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
 from fmask.data.formats.via import write_split
-from fmask.evaluation.scores import evaluate
+from fmask.evaluation.scores import compute_scores
 from fmask.structures.detections import Detections
 from tests.helpers.scenes import HEIGHT, WIDTH, Box, detections, photo
 
-EVIL = "<img src=x onerror=alert(1)>.jpg"
+MALICIOUS_NAME = "<img src=x onerror=alert(1)>.jpg"
 MASK: tuple[str, Box] = ("mask", (20, 10, 40, 30))
 HAT: tuple[str, Box] = ("hat", (0, 40, 20, 70))
 CONFIG = {
@@ -31,7 +31,7 @@ CONFIG = {
 
 @dataclass
 class FakePredictor:
-    """Finds the mask, takes the hat for a mask with little confidence, and sees one more hat where there is none."""
+    """Finds the mask, detects the hat as a mask with a low score, and finds a hat that does not exist."""
 
     batch_size = 4
 
@@ -41,24 +41,28 @@ class FakePredictor:
 
 
 def make_run(folder: Path, found: Any = None) -> str:
-    """Logs what a run logs, with two test photos in `folder/test`, one of them of an evil name; returns its id."""
+    """Log a run with two test photos in `folder/test`, one with a malicious name.
+
+    Returns:
+        The id of the run.
+    """
     test = folder / "test"
     test.mkdir(parents=True)
-    for name in (EVIL, "plain.jpg"):
+    for name in (MALICIOUS_NAME, "plain.jpg"):
         Image.new("RGB", (WIDTH, HEIGHT), (90, 120, 90)).save(test / name, "JPEG", comment=b"taken at home")
-    write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (EVIL, "plain.jpg")])
+    write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (MALICIOUS_NAME, "plain.jpg")])
     split = read_split(test)
     predictor = found or FakePredictor()
     seen = predictor.predict([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch_size=2)
     weights = folder / "last.h5"
     weights.write_text("weights")
-    with tracking.start(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:
+    with tracking.start_run(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:
         run.log_dataset("test", "photos", folder, digest(split), len(split.photos), {"mask": 2, "hat": 2})
         for epoch in (1, 2):
             run.log_epoch(epoch, {"loss": 2 / epoch, "val_loss": 3 / epoch, "rpn_class_loss": 1 / epoch})
         run.log_epoch(2, {"val_mask_ap50": 0.4, "val_box_ap50": 0.5, "cpu_seconds": 130, "images_per_second": 9})
         for confidence in (0.5, 0.9):
-            scores = evaluate(split.photos, seen, confidence)
+            scores = compute_scores(split.photos, seen, confidence)
             for name in ("test", "val"):
                 run.log_json(scores.to_json(), f"scores/{name}_at_{confidence:g}.json")
         run.log_scores(scores.metrics(), prefix="two/test")

@@ -1,4 +1,4 @@
-"""An MLflow server of a test's own, that can be stopped and started again."""
+"""A local MLflow server for tests, which can be stopped and restarted."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import requests
 
-LONGEST_START = 300.0
-"""Seconds."""
+START_TIMEOUT = 300.0
+"""Seconds to wait for the server to start."""
 
 
 class Server:
-    """`mlflow server` on an SQLite file, with the artifacts in its keeping."""
+    """`mlflow server` on an SQLite file, which also stores the artifacts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,13 +25,13 @@ class Server:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        where = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        where += ["--artifacts-destination", f"{self.folder}/artifacts", "--workers", "1"]
+        options = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        options += ["--artifacts-destination", f"{self.folder}/artifacts", "--workers", "1"]
         with (self.folder / "server.txt").open("ab") as output:
             self.process = subprocess.Popen(
-                [*command, *where], stdout=output, stderr=output, start_new_session=True, cwd=self.folder
+                [*command, *options], stdout=output, stderr=output, start_new_session=True, cwd=self.folder
             )
-        end = time.monotonic() + LONGEST_START
+        end = time.monotonic() + START_TIMEOUT
         while time.monotonic() < end:
             assert self.process.poll() is None, (self.folder / "server.txt").read_text()
             try:
@@ -40,9 +40,9 @@ class Server:
             except requests.RequestException:
                 time.sleep(0.2)
         self.stop()
-        raise AssertionError("the server does not start")
+        raise AssertionError("the server did not start")
 
     def stop(self) -> None:
-        """As a power cut does."""
+        """Kill the server at once, as a power failure would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -1,4 +1,4 @@
-"""The page of a run holds what it says, asks for nothing, and takes no name for HTML."""
+"""The page of a run: its contents, its independence of the network, and the escaping of names."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from fmask import report, tracking
 from fmask.structures.detections import Detections
-from tests.helpers.made_up import EVIL, FakePredictor, make_run
+from tests.helpers.made_up import MALICIOUS_NAME, FakePredictor, make_run
 from tests.helpers.parsed import Element, everything, parse
 from tests.helpers.scenes import detections
 
@@ -28,7 +28,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Pages:
 
     def show(run_id: str, predictor: object | None = None) -> Element:
         monkeypatch.setattr("fmask.inference.load.load", lambda _: predictor or FakePredictor())
-        return parse(report.of_run(tracking.find_run(run_id), Console(quiet=True)))
+        return parse(report.run_page(tracking.find_run(run_id), Console(quiet=True)))
 
     return show
 
@@ -38,7 +38,7 @@ def rows(document: Element, confidence: str) -> list[list[str]]:
     return [[" ".join(cell.text.split()) for cell in row.inside] for row in body.all("tr")]
 
 
-def test_each_object_and_each_spurious_detection_is_listed_with_its_fate(
+def test_each_object_and_each_spurious_detection_is_listed_with_its_outcome(
     store: Path, tmp_path: Path, show: Pages
 ) -> None:
     document = show(make_run(tmp_path / "data"))
@@ -47,33 +47,33 @@ def test_each_object_and_each_spurious_detection_is_listed_with_its_fate(
         ["hat", "mask", "found wrongly", "0.60", "1.00"],
         ["-", "hat", "spurious", "0.95", "-"],
     ]
-    assert rows(document, "0.5") == [[name, *row] for name in (EVIL, "plain.jpg") for row in expected]
-    assert rows(document, "0.9")[1] == [EVIL, "hat", "-", "missed", "-", "-"]
-    assert "every object met the same fate" in document.text
+    assert rows(document, "0.5") == [[name, *row] for name in (MALICIOUS_NAME, "plain.jpg") for row in expected]
+    assert rows(document, "0.9")[1] == [MALICIOUS_NAME, "hat", "-", "missed", "-", "-"]
+    assert "All objects have the logged outcome." in document.text
     (head,) = document.all("tbody", data_at="0.9")
-    assert "hidden" in head.attributes  # the run's own confidence, 0.5, is shown first
+    assert "hidden" in head.attributes  # the confidence of the run, 0.5, is shown first
 
 
-def test_scores_have_their_intervals_and_parts_their_line(store: Path, tmp_path: Path, show: Pages) -> None:
+def test_scores_have_intervals_and_each_part_has_a_row(store: Path, tmp_path: Path, show: Pages) -> None:
     document = show(make_run(tmp_path / "data"))
     (cards,) = document.all("div", _class="cards", data_at="0.5")
     text = " ".join(cards.text.split())
     assert "accuracy 0.50" in text
-    assert "95 %: 0.15 to 0.85; found of all objects" in text  # Wilson's interval of 2 in 4
+    assert "95 % interval 0.15 to 0.85; found / all objects" in text  # the Wilson interval of 2 in 4
     assert "2 of 4 found 2 found wrongly, 0 missed; 2 spurious" in text
     assert "test, after part two lr=0.1" in " ".join(document.text.split())
-    assert "2 epochs of 50 steps of 8 photos" in document.text
+    assert "2 epochs of 50 steps with 8 photos" in document.text
 
 
-def test_pictures_are_small_jpegs_of_pixels_alone_with_an_outline_for_everything(
+def test_pictures_are_small_jpegs_without_metadata_and_with_all_outlines(
     store: Path, tmp_path: Path, show: Pages
 ) -> None:
     document = show(make_run(tmp_path / "data"))
     first, _ = document.all("article")
     annotated, found, found_at_nine = first.all("svg")
-    assert annotated.attributes["aria-label"] == f"{EVIL}, annotated: mask, hat"
+    assert annotated.attributes["aria-label"] == f"{MALICIOUS_NAME}, annotated: mask, hat"
     assert found.attributes["aria-label"] == (
-        f"{EVIL}, detected: mask 0.99 found, hat 0.95 spurious, mask 0.60 found wrongly"
+        f"{MALICIOUS_NAME}, detected: mask 0.99 found, hat 0.95 spurious, mask 0.60 found wrongly"
     )
     assert [path.attributes["class"] for path in found_at_nine.all("path")] == [
         "outline mask is-found",
@@ -83,14 +83,14 @@ def test_pictures_are_small_jpegs_of_pixels_alone_with_an_outline_for_everything
     mask = found.all("path")[0]
     corners = [tuple(map(float, each.split())) for each in re.findall(r"[\d.]+ [\d.]+", str(mask.attributes["d"]))]
     across, down = zip(*corners, strict=True)
-    assert (min(across), max(across), min(down), max(down)) == (10, 30, 20, 40)  # the box of MASK, pixels and all
+    assert (min(across), max(across), min(down), max(down)) == (10, 30, 20, 40)  # the edges of the pixels of MASK
     (image,) = annotated.all("image")
     content = base64.b64decode(str(image.attributes["href"]).removeprefix("data:image/jpeg;base64,"))
     assert b"taken at home" not in content
     assert Image.open(io.BytesIO(content)).size == (80, 60)
 
 
-def test_a_page_asks_for_nothing_and_runs_no_script_but_its_own(store: Path, tmp_path: Path, show: Pages) -> None:
+def test_a_page_loads_nothing_and_runs_only_its_own_script(store: Path, tmp_path: Path, show: Pages) -> None:
     document = show(make_run(tmp_path / "data"))
     (policy,) = document.all("meta", http_equiv="Content-Security-Policy")
     (script,) = document.all("script")
@@ -98,7 +98,12 @@ def test_a_page_asks_for_nothing_and_runs_no_script_but_its_own(store: Path, tmp
     assert str(policy.attributes["content"]).startswith("default-src 'none'; img-src data:;")
     assert f"script-src 'sha256-{digest}';" in str(policy.attributes["content"])
     for element in everything(document):
-        assert element.tag not in {"img", "i", "iframe", "object"}  # the names of photo and run are no elements
+        assert element.tag not in {
+            "img",
+            "i",
+            "iframe",
+            "object",
+        }  # names are not parsed as elements
         assert not [name for name in element.attributes if name.startswith("on")]
         for name in ("src", "href", "xlink:href", "action"):
             assert str(element.attributes.get(name, "#")).startswith(("#", "data:"))
@@ -108,7 +113,7 @@ def test_a_page_asks_for_nothing_and_runs_no_script_but_its_own(store: Path, tmp
     assert "<b>none</b>" in document.text
 
 
-def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pages) -> None:
+def test_ids_are_unique_and_links_have_targets(store: Path, tmp_path: Path, show: Pages) -> None:
     elements = everything(show(make_run(tmp_path / "data")))
     ids = Counter(element.attributes["id"] for element in elements if "id" in element.attributes)
     assert max(ids.values()) == 1
@@ -122,28 +127,28 @@ def test_ids_are_unique_and_lead_somewhere(store: Path, tmp_path: Path, show: Pa
             assert element.attributes.get("aria-label") or element.attributes.get("aria-labelledby")
 
 
-def test_another_fate_than_the_logged_one_is_told(store: Path, tmp_path: Path, show: Pages) -> None:
+def test_other_outcomes_than_logged_are_reported(store: Path, tmp_path: Path, show: Pages) -> None:
     class Blind(FakePredictor):
         def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
             return [detections() for _ in images]
 
     document = show(make_run(tmp_path / "data"), Blind())
-    assert "4 objects met another fate than when it was scored" in document.text
-    assert "2 of 4 found" in " ".join(document.text.split())  # the scores stay those that were logged
+    assert "4 objects have other outcomes than logged" in document.text
+    assert "2 of 4 found" in " ".join(document.text.split())  # the page shows the logged scores
 
 
-def test_photos_that_are_gone_or_others_are_left_out_with_a_sentence(store: Path, tmp_path: Path, show: Pages) -> None:
+def test_missing_or_changed_photos_are_left_out_with_a_sentence(store: Path, tmp_path: Path, show: Pages) -> None:
     run_id = make_run(tmp_path / "data")
     Image.new("RGB", (80, 60)).save(tmp_path / "data" / "test" / "plain.jpg")
     document = show(run_id)
-    assert f"in {tmp_path / 'data' / 'test'} are others than those that the run was tested on" in document.text
+    assert f"in {tmp_path / 'data' / 'test'} differ from those that the run was tested on" in document.text
     assert not document.all("article")
-    assert rows(document, "0.5")[0] == [EVIL, "mask", "mask", "found", "-", "1.00"]
+    assert rows(document, "0.5")[0] == [MALICIOUS_NAME, "mask", "mask", "found", "-", "1.00"]
     (tmp_path / "data").rename(tmp_path / "away")
-    assert f"There are no photos in {tmp_path / 'data' / 'test'} any more." in show(run_id).text
+    assert f"The folder {tmp_path / 'data' / 'test'} has no photos any more." in show(run_id).text
 
 
-def test_photos_are_found_where_they_are_installed_now(
+def test_photos_are_found_in_the_installed_folder(
     store: Path, tmp_path: Path, show: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = make_run(tmp_path / "data")
@@ -152,10 +157,10 @@ def test_photos_are_found_where_they_are_installed_now(
     assert len(show(run_id).all("article")) == 2
 
 
-def test_a_run_that_failed_early_has_a_page_too(store: Path, show: Pages) -> None:
-    with pytest.raises(RuntimeError), tracking.start({"seed": 3}, "made up", name="early") as run:
+def test_a_run_that_failed_early_has_a_page(store: Path, show: Pages) -> None:
+    with pytest.raises(RuntimeError), tracking.start_run({"seed": 3}, "made up", name="early") as run:
         raise RuntimeError("no <memory>")
     document = show(run.id)
     assert "RuntimeError: no <memory>" in document.text
-    assert "has logged no scores on test photos: it is failed" in document.text
-    assert "nothing yet to draw them from" in document.text
+    assert "has logged no scores of test photos; its status is failed" in document.text
+    assert "has not logged any values to plot" in document.text

@@ -1,4 +1,4 @@
-"""Runs come from MLflow, go into a CSV file and come back the same."""
+"""Runs read from MLflow, written to a CSV file and read back from it."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, scores_json, study
 
 
-def train_nothing(aug: str, seed: int, fate: str, **more: str) -> None:
+def log_run(aug: str, seed: int, outcomes: str, **more: str) -> None:
+    """Log a finished run whose objects have the given outcomes at confidence 0.9, and are all found at 0.5."""
     config = {
         "aug": {"name": aug, "augmenters": [aug, {"p": 0.5}]},
         "data": {"name": "photos", "root": "/somewhere"},
@@ -19,18 +20,18 @@ def train_nothing(aug: str, seed: int, fate: str, **more: str) -> None:
         "threads": seed,
         "study": "report",
     }
-    with tracking.start(config, "report", name=f"{aug}, {seed}", **more) as made:
+    with tracking.start_run(config, "report", name=f"{aug}, {seed}", **more) as made:
         made.log_dataset("test", "photos", Path("/somewhere"), "ab" * 32, photos=9, objects={})
         made.log_epoch(1, {"cpu_seconds": 100 / 3})
         made.log_scores({"mask_ap50": 0.1 + 0.2}, prefix="val")
-        made.log_json(scores_json(fate, spurious=seed), "scores/test_at_0.9.json")
-        made.log_json(scores_json("f" * len(fate), spurious=10), "scores/test_at_0.5.json")
+        made.log_json(scores_json(outcomes, spurious=seed), "scores/test_at_0.9.json")
+        made.log_json(scores_json("f" * len(outcomes), spurious=10), "scores/test_at_0.5.json")
 
 
 def test_a_study_is_the_same_from_mlflow_and_from_its_file(store: Path) -> None:
-    for aug, seed, fate in (("none", 1, "ffwm"), ("none", 2, "fffm"), ("blur", 1, "fmmm")):
-        train_nothing(aug, seed, fate)
-    with pytest.raises(ValueError, match="broken"), tracking.start({"aug": {"name": "blur"}}, "report"):
+    for aug, seed, outcomes in (("none", 1, "ffwm"), ("none", 2, "fffm"), ("blur", 1, "fmmm")):
+        log_run(aug, seed, outcomes)
+    with pytest.raises(ValueError, match="broken"), tracking.start_run({"aug": {"name": "blur"}}, "report"):
         raise ValueError("broken")
     collected = collect("report")
     table = tabulate(collected)
@@ -57,16 +58,16 @@ def test_runs_made_in_several_places_are_one_study() -> None:
     assert merged == study([first, second, third])
 
 
-def test_studies_without_runs_are_one_sentence(store: Path) -> None:
+def test_a_study_without_runs_is_refused(store: Path) -> None:
     with pytest.raises(UserError, match="no MLflow experiment 'reprot'; there are: Default"):
         collect("reprot")
     with pytest.raises(UserError, match="The study 'Default' has no runs yet"):
         collect("Default")
 
 
-def test_a_sweep_is_no_run_of_its_study(store: Path) -> None:
-    with tracking.start({}, "report", name="sweep") as sweep:
-        train_nothing("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})  # type: ignore[arg-type]
+def test_a_sweep_is_not_a_run_of_its_study(store: Path) -> None:
+    with tracking.start_run({}, "report", name="sweep") as sweep:
+        log_run("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})  # type: ignore[arg-type]
     assert [each.name for each in collect("report").runs] == ["none, 1"]
 
 
@@ -76,11 +77,11 @@ def test_a_sweep_is_no_run_of_its_study(store: Path) -> None:
         ("found", "lost", r"runs.csv, lines 2 to 3: 'lost' is not a valid Outcome"),
         ("0.jpg,0", "0.jpg,1", r"lines 2 to 3: run run1 has two lines for the same object"),
         ("2026-01-01", "yesterday", r"lines 2 to 3: Invalid isoformat string"),
-        (",found\n", "\n", r"run run1 has a line with more or fewer fields than the header"),
-        ("outcome_at_0.9", "outcome", r"no file of a study's runs: it has no lines with outcome_at_0.9"),
+        (",found\n", "\n", r"run run1 has a line with a different number of fields than the header"),
+        ("outcome_at_0.9", "outcome", r"not a file of a study's runs: it has no lines with outcome_at_0.9"),
     ],
 )
-def test_a_spoilt_file_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     file = tmp_path / "runs.csv"
     write_runs(study([run(1, "ff"), run(2, "fm")]), file)
     file.write_text(file.read_text().replace(old, new, 1))
@@ -88,7 +89,7 @@ def test_a_spoilt_file_is_one_sentence(tmp_path: Path, old: str, new: str, messa
         read_runs(file)
 
 
-def test_no_file_and_no_folder_are_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none.csv cannot be read as a study's runs"):
         read_runs(tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"runs.csv cannot be written: No such file"):

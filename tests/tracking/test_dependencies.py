@@ -1,4 +1,4 @@
-"""What a served network needs is found in import statements."""
+"""The dependencies of a served network are found from import statements."""
 
 import sys
 from importlib import metadata
@@ -10,7 +10,7 @@ from fmask.tracking import dependencies
 
 
 def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
-    modules = {str(path) for path in dependencies.modules_behind("fmask.inference.serving")}
+    modules = {str(path) for path in dependencies.required_modules("fmask.inference.serving")}
     assert {
         "fmask/__init__.py",
         "fmask/inference/serving.py",
@@ -30,21 +30,21 @@ def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
     assert not [pin for pin in pins if pin.startswith(("imgaug", "hydra", "optuna", "matplotlib"))]
 
 
-def test_imports_are_followed_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imports_inside_functions_and_packages_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "fmask"
-    (package / "room").mkdir(parents=True)
+    (package / "part").mkdir(parents=True)
     for name, text in {
         "__init__": "",
-        "start": "def later():\n    from fmask.room import first\n    import numpy as np\n",
-        "room/__init__": "import os",
-        "room/first": "from fmask.room.second import name",
-        "room/second": "import fmask.start, pytest, yaml",
+        "start": "def later():\n    from fmask.part import first\n    import numpy as np\n",
+        "part/__init__": "import os",
+        "part/first": "from fmask.part.second import name",
+        "part/second": "import fmask.start, pytest, yaml",
         "unused": "import torch",
     }.items():
         (package / f"{name}.py").write_text(text)
     monkeypatch.setattr(dependencies, "PACKAGE", package)
-    found = dependencies.modules_behind("fmask.start")
-    names = ["__init__", "room/__init__", "room/first", "room/second", "start"]
+    found = dependencies.required_modules("fmask.start")
+    names = ["__init__", "part/__init__", "part/first", "part/second", "start"]
     assert [str(path) for path in found] == [f"fmask/{name}.py" for name in names]
     pins = [f"{name}=={metadata.version(name)}" for name in ("numpy", "pytest", "pyyaml")]
     assert dependencies.requirements_of(found) == pins

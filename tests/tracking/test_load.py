@@ -1,6 +1,6 @@
-"""Twenty runs at once in one store, all of them complete: on an SQLite file, and on a server.
+"""Parallel runs in one store are logged completely: in an SQLite file, and on a server.
 
-They take a minute; FMASK_LOAD=1 runs them, and three at once run always.
+There are three runs, or twenty with FMASK_LOAD=1, which take a minute.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ def log_a_run(folder: Path, uri: str, number: int) -> None:
     output = folder / str(number)
     output.mkdir()
     (output / "best.h5").write_bytes(os.urandom(500_000))
-    with tracking.start(CONFIG, "load", str(number), output_dir=output) as run:
+    with tracking.start_run(CONFIG, "load", str(number), output_dir=output) as run:
         run.log_dataset("test", "photos", output, f"{number:064x}", photos=9, objects={"mask": 9, "hat": 9})
         for epoch in range(1, EPOCHS + 1):
             run.log_epoch(epoch, {"loss": number + 1 / epoch, "val_loss": 2 / epoch, "learning_rate": 1e-3})
@@ -64,11 +64,11 @@ def check_all(folder: Path, uri: str) -> None:
     assert not list(folder.rglob("unsent"))
 
 
-def test_runs_at_once_in_an_sqlite_file(store: Path) -> None:
+def test_parallel_runs_in_an_sqlite_file(store: Path) -> None:
     check_all(store, f"sqlite:///{store}/mlflow.db")
 
 
-def test_runs_at_once_on_a_server(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_runs_on_a_server(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(empty_store, tmp_path)
     server = Server(tmp_path)
     server.start()

@@ -1,4 +1,4 @@
-"""Networks get names and versions in MLflow's registry."""
+"""Networks are registered in MLflow's model registry."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_network_is_registered_version_by_version(store: Path, network: Path) -> None:
+def test_each_registration_is_a_new_version(store: Path, network: Path) -> None:
     with tracking.start_run({"epochs": 1}, "mine", output_dir=store) as run:
         run.log_file(network, "weights")
     references = ((str(network), str(network)), (run.id, run.id), ("latest", f"runs:/{run.id}"))
@@ -35,14 +35,14 @@ def test_a_network_is_registered_version_by_version(store: Path, network: Path) 
 
 
 @pytest.mark.parametrize("name", ["mine/finder", "a:b", ""])
-def test_a_name_that_cannot_be_leaves_nothing_behind(store: Path, network: Path, name: str) -> None:
-    with pytest.raises(UserError, match="any text does that has no / and no : in it"):
+def test_an_invalid_name_registers_nothing(store: Path, network: Path, name: str) -> None:
+    with pytest.raises(UserError, match="must not be empty or contain / or :"):
         tracking.register(network, name, "mine")
     assert not (store / "mlruns").exists()
 
 
-def test_what_is_no_network_is_not_registered(store: Path) -> None:
-    (store / "text.h5").write_text("no network")
+def test_a_text_file_is_not_registered(store: Path) -> None:
+    (store / "text.h5").write_text("text")
     with pytest.raises(UserError, match=r"text\.h5 is not a network saved by fmask"):
         CliRunner().invoke(app, ["register", "text.h5", "finder"], catch_exceptions=False)
     assert not MlflowClient(tracking.prepare_store()).search_registered_models()

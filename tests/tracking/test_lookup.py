@@ -1,4 +1,4 @@
-"""Runs are found again, and their weights."""
+"""Finding runs, and downloading their weights."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from fmask.utils.errors import UserError
 
 
 def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
-    with tracking.start({"steps": 50, "epochs": 1}, "first") as older:
+    with tracking.start_run({"steps": 50, "epochs": 1}, "first") as older:
         pass
-    with tracking.start({"steps": 60, "epochs": 1}, "second", name="newer") as newer:
+    with tracking.start_run({"steps": 60, "epochs": 1}, "second", name="newer") as newer:
         newer.log_dataset("test", "photos", store, "ab" * 32, photos=9, objects={})
         newer.log_scores({"accuracy": 0.5})
-    with pytest.raises(ValueError, match="broken"), tracking.start({}, "second"):
+    with pytest.raises(ValueError, match="broken"), tracking.start_run({}, "second"):
         raise ValueError("broken")
     assert tracking.find_run(older.id).params == {"steps": "50", "epochs": "1"}
     found = tracking.find_run(f"runs:/{newer.id}")
@@ -25,13 +25,13 @@ def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
     assert tracking.find_run("latest") == found
 
 
-def test_what_is_no_training_of_ours_is_neither_the_latest_nor_the_best(store: Path) -> None:
-    with tracking.start({"epochs": 1}, "report") as mine:
+def test_latest_and_best_are_trainings_of_fmask(store: Path) -> None:
+    with tracking.start_run({"epochs": 1}, "report") as mine:
         mine.log_scores({"mask_ap50": 0.5}, prefix="val")
-    with tracking.start({}, "report", tags={"sweep": "search"}) as sweep:
+    with tracking.start_run({}, "report", tags={"sweep": "search"}) as sweep:
         sweep.log_scores({"mask_ap50": 0.6}, prefix="val")
     client = MlflowClient(tracking.tracking_uri())
-    other = client.create_run(client.create_experiment("somebody's")).info.run_id
+    other = client.create_run(client.create_experiment("other")).info.run_id
     client.log_param(other, "epochs", 9)
     client.log_metric(other, "val/mask_ap50", 0.9)
     client.set_terminated(other)
@@ -40,29 +40,29 @@ def test_what_is_no_training_of_ours_is_neither_the_latest_nor_the_best(store: P
 
 def test_an_experiments_runs_come_newest_first(store: Path) -> None:
     for steps in (1, 2, 3):
-        with tracking.start({"steps": steps}, "report"):
+        with tracking.start_run({"steps": steps}, "report"):
             pass
     assert [run.params["steps"] for run in tracking.find_runs("report")] == ["3", "2", "1"]
-    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; there are: Default, report"):
+    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; existing experiments: Default, report"):
         tracking.find_runs("reprot")
 
 
-def test_weights_are_the_file_in_the_local_store(store: Path, tmp_path: Path) -> None:
+def test_weights_of_a_local_store_are_not_copied(store: Path, tmp_path: Path) -> None:
     weights = tmp_path / "last.h5"
     weights.write_bytes(b"weights")
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         run.log_file(weights, "weights")
     found = tracking.download_weights(f"runs:/{run.id}")
     assert found.read_bytes() == b"weights"
     assert found.is_relative_to(store)
 
 
-def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_runs_and_stores_are_user_errors(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no finished training yet"):
         tracking.find_run("latest")
-    with pytest.raises(UserError, match="holds no run 'abc'"):
+    with pytest.raises(UserError, match="has no run 'abc'"):
         tracking.find_run("runs:/abc")
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         pass
     with pytest.raises(UserError, match=r"FINISHED\) has no weights/last.h5"):
         tracking.download_weights(run.id)
@@ -72,17 +72,17 @@ def test_what_is_not_there_is_one_sentence(store: Path, tmp_path: Path, monkeypa
     assert not (tmp_path / "mlflow.db").exists()
 
 
-def test_what_a_dead_process_left_running_is_ended(store: Path) -> None:
-    with tracking.start({}, "search") as parent:
+def test_abandoned_runs_of_a_trial_are_killed(store: Path) -> None:
+    with tracking.start_run({}, "search") as parent:
         pass
     client = MlflowClient(tracking.prepare_store())
     number = client.get_run(parent.id).info.experiment_id
 
-    def left_by(trial: str, parent: str) -> str:
+    def create_run(trial: str, parent: str) -> str:
         return client.create_run(number, tags={"mlflow.parentRunId": parent, "trial": trial}).info.run_id
 
-    mine, other, elsewhere = left_by("3", parent.id), left_by("4", parent.id), left_by("3", "another")
-    tracking.end_abandoned(parent.id, 3)
+    mine, other, elsewhere = create_run("3", parent.id), create_run("4", parent.id), create_run("3", "another")
+    tracking.end_abandoned_runs(parent.id, 3)
     assert {run: tracking.find_run(run).status for run in (parent.id, mine, other, elsewhere)} == {
         parent.id: "FINISHED",
         mine: "KILLED",

@@ -1,4 +1,4 @@
-"""A real MLflow server goes away while a run goes on, and comes back."""
+"""Outages of a real MLflow server during a run."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An output folder with weights in it."""
+    """An output folder with weights."""
     folder = tmp_path_factory.mktemp("outputs") / "one"
     folder.mkdir()
     KerasPredictor(tiny(), SIZE, antialias=True).save(folder / "last.h5")
@@ -59,8 +59,8 @@ def log_all(run: tracking.Run, output: Path) -> None:
     run.log_file(output / "last.h5", "weights")
 
 
-def fetched(run: tracking.Run) -> tuple[MlflowRun, Path]:
-    """The run, after what all runs here must have has been looked for in it."""
+def check_complete(run: tracking.Run) -> tuple[MlflowRun, Path]:
+    """Check that the run is complete; return it and its artifacts."""
     client = MlflowClient()
     kept = client.get_run(run.id)
     assert kept.info.status == "FINISHED"
@@ -82,29 +82,29 @@ def send(folder: Path) -> Result:
     return CliRunner().invoke(app, ["send", str(folder)])
 
 
-def test_a_server_that_comes_back_during_the_run_gets_all_of_it(server: Server, output: Path) -> None:
-    with tracking.start(CONFIG, "back", output_dir=output) as run:
+def test_a_server_that_returns_during_the_run_receives_all_records(server: Server, output: Path) -> None:
+    with tracking.start_run(CONFIG, "back", output_dir=output) as run:
         run.log_epoch(1, {"loss": 1.0})
         server.stop()
         run.log_epoch(2, {"loss": 0.5})
         log_all(run, output)
         assert (output / "unsent" / run.id / "records.jsonl").exists()
         server.start()
-    fetched(run)
+    check_complete(run)
     assert not (output / "unsent").exists()
 
 
-def test_a_server_that_stays_away_is_sent_the_run_afterwards(
+def test_records_are_sent_after_the_run_if_the_server_stays_unreachable(
     server: Server, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tracking.start(CONFIG, "away", "one", output_dir=output) as run:
+    with tracking.start_run(CONFIG, "away", "one", output_dir=output) as run:
         run.log_epoch(1, {"loss": 1.0})
         server.stop()
         run.log_epoch(2, {"loss": 0.5})
         log_all(run, output)
         run.log_model(output / "last.h5")
-    assert (output / "last.h5").exists(), "the run ended well"
-    with pytest.raises(UserError, match=f"MLflow at {server.uri} cannot be used"), tracking.start({}, "new"):
+    assert (output / "last.h5").exists(), "the run ended normally"
+    with pytest.raises(UserError, match=f"MLflow at {server.uri} cannot be used"), tracking.start_run({}, "new"):
         pass
     refused = CliRunner().invoke(app, ["send", str(output)])
     assert isinstance(refused.exception, UserError)
@@ -118,24 +118,24 @@ def test_a_server_that_stays_away_is_sent_the_run_afterwards(
         broken.setattr("fmask.tracking.records.log_model", refuse)
         part = send(moved)
     assert part.exit_code == 1
-    assert f"2 stay in {moved}/unsent/{run.id} (OSError: no room)." in part.output, "the model, and the end once more"
+    assert f"2 left in {moved}/unsent/{run.id} (OSError: no space)." in part.output, "the model, and the final status"
     assert MlflowClient().get_run(run.id).info.status == "FINISHED"
 
     done = send(moved.parent / "moved")
     assert done.exit_code == 0, done.output
-    assert done.output == f"run {run.id} (one): 2 items sent, all there were; it is FINISHED.\n"
-    kept, _ = fetched(run)
+    assert done.output == f"run {run.id} (one): 2 records sent, 0 left, status FINISHED.\n"
+    kept, _ = check_complete(run)
     ended = json.loads((before / run.id / "records.jsonl").read_text().splitlines()[-1])
-    assert kept.info.end_time == ended["time_ms"], "its end is when it ended, not when it was sent"
+    assert kept.info.end_time == ended["time_ms"], "the end time is that of the run, not of sending"
     assert not (moved / "unsent").exists()
-    assert send(moved).output == "Nothing is left to be sent.\n"
+    assert send(moved).output == "There are no records to send.\n"
 
     shutil.copytree(before, moved / "unsent")
     assert send(moved).exit_code == 0
-    again, _ = fetched(run)
+    again, _ = check_complete(run)
     assert len(again.outputs.model_outputs) == 1
     assert (again.data.metrics, again.data.params) == (kept.data.metrics, kept.data.params)
 
 
 def refuse(*_: object, **__: object) -> None:
-    raise OSError("no room")
+    raise OSError("no space")

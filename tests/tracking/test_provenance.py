@@ -1,4 +1,4 @@
-"""Configurations and machines, in words without secrets."""
+"""Provenance of runs, without secrets."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_groups_collapse_to_their_name() -> None:
     assert flatten(config) == {"aug": "fliplr_clahe", "aug.ops.fliplr": "0.5", "name": "run", "empty": "{}"}
 
 
-def test_values_are_short_and_as_in_yaml() -> None:
+def test_values_are_short_and_as_in_json() -> None:
     config = {"on": True, "none": None, "lr": 1e-05, "scales": [8, 16], "parts": [{"lr": 0.1}], "path": Path("a/b")}
     assert flatten(config) == {
         "on": "true",

@@ -1,4 +1,4 @@
-"""A run as MLflow's own client reads it back from SQLite, and as it is kept when MLflow refuses."""
+"""Runs: what is logged, as read by MLflow's own client, and what is saved on disk when MLflow fails."""
 
 import json
 import logging
@@ -33,8 +33,8 @@ def artifacts(run_id: str) -> Path:
     return Path(client().download_artifacts(run_id, ""))
 
 
-def test_a_run_keeps_what_it_is_made_from(store: Path) -> None:
-    with tracking.start(CONFIG, "report", name="first", tags={"study": "aug"}) as run:
+def test_a_run_logs_its_provenance(store: Path) -> None:
+    with tracking.start_run(CONFIG, "report", name="first", tags={"study": "aug"}) as run:
         pass
     kept = client().get_run(run.id)
     assert kept.info.status == "FINISHED"
@@ -56,22 +56,22 @@ def test_a_run_keeps_what_it_is_made_from(store: Path) -> None:
     assert f"/#/experiments/{kept.info.experiment_id}/runs/{run.id}?" in run.uri
 
 
-def test_artifacts_lie_beside_the_store_by_experiment(store: Path) -> None:
-    with tracking.start({}, "aug/hats") as run:
+def test_artifacts_are_beside_the_store_by_experiment(store: Path) -> None:
+    with tracking.start_run({}, "aug/hats") as run:
         pass
     assert artifacts(run.id) == store / "mlruns" / "aug_hats" / run.id / "artifacts"
 
 
 def test_metrics_keep_their_epochs(store: Path) -> None:
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         for epoch in (1, 2):
             run.log_epoch(epoch, {"loss": 2 / epoch, "lr": 0.001})
     history = client().get_metric_history(run.id, "loss")
     assert [(point.step, point.value) for point in history] == [(1, 2.0), (2, 1.0)]
 
 
-def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
-    with tracking.start({}, "report") as run:
+def test_scores_have_plain_or_prefixed_names(store: Path) -> None:
+    with tracking.start_run({}, "report") as run:
         run.log_scores({"accuracy": 0.5, "precision": None, "recall": math.nan})
         run.log_scores({"accuracy": 0.25}, prefix="val")
     assert client().get_run(run.id).data.metrics == run.metrics == {"accuracy": 0.5, "val/accuracy": 0.25}
@@ -80,7 +80,7 @@ def test_scores_stand_under_plain_or_prefixed_names(store: Path) -> None:
 def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) -> None:
     weights = tmp_path / "last.h5"
     weights.write_bytes(b"weights")
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         run.log_json({"größe": [1, 2]}, "scores/test.json")
         run.log_text("hello", "notes.txt")
         run.log_figure(Figure(), "figures/confusion_matrix.png")
@@ -93,7 +93,7 @@ def test_files_figures_and_text_become_artifacts(store: Path, tmp_path: Path) ->
 
 
 def test_datasets_are_inputs_with_context_and_digest(store: Path) -> None:
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={"mask": 60, "hat": 70})
         run.log_dataset("test", "photos", store, "cd" * 32, photos=9, objects={"mask": 9, "hat": 9})
     inputs = {used.tags[0].value: used.dataset for used in client().get_run(run.id).inputs.dataset_inputs}
@@ -106,9 +106,9 @@ def test_datasets_are_inputs_with_context_and_digest(store: Path) -> None:
     }
 
 
-def test_the_machine_is_watched_during_the_run(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_metrics_are_logged_during_the_run(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         for _ in range(100):
             if client().get_metric_history(run.id, "system/cpu_utilization_percentage"):
                 break
@@ -117,8 +117,8 @@ def test_the_machine_is_watched_during_the_run(store: Path, monkeypatch: pytest.
             pytest.fail("no system metrics within 10 seconds")
 
 
-def test_a_failing_run_says_why_and_passes_the_error_on(store: Path) -> None:
-    with pytest.raises(ValueError, match="bad anchor"), tracking.start({}, "report") as run:
+def test_a_failed_run_logs_the_error_and_raises_it(store: Path) -> None:
+    with pytest.raises(ValueError, match="bad anchor"), tracking.start_run({}, "report") as run:
         raise ValueError("bad anchor\nsecond line")
     kept = client().get_run(run.id)
     assert kept.info.status == "FAILED"
@@ -130,23 +130,23 @@ def test_a_failing_run_says_why_and_passes_the_error_on(store: Path) -> None:
 def test_an_interrupted_run_is_killed(store: Path, end: signal.Signals) -> None:
     if end is signal.SIGINT:  # a shell's background job, as tests may be, starts with Ctrl-C ignored
         signal.signal(end, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report") as run:
+    with pytest.raises(KeyboardInterrupt), tracking.start_run({}, "report") as run:
         signal.raise_signal(end)
     assert client().get_run(run.id).info.status == "KILLED"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_signals_while_it_is_closed_change_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    explain = tracking.Run._explain
+def test_signals_while_a_run_is_closed_are_ignored(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_failure = tracking.Run._log_failure
 
-    def hurried(run: tracking.Run, error: BaseException) -> None:
+    def log_failure_during_signals(run: tracking.Run, error: BaseException) -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
-        explain(run, error)
+        log_failure(run, error)
 
-    monkeypatch.setattr(tracking.Run, "_explain", hurried)
+    monkeypatch.setattr(tracking.Run, "_log_failure", log_failure_during_signals)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report") as run:
+    with pytest.raises(KeyboardInterrupt), tracking.start_run({}, "report") as run:
         signal.raise_signal(signal.SIGTERM)
     kept = client().get_run(run.id)
     assert (kept.info.status, kept.data.tags["failure"]) == ("KILLED", "KeyboardInterrupt")
@@ -154,7 +154,7 @@ def test_signals_while_it_is_closed_change_nothing(store: Path, monkeypatch: pyt
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_on(
+def test_unsent_records_of_the_end_are_dropped_when_the_run_is_resumed(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(run: tracking.Run) -> None:
@@ -163,13 +163,13 @@ def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_o
         run.log_epoch(1, {"loss": 2.0})
         raise ValueError("bad")
 
-    with pytest.raises(ValueError, match="bad"), tracking.start({"a": 1}, "report", output_dir=store) as run:
+    with pytest.raises(ValueError, match="bad"), tracking.start_run({"a": 1}, "report", output_dir=store) as run:
         fail(run)
     assert (store / "unsent" / run.id / "artifacts/failure.txt").exists()
     monkeypatch.undo()
     monkeypatch.chdir(store)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with tracking.start({"a": 1}, "report", output_dir=store, resume=run.id):
+    with tracking.start_run({"a": 1}, "report", output_dir=store, resume=run.id):
         pass
     kept = client().get_run(run.id)
     assert (kept.info.status, kept.data.metrics["loss"]) == ("FINISHED", 2.0)
@@ -179,33 +179,33 @@ def test_what_an_earlier_process_said_of_the_end_is_not_sent_when_the_run_goes_o
 
 
 def killed(store: Path) -> str:
-    """The id of a run that Ctrl-C ended."""
-    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report", output_dir=store) as run:
+    """Return the id of a run that Ctrl-C ended."""
+    with pytest.raises(KeyboardInterrupt), tracking.start_run({}, "report", output_dir=store) as run:
         raise KeyboardInterrupt
     return run.id
 
 
 def after_exit(run_id: str) -> str:
-    """A run's status once MLflow has done what it does when a process exits."""
+    """Return a run's status after MLflow's exit handler."""
     mlflow.tracking.fluent._safe_end_run()
     return client().get_run(run_id).info.status
 
 
-def test_a_run_that_cannot_go_on_is_not_finished(store: Path) -> None:
+def test_a_run_that_cannot_be_resumed_is_not_finished(store: Path) -> None:
     run_id = killed(store)
     unsent = store / "unsent" / run_id
     unsent.mkdir(parents=True)
     (unsent / "records.jsonl").write_text('{"artifact": "figures/gone.png"}\n')
     with (
         pytest.raises(UserError, match=r"records\.jsonl cannot be read"),
-        tracking.start({}, "report", output_dir=store, resume=run_id),
+        tracking.start_run({}, "report", output_dir=store, resume=run_id),
     ):
         pass
     assert after_exit(run_id) == "FAILED"
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_interrupted_while_it_opens_is_killed(
+def test_a_run_that_is_interrupted_while_it_is_opened_is_killed(
     store: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
 ) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -214,35 +214,35 @@ def test_a_run_that_is_interrupted_while_it_opens_is_killed(
         signal.raise_signal(end)
 
     monkeypatch.setattr(tracking.Run, "__init__", interrupted)
-    with pytest.raises(KeyboardInterrupt), tracking.start({}, "report"):
+    with pytest.raises(KeyboardInterrupt), tracking.start_run({}, "report"):
         pass
     (run,) = tracking.find_runs("report")
     assert after_exit(run.id) == "KILLED"
 
 
-def test_a_store_that_goes_away_while_a_run_opens_is_one_sentence(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_while_a_run_is_opened_is_a_user_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = killed(store)
     monkeypatch.setattr(SystemMetricsMonitor, "_get_next_logging_step", refuse)
     with (
         pytest.raises(UserError, match=r"cannot be used \(OSError: disk full\)"),
-        tracking.start({}, "report", output_dir=store, resume=run_id),
+        tracking.start_run({}, "report", output_dir=store, resume=run_id),
     ):
         pass
     assert after_exit(run_id) == "FAILED"
     assert client().get_run(run_id).data.tags["failure"].startswith("UserError: MLflow at")
 
 
-def test_a_run_that_goes_on_keeps_what_it_was_made_from(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_its_provenance(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     provenance = "fmask.tracking.provenance"
     with monkeypatch.context() as then:
         then.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "first", "git_dirty": "true"})
         then.setattr(f"{provenance}.installed_packages", lambda: "keras==0\n")
         then.setattr("sys.argv", ["train.py", "aug=blur"])
-        with pytest.raises(Pruned), tracking.start(CONFIG, "report", output_dir=store) as run:
+        with pytest.raises(Pruned), tracking.start_run(CONFIG, "report", output_dir=store) as run:
             raise Pruned("hopeless")
     monkeypatch.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "second", "git_dirty": "false"})
     monkeypatch.setattr("sys.argv", ["train.py", "resume=abc"])
-    with tracking.start(
+    with tracking.start_run(
         {**CONFIG, "steps": 9}, "report", output_dir=store, resume=run.id, tags={"output_dir": "moved"}
     ):
         pass
@@ -260,11 +260,11 @@ def test_a_run_that_goes_on_keeps_what_it_was_made_from(store: Path, monkeypatch
     assert ("pruned" in tags, tags["resumed.after"]) == (False, "hopeless")
 
 
-def test_a_run_that_goes_on_has_not_failed(store: Path) -> None:
-    with pytest.raises(ValueError, match="bad"), tracking.start({}, "report", output_dir=store) as run:
+def test_a_resumed_run_has_not_failed(store: Path) -> None:
+    with pytest.raises(ValueError, match="bad"), tracking.start_run({}, "report", output_dir=store) as run:
         raise ValueError("bad")
     assert (artifacts(run.id) / "failure.txt").exists()
-    with tracking.start({}, "report", output_dir=store, resume=run.id):
+    with tracking.start_run({}, "report", output_dir=store, resume=run.id):
         pass
     kept = client().get_run(run.id)
     assert (kept.info.status, kept.data.tags["resumed.after"]) == ("FINISHED", "ValueError: bad")
@@ -272,31 +272,32 @@ def test_a_run_that_goes_on_has_not_failed(store: Path) -> None:
     assert not (artifacts(run.id) / "failure.txt").exists()
 
 
-def test_a_store_and_a_disk_that_both_refuse_are_tried_again(
+def test_records_are_sent_again_if_store_and_disk_fail(
     store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
         caplog.at_level(logging.WARNING),
-        tracking.start({}, "report", output_dir=store) as run,
+        tracking.start_run({}, "report", output_dir=store) as run,
         monkeypatch.context() as full,
     ):
         full.setattr(MlflowClient, "log_batch", refuse)
         full.setattr("fmask.tracking.spool.write_text", refuse_to_write)
         run.log_epoch(1, {"loss": 2.0})
     assert client().get_run(run.id).data.metrics["loss"] == 2.0
-    assert "is kept in memory only: records.jsonl cannot be written: no room." in caplog.records[0].getMessage()
+    message = "Unsent records are kept in memory only: records.jsonl cannot be written: no space."
+    assert message in caplog.records[0].getMessage()
 
 
-def test_the_environment_is_as_before_afterwards(store: Path) -> None:
-    with tracking.start({}, "report"):
+def test_the_environment_is_restored(store: Path) -> None:
+    with tracking.start_run({}, "report"):
         pass
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def test_refused_metrics_are_sent_again(
+def test_unsent_metrics_are_sent_again(
     store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=store) as run:
+    with caplog.at_level(logging.WARNING), tracking.start_run({}, "report", output_dir=store) as run:
         with monkeypatch.context() as outage:
             outage.setattr(MlflowClient, "log_batch", refuse)
             run.log_epoch(1, {"loss": 2.0})
@@ -305,22 +306,22 @@ def test_refused_metrics_are_sent_again(
     history = client().get_metric_history(run.id, "loss")
     assert sorted((point.step, point.value) for point in history) == [(1, 2.0), (2, 1.0), (3, 0.5)]
     assert [record.getMessage() for record in caplog.records] == [
-        f"MLflow at sqlite:///{store}/mlflow.db refuses results (OSError: disk full): "
-        "the run goes on and sends them again later."
+        f"MLflow at sqlite:///{store}/mlflow.db did not accept a record (OSError: disk full); "
+        "the run continues and sends it again later."
     ]
     assert not (store / "unsent").exists()
 
 
-def test_what_is_refused_to_the_end_is_written_down(
+def test_unsent_records_are_saved_at_once(
     store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     outputs = store / "outputs"
-    with caplog.at_level(logging.WARNING), tracking.start({}, "report", output_dir=outputs) as run:
+    with caplog.at_level(logging.WARNING), tracking.start_run({}, "report", output_dir=outputs) as run:
         for call in ("log_batch", "log_inputs", "log_artifact", "set_terminated"):
             monkeypatch.setattr(MlflowClient, call, refuse)
         run.log_epoch(1, {"loss": 2.0})
         unsent = outputs / "unsent" / run.id
-        assert (unsent / "records.jsonl").exists(), "a process that dies now has lost nothing"
+        assert (unsent / "records.jsonl").exists(), "a process that is killed now has lost nothing"
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={})
         run.log_json({"accuracy": 0.5}, "scores/test.json")
         run.log_figure(Figure(), "figures/curve.png")
@@ -332,17 +333,20 @@ def test_what_is_refused_to_the_end_is_written_down(
     ]  # fmt: skip
     assert records[0]["metrics"] == {"loss": 2.0}
     assert records[1]["sha256"] == "ab" * 32
-    assert records[4]["file"] == "best.h5", "from the output folder on, which may be moved"
+    assert records[4]["file"] == "best.h5", "relative to the output folder, which may be moved"
     assert records[5]["tags"] == {"best_epoch": "1"}
     assert records[6]["status"] == "FINISHED"
     assert json.loads((unsent / "artifacts/scores/test.json").read_text()) == {"accuracy": 0.5}
     assert (unsent / "artifacts/figures/curve.png").exists()
     assert len(caplog.records) == 2
-    assert f"refused 7 items to the end: `fmask send {outputs}` sends them" in caplog.records[1].getMessage()
+    assert caplog.records[1].getMessage() == (
+        f"7 records could not be sent to MLflow at sqlite:///{store}/mlflow.db; "
+        f"send them later with `fmask send {outputs}`."
+    )
 
 
 def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
-    with tracking.start({}, "report", output_dir=store) as run:
+    with tracking.start_run({}, "report", output_dir=store) as run:
         with sqlite3.connect("mlflow.db") as database:
             database.execute("ALTER TABLE metrics RENAME TO gone")
         run.log_epoch(1, {"loss": 2.0})
@@ -351,31 +355,32 @@ def test_a_store_that_vanishes_does_not_stop_the_run(store: Path) -> None:
     assert client().search_experiments()
 
 
-def test_a_store_that_cannot_be_used_is_one_sentence(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_store_is_a_user_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (store / "notes.txt").write_text("not a database " * 100)
     for uri in ("nonsense://here", f"sqlite:///{store}/notes.txt", "sqlite:////proc/none/mlflow.db"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        with pytest.raises(UserError, match=r"cannot be used .*MLFLOW_TRACKING_URI") as caught, tracking.start({}, "x"):
+        message = r"cannot be used .*MLFLOW_TRACKING_URI"
+        with pytest.raises(UserError, match=message) as caught, tracking.start_run({}, "x"):
             pass
         assert "\n" not in str(caught.value)
 
 
 def test_a_deleted_experiment_is_named(store: Path) -> None:
-    with tracking.start({}, "report"):
+    with tracking.start_run({}, "report"):
         pass
     client().delete_experiment(client().get_experiment_by_name("report").experiment_id)
-    with pytest.raises(UserError, match="'report' was deleted"), tracking.start({}, "report"):
+    with pytest.raises(UserError, match="'report' was deleted"), tracking.start_run({}, "report"):
         pass
 
 
 def test_mlflow_prints_nothing(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         run.log_text("a", "a.txt")
     assert capfd.readouterr() == ("", "")
 
 
 def refuse_to_write(*_: object) -> None:
-    raise UserError("records.jsonl cannot be written: no room.")
+    raise UserError("records.jsonl cannot be written: no space.")
 
 
 def refuse(*_: object, **__: object) -> None:

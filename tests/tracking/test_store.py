@@ -1,4 +1,4 @@
-"""The store is made once, whoever comes first."""
+"""Creation and choice of the MLflow store."""
 
 import multiprocessing
 import os
@@ -18,12 +18,12 @@ def test_the_default_is_a_file_in_the_working_directory(tmp_path: Path, monkeypa
     assert tracking.tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
 
 
-def test_the_environment_says_where_runs_go(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_chooses_the_store(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "shared" / "runs.db"
     elsewhere.parent.mkdir()
     (store / "mlflow.db").rename(elsewhere)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
-    with tracking.start({}, "report") as run:
+    with tracking.start_run({}, "report") as run:
         run.log_text("a", "a.txt")
     assert not (store / "mlflow.db").exists()
     assert MlflowClient(f"sqlite:///{elsewhere}").get_run(run.id).info.status == "FINISHED"
@@ -31,7 +31,7 @@ def test_the_environment_says_where_runs_go(store: Path, tmp_path: Path, monkeyp
     assert os.environ["MLFLOW_TRACKING_URI"] == f"sqlite:///{elsewhere}"
 
 
-def test_four_first_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_four_parallel_runs_create_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     processes = multiprocessing.get_context("forkserver")
@@ -48,12 +48,12 @@ def test_four_first_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def log_five_epochs(folder: Path) -> None:
     os.chdir(folder)
-    with tracking.start({}, "report", output_dir=folder) as run:
+    with tracking.start_run({}, "report", output_dir=folder) as run:
         for epoch in range(5):
             run.log_epoch(epoch, {"loss": epoch})
 
 
-def test_an_unfinished_store_is_begun_anew_in_silence(
+def test_an_unfinished_store_is_replaced_silently(
     empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")

@@ -1,4 +1,4 @@
-"""A training that was stopped goes on as if it had not been."""
+"""A training that was stopped resumes as if it had not been."""
 
 import json
 import os
@@ -24,9 +24,14 @@ from fmask.data.synthetic.dataset import render_dataset
 from fmask.evaluation.report import log_split
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.training import checkpoint
-from fmask.training.callbacks import AfterEpoch, StopAtNaN, StopWhenAsked
-from fmask.training.checkpoint import Checkpoint
+from fmask.training.callbacks import EpochEndHook, StopAtNaN, StopOnSignal
+from fmask.training.checkpoint import (
+    CHECKPOINT_NAME,
+    Checkpoint,
+    read_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+)
 from fmask.training.fit import fit, phases
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.training.train import model_config, resume
@@ -34,7 +39,7 @@ from fmask.utils.errors import Diverged, UserError
 from fmask.utils.signals import stop_on_signal
 from tests.helpers.composing import smoke
 
-STANDING = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
+CHECKPOINT = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +49,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-class Unlogged:
-    """Stands in for a tracked run."""
+class FakeRun:
+    """A run that logs nothing."""
 
     id = "abc"
 
@@ -56,18 +61,18 @@ class Unlogged:
         pass
 
 
-def trained(config: Config, folder: Path, standing: Checkpoint | None = None) -> tuple[list[np.ndarray], dict]:
-    """The weights that a training ends with, and its losses."""
+def trained(config: Config, folder: Path, checkpoint: Checkpoint | None = None) -> tuple[list[np.ndarray], dict]:
+    """Train; return the last weights and the losses."""
     folder.mkdir(exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias)
-    run: Any = Unlogged()
-    losses = fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True), standing)
+    run: Any = FakeRun()
+    losses = fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True), checkpoint)
     return network.get_weights(), losses
 
 
-def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
+def test_a_resumed_training_ends_with_the_same_weights(
     rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = ["schedule=two_part", "schedule.parts.two.aug.name=blur", "schedule.parts.two.layers=heads"]
@@ -82,27 +87,29 @@ def test_interrupted_in_the_second_part_it_ends_with_the_same_weights(
         patch.setattr(StopAtNaN, "on_train_batch_end", interrupted)
         with pytest.raises(KeyboardInterrupt):
             trained(config, tmp_path / "cut")
-    standing = checkpoint.read(tmp_path / "cut" / checkpoint.NAME)
-    assert (standing.part, standing.epochs, standing.run_id) == ("two", 3, "abc")
-    weights, resumed_losses = trained(config, tmp_path / "cut", standing)
+    checkpoint = read_checkpoint(tmp_path / "cut" / CHECKPOINT_NAME)
+    assert (checkpoint.part, checkpoint.epochs, checkpoint.run_id) == ("two", 3, "abc")
+    weights, resumed_losses = trained(config, tmp_path / "cut", checkpoint)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert resumed_losses == losses
 
 
-def test_what_is_left_of_a_schedule() -> None:
+def test_remaining_phases_of_a_schedule() -> None:
     parts = ["schedule=two_part", "schedule.parts.two.epochs=3"]
     config = smoke("data=rendered", "epochs=4", "steps=5", "batch_size=2", *parts)
 
-    def left(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
-        standing = Checkpoint("abc", {}, part, epochs, {})
-        return [(each.name, each.first, each.last, each.sample) for each in phases(config, standing)]
+    def remaining(part: str, epochs: int) -> list[tuple[str, int, int, int]]:
+        checkpoint = Checkpoint("abc", {}, part, epochs, {})
+        left = phases(config, checkpoint)
+        return [(each.name, each.first_epoch, each.last_epoch, each.first_sample) for each in left]
 
-    assert [(each.first, each.last, each.sample) for each in phases(config)] == [(0, 4, 0), (4, 7, 40)]
-    assert left("one", 3) == [("one", 3, 4, 30), ("two", 4, 7, 40)]
-    assert left("one", 4) == [("one", 4, 4, 40), ("two", 4, 7, 40)], "the first part is still to be scored"
-    assert left("two", 5) == [("two", 5, 7, 50)]
-    assert left("two", 7) == [("two", 7, 7, 70)]
+    whole = [(each.first_epoch, each.last_epoch, each.first_sample) for each in phases(config)]
+    assert whole == [(0, 4, 0), (4, 7, 40)]
+    assert remaining("one", 3) == [("one", 3, 4, 30), ("two", 4, 7, 40)]
+    assert remaining("one", 4) == [("one", 4, 4, 40), ("two", 4, 7, 40)], "the first part still has to be scored"
+    assert remaining("two", 5) == [("two", 5, 7, 50)]
+    assert remaining("two", 7) == [("two", 7, 7, 70)]
 
 
 def small_network(width: int = 30) -> keras.Model:
@@ -113,52 +120,52 @@ def small_network(width: int = 30) -> keras.Model:
     return network
 
 
-def test_a_network_and_its_optimizer_are_as_they_were(tmp_path: Path) -> None:
+def test_network_and_optimizer_are_restored(tmp_path: Path) -> None:
     network, other = small_network(), small_network()
     network.fit(np.ones((4, 1000)), np.ones((4, 30)), verbose=0)
-    checkpoint.save(tmp_path / "a.h5", network, STANDING)
-    assert checkpoint.read(tmp_path / "a.h5") == STANDING
-    checkpoint.restore(tmp_path / "a.h5", other)
+    save_checkpoint(tmp_path / "a.h5", network, CHECKPOINT)
+    assert read_checkpoint(tmp_path / "a.h5") == CHECKPOINT
+    restore_checkpoint(tmp_path / "a.h5", other)
     variables = (each.variables + each.optimizer.variables for each in (network, other))
     for one, same in zip(*variables, strict=True):
         np.testing.assert_array_equal(one, same)
-    with pytest.raises(UserError, match="it lacks network/0"):
-        checkpoint.restore(tmp_path / "a.h5", small_network(31))
+    with pytest.raises(UserError, match=r"network/0 has the shape \(1000, 30\), not \(1000, 31\)"):
+        restore_checkpoint(tmp_path / "a.h5", small_network(31))
 
 
-def test_a_checkpoint_reads_no_other_file(tmp_path: Path) -> None:
+def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
     network = small_network()
-    checkpoint.save(tmp_path / "a.h5", network, STANDING)
+    save_checkpoint(tmp_path / "a.h5", network, CHECKPOINT)
     (tmp_path / "b.h5").write_bytes((tmp_path / "a.h5").read_bytes())
     with h5py.File(tmp_path / "b.h5", "r+") as file:
         del file["network/0"], file["checkpoint"]
         file["network/0"] = h5py.ExternalLink("a.h5", "network/0")
         file["checkpoint"] = h5py.ExternalLink("a.h5", "checkpoint")
-    with pytest.raises(UserError, match=r"b\.h5 is damaged, .*: network/0 is a link to somewhere else\.$"):
-        checkpoint.restore(tmp_path / "b.h5", network)
-    with pytest.raises(UserError, match=r"b\.h5 is no checkpoint of a training: checkpoint is a link"):
-        checkpoint.read(tmp_path / "b.h5")
+    with pytest.raises(UserError, match=r"b\.h5 is damaged, .*: network/0 is a link, not data in this file\.$"):
+        restore_checkpoint(tmp_path / "b.h5", network)
+    with pytest.raises(UserError, match=r"b\.h5 is not a training checkpoint: checkpoint is a link"):
+        read_checkpoint(tmp_path / "b.h5")
 
 
-@pytest.mark.parametrize("asked_in", [1, 2], ids=["amid an epoch", "in its last step"])
+@pytest.mark.parametrize("step", [1, 2], ids=["amid an epoch", "in its last step"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_training_after_a_step_or_a_checkpoint(number: signal.Signals, asked_in: int) -> None:
-    steps, kept = [], []
+def test_a_signal_stops_training_after_the_step_or_the_checkpoint(number: signal.Signals, step: int) -> None:
+    steps, saved = [], []
 
-    class Asking(keras.callbacks.Callback):
+    class Signalling(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             steps.append(batch)
-            if len(steps) == 3 + asked_in + 1:
+            if len(steps) == 3 + step + 1:
                 signal.raise_signal(number)
 
     network, handler = small_network(), signal.getsignal(number)
     with stop_on_signal() as stop, pytest.raises(KeyboardInterrupt):
         network.fit(
             np.ones((12, 1000)), np.ones((12, 30)), batch_size=4, epochs=9, verbose=0,
-            callbacks=[Asking(), AfterEpoch(kept.append), StopWhenAsked(stop)],
+            callbacks=[Signalling(), EpochEndHook(saved.append), StopOnSignal(stop)],
         )  # fmt: skip
-    assert steps == [0, 1, 2, 0, 1, 2][: 3 + asked_in + 1]
-    assert kept == [1, 2][:asked_in]
+    assert steps == [0, 1, 2, 0, 1, 2][: 3 + step + 1]
+    assert saved == [1, 2][:step]
     assert signal.getsignal(number) is handler
 
 
@@ -174,22 +181,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(small_disk: Path) -> None:
-    file = small_disk / checkpoint.NAME
+def test_a_full_disk_keeps_the_last_checkpoint(small_disk: Path) -> None:
+    file = small_disk / CHECKPOINT_NAME
     with h5py.File(file, "w") as before:
         before["checkpoint"] = '{"run_id": "abc", "config": {}, "part": "one", "epochs": 2, "log": {}}'
-    said = r"checkpoint.h5 cannot be written: No space left on device; that of epoch 2 is kept"
-    with pytest.raises(UserError, match=said):
-        checkpoint.save(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
-    assert checkpoint.read(file).epochs == 2
-    assert [each.name for each in small_disk.iterdir()] == [checkpoint.NAME]
+    message = r"checkpoint.h5 cannot be written: No space left on device; the checkpoint of epoch 2 is kept"
+    with pytest.raises(UserError, match=message):
+        save_checkpoint(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
+    assert read_checkpoint(file).epochs == 2
+    assert [each.name for each in small_disk.iterdir()] == [CHECKPOINT_NAME]
 
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file may exceed 100 kB, as where a quota is used up; anybody can try that."""
-    resource = pytest.importorskip("resource", reason="only Unix knows such limits")
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails then, and does not kill
+    """Limit the size of files to 100 kB, which works as a used-up quota does and needs no privileges."""
+    resource = pytest.importorskip("resource", reason="only Unix has such limits")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that the write fails instead of killing the process
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     yield
@@ -197,70 +204,70 @@ def small_files() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_quota_leaves_the_checkpoint_before(tmp_path: Path, small_files: None) -> None:
-    file = tmp_path / checkpoint.NAME
-    checkpoint.save(file, small_network(3), STANDING)
-    said = r"checkpoint.h5 cannot be written: File too large; that of epoch 2 is kept\.$"
-    with pytest.raises(UserError, match=said):
-        checkpoint.save(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
-    assert checkpoint.read(file) == STANDING
-    checkpoint.restore(file, small_network(3))
-    assert [each.name for each in tmp_path.iterdir()] == [checkpoint.NAME]
+def test_a_quota_keeps_the_last_checkpoint(tmp_path: Path, small_files: None) -> None:
+    file = tmp_path / CHECKPOINT_NAME
+    save_checkpoint(file, small_network(3), CHECKPOINT)
+    message = r"checkpoint.h5 cannot be written: File too large; the checkpoint of epoch 2 is kept\.$"
+    with pytest.raises(UserError, match=message):
+        save_checkpoint(file, small_network(), Checkpoint("abc", {}, "one", 3, {}))
+    assert read_checkpoint(file) == CHECKPOINT
+    restore_checkpoint(file, small_network(3))
+    assert [each.name for each in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
 
-@pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n and no more"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / checkpoint.NAME
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n truncated"])
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / CHECKPOINT_NAME
     file.write_bytes(content)
-    with pytest.raises(UserError, match="is no checkpoint of a training"):
-        checkpoint.read(file)
-    with pytest.raises(UserError, match="is no checkpoint of a training"):
+    with pytest.raises(UserError, match="is not a training checkpoint"):
+        read_checkpoint(file)
+    with pytest.raises(UserError, match="is not a training checkpoint"):
         resume(str(tmp_path))
 
 
-def test_what_cannot_be_gone_on_with_is_said(store: Path, tmp_path: Path) -> None:
-    with tracking.start({}, "resumed", tags={"output_dir": str(tmp_path)}) as run:
+def test_runs_that_cannot_be_resumed_are_user_errors(store: Path, tmp_path: Path) -> None:
+    with tracking.start_run({}, "resumed", tags={"output_dir": str(tmp_path)}) as run:
         pass
-    with pytest.raises(UserError, match="has finished; there is nothing left to train"):
+    with pytest.raises(UserError, match="has finished; only interrupted runs can be resumed"):
         resume(run.id)
-    with pytest.raises(UserError, match="one is kept from the first epoch to the run's end"):
+    with pytest.raises(UserError, match="a run has one from its first epoch to its end"):
         resume(str(tmp_path))
-    with pytest.raises(UserError, match="holds no run"):
+    with pytest.raises(UserError, match="has no run"):
         resume("abc")
 
 
-def test_a_run_does_not_go_on_with_other_photos(store: Path, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_photos(store: Path, tmp_path: Path) -> None:
     root, output = tmp_path / "rendered", tmp_path / "output"
     output.mkdir()
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
     config = smoke(f"data.root={root}")
     tags = {"output_dir": str(output)}
-    with tracking.start(asdict(config), "photos", tags=tags, output_dir=output) as run:
+    with tracking.start_run(asdict(config), "photos", tags=tags, output_dir=output) as run:
         for name, split in open_dataset(config.data).splits.items():
             log_split(run, name, "rendered", root, split)
     MlflowClient(tracking.tracking_uri()).set_terminated(run.id, "KILLED")
-    standing = Checkpoint(run.id, asdict(config), "one", 1, {})
-    with h5py.File(output / checkpoint.NAME, "w") as file:
-        file["checkpoint"] = json.dumps(asdict(standing))
+    checkpoint = Checkpoint(run.id, asdict(config), "one", 1, {})
+    with h5py.File(output / CHECKPOINT_NAME, "w") as file:
+        file["checkpoint"] = json.dumps(asdict(checkpoint))
     refuse_other_data(tracking.find_run(run.id), open_dataset(config.data))
     photo = next((root / "val").glob("*.jpg"))
     photo.write_bytes(photo.read_bytes() + b"changed")
     with pytest.raises(
-        UserError, match=rf"{root}: the val photos or their annotations are not those that the run {run.id}"
+        UserError, match=rf"{root}: the val photos or their annotations differ from those that the run {run.id}"
     ):
         resume(run.id)
     assert tracking.find_run(run.id).status == "KILLED"
-    assert (output / checkpoint.NAME).exists()
+    assert (output / CHECKPOINT_NAME).exists()
 
 
-def test_resuming_takes_nothing_beside_it() -> None:
+def test_resuming_allows_no_other_override() -> None:
     assert resumed_run(["aug=blur"]) is None
     assert resumed_run(["resume=abc"]) == "abc"
     with pytest.raises(UserError, match=r"resume=abc continues with the run's own configuration; remove epochs=50\."):
         resumed_run(["epochs=50", "resume=abc"])
 
 
-def test_a_loss_that_is_no_number_is_told_with_its_photos() -> None:
+def test_a_nan_loss_is_reported_with_its_photos() -> None:
     class TwoPhotos:
         def names(self, index: int) -> list[str]:
             return ["a.jpg", f"b{index}.jpg", "a.jpg"]
@@ -270,6 +277,6 @@ def test_a_loss_that_is_no_number_is_told_with_its_photos() -> None:
     stop.on_epoch_begin(6)
     fine = dict.fromkeys(("loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_mask_loss"), 1.0)
     stop.on_train_batch_end(0, {**fine, "mrcnn_bbox_loss": 1.0})
-    said = r"mrcnn_bbox_loss is no finite number in step 5 of epoch 7, on a.jpg, b4.jpg\. "
-    with pytest.raises(Diverged, match=said):
+    message = r"mrcnn_bbox_loss became NaN or infinite in step 5 of epoch 7, on a.jpg, b4.jpg\. "
+    with pytest.raises(Diverged, match=message):
         stop.on_train_batch_end(4, {**fine, "loss": float("inf"), "mrcnn_bbox_loss": float("nan")})

@@ -1,4 +1,4 @@
-"""What goes wrong in training is told as it is, not as the backend wraps it."""
+"""Errors in training are raised without the backend's wrapper."""
 
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("raised", "message"),
     [
-        (MemoryError("Unable to allocate 3 GiB"), "not memory enough for batch=2 with size=64 and fit=64"),
-        (UserError("aug=mine: what it makes has another size"), "aug=mine: what it makes has another size"),
+        (MemoryError("Unable to allocate 3 GiB"), "Out of memory with batch_size=2, crop_size=64 and image_size=64"),
+        (UserError("aug=mine: another size"), "aug=mine: another size"),
     ],
 )
-def test_a_batch_that_cannot_be_made_is_told_as_it_is(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, said: str, at: int
+def test_the_error_of_a_batch_is_raised(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, message: str, at: int
 ) -> None:
     draw = Batches.draw
 
@@ -47,6 +47,6 @@ def test_a_batch_that_cannot_be_made_is_told_as_it_is(
     network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = None
-    with pytest.raises(UserError, match=said) as told:
+    with pytest.raises(UserError, match=message) as refused:
         fit(network, predictor, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
-    assert str(told.value).count("\n") == 0
+    assert str(refused.value).count("\n") == 0

@@ -1,4 +1,4 @@
-"""What a training starts from is found before it, and known again by what is in it."""
+"""Initial weights are found before training and identified by their content."""
 
 import hashlib
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from fmask import tracking
 from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.training import provenance_diff
-from fmask.training.initial_weights import START, Start, find_start
+from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.train import train
 from fmask.utils.errors import UserError
 from tests.helpers.composing import smoke
@@ -20,52 +20,53 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def trained(folder: Path, content: bytes, ap50: float) -> str:
-    """The id of a finished training that left these weights."""
+    """Return the id of a finished training with these last weights."""
     file = folder / "last.h5"
     file.write_bytes(content)
-    with tracking.start({"epochs": 1}, "trained", output_dir=folder) as run:
+    with tracking.start_run({"epochs": 1}, "trained", output_dir=folder) as run:
         run.log_file(file, "weights")
         run.log_scores({"mask_ap50": ap50}, prefix="val")
     return run.id
 
 
-def test_it_is_known_by_its_run_and_its_content(store: Path) -> None:
+def test_initial_weights_are_identified_by_run_and_content(store: Path) -> None:
     good = trained(store, CONTENT, 0.7)
     trained(store, b"others", 0.4)
-    assert find_start(smoke("data=rendered")) is None
-    start = find_start(smoke("data=rendered", "weights=runs:/best"))
-    assert start
-    assert (start.weights, start.run, start.sha256) == ("runs:/best", good, SHA256)
-    assert str(start) == f"runs:/{good} {SHA256[:16]}"
+    assert find_initial_weights(smoke("data=rendered")) is None
+    weights = find_initial_weights(smoke("data=rendered", "weights=runs:/best"))
+    assert weights
+    assert (weights.weights, weights.run, weights.sha256) == ("runs:/best", good, SHA256)
+    assert str(weights) == f"runs:/{good} {SHA256[:16]}"
     (store / "mine.h5").write_bytes(CONTENT)
-    assert find_start(smoke("data=rendered", "weights=mine.h5")) == Start("mine.h5", "mine.h5", None, SHA256)
+    weights = find_initial_weights(smoke("data=rendered", "weights=mine.h5"))
+    assert weights == InitialWeights("mine.h5", "mine.h5", None, SHA256)
 
 
-def test_weights_that_are_not_there_open_no_run(store: Path, tmp_path: Path) -> None:
+def test_missing_weights_open_no_run(store: Path, tmp_path: Path) -> None:
     root = tmp_path / "rendered"
     render_dataset(root, seed=0, counts={"train": 1, "val": 1, "test": 1}, size=64)
-    with pytest.raises(UserError, match="holds no run 'typo'"):
+    with pytest.raises(UserError, match="has no run 'typo'"):
         train(smoke("data=rendered", "weights=runs:/typo", f"data.root={root}"), tmp_path)
     assert tracking.find_runs("fmask", missing_ok=True) == []
 
 
-def test_other_weights_are_another_circumstance(store: Path, tmp_path: Path) -> None:
+def test_other_initial_weights_differ_in_provenance(store: Path, tmp_path: Path) -> None:
     root = tmp_path / "rendered"
     render_dataset(root, seed=0, counts={"train": 1, "val": 1, "test": 1}, size=64)
     trained(store, CONTENT, 0.7)
     config = smoke("data=rendered", "weights=runs:/best", f"data.root={root}")
-    with tracking.start(asdict(config), "fmask", output_dir=store) as run:
-        start = find_start(config)
-        assert start
-        run.log_json(asdict(start), START)
+    with tracking.start_run(asdict(config), "fmask", output_dir=store) as run:
+        weights = find_initial_weights(config)
+        assert weights
+        run.log_json(asdict(weights), INITIAL_WEIGHTS_ARTIFACT)
 
-    def row() -> provenance_diff.Circumstance:
+    def row() -> provenance_diff.ProvenanceItem:
         info = tracking.find_run(run.id)
-        rows = provenance_diff.compare(info, *provenance_diff.read_config(info), open_dataset(config.data))
-        (found,) = (each for each in rows if each.what == "weights to start from")
+        rows = provenance_diff.compare_provenance(info, *provenance_diff.read_config(info), open_dataset(config.data))
+        (found,) = (each for each in rows if each.name == "initial weights")
         return found
 
     assert not row().differs
     better = trained(store, CONTENT + b"others", 0.8)
     assert row().differs
-    assert (row().then, row().now.split()[0]) == (str(start), f"runs:/{better}")
+    assert (row().then, row().now.split()[0]) == (str(weights), f"runs:/{better}")

@@ -1,7 +1,7 @@
-"""Trainings that are killed again and again, at any moment, end with the weights of one that nobody disturbed.
+"""Trainings that are killed repeatedly, at random moments, end with the weights of an undisturbed one.
 
-Each start of a network costs its graph, so that the ordinary run kills three times; FMASK_KILLS=20 does so more often.
-FMASK_SEED repeats the moments of a run, which prints its own.
+Each start traces the network's graph, which takes time: by default there are three kills, and as many as FMASK_KILLS
+says. The test prints its seed; FMASK_SEED repeats the moments of a seed.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ import pytest
 
 from fmask import tracking
 from fmask.data.synthetic.dataset import render_dataset
-from fmask.training import checkpoint
+from fmask.training.checkpoint import CHECKPOINT_NAME, read_checkpoint
 from tests.helpers.composing import smoke
 
 KILLS = int(os.environ.get("FMASK_KILLS", "3"))
@@ -29,7 +29,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 
 
 def work(folder: Path, data: Path, epochs: int) -> None:
-    """Trains, or goes on with what was killed; what it says goes to `output.txt`."""
+    """Train, or resume a killed training; the output goes to `output.txt`."""
     os.chdir(folder)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     output = os.open("output.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -37,10 +37,10 @@ def work(folder: Path, data: Path, epochs: int) -> None:
     os.dup2(output, 2)
     from fmask.training.train import resume, train
 
-    tracking.Run.log_model = lambda *_: None  # type: ignore[method-assign]  # it takes longer than all the rest
+    tracking.Run.log_model = lambda *_: None  # type: ignore[method-assign]  # takes longer than everything else
     output_dir = folder / "outputs"
     output_dir.mkdir(exist_ok=True)
-    if (output_dir / checkpoint.NAME).exists():
+    if (output_dir / CHECKPOINT_NAME).exists():
         resume(str(output_dir))
         return
     small = [
@@ -63,24 +63,24 @@ def started(folder: Path, data: Path) -> BaseProcess:
     return process
 
 
-def await_moment(random_one: random.Random, process: BaseProcess, file: Path) -> str:
-    """Waits for a random moment: while the process starts, while it trains, or while it writes a checkpoint."""
+def await_moment(rng: random.Random, process: BaseProcess, file: Path) -> str:
+    """Wait for a random moment: while the process starts, trains, or writes a checkpoint; return a description."""
     writing = file.with_name(f"{file.name}.part")
-    kind = random_one.choice(["starting", "training", "training", "writing"])
+    kind = rng.choice(["starting", "training", "training", "writing"])
     if kind == "starting":
-        time.sleep(random_one.uniform(0, 10))
+        time.sleep(rng.uniform(0, 10))
     else:
-        for _ in range(random_one.randint(1, 3)):
+        for _ in range(rng.randint(1, 3)):
             wait(process, lambda: not writing.exists())
             wait(process, writing.exists)
         if kind == "training":
             wait(process, lambda: not writing.exists())
-        time.sleep(random_one.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.2))
     return f"{kind}, {'with' if writing.exists() else 'without'} a half-written checkpoint"
 
 
-def wait(process: BaseProcess, happens: Callable[[], bool]) -> None:
-    while process.is_alive() and not happens():
+def wait(process: BaseProcess, condition: Callable[[], bool]) -> None:
+    while process.is_alive() and not condition():
         time.sleep(0.003)
 
 
@@ -105,16 +105,16 @@ def test_a_training_that_is_killed_at_random_ends_the_same(
     whole.join()
     assert whole.exitcode == 0, (undisturbed / "output.txt").read_text()
 
-    random_one = random.Random(SEED)
+    rng = random.Random(SEED)
     print(f"FMASK_SEED={SEED} FMASK_KILLS={KILLS}")
     for number in range(KILLS):
         process = started(killed, data)
-        file = killed / "outputs" / checkpoint.NAME
-        said = await_moment(random_one, process, file)
+        file = killed / "outputs" / CHECKPOINT_NAME
+        moment = await_moment(rng, process, file)
         process.kill()
         process.join()
-        epochs = checkpoint.read(file).epochs if file.exists() else 0
-        print(f"kill {number + 1}: {said}, after epoch {epochs} of {EPOCHS}", flush=True)
+        epochs = read_checkpoint(file).epochs if file.exists() else 0
+        print(f"kill {number + 1}: {moment}, after epoch {epochs} of {EPOCHS}", flush=True)
     last = started(killed, data)
     last.join()
     assert last.exitcode == 0, (killed / "output.txt").read_text()

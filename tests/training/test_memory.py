@@ -1,9 +1,9 @@
-"""A long training holds no more memory in the end than near its beginning.
+"""The memory of a long training does not grow.
 
-It takes minutes, so that only FMASK_LOAD=1 runs it: 200 epochs of the real `fit`, in a process of its own. What is
-measured is memory in use. oneDNN's pool would hide it: it takes some 100 MB from the system early on, of which other
-parts are touched for the first time as late as epoch 100 (3 % of the process), so here it is told to go without; and
-what the C library holds back for later is given back before each measurement.
+The test trains 200 epochs in a process of its own, which takes minutes, so it runs only with FMASK_LOAD=1. It measures
+memory in use. oneDNN's memory pool would distort the measurement: it reserves some 100 MB early, parts of which are
+first used as late as epoch 100 (3 % of the process). The pool is therefore disabled, and the C library returns free
+memory to the system before each measurement.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from fmask.data.synthetic.dataset import render_dataset
-from fmask.training import checkpoint
+from fmask.training.checkpoint import CHECKPOINT_NAME, read_checkpoint
 from tests.helpers.composing import smoke
 
 EPOCHS, SETTLED = 200, 20
@@ -26,7 +26,7 @@ GROWTH = 0.02
 
 
 class Watching:
-    """Stands in for a tracked run; keeps the process's memory in use, in bytes, at the end of each epoch."""
+    """A run that records the memory of the process in bytes after each epoch."""
 
     id = "abc"
 
@@ -70,12 +70,12 @@ def work(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("FMASK_LOAD"), reason="200 epochs take minutes: set FMASK_LOAD=1")
-@pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux tells it")
-def test_memory_stays_as_it_is_from_epoch_20_on(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory on Linux only")
+def test_memory_does_not_grow_from_epoch_20_on(tmp_path: Path) -> None:
     render_dataset(tmp_path / "rendered", seed=0, counts={"train": 6, "val": 2, "test": 2}, size=64)
     environment = {**os.environ, "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1"}
     subprocess.run([sys.executable, __file__, tmp_path], env=environment, check=True)
-    assert checkpoint.read(tmp_path / checkpoint.NAME).epochs == EPOCHS
+    assert read_checkpoint(tmp_path / CHECKPOINT_NAME).epochs == EPOCHS
     memory = json.loads((tmp_path / "memory.json").read_text())
     print("MB after epochs", {epoch: memory[epoch - 1] // 1_000_000 for epoch in (1, 10, *range(20, EPOCHS + 1, 20))})
     settled, end = (sum(memory[last - 5 : last]) / 5 for last in (SETTLED + 5, EPOCHS))

@@ -1,4 +1,4 @@
-"""The fused optimizers do what Keras' own do; learning rates rise and fall as asked; gradients are cut together."""
+"""Fused optimizers equal Keras' own; learning rate schedules; clipping by the global norm; averaged_weights weights."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmask.config.schema import Config, Optim
-from fmask.training.optimizers import FusedAdamW, FusedSGD, averaged, build_optimizer
+from fmask.training.optimizers import FusedAdamW, FusedSGD, averaged_weights, build_optimizer
 
 SHAPES = {"kernel": (3, 4), "bias": (4,), "gamma": (4,)}
 
@@ -61,7 +61,7 @@ def test_fused_steps_equal_keras_steps(name: str, options: dict[str, Any]) -> No
                 [keras.ops.convert_to_tensor(rng.normal(size=variable.shape).astype("float32")) for variable in trained]
             )
             steps.append(np.concatenate([variable.numpy().ravel() for variable in trained]))
-        optimizer.finalize_variable_values(trained)  # puts the running means in place, where they are kept
+        optimizer.finalize_variable_values(trained)  # sets the moving averages, if they are kept
         results.append([*steps, np.concatenate([variable.numpy().ravel() for variable in trained])])
     fused, plain = (np.array(result) for result in results)
     np.testing.assert_allclose(fused, plain, atol=1e-5)  # steps are about 0.1
@@ -80,7 +80,7 @@ def test_only_kernels_decay() -> None:
     np.testing.assert_array_equal(gamma, 1)
 
 
-def test_sgd_cuts_all_gradients_by_one_norm() -> None:
+def test_sgd_clips_by_the_global_norm() -> None:
     trained = variables()
     before = [variable.numpy() for variable in trained]
     gradients = [np.full(shape, 10.0 * (index + 1), np.float32) for index, shape in enumerate(SHAPES.values())]
@@ -121,20 +121,20 @@ def test_a_cosine_after_warming_up() -> None:
     assert rates == pytest.approx([0.001, 0.1, 0.0505, 0.001], rel=1e-4)
 
 
-def test_warming_up_never_takes_more_than_a_fifth_of_a_short_training() -> None:
+def test_warm_up_takes_at_most_a_fifth_of_the_training() -> None:
     assert learning_rates(config(steps=5, epochs=2, warmup=1000), 2) == pytest.approx([0.1])
     assert learning_rates(config(steps=1, epochs=1, warmup=1000), 0) == pytest.approx([0.1])
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_the_running_mean_of_the_weights_is_kept_only_when_asked_for(name: str) -> None:
+def test_averages_of_the_weights_are_kept_only_with_ema(name: str) -> None:
     assert not build_optimizer(config(name=name)).use_ema
     optimizer = build_optimizer(config(name=name, ema=0.9))
     assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.9)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.8])
-def test_the_running_mean_takes_the_weights_place_for_a_while(ema: float) -> None:
+def test_averaged_weights_replaces_and_restores_weights(ema: float) -> None:
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     network.compile(build_optimizer(config(name="sgd", ema=ema)), loss="mse")
     network.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0, epochs=1)
@@ -142,7 +142,7 @@ def test_the_running_mean_takes_the_weights_place_for_a_while(ema: float) -> Non
     mean = network.optimizer.variables
     expected = [variable.numpy() for variable in mean if "average" in variable.name] if ema else trained
     assert len(expected) == len(trained)
-    with averaged(network):
+    with averaged_weights(network):
         for value, average in zip(network.get_weights(), expected, strict=True):
             np.testing.assert_array_equal(value, average)
     for value, before in zip(network.get_weights(), trained, strict=True):

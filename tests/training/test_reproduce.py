@@ -1,4 +1,4 @@
-"""A run made again, held against the first: by a trainer that makes its numbers up."""
+"""Reproducing runs, with a fake trainer."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.evaluation.report import log_split
 from fmask.training import reproduce
-from fmask.training.reproduce import Difference, differing
+from fmask.training.reproduce import Difference, compare_history
 from fmask.utils.errors import UserError
 from tests.helpers.composing import smoke
 
@@ -31,14 +31,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-class MadeUp:
-    """A trainer whose losses are what they were, but for `noise` from epoch 2 on."""
+class FakeTrainer:
+    """A trainer that always logs the same numbers, except for `noise` from epoch 2 on."""
 
     def __init__(self, noise: float = 0.0) -> None:
         self.noise = noise
 
     def __call__(self, config: Config, folder: Path, console: Any = None, tags: Mapping[str, str] | None = None) -> str:
-        with tracking.start(dataclasses.asdict(config), config.study, "made up", tags, folder) as run:
+        with tracking.start_run(dataclasses.asdict(config), config.study, "made up", tags, folder) as run:
             dataset = open_dataset(config.data)
             for name, split in dataset.splits.items():
                 log_split(run, name, dataset.name, dataset.root, split)
@@ -52,101 +52,101 @@ class MadeUp:
         return SimpleNamespace(run_id=self(*arguments, tags=tags))
 
 
-def again(reference: str, train: MadeUp) -> tuple[list[Difference], str]:
+def again(reference: str, train: FakeTrainer) -> tuple[list[Difference], str]:
     console = Console(width=140, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     with patch("fmask.training.reproduce.train", train.result):
         return reproduce.reproduce(reference, Path("again"), console), console.export_text()
 
 
-def test_an_equal_run_is_told_to_be_equal(store: Path, rendered: Path) -> None:
-    first = MadeUp()(smoke(f"data.root={rendered}", "study=mine"), store)
-    differences, said = again(first, MadeUp())
+def test_an_equal_run_is_reported_as_equal(store: Path, rendered: Path) -> None:
+    first = FakeTrainer()(smoke(f"data.root={rendered}", "study=mine"), store)
+    differences, output = again(first, FakeTrainer())
     assert differences == []
-    assert f"is equal to {first}, in all losses of all epochs and all scores, to the last digit" in said
+    assert f"equals {first} to the last digit in all losses and scores" in output
     newest, _ = tracking.find_runs("mine")
     assert newest.tags["reproduces"] == first
-    rows = {line.split("│")[1].strip(): line for line in said.splitlines() if line.count("│") == 4}
+    rows = {line.split("│")[1].strip(): line for line in output.splitlines() if line.count("│") == 4}
     same = ["python", "backend", "processor", "packages", "train data", "test data", "seed", "settings"]
     assert [name for name in same if "same" not in rows[name]] == []
-    assert [run.id for run in studies.collect("mine").runs] == [first], "a repeated seed is no further seed"
+    assert [run.id for run in studies.collect("mine").runs] == [first], "a repetition is not counted as another seed"
 
 
-def test_an_unequal_one_is_told_from_where_and_by_how_much(store: Path, rendered: Path) -> None:
-    MadeUp()(smoke(f"data.root={rendered}"), store)
-    differences, said = again("latest", MadeUp(noise=2**-20))
+def test_differences_have_an_epoch_and_a_size(store: Path, rendered: Path) -> None:
+    FakeTrainer()(smoke(f"data.root={rendered}"), store)
+    differences, output = again("latest", FakeTrainer(noise=2**-20))
     assert differences == [Difference("loss", 2, 2**-20), Difference("accuracy", 0, 2**-20)]
-    assert "9.54e-07" in said
+    assert "9.54e-07" in output
 
 
-def test_what_is_not_as_it_was_is_listed(store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_provenance_is_listed(store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as then:
         packages = tracking.installed_packages().replace("keras==", "keras==0.")
         then.setattr("fmask.tracking.provenance.installed_packages", lambda: packages)
         tags = {"python": "3.10.0", "backend": "tensorflow", "processor": "an older one"}
         then.setattr("fmask.tracking.provenance.machine_tags", lambda: tags)
         then.setattr("fmask.tracking.provenance.code_tags", lambda: {"mlflow.source.git.commit": "0123456789abcdef"})
-        first = MadeUp()(smoke(f"data.root={rendered}"), store)
+        first = FakeTrainer()(smoke(f"data.root={rendered}"), store)
     photo = next((rendered / "train").glob("*.jpg"))
     content = photo.read_bytes()
     photo.write_bytes(content + b"changed")
-    said = again(first, MadeUp())[1]
+    output = again(first, FakeTrainer())[1]
     photo.write_bytes(content)
-    rows = [line for line in said.splitlines() if line.count("│") == 4 and "same" not in line]
-    told = [line.split("│")[1].strip() for line in rows]
-    assert [name for name in told if name] == [
+    rows = [line for line in output.splitlines() if line.count("│") == 4 and "same" not in line]
+    names = [line.split("│")[1].strip() for line in rows]
+    assert [name for name in names if name] == [
         "python", "platform", "processor", "processor features", "cpus", "packages", "commit", "train data",
     ]  # fmt: skip
-    assert "keras 0." in said
-    assert "0123456789ab" in said
+    assert "keras 0." in output
+    assert "0123456789ab" in output
 
 
-def test_what_was_otherwise_when_it_was_resumed_is_listed(
+def test_changed_provenance_of_a_resumed_run_is_listed(
     store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = MadeUp()(smoke(f"data.root={rendered}"), store)
+    first = FakeTrainer()(smoke(f"data.root={rendered}"), store)
     machine = tracking.machine_tags() | {"python": "3.10.0"}
     with monkeypatch.context() as then:
         then.setattr("fmask.tracking.provenance.machine_tags", lambda: machine)
         then.setattr("fmask.tracking.provenance.installed_packages", lambda: "keras==0\n")
         then.setattr("fmask.tracking.provenance.code_tags", lambda: {"mlflow.source.git.commit": "0123456789abcdef"})
-        with tracking.start({}, "mine", output_dir=store, resume=first):
+        with tracking.start_run({}, "mine", output_dir=store, resume=first):
             pass
-    said = again(first, MadeUp())[1]
-    rows = [line.split("│")[1].strip() for line in said.splitlines() if line.count("│") == 4]
+    output = again(first, FakeTrainer())[1]
+    rows = [line.split("│")[1].strip() for line in output.splitlines() if line.count("│") == 4]
     assert [name for name in rows if "resumed" in name] == ["python, resumed", "commit, resumed", "packages, resumed"]
 
 
-def test_differences_are_exact_and_in_the_order_of_time() -> None:
+def test_differences_are_exact_and_ordered_by_epoch() -> None:
     then = {"loss": {1: 1.0, 2: math.nan}, "val_loss": {1: 1.0, 2: 0.5}, "accuracy": {0: 0.5}, "gone": {1: 0.0}}
     now = {"loss": {1: 1.0, 2: math.nan}, "val_loss": {1: 1.0, 2: 0.5 + 2**-50}, "accuracy": {0: 0.25}}
-    found = differing(then, now)
+    found = compare_history(then, now)
     assert [(each.metric, each.first) for each in found] == [("gone", 1), ("val_loss", 2), ("accuracy", 0)]
     assert math.isnan(found[0].largest)
     assert [each.largest for each in found[1:]] == [2**-50, 0.25]
 
 
-def test_what_cannot_be_reproduced_is_said(store: Path, rendered: Path) -> None:
-    with pytest.raises(UserError, match="holds no run 'abc'"):
-        again("abc", MadeUp())
-    with tracking.start({}, "sweeps") as parent:
+def test_runs_that_cannot_be_reproduced_are_user_errors(store: Path, rendered: Path) -> None:
+    with pytest.raises(UserError, match="has no run 'abc'"):
+        again("abc", FakeTrainer())
+    with tracking.start_run({}, "sweeps") as parent:
         pass
-    with pytest.raises(UserError, match=r"has no config\.yaml of a training"):
-        again(parent.id, MadeUp())
-    with pytest.raises(ValueError, match="broken"), tracking.start({}, "sweeps") as failed:
+    with pytest.raises(UserError, match=r"is not a training: no config\.yaml"):
+        again(parent.id, FakeTrainer())
+    with pytest.raises(ValueError, match="broken"), tracking.start_run({}, "sweeps") as failed:
         raise ValueError("broken")
-    with pytest.raises(UserError, match="is FAILED; only one that has finished can be reproduced"):
-        again(failed.id, MadeUp())
-    with tracking.start(dataclasses.asdict(smoke(f"data.root={rendered}")) | {"sharpness": 3}, "mine") as other:
+    with pytest.raises(UserError, match="is FAILED; only finished runs can be reproduced"):
+        again(failed.id, FakeTrainer())
+    with tracking.start_run(dataclasses.asdict(smoke(f"data.root={rendered}")) | {"sharpness": 3}, "mine") as other:
         pass
-    with pytest.raises(UserError, match=r"was configured for another version of this program: .*sharpness"):
-        again(other.id, MadeUp())
+    with pytest.raises(UserError, match=r"was configured for another version of fmask: .*sharpness"):
+        again(other.id, FakeTrainer())
 
 
 @pytest.mark.parametrize(("noise", "status"), [(0.0, 0), (0.5, 1)])
-def test_the_command_says_it_with_its_exit_status(
+def test_the_exit_status_of_the_command(
     store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch, noise: float, status: int
 ) -> None:
-    MadeUp()(smoke(f"data.root={rendered}"), store)
-    monkeypatch.setattr("fmask.training.reproduce.train", MadeUp(noise).result)
+    FakeTrainer()(smoke(f"data.root={rendered}"), store)
+    monkeypatch.setattr("fmask.training.reproduce.train", FakeTrainer(noise).result)
     done = CliRunner().invoke(app, ["reproduce", "latest"], catch_exceptions=False)
     assert done.exit_code == status, done.output

@@ -1,4 +1,4 @@
-"""A whole run on a few rendered photos, and the same numbers twice."""
+"""Whole runs on a few rendered photos, and bit for bit equal repetitions."""
 
 import hashlib
 import json
@@ -19,8 +19,7 @@ from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
-from fmask.training import checkpoint
-from fmask.training.checkpoint import Checkpoint
+from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
 from fmask.training.train import model_config, train
 from fmask.utils.errors import Diverged, Pruned
@@ -34,8 +33,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-class Unlogged:
-    """Stands in for a tracked run; keeps the epochs."""
+class FakeRun:
+    """A run that records the metrics of the epochs."""
 
     id = "abc"
 
@@ -53,7 +52,7 @@ def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
     config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
     keras.utils.set_random_seed(config.seed)
     network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
-    run = Unlogged()
+    run = FakeRun()
     fit(
         network,
         KerasPredictor(network, config.image_size, config.antialias),
@@ -73,26 +72,26 @@ def test_same_seed_same_losses_to_the_last_digit(rendered: Path, tmp_path: Path)
     assert all(np.isfinite(list(epoch.values())).all() for epoch in first)
 
 
-def test_a_run_leaves_everything_in_mlflow(
+def test_a_run_logs_everything_to_mlflow(
     rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     output = tmp_path / "output"
     output.mkdir()
-    start = smoke(f"data.root={rendered}")
-    start = MaskRCNN(start.backbone.name, 3, model_config(start), seed=9)
+    config = smoke(f"data.root={rendered}")
+    start = MaskRCNN(config.backbone.name, 3, model_config(config), seed=9)
     matterport.save_weights(start, tmp_path / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
 
-    said = capsys.readouterr().out
-    assert said.startswith("data=rendered")
+    output_text = capsys.readouterr().out
+    assert output_text.startswith("data=rendered")
     count = len(matterport.layers_of(start))
-    assert f"weights=start.h5: start.h5: {count} of {count} layers loaded" in said
-    assert "1 epochs of 2 steps of 2 photos: about" in said
-    assert "part one: aug=blur layers=all" in said
-    assert "part two: aug=none layers=heads lr=1e-05" in said
+    assert f"weights=start.h5: start.h5: {count} of {count} layers loaded" in output_text
+    assert "1 epochs of 2 steps of 2 photos: about" in output_text
+    assert "part one: aug=blur layers=all" in output_text
+    assert "part two: aug=none layers=heads lr=1e-05" in output_text
 
     run = tracking.find_run(result.run_id)
     assert run.status == "FINISHED"
@@ -104,7 +103,7 @@ def test_a_run_leaves_everything_in_mlflow(
     assert {"one/val/mask_ap50", "one/test/accuracy"} <= set(run.metrics)
     assert {name: value for name, value in run.metrics.items() if not name.startswith("system/")} == result.metrics
     of_parts = [name for name in run.metrics if name.startswith(("val/", "one/", "two/"))]
-    assert len(of_parts) <= 30, "too many to compare runs"
+    assert len(of_parts) <= 30, "more would make runs hard to compare"
     assert (run.name, run.tags["output_dir"]) == ("rendered resnet18 aug=blur,none steps=2 seed=1", str(output))
     assert not (output / "checkpoint.h5").exists()
     assert (run.params["schedule"], run.params["schedule.parts.two.layers"]) == ("two_part", "heads")
@@ -131,7 +130,7 @@ def test_a_run_leaves_everything_in_mlflow(
         assert moved > 1e-5, name
 
 
-def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_logs_the_error(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
@@ -149,15 +148,18 @@ def test_a_failing_run_says_why(rendered: Path, tmp_path: Path, monkeypatch: pyt
 def train_until(
     error: BaseException, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[tracking.RunInfo, str]:
-    """The run of a training that keeps a checkpoint and the best weights, and meets with `error` in its final scoring;
-    and what it prints."""
+    """Train with a checkpoint and best weights until `error` is raised in the final scoring.
+
+    Returns:
+        The run, and the printed output.
+    """
 
     def fit(*arguments: Any, **_: Any) -> None:
         run, output = arguments[4:6]
-        standing = Checkpoint(run.id, {}, "one", 2, {})
+        checkpoint = Checkpoint(run.id, {}, "one", 2, {})
         (output / "best.h5").touch()
-        with h5py.File(output / checkpoint.NAME, "w") as file:
-            file["checkpoint"] = json.dumps(asdict(standing))
+        with h5py.File(output / CHECKPOINT_NAME, "w") as file:
+            file["checkpoint"] = json.dumps(asdict(checkpoint))
 
     def end(*_: Any) -> None:
         raise error
@@ -170,26 +172,28 @@ def train_until(
     return run, capsys.readouterr().out
 
 
-def test_a_run_that_is_interrupted_while_it_is_scored_says_how_it_goes_on(
+def test_an_interrupted_run_prints_how_to_resume_it(
     rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, said = train_until(KeyboardInterrupt(), rendered, store, monkeypatch, capsys)
-    assert said.splitlines()[-1] == f"python train.py resume={run.id} goes on after epoch 2"
-    assert (store / checkpoint.NAME).exists()
+    run, output_text = train_until(KeyboardInterrupt(), rendered, store, monkeypatch, capsys)
+    assert output_text.splitlines()[-1] == f"To resume after epoch 2: fmask train resume={run.id}"
+    assert (store / CHECKPOINT_NAME).exists()
 
 
-def test_a_training_that_diverged_is_not_told_to_do_so_again(
+def test_a_diverged_run_prints_how_to_use_its_best_weights(
     rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, said = train_until(Diverged("no number"), rendered, store, monkeypatch, capsys)
-    assert "resume=" not in said
-    assert said.splitlines()[-1].startswith(f"the same command with weights={store}/best.h5 lr=0.0001 starts from")
+    _, output_text = train_until(Diverged("NaN"), rendered, store, monkeypatch, capsys)
+    assert "resume=" not in output_text
+    assert output_text.splitlines()[-1] == (
+        f"To start from this run's best weights, add weights={store}/best.h5 lr=0.0001 to the command."
+    )
 
 
-def test_a_pruned_run_leaves_no_checkpoint(
+def test_a_pruned_run_has_no_checkpoint(
     rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, said = train_until(Pruned("hopeless"), rendered, store, monkeypatch, capsys)
+    run, output_text = train_until(Pruned("hopeless"), rendered, store, monkeypatch, capsys)
     assert (run.status, run.tags["pruned"]) == ("KILLED", "hopeless")
-    assert "resume=" not in said
-    assert not (store / checkpoint.NAME).exists()
+    assert "resume=" not in output_text
+    assert not (store / CHECKPOINT_NAME).exists()
