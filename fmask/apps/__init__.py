@@ -1,1 +1,1 @@
-"""What people point a trained model at: photos, videos and cameras."""
+"""Applications of a trained model to photos, videos and cameras."""

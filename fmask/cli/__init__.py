@@ -1,4 +1,4 @@
-"""The `fmask` command: this file is its entry, the others hold its commands, by what they are about."""
+"""The `fmask` command. Each module contains one command or a few related ones; `main` is the entry point."""
 
 import sys
 
@@ -42,7 +42,11 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command; a `UserError` becomes one line and its status, a file that the system refuses a line and 2."""
+    """Run the command.
+
+    A `UserError` is printed as one line and sets its own exit status. An `OSError` about a file is printed as one line
+    too, with exit status 2.
+    """
     try:
         with cli_errors("fmask"):
             app()

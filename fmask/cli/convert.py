@@ -1,28 +1,27 @@
-"""The command that converts annotations."""
+"""The command `fmask convert`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app
-from fmask.cli.options import Categories, check_target, read_categories
+from fmask.cli.app import DATA, app
+from fmask.cli.options import Categories, Overwrite, PhotoFolder, check_output, read_categories
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def convert(
-    source: Annotated[Path, typer.Argument(help="VIA or COCO annotations: the JSON file, or a folder with it.")],
-    target: Annotated[Path, typer.Argument(help="The file to write: COCO's for VIA's, VIA's for COCO's.")],
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder that the file names count from, by default SOURCE's.")
-    ] = None,
+    source: Annotated[Path, typer.Argument(help="VIA or COCO annotations: a JSON file, or a folder that contains it.")],
+    target: Annotated[Path, typer.Argument(help="The file to write: COCO if SOURCE is VIA, and VIA if it is COCO.")],
+    photos: PhotoFolder = None,
     category: Categories = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET if it is there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Convert VIA annotations to COCO instances, or COCO instances to a VIA export.
+    """Convert annotations from VIA to COCO or from COCO to VIA.
 
-    The photos are needed: COCO files hold their sizes, VIA files their bytes. Exit status: 0 where all went over, 1
-    where a region or photo was left out, which is told.
+    The photos must be present: COCO files contain their width and height, VIA files their size in bytes.
+
+    Exit status: 0 if everything was converted, 1 if regions or photos were left out, which are listed.
     """
     from rich.console import Console
     from rich.text import Text
@@ -30,16 +29,16 @@ def convert(
     from fmask.data.formats import convert as conversion
     from fmask.structures.annotations import FAULT_KINDS
 
-    check_target(target, overwrite)
+    check_output(target, overwrite)
     split = conversion.convert(source, target, photos, read_categories(category or []))
     console = Console(stderr=True)
     lost = 0
     for fault in split.faults:
         if not fault.is_note and fault.kind != "unlisted photo":
-            what = FAULT_KINDS[fault.kind]
-            lost += what.endswith("left out")
+            effect = FAULT_KINDS[fault.kind]
+            lost += effect.endswith("left out")
             region = "" if fault.region is None else f" region {fault.region}"
-            console.print(Text(f"{fault.file}{region}: {fault.kind}, {fault.detail}: {what}"), soft_wrap=True)
+            console.print(Text(f"{fault.file}{region}: {fault.kind}, {fault.detail}: {effect}"), soft_wrap=True)
     regions = sum(len(photo.regions) for photo in split.photos)
     print(f"{target}: {regions} regions in {len(split.photos)} photos")
     if lost:

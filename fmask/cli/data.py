@@ -1,21 +1,25 @@
-"""Commands about data sets and what is installed: check, anchors, install."""
+"""The commands `fmask check`, `fmask anchors` and `fmask install`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app, install_app
+from fmask.cli.app import DATA, app, install_app
 from fmask.utils.errors import UserError
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def check(
-    folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/) or the folder of one split.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A data set (a folder with train/, val/ and test/), or the folder of one split.")
+    ],
 ) -> None:
-    """Tell what a data set holds, what is wrong with it, and which photos are in two splits.
+    """Check a data set for faults and for photos that are in two splits.
 
-    Exit status: 0 where all is well, 1 where there are faults or leaks.
+    Prints the number of photos and objects, and every fault.
+
+    Exit status: 0 if nothing is wrong, 1 if there are faults or shared photos.
     """
     from rich.console import Console
 
@@ -28,12 +32,17 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def anchors(
-    folder: Annotated[Path, typer.Argument(help="A data set (train/, val/, test/); its training photos are measured.")],
-    image_size: Annotated[int, typer.Option(min=64, help="Longer side of a photo in pixels, as in training.")] = 192,
+    folder: Annotated[Path, typer.Argument(help="A data set; the objects of its training photos are measured.")],
+    image_size: Annotated[
+        int, typer.Option(min=64, help="Longer side of a photo in pixels, as the setting image_size in training.")
+    ] = 192,
 ) -> None:
-    """Propose anchor scales and ratios for a data set's objects, by k-means, and say how well they cover them."""
+    """Fit anchor scales and ratios to the objects of a data set.
+
+    Uses k-means, and prints the mean IoU of the objects with their best anchors.
+    """
     from rich.console import Console
 
     from fmask.data.anchor_fitting import fit_anchors, print_anchors
@@ -47,37 +56,37 @@ def anchors(
 
 @install_app.command("coco")
 def install_coco() -> None:
-    """Fetch matterport's Mask R-CNN trained on COCO (258 MB) into data/, for weights=coco.
+    """Download Matterport's Mask R-CNN weights trained on COCO (258 MB) into data/, for weights=coco.
 
-    Run it again after an interruption: it goes on where it stopped.
+    An interrupted download resumes when the command is run again.
     """
     from fmask.model.weights.pretrained import install_coco
 
-    print(f"The COCO weights are in {install_coco()}; weights=coco takes them, and recipe=report is the default now.")
+    print(f"The COCO weights are in {install_coco()}. Use them with weights=coco; recipe=report is the default now.")
 
 
 @install_app.command("imagenet")
 def install_imagenet(
-    backbone: Annotated[str, typer.Argument(help="resnet50 or resnet101")] = "resnet50",
+    backbone: Annotated[str, typer.Argument(help="resnet50 or resnet101.")] = "resnet50",
 ) -> None:
-    """Fetch a backbone trained on ImageNet, as keras.applications has it, for weights=imagenet."""
+    """Download the ImageNet weights of a backbone from keras.applications, for weights=imagenet."""
     from fmask.model.weights.pretrained import install_imagenet
 
-    print(f"The ImageNet weights are in {install_imagenet(backbone)}; weights=imagenet takes them.")
+    print(f"The ImageNet weights are in {install_imagenet(backbone)}. Use them with weights=imagenet.")
 
 
 @install_app.command("photos")
 def install_photos(
-    to: Annotated[Path, typer.Option(help="Where the photos go.")] = Path("data", "photos"),
+    to: Annotated[Path, typer.Option(help="The folder to download the photos to.")] = Path("data", "photos"),
     base_url: Annotated[
-        str | None, typer.Option(help="Where they come from, if not from where they are published.")
+        str | None, typer.Option(help="URL to download the photos from. Default: where they were published.")
     ] = None,
 ) -> None:
-    """Fetch the photos of the published study (about 500 files) and our outlines of its test photos.
+    """Download the photos of the published study (about 500 files) and add the annotations of its test photos.
 
-    Run it again after an interruption: what is there already is kept.
+    Files that are already present are kept when the command is run again after an interruption.
     """
     from fmask.data.install import BASE_URL, install
 
     install(to, base_url or BASE_URL)
-    print(f"The photos are in {to}; `fmask check {to}` tells what they hold.")
+    print(f"The photos are in {to}; `fmask check {to}` lists what they contain.")

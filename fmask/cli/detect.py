@@ -1,4 +1,4 @@
-"""The command that writes what a network finds as data."""
+"""The command `fmask detect`."""
 
 import sys
 from pathlib import Path
@@ -6,37 +6,47 @@ from typing import Annotated, Literal
 
 import typer
 
-from fmask.cli.app import app
-from fmask.cli.options import check_target
+from fmask.cli.app import USE, app
+from fmask.cli.options import Confidence, Model, Overwrite, check_output
 from fmask.utils.errors import UserError
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def detect(
-    model: Annotated[str, typer.Argument(help="A weight file, a run's id, latest, best, or models:/NAME/VERSION.")],
+    model: Model,
     inputs: Annotated[
-        list[str], typer.Argument(help="Photos, folders of photos, or patterns such as 'site/**/*.jpg'.")
+        list[str], typer.Argument(help="Photos, folders of photos, or patterns such as `'site/**/*.jpg'`.")
     ],
     format: Annotated[
         Literal["csv", "coco", "via"],
-        typer.Option(help="A table, a COCO file, or a VIA export to correct by hand and train on."),
+        typer.Option(help="A CSV table, a COCO file, or a VIA file to correct by hand and train on."),
     ] = "csv",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write, if not to print.")] = None,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Detections scored lower are left out.")] = 0.5,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write. Default: standard output.")
+    ] = None,
+    min_confidence: Confidence = 0.5,
     ground_truth: Annotated[
         Path | None,
-        typer.Option(help="With --format coco: a COCO file whose ids to use, for a results list that loadRes takes."),
+        typer.Option(
+            help="With --format coco: a COCO file whose image and category ids to use, to write results for loadRes."
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of -o if it is there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Find masks and hats in photos, and print or write what was found.
+    """Detect masks and hats in photos and write them as CSV, COCO or VIA.
 
-    csv: a line a detection, its box (y1, x1, y2, x2, ends exclusive) and its mask's area in pixels. coco: images,
-    categories and annotations with score and run-length encoded masks. via: polygons with fmask and score, to open in
-    the VIA annotator, which wants one folder's photos at a time. The latter two name photos by their paths below the
-    folder that holds them all: put into that folder, the file is annotations that fmask reads.
+    csv: one line per detection, with its box (y1, x1, y2, x2, ends exclusive) and the area of its mask in pixels.
 
-    Exit status: 1 where a photo could not be read; the others are written all the same, and those are listed.
+    coco: images, categories and annotations, with scores and run-length encoded masks.
+
+    via: polygons with their class (`fmask`) and score, for the VIA annotator, which opens the photos of one folder at
+    a time.
+
+    COCO and VIA files name photos by their paths below the folder that contains all of them. In that folder, fmask
+    reads the file as annotations.
+
+    Exit status: 1 if a photo could not be read. The results of the other photos are written, and the unreadable ones
+    are listed.
     """
     from fmask.inference import outputs
     from fmask.inference.inputs import find_photos
@@ -44,9 +54,9 @@ def detect(
 
     photos = find_photos(inputs)
     if output:
-        check_target(output, overwrite)
+        check_output(output, overwrite)
     if ground_truth and format != "coco":
-        raise UserError(f"--ground-truth goes with --format coco, not {format}.")
+        raise UserError(f"--ground-truth requires --format coco, not {format}.")
     writer = outputs.open_writer(format, photos, ground_truth)
 
     from rich.console import Console
@@ -68,9 +78,9 @@ def detect(
         raise UserError(f"None of {len(photos)} photos can be read: {broken[0]}")
     if output:
         write_text(writer.text(), output)
-        print(f"{output}: what was found in {len(photos) - len(broken)} photos", file=sys.stderr)
+        print(f"{output}: detections in {len(photos) - len(broken)} photos", file=sys.stderr)
     else:
         sys.stdout.write(writer.text())
     if broken:
-        print(f"{len(broken)} of {len(photos)} photos were left out:", *broken, sep="\n", file=sys.stderr)
+        print(f"{len(broken)} of {len(photos)} photos could not be read:", *broken, sep="\n", file=sys.stderr)
         raise typer.Exit(1)

@@ -1,31 +1,33 @@
-"""The command that scores a network on annotated photos."""
+"""The command `fmask evaluate`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app
-from fmask.cli.options import Categories, read_categories
+from fmask.cli.app import USE, app
+from fmask.cli.options import Categories, Confidence, Model, PhotoFolder, read_categories
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A weight file, a run's id, latest, best, or models:/NAME/VERSION.")],
+    model: Model,
     data: Annotated[
-        Path, typer.Argument(help="A data set (train/, val/, test/), the folder of one split, or an annotation file.")
+        Path,
+        typer.Argument(
+            help="A data set (a folder with train/, val/ and test/), the folder of one split, or an annotation file."
+        ),
     ],
-    split: Annotated[str | None, typer.Option(help="Which split of a data set, by default test.")] = None,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Detections scored lower do not count.")] = 0.5,
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder that an annotation file's names count from, by default its own.")
-    ] = None,
+    split: Annotated[str | None, typer.Option(help="The split of a data set to use. Default: test.")] = None,
+    min_confidence: Confidence = 0.5,
+    photos: PhotoFolder = None,
     category: Categories = None,
 ) -> None:
-    """Score a network on photos annotated in VIA's format or COCO's, as a training run is scored.
+    """Score a model on photos with VIA or COCO annotations.
 
-    Prints what became of the objects at min-confidence, 0.5 and 0.9, and average precision; logs them, every object's
-    fate and figures to MLflow, as a run in the experiment `evaluate`.
+    Scores are computed as in training. Prints how many objects are found, found wrongly and missed at
+    --min-confidence, 0.5 and 0.9, and average precision. These scores, the outcome of each object and figures are
+    logged to MLflow as a run in the experiment `evaluate`.
     """
     from rich.console import Console
 

@@ -1,13 +1,13 @@
-"""What commands share that make a video of a video or a camera."""
+"""Open a video or a camera and redraw it with a progress bar: shared by the commands splash and watch."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from fmask.utils.errors import INTERRUPTED, UserError
+from fmask.utils.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,23 +16,9 @@ if TYPE_CHECKING:
     from fmask.inference.predictor import Predictor
     from fmask.structures.detections import Detections
 
-Model = Annotated[str, typer.Argument(help="A weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION.")]
-Confidence = Annotated[float, typer.Option(help="What is found with a lower score, 0 to 1, does not count.")]
-Frames = Annotated[int | None, typer.Option(min=1, help="End a video or camera after so many frames.")]
-
-
-def check_confidence(value: float) -> None:
-    """Refuse what is no score.
-
-    Raises:
-        UserError: it is not within 0 to 1.
-    """
-    if not 0 <= value <= 1:
-        raise UserError(f"--min-confidence is {value}; scores are 0 to 1.")
-
 
 def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
-    """A video file, or the camera of that number.
+    """Open a video file, or the camera with this number.
 
     Raises:
         UserError: it cannot be read.
@@ -51,28 +37,36 @@ def redraw_with_bar(
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,
 ) -> None:
-    """`fmask.apps.video.redraw` with a progress bar, for `frames` at most, and what came of it told.
+    """Run `fmask.apps.video.redraw` with a progress bar and print the result.
+
+    Args:
+        footage: the open video or camera.
+        output: the video file to write.
+        predictor: the trained model.
+        min_confidence: lowest score of the detections passed to `draw`.
+        draw: returns the picture to write for a frame and its detections.
+        frames: largest number of frames; None for all.
 
     Raises:
         UserError: the output cannot be written.
-        typer.Exit: a file was stopped before its end. A camera is stopped as a matter of course.
+        typer.Exit: a video was stopped before its end. Stopping a camera is its usual end, so it does not raise this.
     """
     from fmask.apps.video.redraw import redraw
-    from fmask.cli.progress import counting
+    from fmask.cli.progress import speed_bar
 
-    with counting("frames") as bars:
+    with speed_bar("frames") as bars:
         total = min((count for count in (frames, footage.count) if count), default=None)
         bar = bars.add_task(footage.name, total=total)
-        made = redraw(footage, output, predictor, min_confidence, draw, lambda: bars.advance(bar), frames)
-        if not made.stopped:
-            bars.update(bar, total=made.frames)  # it was an estimate, of a file without an index
-    if made.note:
-        print(made.note)
-    if not made.frames:
+        result = redraw(footage, output, predictor, min_confidence, draw, lambda: bars.advance(bar), frames)
+        if not result.stopped:
+            bars.update(bar, total=result.frames)  # `footage.count` is an estimate if the file has no index
+    if result.note:
+        print(result.note)
+    if not result.frames:
         print(f"Stopped before the first frame; {output} was not written.")
-    elif made.stopped and not footage.live:
-        print(f"Stopped early: {output} has the first {made.frames} frames.")
+    elif result.stopped and not footage.live:
+        print(f"Stopped early: {output} has the first {result.frames} frames.")
     else:
-        print(f"{output}: {made.frames} frame{'s' if made.frames > 1 else ''}")
-    if made.stopped and not (footage.live and made.frames):
+        print(f"{output}: {result.frames} frame{'s' if result.frames > 1 else ''}")
+    if result.stopped and not (footage.live and result.frames):
         raise typer.Exit(INTERRUPTED)

@@ -1,44 +1,94 @@
-"""What several commands take."""
+"""Arguments and options that several commands share, and the checks of their values."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from fmask.inference.load import KINDS
 from fmask.utils.errors import UserError
 
+
+def _check_confidence(value: float) -> float:
+    if not 0 <= value <= 1:  # also refuses NaN, which Typer's own ranges accept
+        raise UserError(f"--min-confidence must be between 0 and 1, not {value:g}.")
+    return value
+
+
+Model = Annotated[str, typer.Argument(help=f"The trained model: {KINDS}.")]
+Confidence = Annotated[
+    float,
+    typer.Option(
+        "--min-confidence", help="Ignore detections with a lower score, from 0 to 1.", callback=_check_confidence
+    ),
+]
+Frames = Annotated[int | None, typer.Option(min=1, help="Stop a video or a camera after this many frames.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")]
+PhotoFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--photos", help="Folder to which the file names in an annotation file are relative. Default: its own folder."
+    ),
+]
 Categories = Annotated[
     list[str] | None,
-    typer.Option(help='What a COCO category is here: "hard hat=hat"; "person=" leaves it out. May be repeated.'),
+    typer.Option(
+        "--category", help='Class of a COCO category: "hard hat=hat"; "person=" ignores the category. Can be repeated.'
+    ),
 ]
-"""The option `--category`, which `read_categories` reads."""
+"""The option `--category`, which `read_categories` parses."""
+StudyConfidence = Annotated[
+    Literal["0.5", "0.9"], typer.Option("--confidence", help="Ignore detections with a lower score in the table.")
+]
+StudyData = Annotated[
+    str | None, typer.Option("--data", help="Use only runs of the study on this data: NAME or NAME@DIGEST.")
+]
+BaselineRow = Annotated[
+    int, typer.Option("--against", help="Number of the table row that the other rows are compared with.")
+]
 
 
-def read_categories(given: list[str]) -> dict[str, str]:
-    """What `--category NAME=CLASS` says, once or more: a COCO category to a class, or to "" to leave it out.
+def read_categories(values: list[str]) -> dict[str, str]:
+    """Parse the values of `--category NAME=CLASS`.
+
+    Returns:
+        The class of each COCO category; "" if the category is ignored.
 
     Raises:
-        UserError: one of them is not of that form, or names no class of ours.
+        UserError: a value does not have this form, or its class is unknown.
     """
     from fmask.structures.detections import CLASS_NAMES
 
     categories = {}
-    for each in given:
-        name, equals, label = each.rpartition("=")
+    for value in values:
+        name, equals, label = value.rpartition("=")
         if not equals or not name or label not in (*CLASS_NAMES, ""):
             known = ", ".join(CLASS_NAMES)
-            raise UserError(f"--category {each!r}: expected NAME=CLASS with one of {known}, or NAME= to leave it out.")
+            raise UserError(
+                f"--category must be NAME=CLASS with a class of {known}, or NAME= to ignore it, not {value!r}."
+            )
         categories[name] = label
     return categories
 
 
-def check_target(file: Path, overwrite: bool) -> None:
-    """Refuse, before any work, a file to write that is there already or cannot be.
+def check_output(file: Path, overwrite: bool) -> None:
+    """Check, before any work, that an output file can be written.
 
     Raises:
-        UserError: it exists and `overwrite` is not set, or its folder is missing.
+        UserError: the file is a folder, its folder does not exist, or it exists and `overwrite` is not set.
     """
-    if file.is_dir() or not file.parent.is_dir():
-        raise UserError(f"{file} is {'a folder' if file.is_dir() else 'in no folder that is there'}; expected a file.")
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; expected a file.")
+    check_folder(file)
     if file.exists() and not overwrite:
-        raise UserError(f"{file} is there already; --overwrite replaces it.")
+        raise UserError(f"{file} already exists; --overwrite replaces it.")
+
+
+def check_folder(file: Path) -> None:
+    """Check that the folder of an output file exists.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not file.parent.is_dir():
+        raise UserError(f"{file} cannot be written: there is no folder {file.parent}.")

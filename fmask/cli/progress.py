@@ -1,22 +1,30 @@
-"""Progress bars of commands that go through photos or frames."""
+"""Progress bars."""
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 
 class _Speed(ProgressColumn):
-    """How many a second."""
+    """The number of items per second."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, unit: str) -> None:
         super().__init__()
-        self.what = what
+        self.unit = unit
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f} {self.what}/s")
+        return Text("" if speed is None else f"{speed:.1f} {self.unit}/s")
 
 
-def counting(what: str) -> Progress:
-    """A bar that counts, with how many of `what` a second and the time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(what), TimeRemainingColumn())
+def speed_bar(unit: str) -> Progress:
+    """Return a progress bar with the count, the number of `unit` per second and the remaining time."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(unit), TimeRemainingColumn())
     return Progress(*columns, speed_estimate_period=10)
+
+
+def transient_bar() -> Progress:
+    """Return a progress bar on standard error that disappears at its end; without a terminal nothing is shown."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

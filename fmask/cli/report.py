@@ -1,45 +1,48 @@
-"""The command that makes a page to look at: report."""
+"""The command `fmask report`."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app
-from fmask.utils.errors import UserError
+from fmask.cli.app import RUNS, app
+from fmask.cli.options import BaselineRow, StudyConfidence, StudyData, check_folder
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def report(
-    what: Annotated[str, typer.Argument(help="A run's id, latest, best, or the name of a study.", metavar="RUN|STUDY")],
+    name: Annotated[str, typer.Argument(help="A run's id, latest, best, or the name of a study.", metavar="RUN|STUDY")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
-    data: Annotated[str | None, typer.Option(help="Of a study, only runs on this data: NAME, or NAME@DIGEST.")] = None,
-    confidence: Annotated[Literal["0.5", "0.9"], typer.Option(help="Of a study's table.")] = "0.9",
-    against: Annotated[int, typer.Option(help="Row that a study's others are compared with.")] = 1,
+    data: StudyData = None,
+    confidence: StudyConfidence = "0.9",
+    against: BaselineRow = 1,
 ) -> None:
-    """Make one HTML file of a run or a study, with everything in it: scores, test photos, objects, curves, settings.
+    """Write one HTML page of a run or a study.
 
-    The page of a run becomes one of its artifacts too. Its network detects in the test photos again for it.
+    The page of a run shows its scores, test photos, objects, curves and settings, and is also stored as an artifact of
+    the run. To draw the test photos, the model of the run predicts them again.
+
+    The page of a study shows its table, its figure and its runs; --data, --confidence and --against apply to the table.
     """
     from rich.console import Console
 
     from fmask import report, studies, tracking
+    from fmask.utils.files import write_text
 
-    if not output.parent.is_dir():
-        raise UserError(f"{output} cannot be written: there is no folder {output.parent}.")
-    if _is_run(what):
-        run = tracking.find_run(what)
-        html = report.of_run(run, Console())
-        studies.write_text(html, output)
+    check_folder(output)
+    if _is_run(name):
+        run = tracking.find_run(name)
+        html = report.run_page(run, Console())
+        write_text(html, output)
         tracking.add_text(run, html, "report.html")
-        print(f"{output} shows the run {run.id} ({run.name}), which has it as report.html too.")
+        print(f"{output} shows the run {run.id} ({run.name}); the run has it as its artifact report.html.")
     else:
-        study = studies.collect(what)
+        study = studies.collect(name)
         table = studies.tabulate(study, float(confidence), against, data)
-        studies.write_text(report.of_study(table, study), output)
-        print(f"{output} shows the study {what}.")
+        write_text(report.study_page(table, study), output)
+        print(f"{output} shows the study {name}.")
 
 
-def _is_run(what: str) -> bool:
-    return what in ("latest", "best") or what.startswith("runs:/") or bool(re.fullmatch(r"[0-9a-f]{32}", what))
+def _is_run(name: str) -> bool:
+    return name in ("latest", "best") or name.startswith("runs:/") or bool(re.fullmatch(r"[0-9a-f]{32}", name))

@@ -1,4 +1,4 @@
-"""The command splash."""
+"""The command `fmask splash`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,56 +6,64 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmask.cli.app import app
-from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
+from fmask.cli.app import USE, app
+from fmask.cli.footage import open_footage, redraw_with_bar
+from fmask.cli.options import Confidence, Frames, Model
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 
 if TYPE_CHECKING:
-    from fmask.apps.splash.look import Look
+    from fmask.apps.splash.style import SplashStyle
     from fmask.apps.splash.targets import Target
     from fmask.inference.predictor import Predictor
 
 
-class Kind(StrEnum):
-    """`CLASS_NAMES`, as typer takes them."""
+class ClassName(StrEnum):
+    """`CLASS_NAMES` as choices of an option."""
 
     MASK = "mask"
     HAT = "hat"
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def splash(
     model: Model,
     inputs: Annotated[
-        list[str], typer.Argument(help="Photos, folders of photos, patterns, videos, or a camera's number.")
+        list[str], typer.Argument(help="Photos, folders of photos, patterns, videos, or camera numbers.")
     ],
     boxes: Annotated[bool, typer.Option("--boxes", help="Draw a box around each object.")] = False,
-    labels: Annotated[bool, typer.Option("--labels", help="Write each object's class and score.")] = False,
-    classes: Annotated[list[Kind] | None, typer.Option("--class", help="Only this class; both unless said.")] = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Write the class and score of each object.")] = False,
+    classes: Annotated[
+        list[ClassName] | None, typer.Option("--class", help="Show only this class. Can be repeated. Default: both.")
+    ] = None,
     min_confidence: Confidence = 0.5,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A file for one input, a folder for several; else beside the input."),
+        typer.Option(
+            "--output", "-o", help="A file for one input, or a folder. Default: NAME_splash beside each input."
+        ),
     ] = None,
     frames: Frames = None,
 ) -> None:
-    """Turn photos and videos grey but for the masks and hats in them, as NAME_splash; inputs stay as they are.
+    """Make photos and videos grey except for the masks and hats.
 
-    A video keeps its frames' times and its sound. It becomes H.264 in .mp4, .m4v,
-    .mov or .mkv, or VP9 in .webm; one of another kind becomes .mp4. Ctrl-C ends
-    it early, with a file of the frames so far and exit status 130.
+    The inputs are not changed. Photos keep their format where fmask can write it, and become .jpg otherwise.
 
-    A camera goes on until Ctrl-C, its usual end, or for --frames, without sound.
+    Videos keep the times of their frames and their sound. They are written as H.264 in .mp4, .m4v, .mov or .mkv, as VP9
+    in .webm, and other formats become .mp4. Ctrl-C stops early: the file then contains the frames so far, and the exit
+    status is 130.
+
+    A camera is recorded without sound until Ctrl-C, which is its usual end, or for --frames.
+
+    Exit status: 1 if some of several photos could not be processed; the others are written.
     """
-    check_confidence(min_confidence)
-    from fmask.apps.splash.look import Look
+    from fmask.apps.splash.style import SplashStyle
     from fmask.apps.splash.targets import find_targets
     from fmask.inference import load
 
     targets = find_targets(inputs, output)
     predictor = load.load(model)
-    look = Look(classes or tuple(Kind), boxes, labels)
-    _splash_photos([target for target in targets if target.is_photo], predictor, look, min_confidence)
+    style = SplashStyle(classes or tuple(ClassName), boxes, labels)
+    _splash_photos([target for target in targets if target.is_photo], predictor, style, min_confidence)
     for target in targets:
         if not target.is_photo:
             with open_footage(target.source) as footage:
@@ -64,32 +72,34 @@ def splash(
                     target.output,
                     predictor,
                     min_confidence,
-                    lambda frame, found: look.draw(frame.image, found),
+                    lambda frame, found: style.draw(frame.image, found),
                     frames,
                 )
 
 
-def _splash_photos(targets: "list[Target]", predictor: "Predictor", look: "Look", min_confidence: float) -> None:
+def _splash_photos(
+    targets: "list[Target]", predictor: "Predictor", style: "SplashStyle", min_confidence: float
+) -> None:
     from fmask.apps.splash.photo import splash_photo
-    from fmask.cli.progress import counting
+    from fmask.cli.progress import speed_bar
     from fmask.utils.signals import stop_on_signal
 
     if not targets:
         return
     done, failed = 0, 0
-    with counting("photos") as progress, stop_on_signal() as stop:
+    with speed_bar("photos") as progress, stop_on_signal() as stop:
         bar = progress.add_task("Photos", total=len(targets))
         for target in targets:
             if stop.requested:
                 break
             assert isinstance(target.source, Path)
             try:
-                splash_photo(target.source, target.output, predictor, look, min_confidence)
+                splash_photo(target.source, target.output, predictor, style, min_confidence)
                 done += 1
             except UserError as error:
                 if len(targets) == 1:
                     raise
-                print(error)  # the others may be well
+                print(error)  # the other photos may succeed
                 failed += 1
             progress.advance(bar)
     folders = {target.output.parent for target in targets}
@@ -99,4 +109,4 @@ def _splash_photos(targets: "list[Target]", predictor: "Predictor", look: "Look"
         raise typer.Exit(INTERRUPTED)
     print(f"{place}: {done} photo{'' if done == 1 else 's'}")
     if failed:
-        raise SomeFailedError(f"{failed} of {len(targets)} photos could not be made, for the reasons above.")
+        raise SomeFailedError(f"{failed} of {len(targets)} photos could not be processed, for the reasons above.")

@@ -1,34 +1,43 @@
-"""Commands about studies: table."""
+"""The command `fmask table`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from fmask.cli.app import app
+from fmask.cli.app import RUNS, app
+from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def table(
     study: Annotated[
-        str | None, typer.Argument(help="MLflow experiment, by default fmask: the `study` of runs.")
+        str | None, typer.Argument(help="The setting `study` of the runs, an MLflow experiment. Default: fmask.")
     ] = None,
     from_files: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="Take the runs of a file of --save-runs; can be repeated, and adds to a STUDY."),
+        typer.Option("--from", help="Add the runs in a file written by --save-runs. Can be repeated."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Only runs on this data: NAME, or NAME@DIGEST.")] = None,
-    confidence: Annotated[Literal["0.5", "0.9"], typer.Option(help="Detections scored lower do not count.")] = "0.9",
-    against: Annotated[int, typer.Option(help="Number of the row that the others are compared with.")] = 1,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table's numbers.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw accuracy by row (.png, .svg, .pdf).")] = None,
-    save_runs: Annotated[Path | None, typer.Option(help="Write each object's fate in each run, for --from.")] = None,
+    data: StudyData = None,
+    confidence: StudyConfidence = "0.9",
+    against: BaselineRow = 1,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table to this Markdown file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the numbers of the table to this CSV file.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the accuracy of each row to this file (.png, .svg or .pdf).")
+    ] = None,
+    save_runs: Annotated[
+        Path | None, typer.Option(help="Write the outcome of each object in each run to this CSV file, for --from.")
+    ] = None,
 ) -> None:
-    """Put a study's runs in one table: a row a setting, seeds pooled, with intervals and exact tests."""
+    """Compare the runs of a study in one table.
+
+    Each row is one setting, with its seeds pooled, confidence intervals, and an exact test against the row --against.
+    """
     from rich.console import Console
 
     from fmask import studies
+    from fmask.utils.files import write_text
 
     sources = [studies.read_runs(file) for file in from_files or ()]
     if study or not sources:
@@ -36,11 +45,11 @@ def table(
     runs = studies.merge(sources)
     if save_runs:
         studies.write_runs(runs, save_runs)
-    made = studies.tabulate(runs, float(confidence), against, data)
+    result = studies.tabulate(runs, float(confidence), against, data)
     if markdown:
-        studies.write_text(studies.as_markdown(made), markdown)
+        write_text(studies.as_markdown(result), markdown)
     if csv:
-        studies.write_text(studies.as_csv(made), csv)
+        write_text(studies.as_csv(result), csv)
     if figure:
-        studies.save(studies.draw(made), figure)
-    studies.show(made, Console())
+        studies.save(studies.draw(result), figure)
+    studies.show(result, Console())

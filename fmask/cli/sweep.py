@@ -1,4 +1,4 @@
-"""The command sweep: many runs. `sweep.py` is the same command."""
+"""The command `fmask sweep`, which is also `sweep.py`."""
 
 import sys
 from collections.abc import Mapping
@@ -7,25 +7,36 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fmask.cli.app import app
+from fmask.cli.app import TRAIN, app
 from fmask.cli.train import PASS_ON
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-@app.command(context_settings=PASS_ON)
+USAGE = """\
+Usage: {program} [KEY=VALUE,VALUE...]...
+
+Train a grid of models, one run for each combination of the values, for example with aug=none,blur seed=1,2,3.
+hydra/sweeper=optuna searches with Optuna instead, for example with 'lr=tag(log,interval(1e-4,1e-2))'.
+hydra.launcher.jobs=N trains N models at a time.
+
+The groups and keys are those of fmask train, with the defaults listed below.
+"""
+
+
+@app.command(context_settings=PASS_ON, rich_help_panel=TRAIN)
 def sweep(context: typer.Context) -> None:
-    """Train many times: fmask sweep aug=none,blur seed=1,2,3. All settings: fmask sweep --help."""
+    """Train many models, as a grid or a search; `fmask sweep --help` lists the settings."""
     main("fmask sweep", context.args)
 
 
 def main(program: str, arguments: list[str]) -> None:
-    """Run a grid, or a search with Optuna.
+    """Train a grid of models, or search with Optuna.
 
     Args:
-        program: the command's name, for messages.
-        arguments: what was typed after it: overrides, such as `aug=none,blur`, and Hydra's options.
+        program: the name of the command, for messages.
+        arguments: the arguments of the command: overrides, such as `aug=none,blur`, and Hydra's options.
     """
     from fmask.utils.exits import cli_errors
 
@@ -38,21 +49,28 @@ def main(program: str, arguments: list[str]) -> None:
 
         register()
         arguments = [rename_batch(argument) for argument in arguments]
-        sweeping.check(conf_folder(), "sweep", get_args_parser().parse_args(arguments).overrides)
+        parsed = get_args_parser().parse_args(arguments)
+        if parsed.help:
+            print(USAGE.format(program=program))
+        sweeping.check(conf_folder(), "sweep", parsed.overrides)
         sys.argv = [program, *arguments]
         sweeping.main(job, conf_folder(), "sweep")
 
 
 def job(config: "DictConfig") -> Mapping[str, float]:
-    """Train once, as one job of a sweep; returns the run's metrics."""
+    """Train one model as a job of a sweep.
+
+    Returns:
+        The metrics of the run.
+    """
     from hydra.core.hydra_config import HydraConfig
 
-    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    import fmask.utils.backend  # noqa: F401 - imports Keras without TensorFlow's messages
     from fmask.config.compose import register
     from fmask.config.validate import validate
     from fmask.sweeping import pruning
     from fmask.training.train import train
 
-    register()  # the configuration's resolvers, in a process that has only just started
+    register()  # the process of the job has not registered the resolvers yet
     folder = Path(HydraConfig.get().runtime.output_dir)
     return train(validate(config), folder, callbacks=pruning.callbacks()).metrics

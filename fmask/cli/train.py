@@ -1,28 +1,37 @@
-"""The command train: one run. `train.py` is the same command."""
+"""The command `fmask train`, which is also `train.py`."""
 
 import sys
 from pathlib import Path
 
 import typer
 
-from fmask.cli.app import app
+from fmask.cli.app import TRAIN, app
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""Everything after the command's name goes to Hydra, `--help` too."""
+"""Typer settings that pass all arguments, including `--help`, to Hydra."""
+
+USAGE = """\
+Usage: {program} [KEY=VALUE]...
+
+Train one model, for example with aug=fliplr_clahe steps=50. resume=RUN resumes a stopped run.
+
+A group, such as aug, takes the name of a file in conf/; a key, such as steps or optim.decay, takes a value. All groups
+and keys are listed below, with the defaults of the keys. --cfg job prints the configuration without training.
+"""
 
 
-@app.command(context_settings=PASS_ON)
+@app.command(context_settings=PASS_ON, rich_help_panel=TRAIN)
 def train(context: typer.Context) -> None:
-    """Train once: fmask train aug=fliplr_clahe steps=50. All settings: fmask train --help."""
+    """Train one model; `fmask train --help` lists the settings."""
     main("fmask train", context.args)
 
 
 def main(program: str, arguments: list[str]) -> None:
-    """Train once, or resume a training.
+    """Train one model, or resume a stopped run.
 
     Args:
-        program: the command's name, for messages.
-        arguments: what was typed after it: overrides, such as `steps=50`, and Hydra's options.
+        program: the name of the command, for messages.
+        arguments: the arguments of the command: overrides, such as `steps=50`, and Hydra's options.
     """
     from fmask.utils.exits import cli_errors
 
@@ -34,18 +43,20 @@ def main(program: str, arguments: list[str]) -> None:
 
         register()
         arguments = [rename_batch(argument) for argument in arguments]
-        typed = get_args_parser().parse_args(arguments)
-        if resumed := resumed_run(typed.overrides):
+        parsed = get_args_parser().parse_args(arguments)
+        if parsed.help:
+            print(USAGE.format(program=program))
+        if resumed := resumed_run(parsed.overrides):
             _resume(resumed)
             return
-        check_overrides(conf_folder(), "train", typed.overrides)
-        check_one_run(typed.overrides, typed.multirun)
+        check_overrides(conf_folder(), "train", parsed.overrides)
+        check_one_run(parsed.overrides, parsed.multirun)
         sys.argv = [program, *arguments]
         _run(program)
 
 
 def _resume(reference: str) -> None:
-    import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+    import fmask.utils.backend  # noqa: F401 - imports Keras without TensorFlow's messages
     from fmask.training.train import resume
 
     resume(reference)
@@ -62,11 +73,11 @@ def _run(program: str) -> None:
     def run(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        import fmask.utils.backend  # noqa: F401 - before what imports Keras, to keep its loading quiet
+        import fmask.utils.backend  # noqa: F401 - imports Keras without TensorFlow's messages
         from fmask.config.validate import validate
         from fmask.training.train import train
 
-        with cli_errors(program):  # here, because Hydra would print a traceback
+        with cli_errors(program):  # Hydra would print a traceback
             train(validate(config), Path(HydraConfig.get().runtime.output_dir))
 
     run()

@@ -1,12 +1,13 @@
-"""The command watch."""
+"""The command `fmask watch`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmask.cli.app import app
-from fmask.cli.footage import Confidence, Frames, Model, check_confidence, open_footage, redraw_with_bar
+from fmask.cli.app import USE, app
+from fmask.cli.footage import open_footage, redraw_with_bar
+from fmask.cli.options import Confidence, Frames, Model
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,55 +16,54 @@ if TYPE_CHECKING:
     from fmask.apps.video.reading import Frame
     from fmask.structures.detections import Detections
 
-LIMITS = (
-    "What the network overlooks counts as missing, and a head with neither mask nor hat is not seen at all: "
-    "look at the thumbnails, and take no event for no proof."
+LIMITATIONS = (
+    "Items that the model misses are reported as missing, and a head with neither mask nor hat is not detected: "
+    "check the thumbnails, and do not take the absence of events as proof."
 )
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def watch(
     model: Model,
-    video: Annotated[str, typer.Argument(help="A video, or a camera's number.")],
-    need: Annotated[str, typer.Option(help="What each head must wear: mask, hat, or mask,hat.")] = "mask,hat",
-    hold: Annotated[float, typer.Option("--for", help="Seconds for which a head must lack it.")] = 1.0,
+    video: Annotated[str, typer.Argument(help="A video, or a camera number.")],
+    need: Annotated[str, typer.Option(help="Items that each head must wear: mask, hat, or mask,hat.")] = "mask,hat",
+    hold: Annotated[
+        float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
+    ] = 1.0,
     min_confidence: Confidence = 0.5,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A new folder for what is written; else VIDEO_watch.")
+        Path | None, typer.Option("--output", "-o", help="The output folder, new or empty. Default: VIDEO_watch.")
     ] = None,
     frames: Frames = None,
 ) -> None:
-    """Tell who in a video lacks a mask or a hat that is needed there.
+    """Report the heads in a video that lack a required mask or hat.
 
-    Nothing here finds people. Masks and hats are grouped into heads: a mask sits
-    below a hat within about a head's size (fmask/apps/watch/heads.py has the rule).
-    Heads are followed from frame to frame by overlap. One that lacks an item
-    whenever it is seen, for the seconds of --for, is an event, which is over when
-    the item is there for as long.
+    People are not detected. Masks and hats are grouped into heads: a mask belongs to the hat above it, within about the
+    size of a head (the rule is in fmask/apps/watch/heads.py). Heads are tracked from frame to frame by the overlap of
+    their boxes. An event is recorded when a head lacks an item in every frame in which it is seen, for the seconds of
+    --for. The event ends when the item is seen for as long.
 
-    The folder gets events.csv (time, frame, head, what is missing, since when,
-    box, thumbnail), thumbnails/, and the marked-up video: green boxes have all
-    that is needed, red ones say what is missing, amber ones are not decided yet.
+    The output folder contains events.csv (time, frame, head, missing item, start of the lack, box, thumbnail), the
+    folder thumbnails, and the marked video. A green box means that all required items are worn, a red box names the
+    missing items, and an amber box is not decided yet.
 
-    Limits: what the network overlooks counts as missing, and a head with neither
-    mask nor hat is not seen at all. Heads that cross or are half hidden may be
-    taken for one another.
+    Limitations: items that the model misses are reported as missing, and a head with neither mask nor hat is not
+    detected. Heads that cross or are partly hidden may be confused.
     """
     needed = _parse_need(need)
-    check_confidence(min_confidence)
     if not 0 <= hold < float("inf"):
-        raise UserError(f"--for is {hold}; it takes seconds, 0 or more.")
+        raise UserError(f"--for must be a number of seconds, 0 or more, not {hold:g}.")
     source = _source(video)
-    folder = output or _beside(source)
+    folder = output or _default_folder(source)
     from fmask.apps.video.writing import FORMATS
     from fmask.apps.watch.record import Record, mark_heads
     from fmask.apps.watch.watcher import Watcher
     from fmask.inference import load
 
-    ending = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
+    suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
     predictor = load.load(model)
     watcher = Watcher(needed, hold)
-    print(LIMITS)
+    print(LIMITATIONS)
     with open_footage(source) as footage, Record(folder) as record:
 
         def draw(frame: "Frame", found: "Detections") -> "np.ndarray":
@@ -73,7 +73,7 @@ def watch(
             return mark_heads(frame.image, watcher.in_sight, needed)
 
         try:
-            redraw_with_bar(footage, folder / f"marked{ending}", predictor, min_confidence, draw, frames)
+            redraw_with_bar(footage, folder / f"marked{suffix}", predictor, min_confidence, draw, frames)
         finally:
             print(f"{record.file}: {record.events} event{'' if record.events == 1 else 's'}")
 
@@ -81,19 +81,19 @@ def watch(
 def _parse_need(need: str) -> tuple[str, ...]:
     from fmask.structures.detections import CLASS_NAMES
 
-    given = [item.strip() for item in need.split(",")]
-    if unknown := [item for item in given if item not in CLASS_NAMES]:
-        raise UserError(f"--need is {need!r}, where {unknown[0]!r} is unknown; it takes {' and '.join(CLASS_NAMES)}.")
-    return tuple(dict.fromkeys(given))
+    items = [item.strip() for item in need.split(",")]
+    if unknown := [item for item in items if item not in CLASS_NAMES]:
+        raise UserError(f"--need may contain {' and '.join(CLASS_NAMES)}, not {unknown[0]!r}.")
+    return tuple(dict.fromkeys(items))
 
 
 def _source(video: str) -> Path | int:
     if video.isdecimal() and not Path(video).exists():
         return int(video)
     if not Path(video).is_file():
-        raise UserError(f"{video}: there is no such video.")
+        raise UserError(f"{video!r} is neither a video file nor a camera number.")
     return Path(video)
 
 
-def _beside(source: Path | int) -> Path:
+def _default_folder(source: Path | int) -> Path:
     return Path(f"camera{source}_watch") if isinstance(source, int) else source.with_name(f"{source.stem}_watch")

@@ -1,4 +1,4 @@
-"""The command that writes what is found."""
+"""The command `fmask detect`."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from fmask.structures.detections import Detections
 
 
 class FakePredictor:
-    """Finds a hat in the upper left of every photo, and a doubtful mask beside it."""
+    """Finds a hat in the upper left of every photo, and a mask with a low score beside it."""
 
     batch_size = 2
 
@@ -31,7 +31,7 @@ class FakePredictor:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Five photos, one of them broken, and a network by the name of `finder`."""
+    """Five photos, one of them broken, and a model with the name `finder`."""
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
@@ -44,12 +44,12 @@ def fmask(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, ["detect", *arguments])
 
 
-def said(answer: Any) -> str:
-    """Of a `UserError`, which `main` prints."""
+def message(answer: Any) -> str:
+    """Return the message of the `UserError`, which `main` prints."""
     return str(answer.exception)
 
 
-def test_a_table_is_printed_alone(site: Path) -> None:
+def test_a_table_is_printed(site: Path) -> None:
     answer = fmask("finder", "a.png", "b.png", "d.png")
     assert answer.exit_code == 0
     assert answer.stdout == (
@@ -63,8 +63,8 @@ def test_a_table_is_printed_alone(site: Path) -> None:
 def test_a_broken_photo_is_named_and_the_others_are_written(site: Path, format: str) -> None:
     answer = fmask("finder", ".", "--format", format, "-o", "found")
     assert answer.exit_code == 1
-    assert "found: what was found in 4 photos" in answer.stderr
-    assert "1 of 5 photos were left out:\nc.png is not a readable photo" in answer.stderr
+    assert "found: detections in 4 photos" in answer.stderr
+    assert "1 of 5 photos could not be read:\nc.png is not a readable photo" in answer.stderr
     assert answer.stdout == ""
     text = Path("found").read_text()
     assert all(f"{name}.png" in text for name in "abde")
@@ -72,31 +72,33 @@ def test_a_broken_photo_is_named_and_the_others_are_written(site: Path, format: 
     assert not Path("found.part").exists()
 
 
-def test_json_goes_to_standard_output_as_well(site: Path) -> None:
+def test_json_is_printed(site: Path) -> None:
     assert len(json.loads(fmask("finder", "a.png", "--format", "coco").stdout)["annotations"]) == 1
 
 
-def test_nothing_readable_writes_nothing(site: Path) -> None:
-    assert "None of 1 photos can be read: c.png is not" in said(fmask("finder", "c.png", "-o", "found.csv"))
+def test_no_file_is_written_if_no_photo_is_readable(site: Path) -> None:
+    assert "None of 1 photos can be read: c.png is not" in message(fmask("finder", "c.png", "-o", "found.csv"))
     assert not Path("found.csv").exists()
 
 
-def test_a_file_that_is_there_is_kept_unless_told(site: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(site: Path) -> None:
     Path("mine.csv").write_text("hours of work")
-    assert said(fmask("finder", "a.png", "-o", "mine.csv")) == "mine.csv is there already; --overwrite replaces it."
+    assert message(fmask("finder", "a.png", "-o", "mine.csv")) == "mine.csv already exists; --overwrite replaces it."
     assert Path("mine.csv").read_text() == "hours of work"
     assert fmask("finder", "a.png", "-o", "mine.csv", "--overwrite").exit_code == 0
     assert Path("mine.csv").read_text().startswith("photo,class")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "expected"),
     [
-        (["-o", "gone/found.csv"], "gone/found.csv is in no folder that is there"),
+        (["-o", "gone/found.csv"], "gone/found.csv cannot be written: there is no folder gone."),
         (["-o", "."], ". is a folder"),
-        (["--ground-truth", "truth.json"], "--ground-truth goes with --format coco, not csv"),
+        (["--ground-truth", "truth.json"], "--ground-truth requires --format coco, not csv"),
         (["nowhere.png"], "nowhere.png: there is no such photo"),
     ],
 )
-def test_mistakes_are_told_before_the_network_is_loaded(site: Path, arguments: list[str], message: str) -> None:
-    assert message in said(fmask("no such network", "a.png", *arguments))
+def test_wrong_arguments_are_reported_before_the_model_is_loaded(
+    site: Path, arguments: list[str], expected: str
+) -> None:
+    assert expected in message(fmask("no such model", "a.png", *arguments))

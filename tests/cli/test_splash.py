@@ -1,4 +1,4 @@
-"""The command splash, as its user calls it, with a predictor that finds coloured squares."""
+"""The command `fmask splash`, with a predictor that finds coloured squares."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.helpers.films import HAT, ColourPredictor, frames_of, make_film, pass
 
 @pytest.fixture
 def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
-    """What any model's name stands for; the working directory is the test's own."""
+    """The predictor that every model name loads; the working directory is temporary."""
     predictor = ColourPredictor()
     monkeypatch.setattr(load, "load", lambda _: predictor)
     monkeypatch.chdir(tmp_path)
@@ -46,7 +46,7 @@ def is_coloured(image: np.ndarray, margin: int = 40) -> np.ndarray:
     return image.max(axis=-1).astype(int) - image.min(axis=-1) > margin
 
 
-def test_a_photo_is_grey_but_for_what_is_found(predictor: ColourPredictor) -> None:
+def test_a_photo_is_grey_except_for_the_objects(predictor: ColourPredictor) -> None:
     before = save(Path("a.jpg"), scene((HAT, (8, 16, 40, 48))))
     result = splash("a.jpg")
     assert result.exit_code == 0, result.output
@@ -68,7 +68,7 @@ def test_a_photo_stored_sideways_comes_out_upright(predictor: ColourPredictor) -
 
 
 @pytest.mark.parametrize("ending", sorted(PHOTO_SUFFIXES))
-def test_photos_of_every_kind(predictor: ColourPredictor, ending: str) -> None:
+def test_photos_of_every_format(predictor: ColourPredictor, ending: str) -> None:
     Image.fromarray(passing(0)).save(f"a{ending}")
     result = splash(f"a{ending}")
     assert result.exit_code == 0, result.exception
@@ -85,14 +85,14 @@ def test_a_folder_of_photos(predictor: ColourPredictor) -> None:
     assert len(names("site")) == 18
 
 
-def test_a_broken_photo_does_not_keep_others_from_being_made(predictor: ColourPredictor) -> None:
+def test_a_broken_photo_does_not_stop_the_others(predictor: ColourPredictor) -> None:
     save(Path("site", "a.jpg"), passing(0))
     save(Path("site", "c.jpg"), passing(0))
     Path("site", "b.jpg").write_bytes(b"broken")
     result = splash("site")
     assert isinstance(result.exception, UserError)
     assert result.exception.status == 1
-    assert str(result.exception) == "1 of 3 photos could not be made, for the reasons above."
+    assert str(result.exception) == "1 of 3 photos could not be processed, for the reasons above."
     assert "b.jpg is not a readable photo" in result.output.replace("\n", " ")
     assert names("site") == ["a.jpg", "a_splash.jpg", "b.jpg", "c.jpg", "c_splash.jpg"]
 
@@ -122,7 +122,7 @@ def test_photos_and_videos_together(predictor: ColourPredictor) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_video_plays_and_says_so(predictor: ColourPredictor, number: signal.Signals) -> None:
+def test_a_stopped_video_plays_and_is_reported(predictor: ColourPredictor, number: signal.Signals) -> None:
     make_film(Path("a.mp4"), frames=40)
     predictor.before = lambda seen: os.kill(os.getpid(), number) if seen == 12 else None
     result = splash("a.mp4")
@@ -142,27 +142,27 @@ def test_stopped_photos_are_kept(predictor: ColourPredictor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["--min-confidence", "1.2"], "--min-confidence is 1.2; scores are 0 to 1"),
-        (["--min-confidence", "nan"], "--min-confidence is nan"),
-        (["--output", "a.jpg"], "never overwritten"),
+        (["--min-confidence", "1.2"], "--min-confidence must be between 0 and 1, not 1.2"),
+        (["--min-confidence", "nan"], "--min-confidence must be between 0 and 1, not nan"),
+        (["--output", "a.jpg"], "is an input and is not overwritten"),
         (["b.mp4"], "b.mp4 is not a readable video"),
-        (["broken.jpg", "-o", "out.jpg"], "could not be made|broken.jpg is not a readable photo"),
+        (["broken.jpg", "-o", "out.jpg"], "broken.jpg is not a readable photo"),
     ],
 )
-def test_users_mistakes_are_one_sentence(predictor: ColourPredictor, arguments: list[str], said: str) -> None:
+def test_wrong_arguments_are_reported(predictor: ColourPredictor, arguments: list[str], message: str) -> None:
     save(Path("a.jpg"), passing(0))
     Path("b.mp4").write_bytes(b"no video")
     Path("broken.jpg").write_bytes(b"no photo")
     inputs = [] if arguments[0].startswith("b") else ["a.jpg"]
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         raise splash(*inputs, *arguments).exception or AssertionError("no error")
     assert names() == ["a.jpg", "b.mp4", "broken.jpg"]
 
 
 @pytest.mark.parametrize("arguments", [["--class", "scarf"], ["--frames", "0"]])
-def test_unknown_choices_are_refused_with_what_is_allowed(predictor: ColourPredictor, arguments: list[str]) -> None:
+def test_unknown_choices_are_refused_with_the_allowed_values(predictor: ColourPredictor, arguments: list[str]) -> None:
     result = splash("a.jpg", *arguments)
     assert result.exit_code == 2
     assert "mask" in result.output or "than or equal to 1" in result.output

@@ -1,4 +1,4 @@
-"""The command watch, as its user calls it, with a predictor that finds coloured squares."""
+"""The command `fmask watch`, with a predictor that finds coloured squares."""
 
 import csv
 import os
@@ -12,14 +12,14 @@ from typer.testing import CliRunner, Result
 
 from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED
 from fmask.cli import app
-from fmask.cli.watch import LIMITS
+from fmask.cli.watch import LIMITATIONS
 from fmask.inference import load
 from fmask.utils.errors import UserError
 from tests.helpers.films import HAT, MASK, ColourPredictor, frames_of, make_film, scene, sound_of
 
 
 def losing_its_hat(frame: int) -> np.ndarray:
-    """Two people; the one on the right takes the hat off in frame 30, and once before for a frame."""
+    """Draw two people; the right one takes the hat off in frame 30, and for one frame before that."""
     left = frame // 10
     squares = [(HAT, (12, 4 + left, 22, 20 + left)), (MASK, (26, 6 + left, 36, 18 + left))]
     squares.append((MASK, (26, 46 - left, 36, 58 - left)))
@@ -30,7 +30,7 @@ def losing_its_hat(frame: int) -> np.ndarray:
 
 @pytest.fixture
 def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
-    """What any model's name stands for; the working directory, the test's own, has a.mp4 of 100 frames, 25 a second."""
+    """The predictor that every model name loads; the working directory has a.mp4 with 100 frames at 25 per second."""
     predictor = ColourPredictor()
     monkeypatch.setattr(load, "load", lambda _: predictor)
     monkeypatch.chdir(tmp_path)
@@ -47,10 +47,10 @@ def events(folder: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_who_lacks_what_is_told_and_shown(predictor: ColourPredictor) -> None:
+def test_an_event_is_printed_and_written(predictor: ColourPredictor) -> None:
     result = watch("a.mp4")
     assert result.exit_code == 0, result.exception
-    assert LIMITS in result.output
+    assert LIMITATIONS in result.output
     (event,) = events("a_watch")
     head = event["head"]
     assert event | {"y1": "", "x1": "", "y2": "", "x2": ""} == {
@@ -93,12 +93,12 @@ def test_boxes_are_green_then_amber_then_red(predictor: ColourPredictor, monkeyp
         (["--frames", "40"], 0),
     ],
 )
-def test_what_is_needed_and_for_how_long(predictor: ColourPredictor, arguments: list[str], count: int) -> None:
+def test_needed_items_and_hold_time(predictor: ColourPredictor, arguments: list[str], count: int) -> None:
     assert watch("a.mp4", "-o", "out", *arguments).exit_code == 0
     assert len(events("out")) == count
 
 
-def test_a_stopped_watch_leaves_its_events_and_a_video(predictor: ColourPredictor) -> None:
+def test_a_stopped_watch_keeps_its_events_and_video(predictor: ColourPredictor) -> None:
     predictor.before = lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen == 70 else None
     result = watch("a.mp4")
     assert result.exit_code == 130
@@ -108,23 +108,23 @@ def test_a_stopped_watch_leaves_its_events_and_a_video(predictor: ColourPredicto
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["a.mp4", "--need", "mask,scarf"], "--need is 'mask,scarf', where 'scarf' is unknown; it takes mask and hat"),
-        (["a.mp4", "--need", ""], "--need is ''"),
-        (["a.mp4", "--for", "-1"], "--for is -1.0; it takes seconds, 0 or more"),
-        (["a.mp4", "--for", "nan"], "--for is nan"),
-        (["a.mp4", "--min-confidence", "2"], "--min-confidence is 2.0"),
-        (["gone.mp4"], "gone.mp4: there is no such video"),
-        (["a.mp4", "-o", "full"], "full is not empty; a watch writes into a folder of its own, named with -o"),
+        (["a.mp4", "--need", "mask,scarf"], "--need may contain mask and hat, not 'scarf'"),
+        (["a.mp4", "--need", ""], "--need may contain mask and hat, not ''"),
+        (["a.mp4", "--for", "-1"], "--for must be a number of seconds, 0 or more, not -1"),
+        (["a.mp4", "--for", "nan"], "--for must be a number of seconds, 0 or more, not nan"),
+        (["a.mp4", "--min-confidence", "2"], "--min-confidence must be between 0 and 1, not 2"),
+        (["gone.mp4"], "'gone.mp4' is neither a video file nor a camera number"),
+        (["a.mp4", "-o", "full"], "full is not empty; choose a new or an empty folder with -o"),
         (["a.mp4", "-o", "a.mp4"], "a.mp4 cannot be written: Not a directory"),
         (["b.mp4"], "b.mp4 is not a readable video"),
     ],
 )
-def test_users_mistakes_are_one_sentence(predictor: ColourPredictor, arguments: list[str], said: str) -> None:
+def test_wrong_arguments_are_reported(predictor: ColourPredictor, arguments: list[str], message: str) -> None:
     Path("full").mkdir()
     Path("full", "mine.txt").touch()
     Path("b.mp4").write_bytes(b"no video")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         raise watch(*arguments).exception or AssertionError("no error")
     assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4", "full"]

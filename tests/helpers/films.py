@@ -1,4 +1,4 @@
-"""Videos of coloured squares, and a predictor that knows them by their colours."""
+"""Videos of coloured squares, and a predictor that finds the squares by their colours."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -14,11 +14,11 @@ from fmask.structures.detections import Detections
 
 HEIGHT, WIDTH = 48, 64
 GROUND, MASK, HAT = (60, 150, 60), (30, 30, 230), (230, 30, 30)
-"""Blue is a mask and red a hat."""
+"""RGB: the background is green, masks are blue, hats are red."""
 
 
 def scene(*squares: tuple[tuple[int, int, int], tuple[int, int, int, int]]) -> np.ndarray:
-    """A picture with squares, each a colour and y1, x1, y2, x2."""
+    """Draw squares, each given by its colour and y1, x1, y2, x2."""
     image = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     for colour, (y1, x1, y2, x2) in squares:
         image[y1:y2, x1:x2] = colour
@@ -26,7 +26,7 @@ def scene(*squares: tuple[tuple[int, int, int], tuple[int, int, int, int]]) -> n
 
 
 def passing(frame: int) -> np.ndarray:
-    """A mask under a hat, moving right."""
+    """Draw a mask under a hat; both move right."""
     left = 4 + frame % 40
     return scene((HAT, (8, left, 20, left + 16)), (MASK, (24, left + 2, 34, left + 14)))
 
@@ -40,10 +40,16 @@ def make_film(
     rotation: int = 0,
     sound: str | None = None,
 ) -> Path:
-    """Writes a video.
+    """Write a video.
 
-    `times`: of the frames, in hundredths of a second, where they are not evenly spaced. `rotation`: degrees clockwise
-    by which players turn it. `sound`: a codec, of silence as long as the pictures.
+    Args:
+        path: the file to write.
+        picture: draws a frame by its number.
+        frames: number of frames.
+        rate: frames per second.
+        times: times of the frames in hundredths of a second; None for even spacing.
+        rotation: degrees clockwise by which players rotate the video.
+        sound: codec of a silent sound track as long as the video; None for no sound.
     """
     with av.open(str(path), "w") as out:
         height, width = picture(0).shape[:2]
@@ -70,13 +76,13 @@ def make_film(
 
 
 def frames_of(path: Path) -> list[Frame]:
-    """All frames of a video."""
+    """Read all frames of a video."""
     with open_video(path) as footage:
         return list(footage.frames)
 
 
 def sound_of(path: Path) -> tuple[str, float] | None:
-    """The codec of a video's sound and until when it lasts, in seconds."""
+    """Return the codec of a video's sound and its end in seconds; None without sound."""
     with av.open(str(path)) as file:
         if not file.streams.audio:
             return None
@@ -86,10 +92,14 @@ def sound_of(path: Path) -> tuple[str, float] | None:
 
 
 class ColourPredictor:
-    """Finds blue squares as masks and red ones as hats; stands in for a `KerasPredictor`."""
+    """A replacement of a `KerasPredictor` that finds blue squares as masks and red squares as hats.
+
+    Args:
+        before: called before each prediction with the number of frames predicted so far.
+        score: the score of all detections.
+    """
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
-        """`before` is called with the number of frames seen, before more are looked at."""
         self.batch_size = 1
         self.batches: list[int] = []
         self.before, self.score = before, score

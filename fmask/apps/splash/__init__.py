@@ -1,1 +1,4 @@
-"""Colour splash of photos and videos: colour (the picture), look (what is drawn on it), targets (where it goes)."""
+"""Colour splash: pictures that are grey except for the detected objects.
+
+The modules are style (the picture), photo (one photo) and targets (inputs and output files).
+"""

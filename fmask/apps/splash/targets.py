@@ -1,4 +1,4 @@
-"""What is read and what is written: one file for each photo, video or camera that a person points at."""
+"""The inputs of a colour splash, and the output file of each."""
 
 import os
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference.inputs import find_photos
 from fmask.utils.errors import UserError
 
-_MARK = "_splash"
-_PHOTO, _VIDEO = ".jpg", ".mp4"
-"""Written where the input's own kind is none that can be."""
+_SPLASH = "_splash"
+_DEFAULT_PHOTO, _DEFAULT_VIDEO = ".jpg", ".mp4"
+"""Suffixes of outputs when the format of the input cannot be written."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One thing to read, and the file that is made from it."""
+    """An input and its output file."""
 
     source: Path | int
-    """A photo, a video, or a camera's number."""
+    """A photo, a video, or a camera number."""
     output: Path
 
     @property
@@ -30,24 +30,27 @@ class Target:
 
 
 def find_targets(inputs: Sequence[str], output: Path | None) -> list[Target]:
-    """Everything that `inputs` stand for, each once, in their order.
+    """Find the photos, videos and cameras that `inputs` name, and choose their output files.
 
-    What earlier runs made of other inputs, NAME_splash, is passed over in folders and patterns.
+    In folders and patterns, outputs of earlier runs (NAME_splash beside NAME) are skipped.
 
     Args:
-        inputs: photos, folders of photos and patterns, as `find_photos` takes them; videos; and cameras by number.
-        output: where results go: a file, where there is one input that is no folder and no pattern, else a folder.
-            None puts each beside its input, and those of cameras here, as NAME_splash.
+        inputs: photos, folders of photos and patterns, as in `find_photos`; videos; and camera numbers.
+        output: a file, if there is a single input that is neither a folder nor a pattern; otherwise a folder, which is
+            created. With None, NAME_splash is written beside each input, and in the working directory for cameras.
+
+    Returns:
+        The targets in the order of `inputs`, each source once.
 
     Raises:
-        UserError: an input stands for nothing, or an output could not be written, would replace an input, or is that of
+        UserError: an input does not exist, or an output cannot be written, would overwrite an input, or belongs to
             two inputs.
     """
     sources = list(dict.fromkeys(source for given in inputs for source in _sources(given)))
     if output is not None and len(inputs) == 1 and _is_single(inputs[0]) and not output.is_dir():
         targets = [Target(sources[0], output)]
         if not output.parent.is_dir():
-            raise UserError(f"{output}: there is no folder {output.parent}.")
+            raise UserError(f"{output} cannot be written: there is no folder {output.parent}.")
         _check(targets)
         return targets
     targets = [Target(source, _named(source, output)) for source in sources]
@@ -63,12 +66,12 @@ def _sources(given: str) -> list[Path | int]:
         return [int(given)]
     if _is_video(path):
         if not path.is_file():
-            raise UserError(f"{given}: there is no such video.")
+            raise UserError(f"There is no video file {given}.")
         return [path]
     photos = find_photos([given])
     present = {(photo.parent, photo.stem) for photo in photos}
-    earlier = [p for p in photos if p.stem.endswith(_MARK) and (p.parent, p.stem.removesuffix(_MARK)) in present]
-    return [photo for photo in photos if photo not in earlier]
+    outputs = [p for p in photos if p.stem.endswith(_SPLASH) and (p.parent, p.stem.removesuffix(_SPLASH)) in present]
+    return [photo for photo in photos if photo not in outputs]
 
 
 def _is_video(path: Path) -> bool:
@@ -76,41 +79,42 @@ def _is_video(path: Path) -> bool:
 
 
 def _is_single(given: str) -> bool:
-    """Whether it stands for one thing by itself, not for what a folder or a pattern happens to hold."""
+    """Return whether the input is a single file or camera, not a folder or a pattern."""
     return given.isdecimal() or Path(given).is_file()
 
 
 def _named(source: Path | int, folder: Path | None) -> Path:
     if isinstance(source, int):
-        return (folder or Path()) / f"camera{source}{_MARK}{_VIDEO}"
-    known, usual = (FORMATS, _VIDEO) if _is_video(source) else (PHOTO_SUFFIXES, _PHOTO)
-    suffix = source.suffix if source.suffix.lower() in known else usual
-    return (folder or source.parent) / f"{source.stem}{_MARK}{suffix}"
+        return (folder or Path()) / f"camera{source}{_SPLASH}{_DEFAULT_VIDEO}"
+    known, default = (FORMATS, _DEFAULT_VIDEO) if _is_video(source) else (PHOTO_SUFFIXES, _DEFAULT_PHOTO)
+    suffix = source.suffix if source.suffix.lower() in known else default
+    return (folder or source.parent) / f"{source.stem}{_SPLASH}{suffix}"
 
 
 def _check(targets: Sequence[Target]) -> None:
     inputs = {target.source.resolve() for target in targets if isinstance(target.source, Path)}
-    made: dict[Path, Path | int] = {}
+    sources: dict[Path, Path | int] = {}
     for target in targets:
-        place = target.output.resolve()
-        if place in inputs:
-            raise UserError(f"{target.output} is one of the inputs, which are never overwritten; name another -o.")
-        if place in made:
+        output = target.output.resolve()
+        if output in inputs:
+            raise UserError(f"{target.output} is an input and is not overwritten; choose another output with -o.")
+        if output in sources:
             raise UserError(
-                f"{target.output} would be made from both {made[place]} and {target.source}; run them apart."
+                f"{target.output} would be the output of both {sources[output]} and {target.source}; "
+                "process them in separate runs."
             )
-        made[place] = target.source
+        sources[output] = target.source
         if not target.is_photo:
             check_format(target.output)
         elif target.output.suffix.lower() not in PHOTO_SUFFIXES:
-            ending = target.output.suffix or "a bare name"
-            raise UserError(f"{target.output}: photos end in {', '.join(sorted(PHOTO_SUFFIXES))}, not in {ending}.")
+            known = ", ".join(sorted(PHOTO_SUFFIXES))
+            raise UserError(f"The name of an output photo must end in one of {known}, not {target.output}.")
 
 
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made a folder: {error.strerror}.") from error
+        raise UserError(f"The folder {folder} cannot be created: {error.strerror}.") from error
     if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder} cannot be written to.")
+        raise UserError(f"The folder {folder} is not writable.")

@@ -1,1 +1,1 @@
-"""Videos and cameras: reading, camera, finding (the network on frames), writing, sound, stopping, redraw."""
+"""Videos and cameras: reading, camera, predict (the model on frames), writing, sound, redraw (into a new video)."""

@@ -1,4 +1,7 @@
-"""Cameras of this machine. OpenCV knows them by number on every system; PyAV would need each system's own name."""
+"""Frames of a camera.
+
+OpenCV opens cameras by number on every system; PyAV needs the device names of each system.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,33 +13,34 @@ import cv2
 from fmask.apps.video.reading import Footage, Frame
 from fmask.utils.errors import UserError
 
-_USUAL_RATE = 25
+_DEFAULT_RATE = 25
+"""Frames per second of cameras that report no rate."""
 
 
 @contextmanager
 def open_camera(index: int) -> Iterator[Footage]:
-    """The camera of that number, from 0, without sound.
+    """Open a camera by its number, from 0, without sound.
 
-    Frames carry the time when they were taken: where the network is slower than the camera there are fewer of them,
-    and a video made of them still plays as fast as things happened.
+    Each frame has the time at which it was taken. If the model is slower than the camera, frames are dropped, but a
+    video made of the others still plays in real time.
 
     Raises:
-        UserError: there is no such camera, or it gives no picture.
+        UserError: there is no such camera, or it delivers no picture.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # its own complaints of a missing camera
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV prints warnings for a missing camera
     camera = cv2.VideoCapture(index)
     try:
-        camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # or frames would be seconds old where the network is slow
-        seen, first = camera.read()
-        if not seen:
-            raise UserError(f"camera {index} gives no picture; cameras are numbered from 0, and this may be none.")
+        camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a longer buffer would delay the frames by seconds if the model is slow
+        received, first = camera.read()
+        if not received:
+            raise UserError(f"Camera {index} delivers no picture; cameras are numbered from 0.")
         rate = camera.get(cv2.CAP_PROP_FPS)
         yield Footage(
             name=f"camera {index}",
             frames=_frames(camera),
             height=first.shape[0],
             width=first.shape[1],
-            rate=Fraction(round(rate) if 1 <= rate <= 1000 else _USUAL_RATE),
+            rate=Fraction(round(rate) if 1 <= rate <= 1000 else _DEFAULT_RATE),
             time_base=Fraction(1, 1000),
             count=None,
             sound=None,
@@ -49,7 +53,7 @@ def open_camera(index: int) -> Iterator[Footage]:
 def _frames(camera: cv2.VideoCapture) -> Iterator[Frame]:
     start = monotonic()
     while True:
-        seen, image = camera.read()
-        if not seen:  # unplugged
+        received, image = camera.read()
+        if not received:  # the camera was unplugged
             return
         yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), Fraction(round(1000 * (monotonic() - start)), 1000))

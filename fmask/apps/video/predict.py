@@ -1,4 +1,4 @@
-"""The network on frames, as many at once as memory is made for."""
+"""Predictions for the frames of a video, in batches that fit into memory."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,24 +7,24 @@ from fmask.apps.video.reading import Footage, Frame
 from fmask.inference.predictor import Predictor
 from fmask.structures.detections import Detections
 
-_MASKS_AT_ONCE = 10**9
-"""Bytes; a mask is as large as its photo."""
-_MANY = 100
-"""Things that a network which knows little may find in each."""
+_MASK_BYTES = 10**9
+"""Memory for the masks of a batch; a mask has one byte per pixel of its frame."""
+_DETECTIONS = 100
+"""Detections per frame to reserve memory for; a poorly trained model may find as many."""
 
 
 def predict_frames(footage: Footage, predictor: Predictor, min_confidence: float) -> Iterator[tuple[Frame, Detections]]:
-    """Each frame with what is found in it with at least `min_confidence`.
+    """Yield each frame with its detections whose score is at least `min_confidence`.
 
-    Frames of a file go through the network as many together as it is made for, fewer where they are very large; those
-    of a camera one by one, so that none waits for the next.
+    Frames of a file are predicted in batches of the predictor's batch size, or fewer if the frames are very large.
+    Frames of a camera are predicted one by one, so that no frame waits for the next.
     """
-    together = 1 if footage.live else frames_at_once(predictor.batch_size, footage.height, footage.width)
-    while frames := list(islice(footage.frames, together)):
-        found = predictor.predict([frame.image for frame in frames], batch_size=together)
+    batch_size = 1 if footage.live else frames_at_once(predictor.batch_size, footage.height, footage.width)
+    while frames := list(islice(footage.frames, batch_size)):
+        found = predictor.predict([frame.image for frame in frames], batch_size=batch_size)
         yield from zip(frames, (each.at_least(min_confidence) for each in found), strict=True)
 
 
-def frames_at_once(batch: int, height: int, width: int) -> int:
-    """How many frames of that size are detected together, 1 or more, by a network that is made for `batch`."""
-    return max(1, min(batch, _MASKS_AT_ONCE // (_MANY * height * width)))
+def frames_at_once(batch_size: int, height: int, width: int) -> int:
+    """Return the number of frames of this size to predict at once: from 1 to `batch_size`, limited by memory."""
+    return max(1, min(batch_size, _MASK_BYTES // (_DETECTIONS * height * width)))

@@ -1,9 +1,10 @@
-"""Moving pictures as upright RGB frames, each with its time."""
+"""Read videos as upright RGB frames with their times."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -21,44 +22,47 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video."""
+    """One frame of a video or a camera."""
 
     image: np.ndarray
     """(H, W, 3) uint8 RGB, upright."""
     time: Fraction
-    """Seconds since the video's start."""
+    """Seconds since the start of the video."""
 
 
 @dataclass(frozen=True)
 class Footage:
-    """A video or camera that is open."""
+    """An open video or camera."""
 
     name: str
+    """Its name in progress bars."""
     frames: Iterator[Frame]
-    """All of one size; can be gone through once."""
+    """The frames, all of the same size. They can be iterated once."""
     height: int
+    """Height of the frames in pixels."""
     width: int
+    """Width of the frames in pixels."""
     rate: Fraction
-    """Frames a second, on average."""
+    """Average number of frames per second."""
     time_base: Fraction
-    """Seconds of which all times are whole multiples, nearly."""
+    """Time unit in seconds: the times of the frames are approximately multiples of it."""
     count: int | None
-    """About how many frames there will be; None where nobody knows."""
+    """Estimated number of frames; None if unknown."""
     sound: Path | None
-    """The file whose sound belongs to the frames."""
+    """The file that contains the sound of the frames."""
     live: bool
-    """A camera, which goes on until it is stopped."""
+    """Whether this is a camera, which has no end."""
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[Footage]:
-    """A video file in any format that FFmpeg reads.
+    """Open a video file in any format that FFmpeg reads.
 
-    Frames are turned as the file says that they are to be shown. Those that are damaged are passed over, as players
-    do; the others keep their times.
+    Frames are rotated as the file specifies. Damaged frames are skipped, as video players do; the other frames keep
+    their times.
 
     Raises:
-        UserError: the file is none, or it has no frame that can be decoded.
+        UserError: the file is not a video, or none of its frames can be decoded.
     """
     try:
         container = av.open(str(path))
@@ -66,17 +70,17 @@ def open_video(path: Path) -> Iterator[Footage]:
         raise UserError(f"{path} is not a readable video: {_reason(error)}.") from error
     with container:
         if not container.streams.video:
-            raise UserError(f"{path} holds no pictures, only {_kinds(container)}.")
+            raise UserError(f"{path} contains no video, only {_kinds(container)}.")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         frames = _upright(container, stream)
         first = next(frames, None)
         if first is None:
-            raise UserError(f"{path} has no frame that can be decoded.")
+            raise UserError(f"None of the frames of {path} can be decoded.")
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         yield Footage(
             name=path.name,
-            frames=_rejoin(first, frames),
+            frames=chain([first], frames),
             height=first.image.shape[0],
             width=first.image.shape[1],
             rate=rate,
@@ -88,7 +92,7 @@ def open_video(path: Path) -> Iterator[Footage]:
 
 
 def starts_at(container: InputContainer) -> Fraction:
-    """Seconds on the file's clock at which its first packet is due; clocks of recordings may start anywhere."""
+    """Return the time of the first packet in seconds on the clock of the file, which need not start at 0."""
     return Fraction(container.start_time or 0, av.time_base)
 
 
@@ -97,12 +101,12 @@ def _upright(container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
     width = height = 0
     time = -step
     for frame in _decoded(container, stream):
-        # An .avi has no times but a rate, and what FFmpeg makes of that is out of order where frames are.
+        # An .avi file has a rate but no times, and the times that FFmpeg derives may be out of order.
         if frame.pts is None or frame.time_base is None or container.format.name == "avi":
             time += step
         else:
             time = max(frame.pts * frame.time_base - start, Fraction(0))
-        width, height = width or frame.width, height or frame.height  # should the size change, the first one is kept
+        width, height = width or frame.width, height or frame.height  # if the size changes, keep the first
         image = frame.to_ndarray(format="rgb24", width=width, height=height)
         yield Frame(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90))), time)
 
@@ -117,11 +121,6 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
             yield from packet.decode()
         except av.error.InvalidDataError:
             continue
-
-
-def _rejoin(first: Frame, others: Iterator[Frame]) -> Iterator[Frame]:
-    yield first
-    yield from others
 
 
 def _count(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:

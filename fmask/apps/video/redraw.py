@@ -1,4 +1,4 @@
-"""One video made into another, frame by frame."""
+"""Redraw the frames of a video or camera into a new video."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Redrawn:
-    """What became of a video."""
+    """The result of `redraw`."""
 
     frames: int
+    """Number of frames written."""
     stopped: bool
-    """By Ctrl-C or SIGTERM, before the end."""
+    """Whether Ctrl-C or SIGTERM stopped it before the end."""
     note: str | None
-    """What is to be known of the file: that it is without sound."""
+    """A message for the user if the file has no sound although the video has."""
 
 
 def redraw(
@@ -37,9 +38,18 @@ def redraw(
     on_frame: Callable[[], None] = lambda: None,
     limit: int | None = None,
 ) -> Redrawn:
-    """Write `path`: each frame as `draw` makes it, of the same size, from what is found with at least `min_confidence`.
+    """Write a video of the frames that `draw` returns.
 
-    Ends early after `limit` frames, or when Ctrl-C or SIGTERM asks for it; the file then holds the frames until there.
+    Ctrl-C and SIGTERM stop early; the file then contains the frames so far.
+
+    Args:
+        footage: the open video or camera.
+        path: the video file to write.
+        predictor: the trained model.
+        min_confidence: lowest score of the detections passed to `draw`.
+        draw: returns the picture to write, of the same size as the frame, for a frame and its detections.
+        on_frame: called after each frame.
+        limit: largest number of frames; None for all.
 
     Raises:
         UserError: the file cannot be written.

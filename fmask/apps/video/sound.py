@@ -1,4 +1,4 @@
-"""The sound of one video, copied into another."""
+"""Copy the sound of a video into another video."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,29 +13,29 @@ from fmask.apps.video.reading import starts_at
 
 
 class Sound:
-    """All sound tracks of a file, copied packet by packet, in step with the pictures.
+    """All sound tracks of a file, copied packet by packet, in step with the frames.
 
-    The file is opened once more, so that the pictures' reader need not know of it.
+    The file is opened a second time, so that reading frames does not depend on reading sound.
     """
 
     def __init__(self, path: Path, into: OutputContainer) -> None:
-        """Add the tracks to `into`, before anything is written there."""
+        """Add the tracks of `path` to `into`. Nothing may have been written to `into` yet."""
         self._source = av.open(str(path))
         self._into = into
         self._start = starts_at(self._source)
-        held = {track: track.codec_context.codec.canonical_name for track in self._source.streams.audio}
-        left_out = {name for name in held.values() if name not in into.supported_codecs}
+        codecs = {track: track.codec_context.codec.canonical_name for track in self._source.streams.audio}
+        left_out = {name for name in codecs.values() if name not in into.supported_codecs}
         self.left_out: str | None = " and ".join(sorted(left_out)) or None
-        """Codecs that the file's kind does not hold."""
+        """Codecs that the format of the output does not support; their tracks are left out."""
         self._tracks = {
-            track: into.add_stream_from_template(track) for track, name in held.items() if name not in left_out
+            track: into.add_stream_from_template(track) for track, name in codecs.items() if name not in left_out
         }
         self._packets = self._read()
         self._next = next(self._packets, None)
 
     def copy_until(self, time: Fraction) -> None:
-        """Write what is due until then, seconds since the start."""
-        while self._next is not None and self._due(self._next) <= time:
+        """Write the packets up to `time`, in seconds since the start."""
+        while self._next is not None and self._time(self._next) <= time:
             packet, track = self._next, self._next.stream
             assert isinstance(track, AudioStream)
             shift = round(self._start / packet.time_base)
@@ -46,14 +46,14 @@ class Sound:
             self._next = next(self._packets, None)
 
     def close(self) -> None:
-        """Close the file that the sound comes from."""
+        """Close the source of the sound."""
         self._source.close()
 
     def _read(self) -> Iterator[Packet]:
         if self._tracks:
-            # The last packet of each track is empty: it only tells the decoder that there is no more.
+            # The last packet of each track is empty; it only flushes the decoder.
             yield from (packet for packet in self._source.demux(*self._tracks) if packet.dts is not None)
 
-    def _due(self, packet: Packet) -> Fraction:
+    def _time(self, packet: Packet) -> Fraction:
         assert packet.dts is not None
         return packet.dts * packet.time_base - self._start

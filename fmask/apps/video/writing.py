@@ -1,4 +1,4 @@
-"""Frames and sound become a video file."""
+"""Write frames and sound to a video file."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,27 +15,28 @@ from fmask.apps.video.sound import Sound
 from fmask.utils.errors import UserError
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""What a video can be written as, and FFmpeg's name of it."""
+"""Suffixes of videos that can be written, and FFmpeg's names of their formats."""
 
-_BT709 = 1  # of the encoder's `colorspace`; Colorspace counts another way
+_BT709 = 1  # FFmpeg's number for `colorspace` of an encoder; `Colorspace` numbers them differently
 
 
 class VideoWriter:
-    """Writes frames and, where it fits, the sound of the footage; a context.
+    """A context manager that writes frames and the sound of their footage to a video file.
 
-    The pictures are H.264, which everything plays, or VP9 in .webm. Frames keep their times, so the rate is the
-    footage's, constant or not; pictures of an odd width or height get one more column or row. The sound is copied as
-    it is, as far as there are frames. Where the file's kind does not hold it, it is left out and `note` says so.
+    The video codec is H.264, which every player supports, or VP9 in .webm. Frames keep their times, so the frame rate
+    is that of the footage, constant or variable. A column or a row is added to frames of odd width or height. The
+    sound is copied without re-encoding, up to the last frame. If the format does not support its codec, it is left out
+    and `note` says so.
 
-    The file is there when the context ends, whatever ends it, with the frames that were written until then; where
-    there were none or writing failed, nothing is.
+    The file appears when the context ends, also through an exception, and contains the frames written so far. If no
+    frame was written or writing failed, there is no file.
     """
 
     def __init__(self, path: Path, footage: Footage) -> None:
-        """Begin a file.
+        """Create the file.
 
         Raises:
-            UserError: the name's ending is none of `FORMATS`, or the file cannot be written.
+            UserError: the suffix is not in `FORMATS`, or the file cannot be written.
         """
         self.path = path
         check_format(path)
@@ -52,14 +53,18 @@ class VideoWriter:
         self._sound = Sound(footage.sound, self._container) if footage.sound else None
         if self._sound and self._sound.left_out:
             self.note = (
-                f"{path.name} is without sound: {path.suffix} does not hold {self._sound.left_out}, which .mkv would."
+                f"{path.name} has no sound: {path.suffix} does not support {self._sound.left_out}, but .mkv does."
             )
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
-        """Add a picture, (H, W, 3) uint8 RGB, that is shown from `time`, seconds since the start.
+        """Add a frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            time: when the frame is shown, in seconds since the start.
 
         Raises:
-            UserError: the file cannot be written, as on a full disk.
+            UserError: the file cannot be written, for example because the disk is full.
         """
         height, width = image.shape[:2]
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -67,7 +72,7 @@ class VideoWriter:
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         base = self._stream.codec_context.time_base
-        # Encoders refuse two frames at one time, which cameras and damaged files do give.
+        # Encoders refuse two frames with the same time, which occur in cameras and damaged files.
         self._last = max(round(time / base), self._last + 1)
         frame.pts, frame.time_base = self._last, base
         try:
@@ -102,13 +107,13 @@ class VideoWriter:
 
 
 def check_format(path: Path) -> None:
-    """Refuse a name that no video can have.
+    """Check that a video of this name can be written.
 
     Raises:
-        UserError: its ending is none of `FORMATS`.
+        UserError: the suffix is not in `FORMATS`.
     """
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: videos are written as {', '.join(FORMATS)}, not as {path.suffix or 'a bare name'}.")
+        raise UserError(f"The name of an output video must end in one of {', '.join(FORMATS)}, not {path}.")
 
 
 def _add_pictures(container: OutputContainer, path: Path, footage: Footage) -> VideoStream:
@@ -122,7 +127,7 @@ def _add_pictures(container: OutputContainer, path: Path, footage: Footage) -> V
     stream.pix_fmt = "yuv420p"
     encoder = stream.codec_context
     encoder.time_base = footage.time_base
-    # Said, because players take videos that do not say for one or the other by their size.
+    # Without this, players guess the colour space from the size of the video.
     encoder.colorspace, encoder.color_range = _BT709, ColorRange.MPEG
     encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
     return stream

@@ -1,5 +1,5 @@
-"""Who wears what is needed: heads (grouping), tracks (over time), watcher (events), record (what is written).
+"""Report heads that lack a required item: heads (grouping), tracks (over time), watcher (events), record (output).
 
-Limits: what the network overlooks counts as missing; a head that wears neither item is not seen at all; and heads that
-cross or are half hidden may be taken for one another.
+Limitations: items that the model misses count as missing; a head that wears neither item is not detected; and heads
+that cross or are partly hidden may be confused.
 """

@@ -1,23 +1,23 @@
-"""How much two boxes share."""
+"""Overlap of two boxes."""
 
 from dataclasses import dataclass
 
 Box = tuple[float, float, float, float]
-"""Pixels y1, x1, y2, x2, exclusive ends."""
+"""y1, x1, y2, x2 in pixels, ends exclusive."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Shared area, 0 to 1."""
+    """The intersection of two boxes, as shares in [0, 1]."""
 
     iou: float
-    """As a share of what both cover together."""
+    """Intersection over union."""
     of_smaller: float
-    """As a share of the smaller box: 1 where one lies in the other."""
+    """Intersection over the area of the smaller box: 1 if one box contains the other."""
 
 
 def overlap(one: Box, other: Box) -> Overlap:
-    """Of two boxes with an area."""
+    """Compute the overlap of two boxes, which must have an area above 0."""
     height = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
     width = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
     shared = height * width

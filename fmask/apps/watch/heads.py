@@ -1,19 +1,19 @@
-"""Masks and hats of one frame, grouped into heads.
+"""Group the masks and hats of one frame into heads.
 
-There is no predictor of people here: a head is known by what it wears. A worn mask sits below a hat within about a
-head's size, so a mask and a hat make one head where, with s the longer side of the mask's box, which is about a head's
-width,
+People are not detected: a head is known only by the items it wears. A worn mask lies below a hat, within about the
+size of a head. Let s be the longer side of the mask's box, which is about the width of a head. A mask and a hat belong
+to one head if
 
-- the mask's middle is lower than the hat's;
-- the hat's lower edge is less than `REACH` s above the mask's upper edge, and less than `OVERLAP` s below it;
-- the mask's middle is under the hat, between its left and right edges;
-- the hat's longer side is within `SIZES` times s, so that nobody wears what a person farther away or nearer does.
+- the centre of the mask is below the centre of the hat;
+- the lower edge of the hat is less than `REACH` s above and less than `OVERLAP` s below the upper edge of the mask;
+- the centre of the mask lies between the left and right edges of the hat;
+- the longer side of the hat is within `SIZES` times s, which excludes hats of people who are farther away or nearer.
 
-Each mask goes to at most one hat and the other way round. Of all ways to do so one with most heads of both is taken,
-and among those the one whose masks are nearest to where they would be expected. What is left is a head with one of the
-two. A head with neither cannot be seen.
+Each mask is assigned to at most one hat and each hat to at most one mask. Among all assignments, one with the most
+pairs is chosen, and among those the one whose masks are closest to their expected positions. Each remaining mask or hat
+is a head with one item. A head with neither is not detected.
 
-The bounds hold for all 11 photos of the study with one mask and one hat, and for people drawn by
+The bounds hold for all 11 photos of the study with one mask and one hat, and for the people drawn by
 `fmask.data.synthetic.dataset`.
 """
 
@@ -28,30 +28,34 @@ from fmask.structures.detections import CLASS_NAMES, Detections
 REACH = 1.0
 OVERLAP = 0.7
 SIZES = (0.8, 4.0)
-_USUAL_DISTANCE = 1.2
-"""From a hat's middle down to its mask's, in s."""
-_SAME_PLACE = 0.5
-"""Intersection over union of two boxes that can only be one thing."""
+_EXPECTED_DISTANCE = 1.2
+"""From the centre of a hat down to the centre of its mask, in s."""
+_SAME_OBJECT = 0.5
+"""Intersection over union from which two boxes are the same object."""
 _NEVER = 1e6
+"""Cost of a pair that cannot belong to one head."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A head that wears at least one of the two."""
+    """A head that wears a mask, a hat, or both."""
 
     items: frozenset[str]
-    """Of `CLASS_NAMES`."""
+    """The worn items, of `CLASS_NAMES`."""
     box: Box
-    """About the head, with what it wears. It is much the same whether one of two items was found or both, so that a
-    head is known again in the next frame, and it may reach over the frame's edges."""
+    """Approximate box of the head with its items. It is similar whether one item is detected or both, so that the head
+    can be matched in the next frame. It may extend beyond the frame."""
 
 
 def group_heads(found: Detections) -> list[Head]:
-    """The heads in a frame: first those with both, then with a hat, then with a mask.
+    """Group the detections of a frame into heads.
 
-    Where something passes for a mask and for a hat, what the network is surer of counts.
+    If a mask and a hat are detected at the same place, only the detection with the higher score is used.
+
+    Returns:
+        First the heads with both items, then those with a hat, then those with a mask.
     """
-    found = _sure(found)
+    found = _suppress_rivals(found)
     masks, hats = (found.boxes[found.class_ids == 1 + CLASS_NAMES.index(name)] for name in ("mask", "hat"))
     cost = np.array([[_cost(mask, hat) for hat in hats] for mask in masks]).reshape(len(masks), len(hats))
     pairs = [(m, h) for m, h in zip(*linear_sum_assignment(cost), strict=True) if cost[m, h] < _NEVER]
@@ -62,19 +66,19 @@ def group_heads(found: Detections) -> list[Head]:
     return heads
 
 
-def _sure(found: Detections) -> Detections:
-    """Without those that lie where a better one of the other class does."""
+def _suppress_rivals(found: Detections) -> Detections:
+    """Remove detections at the place of a better detection of the other class."""
     boxes, class_ids = found.boxes.tolist(), found.class_ids
     kept: list[int] = []
     for n in range(len(found)):
         rivals = [other for other in kept if class_ids[other] != class_ids[n]]
-        if all(overlap(boxes[n], boxes[other]).iou < _SAME_PLACE for other in rivals):
+        if all(overlap(boxes[n], boxes[other]).iou < _SAME_OBJECT for other in rivals):
             kept.append(n)
     return Detections(found.boxes[kept], found.class_ids[kept], found.scores[kept], found.masks[kept])
 
 
 def _cost(mask: np.ndarray, hat: np.ndarray) -> float:
-    """How far off the mask is from where this hat's would be, in s; `_NEVER` where they cannot be of one head."""
+    """Return the distance of the mask from its expected position below the hat, in s; `_NEVER` if they do not fit."""
     size = float(max(mask[2] - mask[0], mask[3] - mask[1]))
     down = float(mask[0] + mask[2] - hat[0] - hat[2]) / 2
     aside = float(mask[1] + mask[3] - hat[1] - hat[3]) / 2
@@ -85,17 +89,20 @@ def _cost(mask: np.ndarray, hat: np.ndarray) -> float:
         and abs(aside) < float(hat[3] - hat[1]) / 2
         and SIZES[0] * size < float(max(hat[2] - hat[0], hat[3] - hat[1])) < SIZES[1] * size
     )
-    return float(np.hypot(aside, down - _USUAL_DISTANCE * size)) / size if fits else _NEVER
+    return float(np.hypot(aside, down - _EXPECTED_DISTANCE * size)) / size if fits else _NEVER
 
 
 def _above(mask: np.ndarray) -> Box:
-    """A head by its mask: as much again and a bit above it."""
+    """Estimate the box of a head from its mask: the head extends above it by 1.2 times its longer side."""
     y1, x1, y2, x2 = mask.tolist()
     return (y1 - 1.2 * max(y2 - y1, x2 - x1), x1, y2, x2)
 
 
 def _below(hat: np.ndarray) -> Box:
-    """A head by its hat: the face is below, and not as wide as a brim."""
+    """Estimate the box of a head from its hat: the head extends below it by 0.6 times its longer side.
+
+    The factor is smaller than for a mask because a brim is wider than a face.
+    """
     y1, x1, y2, x2 = hat.tolist()
     return (y1, x1, y2 + 0.6 * max(y2 - y1, x2 - x1), x2)
 

@@ -1,4 +1,4 @@
-"""What a watch leaves in its folder: events.csv, a thumbnail of each event, and the marked-up video."""
+"""The output of `fmask watch`: events.csv, a thumbnail of each event, and the boxes of the marked video."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -16,29 +16,30 @@ from fmask.utils.errors import UserError
 from fmask.visualization.boxes import Mark, draw_marks
 
 COLUMNS = ("time", "frame", "head", "missing", "since", "y1", "x1", "y2", "x2", "thumbnail")
-"""Of events.csv. `time` and `since` are seconds: when the lack was believed and when it began. `frame` counts from 0.
-The box is the head's, in that frame's pixels, ends exclusive. `thumbnail` is a path from the folder."""
+"""Columns of events.csv. `time` is when the event was recorded and `since` when the lack began, both in seconds.
+`frame` counts from 0. The box is that of the head, in pixels of the frame, ends exclusive. `thumbnail` is relative to
+the folder."""
 
 COMPLETE, UNDECIDED, LACKING = "#1E9E3C", "#E0A000", "#D62828"
-_THUMBNAIL = 320  # pixels, the longer side at most
-_AROUND = 0.35  # of the head's size, shown around it
+_THUMBNAIL = 320  # largest longer side, in pixels
+_MARGIN = 0.35  # shown around the head, as a share of its longer side
 
 
 class Record:
-    """Writes events as they happen, so that they are there whatever ends the run; a context."""
+    """A context manager that writes each event at once, so that no event is lost when the run ends early."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin in a folder that is new or empty.
+        """Create the output folder, or use an empty one.
 
         Raises:
-            UserError: it holds something already, or cannot be made.
+            UserError: the folder is not empty, or cannot be created.
         """
         self.folder = folder
         self.file = folder / "events.csv"
         self.events = 0
         try:
             if folder.exists() and any(folder.iterdir()):
-                raise UserError(f"{folder} is not empty; a watch writes into a folder of its own, named with -o.")
+                raise UserError(f"{folder} is not empty; choose a new or an empty folder with -o.")
             (folder / "thumbnails").mkdir(parents=True)
             self._open = self.file.open("w", newline="", encoding="utf-8")
         except OSError as error:
@@ -47,10 +48,17 @@ class Record:
         self._write(lambda: self._rows.writerow(COLUMNS))
 
     def add(self, image: np.ndarray, event: Event) -> Path:
-        """Write an event, seen in `image`, (H, W, 3) uint8 RGB; return its thumbnail.
+        """Write an event and its thumbnail.
+
+        Args:
+            image: the frame of the event, (H, W, 3) uint8 RGB.
+            event: the event.
+
+        Returns:
+            The path of the thumbnail.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: a file cannot be written.
         """
         name = f"thumbnails/{self.events + 1:04d}_head{event.head}_no_{event.missing}.jpg"
         path = self.folder / name
@@ -79,10 +87,10 @@ class Record:
 
 
 def mark_heads(image: np.ndarray, tracks: Sequence[Track], needed: Sequence[str]) -> np.ndarray:
-    """A copy of `image`, (H, W, 3) uint8 RGB, with a box for each head.
+    """Return a copy of `image`, (H, W, 3) uint8 RGB, with a box for each head.
 
-    Green has all that is needed, red is believed to lack what it says, amber lacks something in this frame, but has not
-    for long enough to be believed.
+    A green box has all needed items. A red box names the items whose lack is an event. An amber box lacks an item in
+    this frame, but not yet for long enough to be an event.
     """
     return draw_marks(image, [_mark(track, needed) for track in tracks])
 
@@ -105,7 +113,7 @@ def _inside(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
 
 def _cut(image: np.ndarray, box: Box) -> Image.Image:
     y1, x1, y2, x2 = box
-    margin = _AROUND * max(y2 - y1, x2 - x1)
+    margin = _MARGIN * max(y2 - y1, x2 - x1)
     top, left, bottom, right = _inside((y1 - margin, x1 - margin, y2 + margin, x2 + margin), *image.shape[:2])
     thumbnail = Image.fromarray(image[top:bottom, left:right])
     thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))

@@ -1,4 +1,4 @@
-"""Heads through time: which is which, and what each has been lacking for long enough to be believed."""
+"""Track heads over time, and decide which items each of them lacks."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -10,52 +10,59 @@ from fmask.apps.watch.boxes import overlap
 from fmask.apps.watch.heads import Head
 
 PATIENCE = 1.0
-"""Seconds for which a head may be out of sight and is still the same when it is seen again in its place."""
-_SAME = 0.5
-"""Least share of the smaller box that a head has in common with itself in the frame before."""
+"""Seconds after which a track ends if its head is not detected."""
+_MIN_OVERLAP = 0.5
+"""Smallest overlap of a head with its previous box, as a share of the smaller box."""
 _NEVER = 1e6
+"""Cost of a match that is not allowed."""
 
 
 @dataclass(frozen=True)
 class Lack:
-    """A head was found to lack an item."""
+    """A head has lacked an item for long enough to report it."""
 
     head: int
+    """Number of the track."""
     item: str
+    """The missing item, of `CLASS_NAMES`."""
     since: float
-    """Seconds since the video's start at which it was first seen without."""
+    """When the head was first seen without it, in seconds since the start of the video."""
 
 
 @dataclass
 class Track:
-    """One head, numbered from 1 in the order in which heads appear."""
+    """One head over time."""
 
     number: int
+    """Counted from 1 in the order in which heads appear."""
     head: Head
-    """As last seen."""
+    """The head as last detected."""
     seen: float
-    """When, seconds since the video's start."""
+    """When it was last detected, in seconds since the start of the video."""
     missing: set[str] = field(default_factory=set)
-    """Items that it is believed to lack."""
-    _doubted: dict[str, float] = field(default_factory=dict)
-    """Items that are seen where they were believed to be missing, or the other way round, and since when."""
+    """Items that the head lacks."""
+    _contradicted: dict[str, float] = field(default_factory=dict)
+    """Items whose latest detections contradict `missing`, and the time since when."""
 
     def see(self, head: Head, time: float, needed: Collection[str], hold: float) -> list[Lack]:
-        """Take in a frame; tell what is newly believed to be missing.
+        """Update the track with the head in a new frame.
 
-        A belief changes where every sight of the head for `hold` seconds contradicts it; one that agrees with it
-        starts the time anew. At first nothing is believed to be missing.
+        `missing` is empty at first. The state of an item changes when every detection of the head for `hold` seconds
+        contradicts it; a detection that agrees with it restarts the time.
+
+        Returns:
+            The items that became missing.
         """
         self.head, self.seen = head, time
         lacks = []
         for item in needed:
             if (item in head.items) != (item in self.missing):
-                self._doubted.pop(item, None)
+                self._contradicted.pop(item, None)
                 continue
-            since = self._doubted.setdefault(item, time)
+            since = self._contradicted.setdefault(item, time)
             if time - since < hold:
                 continue
-            del self._doubted[item]
+            del self._contradicted[item]
             self.missing ^= {item}
             if item in self.missing:
                 lacks.append(Lack(self.number, item, since))
@@ -63,39 +70,52 @@ class Track:
 
 
 class Tracker:
-    """Follows heads from frame to frame by overlap."""
+    """Tracks heads from frame to frame by the overlap of their boxes.
+
+    Args:
+        needed: items that each head must wear, of `CLASS_NAMES`.
+        hold: seconds, 0 or more, for which a head must lack an item.
+    """
 
     def __init__(self, needed: Collection[str], hold: float) -> None:
-        """`needed`: items of `CLASS_NAMES`; `hold`: seconds, not negative, for which a head must lack one."""
         self.needed, self.hold = needed, hold
         self._tracks: list[Track] = []
         self._count = 0
 
     def update(self, heads: Sequence[Head], time: float) -> tuple[list[Track], list[Lack]]:
-        """Take in the heads of a frame, `time` seconds after the video's start; times never go back.
+        """Update the tracks with the heads of a new frame.
 
-        Returns the tracks that are in sight, in the order of `heads`, and what is newly believed to be missing.
+        Args:
+            heads: the heads.
+            time: seconds since the start of the video, never less than in the previous call.
+
+        Returns:
+            The tracks of `heads`, in their order, and the items that became missing.
         """
         self._tracks = [track for track in self._tracks if time - track.seen <= PATIENCE]
-        known = self._match(heads)
+        matched = self._match(heads)
         in_sight, lacks = [], []
         for n, head in enumerate(heads):
-            track = known.get(n) or self._begin(head, time)
+            track = matched.get(n) or self._start(head, time)
             lacks += track.see(head, time, self.needed, self.hold)
             in_sight.append(track)
         return in_sight, lacks
 
     def _match(self, heads: Sequence[Head]) -> dict[int, Track]:
-        """The known tracks by position in `heads`: as many as overlap enough, those that overlap most."""
+        """Match heads to tracks: as many pairs as possible, and among those the pairs with the largest overlap.
+
+        Returns:
+            The tracks by position in `heads`.
+        """
         cost = np.full((len(heads), len(self._tracks)), _NEVER)
         for n, head in enumerate(heads):
             for t, track in enumerate(self._tracks):
                 shared = overlap(head.box, track.head.box)
-                if shared.of_smaller >= _SAME:
+                if shared.of_smaller >= _MIN_OVERLAP:
                     cost[n, t] = 1 - shared.iou
         return {n: self._tracks[t] for n, t in zip(*linear_sum_assignment(cost), strict=True) if cost[n, t] < _NEVER}
 
-    def _begin(self, head: Head, time: float) -> Track:
+    def _start(self, head: Head, time: float) -> Track:
         self._count += 1
         track = Track(self._count, head, time)
         self._tracks.append(track)

@@ -1,4 +1,4 @@
-"""From frames to events."""
+"""Turn the detections in the frames of a video into events."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,32 +12,38 @@ from fmask.structures.detections import Detections
 
 @dataclass(frozen=True)
 class Event:
-    """A head has lacked an item for long enough to be believed."""
+    """A head has lacked an item for long enough to report it."""
 
     time: float
-    """Seconds since the video's start."""
+    """Seconds since the start of the video."""
     frame: int
-    """From 0."""
+    """Number of the frame, from 0."""
     head: int
+    """Number of the head's track."""
     missing: str
+    """The missing item, of `CLASS_NAMES`."""
     since: float
-    """Seconds since the video's start at which it was first seen without."""
+    """When the head was first seen without it, in seconds since the start of the video."""
     box: Box
-    """The head's in that frame; may reach over its edges."""
+    """Box of the head in the frame; it may extend beyond the frame."""
 
 
 class Watcher:
-    """Looks at a video's frames one after the other."""
+    """Finds events in the frames of a video, one frame after the other.
+
+    Args:
+        needed: as in `Tracker`.
+        hold: as in `Tracker`.
+    """
 
     def __init__(self, needed: Collection[str], hold: float) -> None:
-        """`needed` and `hold` are those of `Tracker`."""
         self._tracker = Tracker(needed, hold)
         self._frame = -1
         self.in_sight: list[Track] = []
-        """The heads in the latest frame."""
+        """The tracks of the heads in the latest frame."""
 
     def see(self, frame: Frame, found: Detections) -> list[Event]:
-        """Take in the next frame and what was found in it; tell what has become an event with it."""
+        """Return the events that occur with the next frame and its detections."""
         self._frame += 1
         time = float(frame.time)
         self.in_sight, lacks = self._tracker.update(group_heads(found), time)

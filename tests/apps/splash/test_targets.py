@@ -1,4 +1,4 @@
-"""Each input gets an output that is no input and no other's output."""
+"""Each input gets its own output, which is never an input."""
 
 from pathlib import Path
 
@@ -42,13 +42,13 @@ def test_names_of_outputs(site: Path, inputs: list[str], output: str | None, exp
     assert pairs(inputs, output) == expected
 
 
-def test_a_folder_goes_into_a_folder_that_is_made(site: Path) -> None:
-    made = [(f"deep/{name}.jpg", f"new/one/{name}_splash.jpg") for name in ("a", "c_splash")]
-    assert pairs(["deep"], "new/one") == made
+def test_the_output_folder_of_a_folder_is_created(site: Path) -> None:
+    expected = [(f"deep/{name}.jpg", f"new/one/{name}_splash.jpg") for name in ("a", "c_splash")]
+    assert pairs(["deep"], "new/one") == expected
     assert (site / "new" / "one").is_dir()
 
 
-def test_what_an_earlier_run_made_is_no_input(site: Path) -> None:
+def test_outputs_of_an_earlier_run_are_skipped(site: Path) -> None:
     (site / "deep" / "a_splash.jpg").touch()
     assert [source for source, _ in pairs(["deep"])] == ["deep/a.jpg", "deep/c_splash.jpg"]
     assert [source for source, _ in pairs(["deep/*.jpg"])] == ["deep/a.jpg", "deep/c_splash.jpg"]
@@ -56,25 +56,25 @@ def test_what_an_earlier_run_made_is_no_input(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "output", "said"),
+    ("inputs", "output", "message"),
     [
-        (["gone.mp4"], None, "gone.mp4: there is no such video"),
+        (["gone.mp4"], None, "There is no video file gone.mp4"),
         (["gone.jpg"], None, "gone.jpg: there is no such photo, folder or pattern"),
-        (["a.jpg"], "a.jpg", "a.jpg is one of the inputs, which are never overwritten"),
-        (["a.jpg"], "deep/../a.jpg", "is one of the inputs"),
-        (["a.jpg", "deep/a.jpg"], "new", "new/a_splash.jpg would be made from both a.jpg and deep/a.jpg"),
-        (["a.jpg"], "a.pdf", "a.pdf: photos end in .bmp, .*, not in .pdf"),
-        (["a.jpg"], "new", "new: photos end in .*, not in a bare name"),
-        (["clip.mov"], "clip.jpg", "clip.jpg: videos are written as .mp4, .*, not as .jpg"),
-        (["a.jpg"], "gone/a.jpg", "gone/a.jpg: there is no folder gone"),
-        (["a.jpg", "b.PNG"], "upload", "upload cannot be made a folder: File exists"),
-        (["a.jpg", "b.PNG"], "upload/new", "upload/new cannot be made a folder: Not a directory"),
+        (["a.jpg"], "a.jpg", "a.jpg is an input and is not overwritten; choose another output with -o"),
+        (["a.jpg"], "deep/../a.jpg", "is an input and is not overwritten"),
+        (["a.jpg", "deep/a.jpg"], "new", "new/a_splash.jpg would be the output of both a.jpg and deep/a.jpg; process"),
+        (["a.jpg"], "a.pdf", "an output photo must end in one of .bmp, .*, not a.pdf"),
+        (["a.jpg"], "new", "an output photo must end in one of .*, not new"),
+        (["clip.mov"], "clip.jpg", "an output video must end in one of .mp4, .*, not clip.jpg"),
+        (["a.jpg"], "gone/a.jpg", "gone/a.jpg cannot be written: there is no folder gone"),
+        (["a.jpg", "b.PNG"], "upload", "The folder upload cannot be created: File exists"),
+        (["a.jpg", "b.PNG"], "upload/new", "The folder upload/new cannot be created: Not a directory"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_made(
-    site: Path, inputs: list[str], output: str | None, said: str
+def test_wrong_inputs_and_outputs_are_refused_and_nothing_is_created(
+    site: Path, inputs: list[str], output: str | None, message: str
 ) -> None:
     before = sorted(site.rglob("*"))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         pairs(inputs, output)
     assert sorted(site.rglob("*")) == before

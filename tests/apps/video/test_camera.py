@@ -1,4 +1,4 @@
-"""Cameras are read by number, and their frames carry the time when they were taken."""
+"""Cameras are opened by number, and their frames have the times at which they were taken."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.helpers.films import ColourPredictor, frames_of, passing
 
 
 class FakeCapture:
-    """Camera 0 gives ten frames and is unplugged then; there is no other."""
+    """Camera 0 delivers ten frames and is then unplugged; there is no other camera."""
 
     def __init__(self, index: int) -> None:
         self.left = 11 if index == 0 else 0
@@ -40,7 +40,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera, "monotonic", lambda: float(next(clock)))
 
 
-def test_a_video_of_a_camera_plays_as_fast_as_things_happened(tmp_path: Path) -> None:
+def test_a_recording_of_a_camera_plays_in_real_time(tmp_path: Path) -> None:
     predictor = ColourPredictor()
     with open_camera(0) as footage:
         assert (footage.live, footage.count, footage.height, footage.width) == (True, None, 48, 64)
@@ -52,6 +52,6 @@ def test_a_video_of_a_camera_plays_as_fast_as_things_happened(tmp_path: Path) ->
     assert predictor.batches == [1] * 10
 
 
-def test_no_camera_is_one_sentence() -> None:
-    with pytest.raises(UserError, match="camera 7 gives no picture; cameras are numbered from 0"), open_camera(7):
+def test_a_missing_camera_is_reported() -> None:
+    with pytest.raises(UserError, match="Camera 7 delivers no picture; cameras are numbered from 0"), open_camera(7):
         pass

@@ -1,4 +1,4 @@
-"""Videos are written with the times and the sound of what they are made from."""
+"""Videos are written with the times and the sound of their sources."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.helpers.films import HAT, frames_of, make_film, passing, scene, sound
 
 
 def copy(source: Path, target: Path, frames: int | None = None) -> VideoWriter:
-    """Writes the frames of one video, or the first of them, into another."""
+    """Write the first `frames` frames of a video, or all, to another video."""
     with open_video(source) as footage, VideoWriter(target, footage) as writer:
         for n, frame in enumerate(footage.frames):
             if n == frames:
@@ -25,7 +25,7 @@ def copy(source: Path, target: Path, frames: int | None = None) -> VideoWriter:
 
 @pytest.mark.parametrize("name", ["b.mp4", "b.mov", "b.mkv", "b.webm", "b.M4V"])
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001)])
-def test_count_rate_and_pictures_are_kept(tmp_path: Path, name: str, rate: Fraction) -> None:
+def test_number_rate_and_contents_of_frames_are_kept(tmp_path: Path, name: str, rate: Fraction) -> None:
     copy(make_film(tmp_path / "a.mp4", rate=rate), tmp_path / name)
     with open_video(tmp_path / name) as footage:
         assert float(footage.rate) == pytest.approx(float(rate), rel=1e-3)
@@ -36,26 +36,26 @@ def test_count_rate_and_pictures_are_kept(tmp_path: Path, name: str, rate: Fract
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", name}
 
 
-def test_uneven_times_are_kept(tmp_path: Path) -> None:
+def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     times = [0, 4, 8, 50, 51, 90]
     copy(make_film(tmp_path / "a.mkv", frames=6, times=times), tmp_path / "b.mp4")
     assert [round(100 * frame.time) for frame in frames_of(tmp_path / "b.mp4")] == times
 
 
-def test_frames_at_one_time_are_all_written(tmp_path: Path) -> None:
+def test_frames_with_equal_times_are_all_written(tmp_path: Path) -> None:
     with open_video(make_film(tmp_path / "a.mp4")) as footage, VideoWriter(tmp_path / "b.mp4", footage) as writer:
         for frame in footage.frames:
             writer.write(frame.image, frame.time - frame.time % Fraction(2, 25))
     assert len(frames_of(tmp_path / "b.mp4")) == 20
 
 
-def test_colours_stay_what_they_were(tmp_path: Path) -> None:
+def test_colours_are_kept(tmp_path: Path) -> None:
     red = scene((HAT, (0, 0, 48, 64)))
     copy(make_film(tmp_path / "a.mp4", lambda _: red, frames=3), tmp_path / "b.mp4")
     np.testing.assert_allclose(frames_of(tmp_path / "b.mp4")[1].image[20, 30], HAT, atol=6)
 
 
-def test_an_odd_size_gets_one_more(tmp_path: Path) -> None:
+def test_an_odd_size_is_padded(tmp_path: Path) -> None:
     with open_video(make_film(tmp_path / "a.mp4", frames=3)) as footage:
         odd = [(frame.image[:-1, :-1], frame.time) for frame in footage.frames]
         with VideoWriter(tmp_path / "b.mp4", footage) as writer:
@@ -72,26 +72,26 @@ def test_sound_is_copied(tmp_path: Path, sound: str) -> None:
     assert sound_of(tmp_path / "b.mp4") == (codec, pytest.approx(end, abs=0.1))
 
 
-def test_sound_of_a_clock_that_starts_late_stays_with_the_pictures(tmp_path: Path) -> None:
+def test_sound_stays_in_step_if_the_clock_of_the_source_does_not_start_at_0(tmp_path: Path) -> None:
     copy(make_film(tmp_path / "a.ts", sound="aac"), tmp_path / "b.mp4")  # a .ts starts at 1.4 s
     assert frames_of(tmp_path / "b.mp4")[-1].time == pytest.approx(0.76, abs=0.03)
     assert sound_of(tmp_path / "b.mp4") == ("aac", pytest.approx(0.8, abs=0.1))
 
 
-def test_sound_ends_with_the_pictures_that_there_are(tmp_path: Path) -> None:
+def test_sound_ends_with_the_last_frame(tmp_path: Path) -> None:
     copy(make_film(tmp_path / "a.mp4", frames=100, sound="aac"), tmp_path / "b.mp4", frames=50)
     assert len(frames_of(tmp_path / "b.mp4")) == 50
     assert sound_of(tmp_path / "b.mp4") == ("aac", pytest.approx(2, abs=0.1))
 
 
-def test_sound_that_the_file_cannot_hold_is_left_out_and_said(tmp_path: Path) -> None:
+def test_sound_of_an_unsupported_codec_is_left_out_with_a_note(tmp_path: Path) -> None:
     writer = copy(make_film(tmp_path / "a.mp4", sound="aac"), tmp_path / "b.webm")
-    assert writer.note == "b.webm is without sound: .webm does not hold aac, which .mkv would."
+    assert writer.note == "b.webm has no sound: .webm does not support aac, but .mkv does."
     assert sound_of(tmp_path / "b.webm") is None
     assert len(frames_of(tmp_path / "b.webm")) == 20
 
 
-def test_whatever_ends_it_the_file_plays(tmp_path: Path) -> None:
+def test_an_interrupted_file_plays(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", sound="aac")
 
     def interrupted() -> None:
@@ -112,29 +112,31 @@ def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4"}
 
 
-@pytest.mark.parametrize(("name", "said"), [("b.gif", "as .mp4, .*, not as .gif"), ("b", "not as a bare name")])
-def test_other_endings_are_refused(tmp_path: Path, name: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize(
+    ("name", "message"), [("b.gif", "one of .mp4, .*, not .*b.gif"), ("b", "one of .mp4, .*, not .*/b")]
+)
+def test_other_suffixes_are_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         copy(make_film(tmp_path / "a.mp4", frames=2), tmp_path / name)
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone/b\.mp4 cannot be written: No such file or directory"):
         copy(make_film(tmp_path / "a.mp4", frames=2), tmp_path / "gone" / "b.mp4")
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_film(tmp_path / "a.mp4")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    def filling() -> None:
+    def fill_the_disk() -> None:
         with open_video(source) as footage, VideoWriter(tmp_path / "b.mp4", footage) as writer:
             for frame in footage.frames:
                 writer.write(frame.image, frame.time)
                 monkeypatch.setattr(writer, "_container", SimpleNamespace(mux=full, close=full))
 
     with pytest.raises(UserError, match=r"b\.mp4 cannot be written: No space left on device"):
-        filling()
+        fill_the_disk()
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4"}

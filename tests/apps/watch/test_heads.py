@@ -1,4 +1,4 @@
-"""Masks and hats are grouped into heads by where they are."""
+"""Masks and hats are grouped into heads by their positions."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BOTH, MASK, HAT = frozenset({"mask", "hat"}), frozenset({"mask"}), frozenset({"h
 
 
 def found(*things: tuple[str, Box]) -> Detections:
-    """Classes and boxes; the first is the surest."""
+    """Return detections of these classes and boxes, with falling scores."""
     class_ids = np.array([("mask", "hat").index(name) + 1 for name, _ in things], np.int64)
     boxes = np.array([box for _, box in things], np.float32).reshape(-1, 4)
     scores = np.linspace(0.99, 0.6, len(things), dtype=np.float32)
@@ -31,30 +31,30 @@ WORN: Box = (100, 100, 140, 140)  # a mask of 40 px
 @pytest.mark.parametrize(
     ("hat", "one_head"),
     [
-        ((40, 90, 90, 150), True),  # as most are
+        ((40, 90, 90, 150), True),  # a usual position
         ((40, 60, 90, 130), True),  # with a brim to one side
-        ((60, 85, 110, 155), True),  # low on the brow
-        ((75, 85, 125, 155), True),  # seen from above, over half of the mask
+        ((60, 85, 110, 155), True),  # low on the forehead
+        ((75, 85, 125, 155), True),  # seen from above, covering half of the mask
         ((20, 90, 62, 150), True),  # a high forehead
         ((5, 90, 55, 150), False),  # more than a head's size above
-        ((90, 90, 130, 150), False),  # where the mask is
+        ((90, 90, 130, 150), False),  # at the place of the mask
         ((150, 90, 200, 150), False),  # below
-        ((40, 125, 90, 185), False),  # the neighbour's
-        ((75, 105, 95, 135), False),  # of somebody far away
-        ((0, 30, 95, 210), False),  # of somebody near
+        ((40, 125, 90, 185), False),  # a neighbour's hat
+        ((75, 105, 95, 135), False),  # a hat of a person far away
+        ((0, 30, 95, 210), False),  # a hat of a person near by
     ],
 )
 def test_which_hat_belongs_to_a_mask(hat: Box, one_head: bool) -> None:
     assert items(("mask", WORN), ("hat", hat)) == ([BOTH] if one_head else [HAT, MASK])
 
 
-def test_of_two_hats_the_one_where_it_would_be_is_worn() -> None:
+def test_the_hat_at_the_expected_position_is_chosen() -> None:
     heads = group_heads(found(("hat", (64, 80, 100, 150)), ("hat", (45, 92, 95, 152)), ("mask", WORN)))
     assert [head.items for head in heads] == [BOTH, HAT]
     assert heads[0].box[1] == 92
 
 
-def test_two_people_close_together_keep_their_own() -> None:
+def test_two_people_close_together_keep_their_items() -> None:
     left, right = (100, 100, 140, 140), (104, 150, 144, 190)
     things = [("hat", (45, 90, 95, 150)), ("hat", (49, 140, 99, 200)), ("mask", right), ("mask", left)]
     heads = group_heads(found(*things))
@@ -62,22 +62,22 @@ def test_two_people_close_together_keep_their_own() -> None:
     assert sorted(head.box[1] for head in heads) == [90, 140]
 
 
-def test_most_heads_of_both_are_made() -> None:
-    """The right mask could go with either hat, the left one with one only."""
+def test_the_number_of_pairs_is_maximal() -> None:
+    """The right mask fits both hats, the left mask only one."""
     things = [("hat", (45, 90, 95, 160)), ("hat", (45, 110, 95, 190)), ("mask", (100, 125, 140, 165))]
     assert items(*things, ("mask", (100, 95, 140, 135))) == [BOTH, BOTH]
 
 
-def test_what_passes_for_both_is_what_the_network_is_surer_of() -> None:
+def test_the_better_of_two_detections_at_one_place_is_used() -> None:
     assert items(("mask", WORN), ("hat", (102, 99, 142, 143))) == [MASK]
     assert items(("hat", WORN), ("mask", (102, 99, 142, 143))) == [HAT]
 
 
-def test_nothing_found_is_no_head() -> None:
+def test_no_detections_are_no_heads() -> None:
     assert items() == []
 
 
-def test_a_head_is_about_the_same_whatever_of_it_is_found() -> None:
+def test_the_box_of_a_head_hardly_depends_on_the_detected_items() -> None:
     both, hat, mask = (
         group_heads(found(*things))[0].box
         for things in (
@@ -98,8 +98,8 @@ def test_overlap_is_shared_area() -> None:
     assert overlap((0, 0, 10, 10), (20, 20, 30, 30)) == overlap((0, 0, 1, 1), (1, 1, 2, 2))
 
 
-def test_people_that_are_drawn_are_told_apart() -> None:
-    right = 0
+def test_drawn_people_are_separated() -> None:
+    correct = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
         width, height = 384, 288
@@ -112,5 +112,5 @@ def test_people_that_are_drawn_are_told_apart() -> None:
         seen = [(item.label, visible(layers, item, width, height).bounds) for person in worn for item in person]
         heads = group_heads(found(*((label, (y1, x1, y2, x2)) for label, (x1, y1, x2, y2) in seen)))
         expected = sorted(sorted(item.label for item in person) for person in worn)
-        right += sorted(sorted(head.items) for head in heads) == expected
-    assert right >= 59
+        correct += sorted(sorted(head.items) for head in heads) == expected
+    assert correct >= 59

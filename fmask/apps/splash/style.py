@@ -1,4 +1,4 @@
-"""What a splashed picture shows."""
+"""The appearance of a colour splash."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ from fmask.visualization.splash import splash
 
 
 @dataclass(frozen=True)
-class Look:
-    """Which objects keep their colour and how they are pointed out."""
+class SplashStyle:
+    """Which objects keep their colour, and what is drawn on them."""
 
     classes: Collection[str] = CLASS_NAMES
     boxes: bool = False
+    """Whether to draw the bounding boxes."""
     labels: bool = False
-    """Class and score, 0 to 1."""
+    """Whether to write the class and the score in [0, 1]."""
 
     def draw(self, image: np.ndarray, found: Detections) -> np.ndarray:
-        """The picture, (H, W, 3) uint8 RGB, grey but for what is found in it."""
+        """Return the picture, (H, W, 3) uint8 RGB, grey except for the detections of `classes`."""
         kept = [n for n, class_id in enumerate(found.class_ids) if CLASS_NAMES[class_id - 1] in self.classes]
         out = splash(image, found.masks[kept])
         if self.boxes or self.labels:

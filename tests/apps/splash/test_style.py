@@ -1,9 +1,9 @@
-"""A splashed picture shows the classes asked for, with boxes and labels where wanted."""
+"""A colour splash shows the chosen classes, boxes and labels."""
 
 import numpy as np
 import pytest
 
-from fmask.apps.splash.look import Look
+from fmask.apps.splash.style import SplashStyle
 from fmask.visualization.palette import CLASS_COLOURS
 from tests.helpers.films import HAT, MASK, ColourPredictor, scene
 
@@ -16,7 +16,7 @@ def image() -> np.ndarray:
 
 
 def coloured(image: np.ndarray) -> np.ndarray:
-    """Bool (H, W): what is not grey."""
+    """Return which pixels are not grey, bool (H, W)."""
     return image.max(axis=-1) > image.min(axis=-1)
 
 
@@ -27,28 +27,30 @@ def rgb(colour: str) -> list[int]:
 @pytest.mark.parametrize(
     ("classes", "boxes"), [(("mask", "hat"), (HAT_BOX, MASK_BOX)), (("hat",), (HAT_BOX,)), (("mask",), (MASK_BOX,))]
 )
-def test_only_the_classes_asked_for_keep_their_colour(
+def test_only_the_chosen_classes_keep_their_colour(
     image: np.ndarray, classes: tuple[str, ...], boxes: tuple[tuple[int, int, int, int], ...]
 ) -> None:
     expected = np.zeros(image.shape[:2], bool)
     for y1, x1, y2, x2 in boxes:
         expected[y1:y2, x1:x2] = True
-    np.testing.assert_array_equal(coloured(Look(classes).draw(image, ColourPredictor().predict(image))), expected)
+    np.testing.assert_array_equal(
+        coloured(SplashStyle(classes).draw(image, ColourPredictor().predict(image))), expected
+    )
 
 
 def test_boxes_have_the_colour_of_their_class(image: np.ndarray) -> None:
-    out = Look(boxes=True).draw(image, ColourPredictor().predict(image))
+    out = SplashStyle(boxes=True).draw(image, ColourPredictor().predict(image))
     for (y1, x1, y2, x2), colour in ((MASK_BOX, CLASS_COLOURS[0]), (HAT_BOX, CLASS_COLOURS[1])):
         for y, x in ((y1, x1), (y2 - 1, x2 - 1)):
             assert out[y, x].tolist() == rgb(colour)
         assert out[y1 - 1, x1].tolist() == out[y1 - 1, x1][::-1].tolist()  # grey outside
 
 
-def test_labels_are_of_the_classes_shown_and_boxes_apart_from_them(image: np.ndarray) -> None:
+def test_labels_appear_only_for_the_chosen_classes_and_without_boxes(image: np.ndarray) -> None:
     large = np.kron(image, np.ones((8, 8, 1), np.uint8))
-    out = Look(("mask",), labels=True).draw(large, ColourPredictor().predict(large))
-    ground = (out == rgb(CLASS_COLOURS[0])).all(axis=-1)
-    rows, columns = np.nonzero(ground)
-    assert rows.max() < 8 * MASK_BOX[0]  # above the box, which is not drawn
+    out = SplashStyle(("mask",), labels=True).draw(large, ColourPredictor().predict(large))
+    background = (out == rgb(CLASS_COLOURS[0])).all(axis=-1)
+    rows, columns = np.nonzero(background)
+    assert rows.max() < 8 * MASK_BOX[0]  # the label is above the box, which is not drawn
     assert columns.min() == 8 * MASK_BOX[1]
     assert not (out == rgb(CLASS_COLOURS[1])).all(axis=-1).any()
