@@ -1,12 +1,13 @@
-"""A run or a study as one HTML file: style, script and pictures are in it, and it asks no network for anything.
+"""HTML pages of runs and studies.
 
-    html = page.of_run(tracking.find_run("latest"))
-    html = page.of_study(studies.tabulate(study), study)
+    html = report.run_page(tracking.find_run("latest"), console)
+    html = report.study_page(studies.tabulate(study), study)
 
-`base.html` says in a Content-Security-Policy that nothing may be fetched and that no script but ours may run.
+Each page is one file that contains its styles, script and pictures and loads nothing from the network. The
+Content-Security-Policy in `base.html` forbids all requests and all scripts except this one.
 """
 
-from fmask.report.run import of_run
-from fmask.report.study import of_study
+from fmask.report.run import run_page
+from fmask.report.study import study_page
 
-__all__ = ["of_run", "of_study"]
+__all__ = ["run_page", "study_page"]

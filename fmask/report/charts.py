@@ -1,4 +1,4 @@
-"""Matplotlib figures as SVG that stands in a page: in its font, in its text colour, light or dark."""
+"""Convert Matplotlib figures to inline SVG in the font and the colours of the page, light or dark."""
 
 import io
 import re
@@ -11,19 +11,20 @@ from matplotlib.ticker import MaxNLocator
 
 from fmask.visualization.palette import ACCENT_COLOUR
 
-PIXELS_A_POINT = 1.25
-LEAST = 0.6
-"""Of a figure's full width; where there is less room it is scrolled, not shrunk."""
-_UNTHEMED = {"#000000": "currentColor", "#bfbfbf": "var(--line-strong)"}
-"""Colours of Matplotlib's SVG that change with the page's."""
+PIXELS_PER_POINT = 1.25
+MIN_WIDTH = 0.6
+"""Smallest width of a figure, as a share of its full width; in a narrower window it scrolls."""
+_THEMED = {"#000000": "currentColor", "#bfbfbf": "var(--line-strong)"}
+"""Colours in Matplotlib's SVG, and the colours of the page that replace them."""
 
 
 def as_svg(figure: Figure, name: str, description: str) -> Markup:
-    """The figure as an `svg` element.
+    """Convert a figure to an `svg` element.
 
     Args:
-        name: told apart by it are the element's ids from those of other figures in the page; letters only.
-        description: what it shows, for those who do not see it.
+        figure: the figure.
+        name: prefix of the ids in the element, unique in the page; letters only.
+        description: the text for screen readers.
     """
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
@@ -31,21 +32,22 @@ def as_svg(figure: Figure, name: str, description: str) -> Markup:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    for colour, themed in _UNTHEMED.items():
+    for colour, themed in _THEMED.items():
         svg = svg.replace(colour, themed)
-    svg = _with_own_ids(svg, name)
+    svg = _prefix_ids(svg, name)
     size = re.search(r'viewBox="0 0 ([\d.]+)', svg)
     assert size is not None
-    width = PIXELS_A_POINT * float(size[1])
-    style = f"max-width:{width:.0f}px;min-width:{LEAST * width:.0f}px"
+    width = PIXELS_PER_POINT * float(size[1])
+    style = f"max-width:{width:.0f}px;min-width:{MIN_WIDTH * width:.0f}px"
     label = Markup('<svg class="chart" role="img" aria-label="{}" style="{}"').format(description, style)
     return label + Markup(re.sub(r'^<svg| width="[\d.]+pt"| height="[\d.]+pt"', "", svg, count=3))
 
 
 def ap_by_epoch(history: Mapping[str, Mapping[int, float]]) -> Figure:
-    """Validation AP50 of masks and boxes in [0, 1] over the epochs in which it was scored.
+    """Plot the validation AP50 of masks and boxes, in [0, 1], over the epochs.
 
-    history: metric to its value by epoch, among them `val_mask_ap50` and `val_box_ap50`.
+    Args:
+        history: values of each metric by epoch; `val_mask_ap50` and `val_box_ap50` are used.
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -60,12 +62,12 @@ def ap_by_epoch(history: Mapping[str, Mapping[int, float]]) -> Figure:
     return figure
 
 
-def _with_own_ids(svg: str, name: str) -> str:
-    """Ids that something refers to begin with the figure's name, the others are gone."""
+def _prefix_ids(svg: str, name: str) -> str:
+    """Prefix ids that are referenced with the name of the figure, and remove the other ids."""
     used = set(re.findall(r"(?:url\(#|href=\"#)([\w.-]+)", svg))
 
-    def own(match: re.Match[str]) -> str:
+    def prefixed(match: re.Match[str]) -> str:
         return f' id="{name}-{match[1]}"' if match[1] in used else ""
 
-    svg = re.sub(r' id="([^"]*)"', own, svg)
+    svg = re.sub(r' id="([^"]*)"', prefixed, svg)
     return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", svg)

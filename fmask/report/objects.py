@@ -1,4 +1,4 @@
-"""What a run's list tells: each annotated object and each spurious detection, a line each."""
+"""The rows of the table of objects: one for each annotated object and each spurious detection."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,59 +8,60 @@ from fmask.evaluation.outcomes import Outcome
 from fmask.structures.detections import CLASS_NAMES, Detections
 
 SPURIOUS = "spurious"
-FATES = (*map(str, Outcome), SPURIOUS)
+OUTCOMES = (*map(str, Outcome), SPURIOUS)
 
 
 @dataclass(frozen=True)
-class Item:
-    """One line of the list."""
+class ObjectRow:
+    """One row of the table."""
 
     photo: str
+    """Name of the photo."""
     label: str | None
-    """What is annotated; None for a spurious detection."""
-    seen_as: tuple[str, ...]
-    """What the network calls it, the best claim first; empty where it was missed."""
-    fate: str
-    """One of `FATES`."""
+    """The annotated class; None for a spurious detection."""
+    detected_as: tuple[str, ...]
+    """The classes of the detections that claim the object, the best first; empty if it was missed."""
+    outcome: str
+    """One of `OUTCOMES`."""
     score: float | None
-    """Of the best claim, in [0, 1]; None where it was missed, or where it is not known."""
+    """Score of the best claim, in [0, 1]; None if the object was missed or the score is unknown."""
     iou: float | None
-    """Mask IoU of the best claim; None without one."""
+    """Mask IoU of the best claim; None without a claim."""
 
     @property
     def classes(self) -> list[str]:
-        """Every class that it has to do with."""
-        return sorted({*self.seen_as, *([self.label] if self.label else [])})
+        """The annotated and detected classes, which the filter of the page uses."""
+        return sorted({*self.detected_as, *([self.label] if self.label else [])})
 
 
-def list_items(scores: dict[str, Any], detections: dict[str, Detections] | None = None) -> list[Item]:
-    """The lines of one confidence, by photo.
+def object_rows(scores: dict[str, Any], detections: dict[str, Detections] | None = None) -> list[ObjectRow]:
+    """Return the rows for one confidence, sorted by photo.
 
     Args:
         scores: `Scores.to_json`, as a run logs it.
-        detections: by the photo's name, all that `scores` were counted from and those scored lower; the scores of
-            objects are known by these alone.
+        detections: all detections by the name of their photo, at any score; without them the scores of the objects are
+            unknown.
     """
-    items = [*_objects(scores, detections or {}), *_spurious(scores)]
-    return sorted(items, key=lambda item: item.photo)
+    rows = [*_objects(scores, detections or {}), *_spurious(scores)]
+    return sorted(rows, key=lambda row: row.photo)
 
 
-def _objects(scores: dict[str, Any], detections: dict[str, Detections]) -> Iterator[Item]:
+def _objects(scores: dict[str, Any], detections: dict[str, Detections]) -> Iterator[ObjectRow]:
     for record in scores["objects"]:
         claims, found = record["claims"], detections.get(record["photo"])
-        yield Item(
+        yield ObjectRow(
             photo=record["photo"],
             label=CLASS_NAMES[record["class_id"] - 1],
-            seen_as=_names(record["claimed_class_ids"]),
-            fate=str(record["outcome"]),
+            detected_as=_names(record["claimed_class_ids"]),
+            outcome=str(record["outcome"]),
             score=float(found.scores[claims[0]]) if claims and found is not None else None,
             iou=record["iou"] if claims else None,
         )
 
 
-def _spurious(scores: dict[str, Any]) -> Iterator[Item]:
+def _spurious(scores: dict[str, Any]) -> Iterator[ObjectRow]:
     for record in scores["spurious"]:
-        yield Item(record["photo"], None, _names([record["class_id"]]), SPURIOUS, record["score"], None)
+        yield ObjectRow(record["photo"], None, _names([record["class_id"]]), SPURIOUS, record["score"], None)
 
 
 def _names(class_ids: Sequence[int]) -> tuple[str, ...]:

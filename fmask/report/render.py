@@ -1,4 +1,4 @@
-"""Templates to HTML, with style and script inside; whatever else goes in is escaped."""
+"""Render the templates to HTML with inline styles and script; all other values are escaped."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).with_name("templates")
 
 
 def render(template: str, **values: Any) -> str:
-    """The page of a template in `templates/`; only `Markup` among the values is taken as HTML."""
+    """Render a template in `templates/`. Values are escaped unless they are `Markup`."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""An HTML file as its tests look at it, by the standard library's parser."""
+"""HTML files as trees of elements, read by the parser of the standard library."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ VOID = {"meta", "link", "input", "br", "img"}
 
 @dataclass
 class Element:
-    """One element; what stands in elements below it is in its text too."""
+    """An element. Its text includes that of the elements inside it."""
 
     tag: str
     attributes: dict[str, str | None]
@@ -16,7 +16,7 @@ class Element:
     inside: list["Element"] = field(default_factory=list)
 
     def all(self, tag: str, **attributes: str | None) -> list["Element"]:
-        """The elements below of this tag and with these attributes, in order; `data_at` stands for `data-at`."""
+        """Return the elements with this tag and these attributes, in order; write `data_at` for `data-at`."""
         wanted = {name.strip("_").replace("_", "-"): value for name, value in attributes.items()}
         found = [self] if self.tag == tag and wanted.items() <= self.attributes.items() else []
         return found + [each for below in self.inside for each in below.all(tag, **attributes)]
@@ -28,7 +28,7 @@ class _Reader(HTMLParser):
         self.open = [Element("document", {})]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(attrs) == len(dict(attrs)), f"an attribute twice: {attrs}"
+        assert len(attrs) == len(dict(attrs)), f"repeated attribute: {attrs}"
         element = Element(tag, dict(attrs))
         self.open[-1].inside.append(element)
         if tag not in VOID:
@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
 
 
 def parse(html: str) -> Element:
-    """The document; a page whose elements do not nest fails."""
+    """Parse a page; fails if its elements do not nest."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -56,5 +56,5 @@ def parse(html: str) -> Element:
 
 
 def everything(element: Element) -> list[Element]:
-    """The element and all below it."""
+    """Return the element and all elements inside it."""
     return [element, *(each for below in element.inside for each in everything(below))]

@@ -1,4 +1,4 @@
-"""Matplotlib's SVG, made to stand in a page beside others."""
+"""Matplotlib figures as inline SVG."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -8,12 +8,12 @@ from tests.helpers.parsed import everything, parse
 
 
 def figure() -> Figure:
-    made = Figure()
-    made.subplots().plot([1, 2], [3, 4], "o-", color="black", label="a")
-    return made
+    result = Figure()
+    result.subplots().plot([1, 2], [3, 4], "o-", color="black", label="a")
+    return result
 
 
-def test_text_stays_text_and_black_becomes_the_pages_colour() -> None:
+def test_text_stays_text_and_black_becomes_the_colour_of_the_page() -> None:
     svg = as_svg(ap_by_epoch({"val_mask_ap50": {5: 0.2, 10: 0.6}}), "ap", 'AP <"50">')
     (chart,) = parse(svg).all("svg")
     assert chart.attributes["aria-label"] == 'AP <"50">'
@@ -23,7 +23,7 @@ def test_text_stays_text_and_black_becomes_the_pages_colour() -> None:
     assert not chart.all("style") + chart.all("metadata")
 
 
-def test_two_figures_share_no_id() -> None:
+def test_ids_of_two_figures_differ() -> None:
     ids = [
         {
             element.attributes["id"]
@@ -36,10 +36,10 @@ def test_two_figures_share_no_id() -> None:
     assert not ids[0] & ids[1]
 
 
-def test_the_same_figure_gives_the_same_text() -> None:
+def test_the_output_is_reproducible() -> None:
     assert as_svg(figure(), "same", "") == as_svg(figure(), "same", "")
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_run_that_was_never_scored_has_an_empty_curve() -> None:
+def test_a_run_without_scores_has_an_empty_curve() -> None:
     as_svg(ap_by_epoch({}), "ap", "")

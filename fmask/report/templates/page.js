@@ -9,7 +9,7 @@
     return text === "" ? null : text;
   };
 
-  // Numbers by size, words by alphabet; what has no value stands last in either direction.
+  // Compare numbers by value and other text alphabetically; missing values come last in both directions.
   const compare = (one, other, direction) => {
     if (one === null || other === null) return (one === null) - (other === null);
     const numbers = [Number(one), Number(other)];
@@ -39,8 +39,8 @@
     const score = row.dataset.score === "" ? null : Number(row.dataset.score);
     const inRange = (low.value === "" || (score !== null && score >= Number(low.value)))
       && (high.value === "" || (score !== null && score <= Number(high.value)));
-    const fates = all("[name=fate]:checked", filter).map((box) => box.value);
-    return inRange && fates.includes(row.dataset.fate) && (kind === "" || row.dataset.classes.split(" ").includes(kind));
+    const outcomes = all("[name=outcome]:checked", filter).map((box) => box.value);
+    return inRange && outcomes.includes(row.dataset.outcome) && (kind === "" || row.dataset.classes.split(" ").includes(kind));
   };
 
   const narrow = () => {
@@ -62,6 +62,6 @@
   filter.addEventListener("input", narrow);
   filter.addEventListener("reset", () => setTimeout(narrow));
   for (const form of [confidence, filter]) form.addEventListener("submit", (event) => event.preventDefault());
-  choose();  // browsers keep what was chosen before a reload
+  choose();  // browsers keep the chosen confidence when the page is reloaded
   narrow();
 })();
