@@ -173,26 +173,23 @@ def commands_page() -> str:
 
 
 def _command(command: Any, name: str, context: Any) -> Iterator[str]:
+    """Yield the lines of a command's section, and of those of its subcommands."""
     children = command.list_commands(context) if hasattr(command, "list_commands") else []
-    if children:
-        if name != "fmask":
-            yield from (f"## `{name}`", "", _escaped(_clean(command.help)), "")
-        for child in children:
-            found = command.get_command(context, child)
-            yield from _command(found, f"{name} {child}", typer.Context(found, context, info_name=child))
-        return
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    yield from (f"## `{name}`", "", "```text", usage, "```", "", inspect.cleandoc(command.help or ""), "")
     records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
     for param in command.get_params(context):
-        if record := param.get_help_record(context):
+        record = param.get_help_record(context)
+        if record and (param.name != "help" or name == "fmask"):  # every command has --help
             records[param.param_type_name].append(record)
-    usage = " ".join([name, *command.collect_usage_pieces(context)])
-    yield from (f"## `{name}`", "", "```text", usage, "```", "")
-    yield from (_escaped(inspect.cleandoc(command.help or "")), "")
     for kind, title in (("argument", "Arguments"), ("option", "Options")):
         if records[kind]:
             yield from (f"**{title}**", "")
             for term, text in records[kind]:
-                yield from (f"`{' '.join(term.split())}`", f": {_escaped(_clean(text)) or 'See above.'}", "")
+                yield from (f"`{' '.join(term.split())}`", f": {_escaped(_clean(text))}", "")
+    for child in children:
+        found = command.get_command(context, child)
+        yield from _command(found, f"{name} {child}", typer.Context(found, context, info_name=child))
 
 
 def _presets() -> Iterator[tuple[str, Path]]:
