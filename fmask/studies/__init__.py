@@ -1,15 +1,16 @@
-"""A study: the runs of one MLflow experiment, or of a CSV file, as one table with honest error bars.
+"""Studies: the runs of one MLflow experiment, or of a CSV file, as one table with confidence intervals and exact tests.
 
-study = studies.collect("fmask")            # or studies.read_runs(Path("runs.csv"))
-table = studies.tabulate(study, confidence=0.9)
-studies.show(table, console)
+    study = studies.collect("fmask")  # or studies.read_runs(Path("runs.csv"))
+    table = studies.tabulate(study, confidence=0.9)
+    studies.show(table, console)
+
+"Study" means these runs. The study whose results the table quotes is called "the published study".
 """
 
 from fmask.studies.figure import draw, save
 from fmask.studies.output import as_csv, as_markdown, as_rich, show
 from fmask.studies.runs import Study, StudyRun, collect, merge, read_runs, write_runs
 from fmask.studies.table import Row, StudyTable, tabulate
-from fmask.utils.files import write_text
 
 __all__ = [
     "Row",
@@ -27,5 +28,4 @@ __all__ = [
     "show",
     "tabulate",
     "write_runs",
-    "write_text",
 ]

@@ -1,4 +1,4 @@
-"""A study as one picture: accuracy by row, with its interval, beside what was published."""
+"""The figure of a study: the accuracy of each row with its interval, beside the published results."""
 
 from pathlib import Path
 
@@ -15,9 +15,10 @@ ROW_HEIGHT = 0.45  # inches
 
 
 def draw(table: StudyTable) -> Figure:
-    """Accuracy with its 95 % interval, a line a row, the first on top; diamonds are the published study's.
+    """Draw the accuracy of each row with its 95 % interval, the first row at the top.
 
-    The counts stand on the right, in bold where the row differs from the baseline (adjusted p below 0.05).
+    Diamonds are the results of the published study. The counts are on the right, in bold if the row differs from the
+    baseline (adjusted p-value below 0.05).
     """
     labels = [f"{row.number}: {label(table, row)}" for row in table.rows]
     has_published = any(row.published for row in table.rows)
@@ -28,19 +29,19 @@ def draw(table: StudyTable) -> Figure:
     baseline = table.rows[table.baseline - 1].accuracy.value
     if len(labels) > 1:
         axes.axvline(baseline, color="0.75", linewidth=1, zorder=0, label=f"row {table.baseline}")
-    for place, row in enumerate(table.rows):
-        own = place - 0.22 * has_published
+    for y, row in enumerate(table.rows):
+        own = y - 0.22 * has_published
         axes.plot([row.accuracy.low, row.accuracy.high], [own, own], "-", color="black", linewidth=1.6)
-        name = "this study" if not place else ""
+        name = "this study" if not y else ""
         axes.plot(row.accuracy.value, own, "o", color="black", markersize=6.5, clip_on=False, label=name)
         for nth, published in enumerate(row.published):
             interval = Rate.of(published.found, published.objects)
-            beside = place + 0.08 + 0.2 * nth
+            beside = y + 0.08 + 0.2 * nth
             axes.plot([interval.low, interval.high], [beside, beside], "-", color=ACCENT_COLOUR, linewidth=0.8)
             axes.plot(published.accuracy, beside, "D", color=ACCENT_COLOUR, markersize=4.5, clip_on=False)
         text = f"{row.found} of {row.found + row.wrong + row.missed}"
         weight = "bold" if row.number in different else "normal"
-        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, fontweight=weight)
+        axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, fontweight=weight)
     if has_published:
         axes.plot([], [], "D-", color=ACCENT_COLOUR, markersize=4.5, linewidth=0.8, label="published, each training")
     if has_published or len(labels) > 1:
@@ -57,14 +58,14 @@ def draw(table: StudyTable) -> Figure:
 
 
 def save(figure: Figure, file: Path) -> None:
-    """Write a figure, in the format that the file's ending says, whole or not at all.
+    """Write a figure to a file, atomically, in the format of the file's suffix.
 
     Raises:
-        UserError: Matplotlib does not know the ending, or the file cannot be written.
+        UserError: Matplotlib does not support the suffix, or the file cannot be written.
     """
     known = figure.canvas.get_supported_filetypes()
     kind = file.suffix.removeprefix(".").lower()
     if kind not in known:
-        raise UserError(f"{file}: a figure's name ends in one of .{', .'.join(sorted(known))}.")
+        raise UserError(f"{file}: the name of a figure must end in one of .{', .'.join(sorted(known))}.")
     with atomic_write(file) as draft:
         figure.savefig(draft, format=kind, dpi=150)

@@ -1,4 +1,4 @@
-"""A study's table in the terminal, in Markdown and as CSV, all with the same numbers."""
+"""The table of a study for the terminal, as Markdown and as CSV."""
 
 import csv
 import io
@@ -11,39 +11,42 @@ from rich.table import Table
 from rich.text import Text
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.table import UNSAID, Comparison, Row, StudyTable
+from fmask.studies.table import NOT_SET, Comparison, Row, StudyTable
 
-LONGEST = 32
-"""Characters of a setting's value that are shown."""
+MAX_VALUE_LENGTH = 32
+"""Longest value of a setting, in characters, that is shown in full."""
 
 
 def show(table: StudyTable, console: Console) -> None:
-    """Print the table and its notes; a terminal that is too narrow breaks lines rather than hide numbers."""
-    made = as_rich(table)
+    """Print the table and its notes.
+
+    The table is printed at its full width: a terminal that is too narrow wraps its lines and hides no number.
+    """
+    rich_table = as_rich(table)
     width = console.width
-    console.width = max(width, console.measure(made, options=console.options.update(width=10_000)).maximum)
-    console.print(made)
+    console.width = max(width, console.measure(rich_table, options=console.options.update(width=10_000)).maximum)
+    console.print(rich_table)
     console.width = width
     for note in notes(table):
         console.print(Text(f"- {note}"))
 
 
 def as_rich(table: StudyTable) -> Table:
-    """For the terminal; intervals stand on a second line."""
-    made = Table(title=_title(table), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    """Return the table for the terminal, with intervals on a second line."""
+    rich_table = Table(title=_title(table), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for header in _headers(table):
-        is_words = header in table.columns or header.startswith("against")
-        made.add_column(Text(header), justify="left" if is_words else "right")
+        is_text = header in table.columns or header.startswith("against")
+        rich_table.add_column(Text(header), justify="left" if is_text else "right")
     for row in table.rows:
-        made.add_row(*map(Text, _cells(table, row)))
-    return made
+        rich_table.add_row(*map(Text, _cells(table, row)))
+    return rich_table
 
 
 def as_markdown(table: StudyTable) -> str:
-    """A pipe table with its notes as a list."""
+    """Return the table as a Markdown table, with its notes as a list."""
 
     def line(cells: list[str]) -> str:
-        # Lines are broken for the terminal, after a separator or at a blank.
+        # Cells contain line breaks for the terminal, after a slash or in place of a space.
         whole = (re.sub(r"(?<=/)\n", "", cell).replace("\n", " ").replace("|", "\\|") for cell in cells)
         return "| " + " | ".join(whole) + " |"
 
@@ -55,7 +58,7 @@ def as_markdown(table: StudyTable) -> str:
 
 
 def as_csv(table: StudyTable) -> str:
-    """Numbers at full precision, one line a row; what is undefined is empty."""
+    """Return the table as CSV, one line for each row: numbers at full precision, undefined values empty."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     for row in table.rows:
@@ -67,43 +70,45 @@ def as_csv(table: StudyTable) -> str:
 
 
 def notes(table: StudyTable) -> list[str]:
-    """What has to be known to read the table, a sentence or two each."""
-    several = max(row.runs for row in table.rows) > 1
-    told = [
-        f"{table.objects} objects in {table.photos} test photos ({table.data}), counted as in the published study; "
-        f"detections from confidence {table.confidence:g} on. Counts are added up over runs."
+    """Return the notes that explain the table, one or two sentences each."""
+    several_runs = max(row.runs for row in table.rows) > 1
+    sentences = [
+        f"{table.objects} objects in {table.photos} test photos ({table.data}), counted as in the published study. "
+        f"Detections with a score below {table.confidence:g} are ignored. Counts are sums over runs."
     ]
-    if several:
-        told.append(
-            "In parentheses 95 % Wilson intervals for other objects and other seeds: several runs on the same objects "
-            "count for fewer than as many objects would, by the design effect of crossed objects and runs."
+    if several_runs:
+        sentences.append(
+            "In parentheses: 95 % Wilson intervals for other objects and other seeds. Several runs on the same objects "
+            "count as fewer trials than the same number of different objects, by the design effect of crossed objects "
+            "and runs."
         )
     else:
-        told.append("In parentheses 95 % Wilson intervals for other objects.")
+        sentences.append("In parentheses: 95 % Wilson intervals for other objects.")
     if len(table.rows) > 1:
-        told.append(
-            f"p: exact sign-flip test of found or not, paired by object{'' if several else ' (McNemar)'}, against row "
-            f"{table.baseline}, Holm-adjusted for {len(table.rows) - 1} comparison{'s' * (len(table.rows) > 2)}. It is "
-            "about these trained networks: another seed of the same setting may fall elsewhere."
+        sentences.append(
+            f"p: exact sign-flip test of found or not found, paired by object{'' if several_runs else ' (McNemar)'}, "
+            f"against row {table.baseline}, Holm-adjusted for {len(table.rows) - 1} "
+            f"comparison{'s' * (len(table.rows) > 2)}. It compares these trained networks: another seed of the same "
+            "setting may give a different result."
         )
     if any(row.published for row in table.rows):
-        told.append(
-            "Published: ResNet-50 from COCO weights, at confidence 0.9; a pair for each training that was published "
-            "with the row's aug, steps, val_steps and schedule, whatever its backbone and weights."
+        sentences.append(
+            "Published: accuracy, precision of each training of the published study (ResNet-50, COCO weights, "
+            "confidence 0.9) with the row's aug, steps, val_steps and schedule; backbone and weights may differ."
         )
     if table.implied:
-        told.append(f"With the recipe or the schedule differ as well: {', '.join(table.implied)}.")
+        sentences.append(f"Also different, because of the recipe or the schedule: {', '.join(table.implied)}.")
     if table.left_out:
         reasons = ", ".join(f"{count} {why}" for why, count in table.left_out.items())
-        told.append(f"Runs left out: {reasons}.")
-    return told
+        sentences.append(f"Runs left out: {reasons}.")
+    return sentences
 
 
 def label(table: StudyTable, row: Row) -> str:
-    """A row's settings as they stand on the command line."""
+    """Return a row's settings as `name=value` pairs, or the study's name if no setting differs between rows."""
     settings = zip(table.columns, row.settings, strict=True)
-    words = (f"{name}={_short(value)}" for name, value in settings if value != UNSAID)
-    return " ".join(words) or table.study
+    pairs = (f"{name}={_short(value)}" for name, value in settings if value != NOT_SET)
+    return " ".join(pairs) or table.study
 
 
 def _title(table: StudyTable) -> str:
@@ -149,7 +154,7 @@ def _verdict(comparison: Comparison) -> str:
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+    return value if len(value) <= MAX_VALUE_LENGTH else value[: MAX_VALUE_LENGTH - 1] + "…"
 
 
 def _record(table: StudyTable, row: Row) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""The runs of a study, from MLflow or from a CSV file: what their table is made from.
+"""The runs of a study, read from MLflow or from a CSV file.
 
-The file has a line for each run and annotated object (one for a run without scores), so that any statistics program
-reads it: `run, name, started, status, param.<key> ..., data.<split> ..., val_mask_ap50, cpu_seconds,
-spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...`. Nothing in it depends on the machine.
+The CSV file has one line for each annotated object of each run (one line for a run without scores), a form that any
+statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
+val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...`. Nothing in it
+depends on the machine.
 """
 
 import csv
@@ -22,71 +23,81 @@ from fmask.utils.files import write_text
 from fmask.utils.renamed_settings import rename_params
 
 CONFIDENCES = (0.5, 0.9)
-"""Those that every run is scored at."""
+"""The confidences at which every run is scored on the test photos."""
 NOT_SETTINGS = {"study", "threads", "data.root"}
-"""Params that change nothing that is learned: where a run was filed, how many processors it had, where photos lay."""
+"""Params that do not affect training: the MLflow experiment, the number of processors, the folder of the photos."""
 STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
 UNSET = ("", "null")
+"""Values of params that are not set."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a run made of the test photos, counting detections from one confidence on."""
+    """The scores of a run on the test photos at one confidence; detections with a lower score do not count."""
 
     outcomes: dict[tuple[str, int], Outcome]
-    """By the object's photo and region."""
+    """The outcome of each annotated object, by its photo and region."""
     spurious: int
-    """Detections that claim no object."""
+    """Number of detections that match no object."""
 
 
 @dataclass(frozen=True)
 class StudyRun:
-    """One run, as far as a study needs it."""
+    """The data of one run that a study uses."""
 
     id: str
     name: str
     started: datetime
     status: str
-    """RUNNING, FINISHED, FAILED or KILLED."""
+    """RUNNING, FINISHED, FAILED, KILLED or SCHEDULED."""
     params: dict[str, str]
     data: dict[str, str]
-    """Split (train, val, test) to `name@digest`."""
+    """The data set of each split (train, val, test), as `name@digest`."""
     val_mask_ap50: float | None
     cpu_seconds: float | None
     scores: dict[float, Scored]
-    """By confidence; empty where the run did not finish, or scored nothing."""
+    """Scores by confidence; empty for a run that did not finish or was not scored."""
 
     @property
     def counts(self) -> bool:
-        """Whether it takes part in the table."""
+        """Whether the run is part of the table."""
         return self.status == "FINISHED" and bool(self.scores)
 
 
 @dataclass(frozen=True)
 class Study:
-    """All runs of one study, the oldest first."""
+    """All runs of one study, oldest first."""
 
     name: str
     runs: tuple[StudyRun, ...]
 
 
 def collect(name: str) -> Study:
-    """The runs of the MLflow experiment called `name`.
+    """Read the runs of an MLflow experiment.
+
+    Sweeps themselves and runs of `fmask reproduce` are left out.
+
+    Args:
+        name: the experiment's name, the setting `study` of its runs.
 
     Raises:
-        UserError: there is no such experiment, it has no runs, or the store cannot be used.
+        UserError: there is no such experiment, it has no runs, or the MLflow store cannot be used.
     """
     found = tracking.find_runs(name)
     parents = {run.tags.get("mlflow.parentRunId") for run in found}  # sweeps, which train nothing themselves
-    # What `fmask reproduce` made again is no further seed.
+    # A reproduced run repeats a seed, so it is not another observation.
     found = [run for run in found if run.id not in parents and "reproduces" not in run.tags]
     if not found:
-        raise UserError(f"The study {name!r} has no runs yet: `python train.py study={name}` makes one.")
+        raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
     return Study(name, tuple(sorted(map(_from_mlflow, found), key=lambda run: (run.started, run.id))))
 
 
 def write_runs(study: Study, file: Path) -> None:
-    """Write all that `read_runs` needs to give the same study."""
+    """Write a study to a CSV file from which `read_runs` reads an equal study.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     params = sorted({key for run in study.runs for key in run.params})
     splits = sorted({split for run in study.runs for split in run.data})
     header = ["study", "run", "name", "started", "status"]
@@ -101,10 +112,10 @@ def write_runs(study: Study, file: Path) -> None:
 
 
 def read_runs(file: Path) -> Study:
-    """The study that `write_runs` wrote.
+    """Read a study from a CSV file of `write_runs`.
 
     Raises:
-        UserError: the file cannot be read, or a line says what no run can have.
+        UserError: the file cannot be read, or a line is not valid.
     """
     try:
         with file.open(encoding="utf-8", newline="") as opened:
@@ -113,9 +124,9 @@ def read_runs(file: Path) -> Study:
         raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} cannot be read as a study's runs: {error}.") from error
-    needed = ["study", "run", "name", "started", "status", "photo", "region", *_columns("spurious", "outcome")]
-    if missing := [column for column in needed if not lines or column not in lines[0]]:
-        raise UserError(f"{file} is no file of a study's runs: it has no lines with {', '.join(missing)}.")
+    required = ["study", "run", "name", "started", "status", "photo", "region", *_columns("spurious", "outcome")]
+    if missing := [column for column in required if not lines or column not in lines[0]]:
+        raise UserError(f"{file} is not a file of a study's runs: it has no lines with {', '.join(missing)}.")
     runs = []
     for _, group in groupby(enumerate(lines, start=2), key=lambda numbered: numbered[1]["run"]):
         numbers, of_run = zip(*group, strict=True)
@@ -127,7 +138,11 @@ def read_runs(file: Path) -> Study:
 
 
 def merge(parts: Sequence[Study]) -> Study:
-    """Runs made in several places as one study, which has the name of the first; a run that comes twice counts once."""
+    """Merge studies, such as those of several machines.
+
+    Returns:
+        A study with the name of the first part and the runs of all parts; a run that occurs twice is kept once.
+    """
     runs = {run.id: run for part in parts for run in part.runs}
     return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
 
@@ -157,56 +172,60 @@ def _scored(logged: dict[str, Any]) -> Scored:
 
 
 def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
-    whole = {"run": run.id, "name": run.name, "started": run.started.isoformat(), "status": run.status}
-    whole |= {f"param.{key}": value for key, value in run.params.items()}
-    whole |= {f"data.{split}": label for split, label in run.data.items()}
+    common = {"run": run.id, "name": run.name, "started": run.started.isoformat(), "status": run.status}
+    common |= {f"param.{key}": value for key, value in run.params.items()}
+    common |= {f"data.{split}": label for split, label in run.data.items()}
     numbers = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
     numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
-    whole |= {key: repr(value) for key, value in numbers.items() if value is not None}
+    common |= {key: repr(value) for key, value in numbers.items() if value is not None}
     objects = sorted({key for scored in run.scores.values() for key in scored.outcomes})
     for photo, region in objects:
         outcomes = {f"outcome_at_{c:g}": scored.outcomes.get((photo, region), "") for c, scored in run.scores.items()}
-        yield {**whole, "photo": photo, "region": region, **outcomes}
+        yield {**common, "photo": photo, "region": region, **outcomes}
     if not objects:
-        yield whole
+        yield common
 
 
 def _from_lines(lines: tuple[dict[str, str], ...]) -> StudyRun:
     first = lines[0]
     if any(None in line or None in line.values() for line in lines):
-        raise ValueError(f"run {first['run']} has a line with more or fewer fields than the header")
+        raise ValueError(f"run {first['run']} has a line with a different number of fields than the header")
     if first["status"] not in STATUSES:
-        raise ValueError(f"run {first['run']} has the status {first['status']!r}; known are {', '.join(STATUSES)}")
+        raise ValueError(
+            f"run {first['run']} has the status {first['status']!r}; it must be one of {', '.join(STATUSES)}"
+        )
     scores = {}
     for confidence in CONFIDENCES:
-        told = [line for line in lines if line[f"outcome_at_{confidence:g}"]]
-        outcomes = {(line["photo"], int(line["region"])): Outcome(line[f"outcome_at_{confidence:g}"]) for line in told}
-        if len(outcomes) < len(told):
-            raise ValueError(f"run {first['run']} has two lines for the same object")
-        if told:
+        column = f"outcome_at_{confidence:g}"
+        scored = [line for line in lines if line[column]]
+        outcomes = {(line["photo"], int(line["region"])): Outcome(line[column]) for line in scored}
+        if len(outcomes) < len(scored):
+            raise ValueError(f"run {first['run']} has two lines for the same object; it must have one")
+        if scored:
             scores[confidence] = Scored(outcomes, int(first[f"spurious_at_{confidence:g}"]))
             if scores[confidence].spurious < 0:
-                raise ValueError(f"run {first['run']} has spurious_at_{confidence:g} below 0")
+                raise ValueError(f"run {first['run']} has a negative spurious_at_{confidence:g}; it must be at least 0")
     return StudyRun(
         id=first["run"],
         name=first["name"],
-        started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # MLflow's have none either
+        started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # naive, like the times from MLflow
         status=first["status"],
-        params=rename_params(_beginning(first, "param.")),
-        data=_beginning(first, "data."),
-        val_mask_ap50=_number(first.get("val_mask_ap50")),
-        cpu_seconds=_number(first.get("cpu_seconds")),
+        params=rename_params(_with_prefix(first, "param.")),
+        data=_with_prefix(first, "data."),
+        val_mask_ap50=_number(first, "val_mask_ap50"),
+        cpu_seconds=_number(first, "cpu_seconds"),
         scores=scores,
     )
 
 
-def _beginning(line: dict[str, str], prefix: str) -> dict[str, str]:
+def _with_prefix(line: dict[str, str], prefix: str) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in line.items() if key.startswith(prefix) and value}
 
 
-def _number(text: str | None) -> float | None:
+def _number(line: dict[str, str], column: str) -> float | None:
+    text = line.get(column)
     if text and not isfinite(float(text)):
-        raise ValueError(f"{text!r} stands where a number belongs")
+        raise ValueError(f"{column} must be a finite number, not {text!r}")
     return float(text) if text else None
 
 

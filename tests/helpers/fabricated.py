@@ -1,4 +1,4 @@
-"""Runs that nobody trained."""
+"""Fabricated runs of a study."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ LETTERS = {"f": Outcome.FOUND, "w": Outcome.FOUND_WRONGLY, "m": Outcome.MISSED}
 PHOTOS = {"train": "photos@" + "aa" * 8, "val": "photos@" + "bb" * 8, "test": "photos@" + "cc" * 8}
 
 
-def run(number: int, fate: str, status: str = "FINISHED", **params: Any) -> StudyRun:
-    """A run whose n-th object became what the n-th letter of `fate` says, at both confidences."""
-    scored = Scored({(f"{n // 2}.jpg", n % 2): LETTERS[letter] for n, letter in enumerate(fate)}, spurious=number)
+def run(number: int, outcomes: str, status: str = "FINISHED", **params: Any) -> StudyRun:
+    """Return a run whose n-th object has the outcome of the n-th letter of `outcomes`, at both confidences."""
+    scored = Scored({(f"{n // 2}.jpg", n % 2): LETTERS[letter] for n, letter in enumerate(outcomes)}, spurious=number)
     return StudyRun(
         id=f"run{number}",
         name=f"name {number}",
@@ -32,7 +32,9 @@ def study(runs: Sequence[StudyRun]) -> Study:
     return Study("report", tuple(runs))
 
 
-def scores_json(fate: str, spurious: int) -> dict[str, Any]:
-    """What a run logs as `scores/test_at_0.9.json`, as far as a study reads it."""
-    objects = [{"photo": f"{n // 2}.jpg", "region": n % 2, "outcome": LETTERS[each]} for n, each in enumerate(fate)]
+def scores_json(outcomes: str, spurious: int) -> dict[str, Any]:
+    """Return the part of a run's `scores/test_at_0.9.json` that a study reads."""
+    objects = [
+        {"photo": f"{n // 2}.jpg", "region": n % 2, "outcome": LETTERS[letter]} for n, letter in enumerate(outcomes)
+    ]
     return {"objects": objects, "spurious": [{"photo": "0.jpg"}] * spurious}

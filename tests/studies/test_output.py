@@ -1,4 +1,4 @@
-"""The table as it is read: terminal, Markdown, CSV, picture, command."""
+"""The table in the terminal, in Markdown, as CSV and as a figure, and the command `fmask table`."""
 
 import csv
 import io
@@ -68,13 +68,13 @@ def test_the_figure_has_a_dot_for_each_row_and_each_published_training(two_rows:
     assert counts == {"6 of 18": "normal", "15 of 18": "bold"}
     save(figure, tmp_path / "study.png")
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(UserError, match=r"study.doc: a figure's name ends in one of .*\.png"):
+    with pytest.raises(UserError, match=r"study.doc: the name of a figure must end in one of .*\.png"):
         save(figure, tmp_path / "study.doc")
     with pytest.raises(UserError, match="cannot be written"):
         save(figure, tmp_path / "none" / "study.png")
 
 
-def test_the_command_writes_what_is_asked_for(two_rows: Study, tmp_path: Path) -> None:
+def test_the_command_writes_all_files(two_rows: Study, tmp_path: Path) -> None:
     write_runs(two_rows, tmp_path / "runs.csv")
     outputs = {kind: tmp_path / f"out.{kind}" for kind in ("markdown", "csv", "figure.png", "save-runs")}
     options = [word for kind, file in outputs.items() for word in (f"--{kind.removesuffix('.png')}", str(file))]
@@ -87,7 +87,7 @@ def test_the_command_writes_what_is_asked_for(two_rows: Study, tmp_path: Path) -
     assert outputs["figure.png"].stat().st_size > 1000
 
 
-def test_the_command_starts_fast_and_needs_no_tensorflow(two_rows: Study, tmp_path: Path) -> None:
+def test_the_command_imports_no_tensorflow(two_rows: Study, tmp_path: Path) -> None:
     write_runs(two_rows, tmp_path / "runs.csv")
     program = (
         "import sys; from typer.testing import CliRunner; from fmask.cli import app; call = CliRunner().invoke\n"

@@ -59,7 +59,7 @@ def test_runs_made_in_several_places_are_one_study() -> None:
 
 
 def test_a_study_without_runs_is_refused(store: Path) -> None:
-    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; there are: Default"):
+    with pytest.raises(UserError, match="no MLflow experiment 'reprot'; existing experiments: Default"):
         collect("reprot")
     with pytest.raises(UserError, match="The study 'Default' has no runs yet"):
         collect("Default")

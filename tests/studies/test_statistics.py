@@ -1,4 +1,4 @@
-"""Intervals and tests against numbers worked out by hand, and against scipy's where it has them."""
+"""Intervals and tests, compared with results computed by hand or by scipy."""
 
 import numpy as np
 import pytest
@@ -16,30 +16,30 @@ def test_wilson_of_12_in_18() -> None:
 @pytest.mark.parametrize(("found", "objects"), [(0, 18), (1, 18), (12, 18), (18, 18)])
 def test_one_seed_gives_plain_wilson(found: int, objects: int) -> None:
     hits = np.arange(objects)[None] < found
-    ours, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(found, objects)
-    assert (ours.value, ours.low, ours.high) == pytest.approx((plain.value, plain.low, plain.high))
+    pooled, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(found, objects)
+    assert (pooled.value, pooled.low, pooled.high) == pytest.approx((plain.value, plain.low, plain.high))
 
 
-def test_one_seeds_precision_counts_claimed_objects_alone() -> None:
+def test_precision_counts_only_detected_objects() -> None:
     trials = np.arange(18)[None] < 14
-    ours, plain = pooled_rate(np.arange(18)[None] < 13, trials), Rate.of(13, 14)
-    assert (ours.low, ours.high) == pytest.approx((plain.low, plain.high))
+    pooled, plain = pooled_rate(np.arange(18)[None] < 13, trials), Rate.of(13, 14)
+    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high))
     assert np.isnan(pooled_rate(~trials & trials, ~trials & trials).value)
 
 
-def test_seeds_that_agree_add_nothing() -> None:
+def test_seeds_that_agree_add_no_information() -> None:
     hits = np.repeat(np.arange(18)[None] < 12, 3, axis=0)
-    ours, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(12, 18)
-    assert (ours.value, ours.low, ours.high) == pytest.approx((plain.value, plain.low, plain.high), abs=0.01)
+    pooled, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(12, 18)
+    assert (pooled.value, pooled.low, pooled.high) == pytest.approx((plain.value, plain.low, plain.high), abs=0.01)
     everything = np.ones((3, 18), bool)
     assert pooled_rate(everything, everything).low == pytest.approx(Rate.of(18, 18).low)
 
 
-def test_seeds_that_differ_in_luck_widen_the_interval() -> None:
+def test_seeds_that_differ_widen_the_interval() -> None:
     lucky = np.stack([np.arange(40) < 40, np.arange(40) < 0])
-    ours = pooled_rate(lucky, np.ones_like(lucky))
-    assert ours.value == 0.5
-    assert ours.high - ours.low > 0.7  # 40 independent objects, or 80, would give 0.3 or 0.2
+    pooled = pooled_rate(lucky, np.ones_like(lucky))
+    assert pooled.value == 0.5
+    assert pooled.high - pooled.low > 0.7  # 40 independent objects, or 80, would give 0.3 or 0.2
 
 
 def test_design_effect_by_hand() -> None:
@@ -50,20 +50,20 @@ def test_design_effect_by_hand() -> None:
     assert design_effect(residuals) == pytest.approx((1 / 2 + max(0, by_run - error)) / (1.5 / 5))
 
 
-def test_the_interval_covers_what_it_says() -> None:
-    """Accuracy 0.7 over objects that differ much, runs that differ some: about 95 % of 400 intervals hold it."""
+def test_the_interval_has_its_nominal_coverage() -> None:
+    """Accuracy 0.7, objects that differ much and runs that differ a little: about 95 % of 400 intervals contain it."""
     rng = np.random.default_rng(1)
-    held = naive = 0
+    covered = naive = 0
     for _ in range(400):
         ability = rng.normal(0, 1.5, 18) + rng.normal(0, 0.3, (3, 1))
         noise = rng.normal(0, 1, (3, 18))
         threshold = -0.5244005 * np.sqrt(1.5**2 + 0.3**2 + 1)  # the 30 % quantile of their sum
         hits = ability + noise > threshold
-        ours = pooled_rate(hits, np.ones_like(hits))
-        held += ours.low <= 0.7 <= ours.high
+        pooled = pooled_rate(hits, np.ones_like(hits))
+        covered += pooled.low <= 0.7 <= pooled.high
         plain = Rate.of(int(hits.sum()), hits.size)
         naive += plain.low <= 0.7 <= plain.high
-    assert 368 <= held <= 394
+    assert 368 <= covered <= 394
     assert naive < 348
 
 
@@ -87,8 +87,8 @@ def test_several_seeds_give_the_p_of_all_sign_patterns() -> None:
     first, second = rng.random((2, 9)) < 0.4, rng.random((3, 9)) < 0.7
     difference, p = paired_test(first, second)
     by_object = second.mean(axis=0) - first.mean(axis=0)
-    scipys = permutation_test((by_object,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert (difference, p) == pytest.approx((by_object.mean(), scipys.pvalue))
+    expected = permutation_test((by_object,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert (difference, p) == pytest.approx((by_object.mean(), expected.pvalue))
     assert paired_test(second, first) == pytest.approx((-difference, p))
 
 
@@ -98,7 +98,7 @@ def test_the_test_is_exact_for_many_objects() -> None:
 
 
 def test_holm_by_hand() -> None:
-    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1, never falling: 0.04, 0.06, 0.06, 0.06.
+    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1, made non-decreasing: 0.04, 0.06, 0.06, 0.06.
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.7, 0.6]) == [1, 1]
     assert holm([]) == []

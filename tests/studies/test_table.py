@@ -1,4 +1,4 @@
-"""Rows of a study: what is pooled, shown, compared and refused."""
+"""The table of a study: pooling, columns, comparisons, and runs that are refused."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_rows_are_compared_with_the_baseline_by_holm() -> None:
     assert against_blur[1].comparison is None
     assert against_blur[0].comparison is not None
     assert against_blur[0].comparison.verdict == "worse"
-    with pytest.raises(UserError, match=r"no row 5 to compare with: the table has rows 1 to 4"):
+    with pytest.raises(UserError, match=r"The baseline must be a row from 1 to 4, not 5."):
         tabulate(study(runs), baseline=5)
 
 
@@ -66,16 +66,16 @@ def test_augmenters_changed_under_one_name_are_shown() -> None:
     assert table.columns == ("augmenters",)
 
 
-def test_what_a_recipe_settles_is_named_once_but_factors_are_always_shown() -> None:
+def test_settings_that_a_recipe_determines_are_implied_but_factors_are_shown() -> None:
     table = columns(
         {"recipe": "report", "crop_size": 128, "norm": "frozen", "steps": 50, "image_size": 128},
         {"recipe": "scratch", "crop_size": 96, "norm": "batch", "steps": 100, "image_size": 192},
         {"recipe": "scratch", "crop_size": 96, "norm": "batch", "steps": 100, "image_size": 128},
     )
-    assert (table.columns, table.implied) == (("recipe", "steps", "image_size"), ("norm", "crop_size"))
+    assert (table.columns, table.implied) == (("recipe", "steps", "image_size"), ("crop_size", "norm"))
 
 
-def test_published_trainings_stand_beside_the_same_setting() -> None:
+def test_published_trainings_are_beside_the_same_setting() -> None:
     same = {"backbone": "resnet50", "steps": 50, "val_steps": 10}
     table = columns(
         {**same, "aug": "fliplr_clahe"},
@@ -90,7 +90,7 @@ def test_published_trainings_stand_beside_the_same_setting() -> None:
     assert table.columns == ("backbone", "schedule", "aug", "two.aug")
 
 
-def test_a_seed_run_twice_counts_once_and_what_did_not_finish_not_at_all() -> None:
+def test_repeated_seeds_count_once_and_unfinished_runs_not_at_all() -> None:
     runs = [
         run(1, "fmmm"),
         run(2, "ffff"),
@@ -109,13 +109,13 @@ def test_a_seed_run_twice_counts_once_and_what_did_not_finish_not_at_all() -> No
     }
 
 
-def test_a_study_without_finished_runs_is_one_sentence() -> None:
+def test_a_study_without_finished_runs_is_refused() -> None:
     runs = [run(1, "", status="FAILED"), run(2, "", status="FAILED"), run(3, "", status="RUNNING")]
-    with pytest.raises(UserError, match=r"'report' has no finished run with test scores; its runs: 2 FAILED, 1 RUN"):
+    with pytest.raises(UserError, match=r"'report' has no finished run with test scores; runs: 2 FAILED, 1 RUN"):
         tabulate(study(runs))
 
 
-def test_different_data_share_no_table() -> None:
+def test_runs_on_different_data_are_refused() -> None:
     other = {"train": "photos@" + "aa" * 8, "val": "photos@" + "bb" * 8, "test": "photos@" + "dd" * 8}
     runs = [run(1, "ff"), run(2, "fm", aug="blur"), replace(run(3, "mm"), data=other)]
     with pytest.raises(UserError, match=r"test is photos@c{16} in run run1 and photos@d{16} in run run3; choose"):
@@ -123,10 +123,10 @@ def test_different_data_share_no_table() -> None:
     assert [row.found for row in tabulate(study(runs), data="photos@" + "dd" * 8).rows] == [0]
     with pytest.raises(UserError, match=r"test is photos@c{16} in run run1 and not logged in run run3"):
         tabulate(study([runs[0], replace(runs[2], data={})]))
-    with pytest.raises(UserError, match="no finished run with test scores on rendered; its runs on rendered: none"):
+    with pytest.raises(UserError, match="no finished run with test scores on rendered; runs on rendered: none"):
         tabulate(study(runs), data="rendered")
 
 
-def test_different_objects_share_no_table() -> None:
+def test_runs_on_different_objects_are_refused() -> None:
     with pytest.raises(UserError, match=r"Runs run1 and run2 were scored on different objects: .* region 0 of 1.jpg"):
         tabulate(study([run(1, "ff"), run(2, "fff")]))
