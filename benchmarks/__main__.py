@@ -1,7 +1,7 @@
-"""Measures how fast fmask is: python -m benchmarks
+"""Measure the speed of fmask: python -m benchmarks
 
-Each row in a process of its own, on one thread. Writes `results.csv`, `results.md` and `results.png` beside this file.
-`python -m benchmarks --only step` measures some, and keeps the other rows.
+Each row is measured in its own process on one thread. The results are written to `results.csv`, `results.md` and
+`results.png` beside this file. `python -m benchmarks --only step` measures some rows and keeps the others.
 """
 
 import json
@@ -27,10 +27,10 @@ BOTH = ("fp32", "bf16")
 
 
 def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
-    """By name: what kind of measurement it is, what measures it, and with what."""
+    """Return the kind of measurement, the function and its arguments for each row, by the name of the row."""
     table: dict[str, tuple[str, Callable[..., Any], dict[str, Any]]] = {}
     for precision in BOTH:
-        own = f"precision={precision}"
+        in_precision = f"precision={precision}"
         for backbone, batch, objects in (
             ("resnet50", 1, 2),
             ("resnet50", 8, 2),
@@ -38,20 +38,20 @@ def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
             ("resnet50", 8, 10),
             ("resnet101", 1, 2),
         ):
-            settings = [*REPORT, f"backbone={backbone}", f"batch_size={batch}", own]
+            settings = [*REPORT, f"backbone={backbone}", f"batch_size={batch}", in_precision]
             name = f"{backbone}, 128 px, batch {batch}, {objects} objects, {precision}"
             table[name] = "step", network.train_step, {"objects": objects, "times": 12, "overrides": settings}
         table[f"recipe scratch: resnet18, 96 px, batch 8, 2 objects, {precision}"] = (
-            "step", network.train_step, {"objects": 2, "times": 12, "overrides": [*SCRATCH, own]},
+            "step", network.train_step, {"objects": 2, "times": 12, "overrides": [*SCRATCH, in_precision]},
         )  # fmt: skip
         for proposals in (100, 200, 1000):
             name = f"resnet50, 128 px, {proposals} proposals, {precision}"
             table[name] = "detection", network.detection, {
-                "proposals": proposals, "times": 12, "overrides": [*REPORT, own],
+                "proposals": proposals, "times": 12, "overrides": [*REPORT, in_precision],
             }  # fmt: skip
-        for words, more in (("", []), (", RPN of 256 channels", ["widths.rpn=256"])):
-            table[f"resnet50, 1024 px, 1000 proposals{words}, {precision}"] = "detection", network.detection, {
-                "proposals": 1000, "times": 3, "overrides": [*LARGE, own, *more],
+        for suffix, more in (("", []), (", RPN of 256 channels", ["widths.rpn=256"])):
+            table[f"resnet50, 1024 px, 1000 proposals{suffix}, {precision}"] = "detection", network.detection, {
+                "proposals": 1000, "times": 3, "overrides": [*LARGE, in_precision, *more],
             }  # fmt: skip
     for batch in (1, 8):
         table[f"torchvision: resnet50, 128 px, batch {batch}, 2 objects, fp32"] = (
@@ -72,10 +72,13 @@ def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help="a kind of measurement, or part of a row's name")] = None,
-    name: Annotated[str, typer.Option(hidden=True, help="measure this row here, and print it")] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure only this kind of row, or rows with this in their name. Can be repeated."),
+    ] = None,
+    name: Annotated[str, typer.Option(hidden=True, help="Measure this row in this process and print the result.")] = "",
 ) -> None:
-    """Measure, and write the table and the figure."""
+    """Measure the speed of fmask, and write the table and the figure."""
     if name:
         _, measure, settings = rows()[name]
         print(json.dumps(measure(**settings)))
@@ -83,13 +86,13 @@ def main(
     file = FOLDER / "results.csv"
     kept = {row["name"]: row for row in pd.read_csv(file).to_dict("records")} if file.exists() and only else {}
     chosen = [row for row, (kind, *_) in rows().items() if not only or any(o == kind or o in row for o in only)]
-    here = describe()
+    machine = describe()
     for row in track(chosen, "measuring"):
         measured = _in_own_process(row)
         if measured is None:
-            print(f"{row}: not installed here, left out")
+            print(f"{row}: skipped, torchvision is not installed")
             continue
-        kept[row] = {"name": row, "kind": rows()[row][0], **here, **measured}
+        kept[row] = {"name": row, "kind": rows()[row][0], **machine, **measured}
         in_order = [kept[each] for each in rows() if each in kept]
         write(pd.DataFrame(in_order), FOLDER)
 

@@ -1,4 +1,4 @@
-"""Photos from memory to what a training step eats."""
+"""The input pipeline: from photos in memory to the batches of a training step."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from fmask.training.train import use_threads
 
 
 def pipeline(times: int, overrides: list[str]) -> dict[str, Any]:
-    """What an image costs that is augmented, cropped and put into a batch, on one thread."""
+    """Measure the cost per image of augmentation, cropping and batching on one thread."""
     config = configuration(*overrides)
     use_threads(1)
     best = peak()

@@ -1,4 +1,4 @@
-"""The machine that something is measured on, and the work that it could do at most."""
+"""The machine of a measurement, its peak speed, and timers."""
 
 import os
 import platform
@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 
 SIDE = 2048
-"""Of the matrices whose product stands for the most that a thread can do."""
+"""Side of the matrices whose product measures the peak speed of a thread."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """Medians over several calls."""
+    """Median times of several calls, in seconds."""
 
     cpu: float
-    """CPU seconds of the process, all its threads together."""
+    """CPU time of the process, summed over its threads."""
     wall: float
+    """Wall-clock time."""
 
 
 def timed(call: Callable[[], object], times: int) -> Times:
-    """How long `call` takes, called `times` times after it was called once."""
+    """Measure `call`, called `times` times after one warm-up call."""
     call()
     measured = np.array(list(_each(call, times)))
     return Times(*np.median(measured, axis=0))
@@ -38,7 +39,7 @@ def _each(call: Callable[[], object], times: int) -> Iterator[tuple[float, float
 
 
 def peak() -> float:
-    """GFLOP/s of the fastest of several float32 matrix products on one thread, which steps are held against."""
+    """Return the GFLOP/s of the fastest of several float32 matrix products on one thread."""
     import tensorflow as tf
 
     left, right = (tf.random.stateless_normal((SIDE, SIDE), (0, seed)) for seed in (1, 2))
@@ -48,14 +49,19 @@ def peak() -> float:
 
 
 def memory() -> tuple[float, float]:
-    """Most memory that this process ever had in use, in GB: all of it, and without the pages of files (libraries)."""
-    told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    most, now, own = (float(told[key].split()[0]) / 1e6 for key in ("VmHWM", "VmRSS", "RssAnon"))
-    return most, most - (now - own)
+    """Return the peak memory of this process in GB: in total, and without the pages of files (libraries)."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak_size, size, anonymous = (float(status[key].split()[0]) / 1e6 for key in ("VmHWM", "VmRSS", "RssAnon"))
+    return peak_size, peak_size - (size - anonymous)
 
 
 def describe() -> dict[str, Any]:
-    """`machine`: processor, cores and versions in one line; `load`: how many processes want to run, over a minute."""
+    """Describe the machine.
+
+    Returns:
+        `machine`: processor, cores and versions in one line; `load`: average number of runnable processes in the last
+        minute.
+    """
     import keras
     import tensorflow as tf
 

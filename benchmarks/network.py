@@ -1,4 +1,4 @@
-"""A training step and a detection: what an image costs, and the operations that are in it."""
+"""The cost per image of a training step and of a detection, and their numbers of operations."""
 
 import time
 from dataclasses import replace
@@ -25,17 +25,17 @@ CONF = Path(__file__).parents[1] / "conf"
 
 
 def configuration(*overrides: str) -> Config:
-    """What `train.py` would run with."""
+    """Compose the configuration that `train.py` would use."""
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return validate(compose("train", ["data=rendered", "weights=none", *overrides]))
 
 
 def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]:
-    """An image's share of a training step on one thread: all layers, `objects` in each image.
+    """Measure the cost per image of a training step on one thread, with all layers and `objects` objects per image.
 
-    The annotated boxes are among the proposals, as torchvision has them: an image has a positive region for each object
-    at least, whatever a network of random weights proposes.
+    As in torchvision, the annotated boxes are added to the proposals, so that each image has at least one positive
+    region per object although the weights are random.
     """
     config = configuration(*overrides, "regions.add_objects=true")
     use_threads(1)
@@ -48,25 +48,25 @@ def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]
     network.train_on_batch(*batch)
     first = time.perf_counter() - started
     took = timed(lambda: network.train_on_batch(*batch), times)
-    most, own = memory()
+    total_memory, own_memory = memory()
     filled = min(objects, positive_slots(config.regions))
-    # Gradients of inputs and of weights take as many operations as the forward pass, each.
+    # The gradients of the inputs and those of the weights take as many operations each as the forward pass.
     work = 3 * operations(network, config.crop_size, config.regions.count, filled)
     return {
         "first_s": first,
-        "memory_gb": most,
-        "own_memory_gb": own,
+        "memory_gb": total_memory,
+        "own_memory_gb": own_memory,
         **_costs(took.cpu / config.batch_size, took.wall / config.batch_size, (before + peak()) / 2, work),
     }
 
 
 def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any]:
-    """What it takes on one thread to find two objects in a photo, from pixels to masks of the photo's size."""
+    """Measure the detection of two objects in a photo on one thread, from pixels to masks of the size of the photo."""
     config = configuration(*overrides)
     use_threads(1)
     before = peak()
     model = model_config(config)
-    # A network of random weights finds as many objects as it may.
+    # A network with random weights detects the largest allowed number of objects.
     chosen = replace(
         model, proposals=replace(model.proposals, detect=proposals), detection=Detection(count=2, floor=0.0)
     )
@@ -81,7 +81,7 @@ def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any
 
 
 def operations(network: MaskRCNN, size: int, regions: int, masks: int) -> float:
-    """GFLOP of the convolutions and matrix products that one image of side `size` takes, forwards."""
+    """Return the GFLOP of the convolutions and matrix products in the forward pass of one image of side `size`."""
     trunk = _operations(network.trunk, np.zeros((1, size, size, 3), np.float32))
     settings = network.config.regions
     channels = network.config.widths.fpn
@@ -93,7 +93,7 @@ def operations(network: MaskRCNN, size: int, regions: int, masks: int) -> float:
 
 
 def _operations(model: keras.Model, example: np.ndarray) -> float:
-    """GFLOP of a model's call on `example`, two for each multiplication that is added up."""
+    """Return the GFLOP of calling a model on `example`; a multiplication with an addition counts as two operations."""
     counted = 0.0
 
     def count(layer: keras.layers.Layer, output: Any) -> None:
@@ -101,24 +101,24 @@ def _operations(model: keras.Model, example: np.ndarray) -> float:
         kernel = getattr(layer, "kernel", None)
         if kernel is None:
             return
-        if isinstance(layer, keras.layers.Conv2DTranspose):  # each input pixel meets the whole kernel
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # each input pixel is multiplied by the whole kernel
             positions = np.prod(output.shape[1:3]) / np.prod(layer.strides)
         else:
             positions = np.prod(output.shape[1:-1]) if len(output.shape) > 2 else 1
         counted += 2 * np.prod(kernel.shape) * positions / 1e9
 
-    _watched(model, example, count)
+    _call_with_hook(model, example, count)
     return counted
 
 
-def _watched(model: keras.Model, example: np.ndarray, count: Any) -> None:
-    """Calls a functional model and tells `count` of each layer's call."""
+def _call_with_hook(model: keras.Model, example: np.ndarray, hook: Any) -> None:
+    """Call a functional model, and call `hook` with each layer and its output."""
 
     def follow(layer: keras.layers.Layer) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             output = layer(*args, **kwargs)
             if not isinstance(layer, keras.Model):
-                count(layer, output)
+                hook(layer, output)
             return output
 
         return call
@@ -140,7 +140,7 @@ def _batch(config: Config, objects: int) -> tuple[np.ndarray, dict[str, np.ndarr
 
 
 def _costs(cpu: float, wall: float, best: float, work: float) -> dict[str, float]:
-    """By image: seconds, and the multiplications that fit into them at the pace of one thread's best."""
+    """Return the costs per image: seconds, and the operations that fit into them at the peak speed of a thread."""
     return {
         "cpu_s": cpu,
         "wall_s": wall,

@@ -1,4 +1,4 @@
-"""The program around the network: how soon it answers, and what MLflow and Hydra add to a run."""
+"""The program around the network: its start-up time, and the overhead of MLflow and Hydra."""
 
 import os
 import resource
@@ -16,12 +16,12 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 TEN_MINUTES = 600.0
 EPOCHS = 36
-"""Of the run of ten minutes that what is added is held against."""
+"""Epochs of the ten-minute run to which the overhead is compared."""
 
 
 def answer(overrides: list[str]) -> dict[str, Any]:
-    """From the command to the end of its answer, the best of three: help, or a refusal."""
-    return min((_answer(overrides) for _ in range(3)), key=lambda took: took["wall_s"])
+    """Measure the time until `train.py` has printed its help or an error message, the best of three."""
+    return min((_answer(overrides) for _ in range(3)), key=lambda times: times["wall_s"])
 
 
 def _answer(overrides: list[str]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _answer(overrides: list[str]) -> dict[str, Any]:
 
 
 def first_step(overrides: list[str]) -> dict[str, Any]:
-    """From the command to the end of an epoch of one step, its checkpoint written."""
+    """Measure the time from the start of `train.py` to the end of an epoch of one step with its checkpoint."""
     run = ["data=rendered", "weights=none", "steps=1", "epochs=2", "score_every=2", "val_steps=0", *overrides]
     with TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -45,11 +45,11 @@ def first_step(overrides: list[str]) -> dict[str, Any]:
                     took = time.perf_counter() - started
                     process.kill()
                     return {"wall_s": took}
-    raise RuntimeError(f"train.py {' '.join(run)} ended without an epoch")
+    raise RuntimeError(f"train.py {' '.join(run)} ended before its first epoch")
 
 
 def overhead(overrides: list[str]) -> dict[str, Any]:
-    """CPU seconds that MLflow (loading, opening, writing, closing) and Hydra take of a run, as share of ten minutes."""
+    """Measure the CPU time of MLflow (import, start, logging, end) and Hydra in a run, as a share of ten minutes."""
     spent: Counter[str] = Counter()
     with TemporaryDirectory() as folder:
         os.environ.update(_own_store(folder))
@@ -57,7 +57,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
         with _counted(spent, "hydra"):
             from benchmarks.network import configuration
 
-        import fmask.utils.backend  # isort: skip # noqa: F401 - TensorFlow is not what is measured
+        import fmask.utils.backend  # isort: skip # noqa: F401 - not part of the measurement
 
         with _counted(spent, "hydra"):
             config = configuration("experiment=smoke", *overrides)
@@ -70,27 +70,27 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
 
         _count_calls(spent, tracking.Run, "log_epoch", "epochs")
         _count_calls(spent, tracking.Run, "_log", "writing")
-        opened = tracking.start_run
+        start_run = tracking.start_run
 
         @contextmanager
         def start(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with _counted(spent, "opening"):
-                entered = opened(*args, **kwargs)
-                run = entered.__enter__()
+                context = start_run(*args, **kwargs)
+                run = context.__enter__()
             written = spent["writing"]
             yield run
             spent["during"] = spent["writing"] - written
             with _counted(spent, "closing"):
-                entered.__exit__(None, None, None)
+                context.__exit__(None, None, None)
 
         tracking.start_run = start  # type: ignore[assignment]
-        train.train(config, Path(folder))
+        train(config, Path(folder))
         os.chdir(ROOT)
     epochs = config.epochs
     once = spent["hydra"] + spent["imports"] + spent["opening"] + spent["closing"] + spent["during"] - spent["epochs"]
-    added = once + spent["epochs"] / epochs * EPOCHS
+    overhead_s = once + spent["epochs"] / epochs * EPOCHS
     parts = {f"{key}_s": round(seconds, 3) for key, seconds in spent.items()}
-    return {"cpu_s": added, "of_ten_minutes": added / TEN_MINUTES, **parts}
+    return {"cpu_s": overhead_s, "of_ten_minutes": overhead_s / TEN_MINUTES, **parts}
 
 
 @contextmanager

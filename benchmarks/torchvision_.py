@@ -1,4 +1,4 @@
-"""The same step by torchvision's Mask R-CNN, where it is installed."""
+"""The training step of torchvision's Mask R-CNN, if torchvision is installed."""
 
 from typing import Any
 
@@ -9,14 +9,18 @@ from fmask.training.train import use_threads
 
 
 def train_step(batch: int, objects: int, times: int) -> dict[str, Any] | None:
-    """An image's share of a step on one thread: ResNet-50, 128 px, 32 regions, all layers; None without torchvision."""
+    """Measure the cost per image of a step on one thread: ResNet-50, 128 px, 32 regions, all layers.
+
+    Returns:
+        The measurements, or None if torchvision is not installed.
+    """
     try:
         import torch
         import torchvision
     except ModuleNotFoundError:
         return None
     torch.set_num_threads(1)
-    use_threads(1)  # TensorFlow's, whose matrix product it is held against
+    use_threads(1)  # TensorFlow computes the matrix product for the comparison
     before = peak()
     network = torchvision.models.detection.maskrcnn_resnet50_fpn(
         weights=None, weights_backbone=None, num_classes=3, trainable_backbone_layers=5,
