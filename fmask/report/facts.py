@@ -38,7 +38,7 @@ class Part:
     """The scores of the test photos."""
 
 
-def facts_of(run: tracking.RunInfo) -> Facts:
+def run_facts(run: tracking.RunInfo) -> Facts:
     """Collect the facts about a run.
 
     Raises:
@@ -53,7 +53,7 @@ def facts_of(run: tracking.RunInfo) -> Facts:
     )
 
 
-def parts_of(run: tracking.RunInfo) -> list[Part]:
+def run_parts(run: tracking.RunInfo) -> list[Part]:
     """Return the scored parts of a run's schedule, in their order; empty if the schedule has a single part."""
     file = tracking.download(run, "config.yaml")
     names = list(OmegaConf.select(OmegaConf.load(file), "schedule.parts") or {}) if file else []

@@ -11,7 +11,7 @@ from fmask import tracking
 from fmask.evaluation import figures
 from fmask.evaluation.scores import compute_scores
 from fmask.report import charts
-from fmask.report.facts import facts_of, parts_of
+from fmask.report.facts import run_facts, run_parts
 from fmask.report.objects import OUTCOMES, ObjectRow, object_rows
 from fmask.report.photos import PhotosUnavailable, predict_again
 from fmask.report.pictures import Picture, draw
@@ -51,8 +51,8 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
     return render(
         "run.html",
         run=run,
-        facts=facts_of(run),
-        parts=parts_of(run),
+        facts=run_facts(run),
+        parts=run_parts(run),
         params=sorted(run.params.items()),
         scores=scores,
         confidences=list(tested),
