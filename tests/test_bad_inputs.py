@@ -313,7 +313,7 @@ def test_a_checkpoint_of_another_version(told: dict[str, Any], said: str, tmp_pa
     with h5py.File(tmp_path / "checkpoint.h5", "w") as file:
         file["checkpoint"] = json.dumps(right | told)
     answer = refusal(lambda: read_checkpoint(tmp_path / "checkpoint.h5"))
-    assert "checkpoint.h5 is no checkpoint of a training: " in answer
+    assert "checkpoint.h5 is not a training checkpoint: " in answer
     assert said in answer
 
 

@@ -106,9 +106,9 @@ def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["x.pb"], "x.pb does not end in .onnx"),
-        (["gone/x.onnx"], "There is no folder gone"),
-        (["x.onnx", "--batch", "0"], "--batch is '0'; it takes a number from 1 up, or dynamic"),
+        (["x.pb"], "The name of the output file must end in .onnx, not x.pb"),
+        (["gone/x.onnx"], "gone/x.onnx cannot be written: there is no folder gone"),
+        (["x.onnx", "--batch", "0"], "--batch must be a whole number from 1 up or dynamic, not '0'"),
         (["x.onnx"], "best.h5: there is no such weight file"),
     ],
 )

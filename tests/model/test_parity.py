@@ -68,7 +68,7 @@ def test_every_stage_on_the_formula_image(network: MaskRCNN) -> None:
 def test_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
     frame = preprocessing.letterbox(file["image_raw"], SIZE, antialias=False)
-    np.testing.assert_array_equal(frame.image, np.rint(file["frame"][0] + np.array(PIXEL_MEAN)))
+    np.testing.assert_array_equal(frame.image, np.rint(file["molded"][0] + np.array(PIXEL_MEAN)))
     pyramid, *raw = network.trunk(ops.convert_to_tensor(frame.image[None]))
     regions = propose(network, *raw, network.config.proposals.detect)
     outputs = network.classify(pyramid, regions, SIZE)

@@ -1,6 +1,7 @@
 """Sampling of regions of interest, and box and mask targets computed by hand."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from keras import ops
 
@@ -55,6 +56,16 @@ def test_positives_come_first_with_their_objects() -> None:
         assert (class_id, instance) == ((1, 0) if region[0] < 0.4 else (2, 1))
     assert ids[2:].tolist() == [0] * 6
     assert (regions[~valid] == 0).all()
+
+
+@pytest.mark.parametrize(("width", "positive"), [(0.5, True), (0.4921875, False)])
+def test_a_region_is_positive_from_an_iou_of_exactly_05(width: float, positive: bool) -> None:
+    objects = np.array([[[0, 0, 1, 1]]], np.float32)
+    proposals = np.array([[[0, 0, 1, width]]], np.float32)  # its IoU is its width, exactly
+    _, ids, valid, _ = sample_regions(
+        proposals, objects, np.array([[2]], np.int32), np.full((1, 1), 0.5, np.float32), Regions(count=4, positive=0.5)
+    )
+    assert (numpy(ids)[0, 0], bool(numpy(valid)[0, 0])) == ((2, True) if positive else (0, False))
 
 
 def test_negatives_are_background_and_keep_the_ratio() -> None:

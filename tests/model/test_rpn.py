@@ -36,6 +36,13 @@ def test_matches_by_hand() -> None:
     assert match.tolist() == [1, 1, 0, -1, -1, 1, -1]
 
 
+@pytest.mark.parametrize(("width", "expected"), [(7.5, 1), (6.9, 0), (6.5, 0), (3.1, 0), (2.9, -1)])
+def test_an_anchor_is_positive_from_an_iou_of_07_and_background_below_03(width: float, expected: int) -> None:
+    anchors = np.array([[0, 0, 10, 10], [0, 0, 10, width]], np.float32)  # the second has IoU width / 10
+    match, _ = targets([1, 0, 0, 0], anchors=anchors)
+    assert match.tolist() == [1, expected]
+
+
 def test_an_anchor_on_an_ignored_object_is_neither() -> None:
     match, _ = targets([1, 2, -1, 0])
     assert match.tolist() == [1, 1, 0, -1, -1, 1, 0]

@@ -75,7 +75,9 @@ def read_metadata(path: Path) -> NetworkMetadata:
     except UserError as error:
         raise UserError(f"{path} describes a network that cannot be built: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error.args[-1] if error.args else error).split()).strip("\"'.")
+        reason = " ".join(str(error.args[-1] if error.args else error).split()).removesuffix(".")
+        if type(error) is KeyError:
+            reason = f"it lacks {reason}"
         raise UserError(f"{path} is not a network saved by fmask: {reason}.") from error
 
 

@@ -27,11 +27,19 @@ def test_metadata_are_read_as_written(tmp_path: Path) -> None:
     assert read_metadata(tmp_path / "network.h5") == metadata
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"backbone": "resnet18", "model": {"new": 1}}'])
-def test_unreadable_metadata_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not a network saved by fmask: Expecting property name"),
+        ("{}", r"is not a network saved by fmask: it lacks model\.$"),
+        ("[]", "is not a network saved by fmask: "),
+        ('{"backbone": "resnet18", "model": {"new": 1}}', "is not a network saved by fmask: Key 'new' not in"),
+    ],
+)
+def test_unreadable_metadata_are_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = text
-    with pytest.raises(UserError, match="is not a network saved by fmask") as refused:
+    with pytest.raises(UserError, match=message) as refused:
         read_metadata(tmp_path / "network.h5")
     assert "\n" not in str(refused.value)
 
