@@ -1,9 +1,9 @@
-"""Makes the tables in README.md: what a photo costs in each runtime, and what it finds.
+"""Measure the cost of a photo in each runtime, and compare the detections. Prints the tables in README.md.
 
     uv run --with openvino==2026.4.1 experiments/export/measure.py MODEL PHOTOS [THREADS]
 
-Needs a trained network (a file of `KerasPredictor.save`) and the study's photos. Runtimes take turns photo by photo, so
-that whatever else the machine does weighs on all alike.
+MODEL is a file written by `KerasPredictor.save`, PHOTOS the folder of the study's photos. The runtimes take turns photo
+by photo, so that other load on the machine affects all of them alike.
 """
 
 import sys
@@ -33,15 +33,16 @@ from fmask.training.train import use_threads
 
 Find = Callable[[np.ndarray], Detections]
 Runtime = tuple[Find, Path]
-"""What finds, and the file or folder it is made of."""
+"""A function that predicts one photo, and the file or folder of its model."""
 BASELINE = "Keras, fp32"
-HEADER = " | CPU ms a photo | times as fast | ms a photo | MB | val mask AP50 | box AP50 | same | box px | mask IoU"
+HEADER = " | CPU ms per photo | speed-up | wall ms per photo | MB | val mask AP50 | box AP50 | same | box px | mask IoU"
 THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-"""Of the processor, for each runtime."""
+"""Threads of each runtime."""
 ROUNDS = 2
 CALIBRATION = 60
+"""Training photos for the calibration of int8."""
 QUANTISED = ["Conv", "ConvTranspose", "Gemm"]
-"""Pooling is products of matrices too, but with positions in them: those stay as they are."""
+"""Operations to quantise. MatMul is not one of them, because pooling uses matrix products that contain positions."""
 
 
 def main(model: Path, photos: Path) -> None:
@@ -53,29 +54,30 @@ def main(model: Path, photos: Path) -> None:
         medians = {name: np.median(values, axis=0) for name, values in seconds.items()}
         print(f"| {HEADER} |", "|---" * 10 + "|", sep="\n")
         for name, (_, file) in runtimes.items():
-            used, passed = medians[name]
+            cpu, wall = medians[name]
             scores = average_precision(val, found[name]).metrics
-            times = f"{used * 1000:.0f} | {medians[BASELINE][0] / used:.2f} | {passed * 1000:.0f}"
+            times = f"{cpu * 1000:.0f} | {medians[BASELINE][0] / cpu:.2f} | {wall * 1000:.0f}"
             numbers = f"{times} | {size(file):.1f}"
             precisions = f"{scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f}"
             print(f"| {name} | {numbers} | {precisions} | {difference(found[BASELINE], found[name])} |")
 
 
 def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> dict[str, Runtime]:
+    """Export the model to every runtime, with files in `folder`. A runtime that fails is reported and left out."""
     trained = plain = KerasPredictor.load(model)
     runtimes: dict[str, Runtime] = {}
     precision = trained.network.config.precision
     if precision != "fp32":
-        runtimes[f"Keras, {precision}"] = trained.detect, model
+        runtimes[f"Keras, {precision}"] = trained.predict, model
         network = MaskRCNN(trained.network.backbone, 3, replace(trained.network.config, precision="fp32"))
         network.set_weights(trained.network.get_weights())
         plain = KerasPredictor(network, trained.image_size, trained.antialias)
-    runtimes[BASELINE] = plain.detect, model
+    runtimes[BASELINE] = plain.predict, model
 
     file, saved = folder / "network.onnx", folder / "saved"
     export_onnx(trained, file)
     onnx = OnnxPredictor(file, threads=THREADS)
-    runtimes["ONNX Runtime, fp32"] = onnx.detect, file
+    runtimes["ONNX Runtime, fp32"] = onnx.predict, file
     images = [load_image(photo.path) for photo in calibration]
     attempt(runtimes, "ONNX Runtime, int8", lambda: int8(file, images, onnx))
     attempt(runtimes, "TensorFlow SavedModel, fp32", lambda: saved_model(saved, plain))
@@ -88,24 +90,28 @@ def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> di
 def take_turns(
     runtimes: dict[str, Runtime], images: Sequence[np.ndarray]
 ) -> tuple[dict[str, list[Detections]], dict[str, list[tuple[float, float]]]]:
-    """What each runtime finds in each photo, and what it took each of `ROUNDS` times: CPU seconds, seconds."""
+    """Predict each photo with each runtime, `ROUNDS` times.
+
+    Returns:
+        The detections, and the CPU and wall-clock seconds of each prediction, by runtime.
+    """
     found: dict[str, list[Detections]] = {name: [] for name in runtimes}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runtimes}
     for find, _ in runtimes.values():
-        find(images[0])  # traced, allocated
+        find(images[0])  # warm-up: tracing and allocation
     for turn in range(ROUNDS):
         for image in images:
             for name, (find, _) in runtimes.items():
-                used, passed = time.process_time(), time.perf_counter()
+                cpu, wall = time.process_time(), time.perf_counter()
                 result = find(image)
-                seconds[name].append((time.process_time() - used, time.perf_counter() - passed))
+                seconds[name].append((time.process_time() - cpu, time.perf_counter() - wall))
                 if turn == 0:
                     found[name].append(result)
     return found, seconds
 
 
 def attempt(runtimes: dict[str, Runtime], name: str, make: Callable[[], Runtime]) -> None:
-    """Adds a runtime, or says why not."""
+    """Add a runtime, or print why it failed."""
     try:
         find, file = make()
         find(np.zeros((64, 64, 3), np.uint8))
@@ -115,7 +121,7 @@ def attempt(runtimes: dict[str, Runtime], name: str, make: Callable[[], Runtime]
 
 
 def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxPredictor) -> Runtime:
-    """Post-training quantisation, weights by channel, activations by what the training photos show."""
+    """Quantise after training: weights per channel, and activations by their ranges on the calibration photos."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -138,10 +144,11 @@ def int8(file: Path, images: Sequence[np.ndarray], onnx: OnnxPredictor) -> Runti
         weight_type=QuantType.QInt8,
         extra_options={"ActivationSymmetric": False},
     )
-    return OnnxPredictor(out, threads=THREADS).detect, out
+    return OnnxPredictor(out, threads=THREADS).predict, out
 
 
 def saved_model(folder: Path, predictor: KerasPredictor) -> Runtime:
+    """Export to a TensorFlow SavedModel."""
     import tensorflow as tf
 
     predictor.network.export(folder, "tf_saved_model", input_signature=signature(predictor), verbose=False)
@@ -150,18 +157,19 @@ def saved_model(folder: Path, predictor: KerasPredictor) -> Runtime:
 
 
 def litert(file: Path, predictor: KerasPredictor) -> Runtime:
+    """Export to LiteRT."""
     import tensorflow as tf
 
     with mock.patch.object(geometry, "non_max_suppression", suppress_in_one_photo):
         predictor.network.export(file, "litert", input_signature=signature(predictor), verbose=False)
-    # XNNPACK, its faster kernels, fails to prepare one of the network's nodes.
+    # Without the faster kernels of XNNPACK, which fail to prepare one of the network's nodes.
     kernels = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = tf.lite.Interpreter(str(file), num_threads=THREADS, experimental_op_resolver_type=kernels)
     return framing(predictor, lambda inputs: interpreter.get_signature_runner()(**inputs)), file
 
 
 def suppress_in_one_photo(boxes: Any, scores: Any, count: int, threshold: float) -> tuple[Any, Any]:
-    """`geometry.non_max_suppression` by the kernel that LiteRT has, which is not that for batches."""
+    """Compute `geometry.non_max_suppression` for one photo; LiteRT does not have the kernel for batches."""
     import tensorflow as tf
 
     indices, found = tf.raw_ops.NonMaxSuppressionV4(
@@ -173,7 +181,7 @@ def suppress_in_one_photo(boxes: Any, scores: Any, count: int, threshold: float)
 
 
 def openvino(model: Path, predictor: KerasPredictor, precision: str) -> Runtime:
-    """OpenVINO, which keeps the weights in half precision on disk."""
+    """Convert to OpenVINO, which stores weights in half precision."""
     import openvino as ov
 
     read = ov.convert_model(model)
@@ -190,25 +198,31 @@ def openvino(model: Path, predictor: KerasPredictor, precision: str) -> Runtime:
 
 
 def signature(predictor: KerasPredictor) -> list[dict[str, Any]]:
-    """What `MaskRCNN.call` takes of one photo, as Keras' exporters want it."""
+    """Return the input of `MaskRCNN.call` for one photo, as the exporters of Keras expect it."""
     from keras import InputSpec
 
-    shapes = {"image": (1, predictor.size, predictor.size, 3), "window": (1, 4)}
+    shapes = {"image": (1, predictor.image_size, predictor.image_size, 3), "window": (1, 4)}
     return [{name: InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes.items()}]
 
 
 def framing(predictor: KerasPredictor, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
+    """Return a function that scales a photo, runs a model and returns the detections."""
     return lambda image: predict_in_batches([image], predictor.image_size, predictor.antialias, 1, run)[0]
 
 
 def framed(image: np.ndarray, onnx: OnnxPredictor) -> dict[str, np.ndarray]:
+    """Return the input of the ONNX model for a photo."""
     one = letterbox(image, onnx.image_size, onnx.antialias)
     return {"image": one.image[None], "window": normalise(one.window, onnx.image_size, onnx.image_size)[None]}
 
 
 def difference(expected: Sequence[Detections], found: Sequence[Detections]) -> str:
-    """Detections of a score of 0.5 or more: how many of the expected have one of their class there with an IoU of masks
-    above 0.5, the largest distance in pixels of their boxes, and the smallest IoU of their masks."""
+    """Compare detections with a score of 0.5 or more.
+
+    Returns:
+        The number of expected detections that have a counterpart (same class, mask IoU above 0.5), the largest distance
+        of their boxes in pixels, and the smallest IoU of their masks.
+    """
     pairs = list(_pairs(expected, found))
     total = sum(len(each.at_least(0.5)) for each in expected)
     if not pairs:
@@ -217,20 +231,20 @@ def difference(expected: Sequence[Detections], found: Sequence[Detections]) -> s
 
 
 def _pairs(expected: Sequence[Detections], found: Sequence[Detections]) -> Iterator[tuple[float, float]]:
-    for ours, theirs in zip(expected, found, strict=True):
-        ours = ours.at_least(0.5)
-        for class_id, box, mask in zip(ours.class_ids, ours.boxes, ours.masks, strict=True):
+    for baseline, other in zip(expected, found, strict=True):
+        baseline = baseline.at_least(0.5)
+        for class_id, box, mask in zip(baseline.class_ids, baseline.boxes, baseline.masks, strict=True):
             ious = [
-                (mask & other).sum() / max((mask | other).sum(), 1) if other_id == class_id else 0.0
-                for other_id, other in zip(theirs.class_ids, theirs.masks, strict=True)
+                (mask & other_mask).sum() / max((mask | other_mask).sum(), 1) if other_id == class_id else 0.0
+                for other_id, other_mask in zip(other.class_ids, other.masks, strict=True)
             ]
             if ious and max(ious) > 0.5:
                 best = int(np.argmax(ious))
-                yield float(np.abs(theirs.boxes[best] - box).max()), float(ious[best])
+                yield float(np.abs(other.boxes[best] - box).max()), float(ious[best])
 
 
 def size(path: Path) -> float:
-    """Of a file, or of all files in a folder, in MB."""
+    """Return the size of a file, or of all files in a folder, in MB."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files) / 2**20
 
