@@ -87,6 +87,17 @@ def test_without_jitter_the_photo_fills_the_frame() -> None:
     assert augmented.image.dtype == np.float32
 
 
+@pytest.mark.parametrize("side", [32, 48])
+def test_views_are_interpolated(side: int) -> None:
+    ramp = np.broadcast_to(np.arange(side, dtype=np.uint8)[None, :, None] * 4, (side, side, 3))
+    view = augment_sample(Sample(ramp, [], np.array([])), SIZE, SIZE, Jitter(), None, np.random.default_rng(0)).image
+    position = (np.arange(SIZE) + 0.5) * side / SIZE - 0.5  # of each column's centre in the photo
+    inside = (position >= 0) & (position <= side - 1)
+    np.testing.assert_allclose(
+        view[5, inside, 0], 4 * position[inside], atol=0.6
+    )  # nearest neighbour is off by up to 2
+
+
 def test_objects_out_of_view_are_left_out_and_cut_or_tiny_ones_are_ignored() -> None:
     # The photo is twice the size of the crop, which can show exactly the first square.
     focus = square(-0.5, -0.5, 64)

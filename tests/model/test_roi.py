@@ -61,9 +61,10 @@ def test_positives_come_first_with_their_objects() -> None:
 @pytest.mark.parametrize(("width", "positive"), [(0.5, True), (0.4921875, False)])
 def test_a_region_is_positive_from_an_iou_of_exactly_05(width: float, positive: bool) -> None:
     objects = np.array([[[0, 0, 1, 1]]], np.float32)
-    proposals = np.array([[[0, 0, 1, width]]], np.float32)  # its IoU is its width, exactly
+    proposals = np.array([[[0, 0, 1, width], *[[0, 0, 0.1, 0.1]] * 7]], np.float32)  # the first one's IoU is its width
+    noise = np.full((1, 8), 0.5, np.float32)
     _, ids, valid, _ = sample_regions(
-        proposals, objects, np.array([[2]], np.int32), np.full((1, 1), 0.5, np.float32), Regions(count=4, positive=0.5)
+        proposals, objects, np.array([[2]], np.int32), noise, Regions(count=4, positive=0.5)
     )
     assert (numpy(ids)[0, 0], bool(numpy(valid)[0, 0])) == ((2, True) if positive else (0, False))
 

@@ -1,13 +1,18 @@
-"""The progress bar restores the terminal."""
+"""The progress bar restores the terminal, and the best weights are those of the best validation score."""
 
 import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from rich.console import Console
 
-from fmask.training.callbacks import Progress
+from fmask.evaluation.average_precision import AveragePrecision
+from fmask.training import callbacks
+from fmask.training.callbacks import EpochLogger, Progress
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -30,3 +35,69 @@ def test_the_cursor_is_restored_however_training_ends(interrupt: list[keras.call
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     assert drawn.count(HIDE) == drawn.count(SHOW) == 1
     assert drawn.endswith("\n" + SHOW)
+
+
+class Saved:
+    """A predictor that notes the weights it was asked to save, and when it was asked to predict."""
+
+    batch_size = 1
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
+        self.saved: list[float] = []
+
+    @property
+    def weight(self) -> float:
+        return float(np.asarray(self.network.layers[0].kernel)[0, 0])
+
+    def save(self, path: Path) -> None:
+        self.saved.append(self.weight)
+
+
+def scored_training(
+    scores: list[float], monkeypatch: pytest.MonkeyPatch, **optimizer: Any
+) -> tuple[Saved, list[float], list[float]]:
+    """Train one weight for one epoch per score.
+
+    Returns:
+        The predictor, the weight after each epoch, and the weight at each scoring.
+    """
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    network.compile(keras.optimizers.SGD(0.1, **optimizer), loss="mse")
+    predictor, coming, when_scored, after_epoch = Saved(network), iter(scores), [], []
+
+    def score(*_: Any) -> AveragePrecision:
+        when_scored.append(predictor.weight)
+        metrics = {"mask_ap50": next(coming), "box_ap50": 0.0}
+        return AveragePrecision(metrics, np.zeros(101), {})
+
+    monkeypatch.setattr(callbacks, "predict_photos", lambda *_: [])
+    monkeypatch.setattr(callbacks, "average_precision", score)
+    run = SimpleNamespace(log_epoch=lambda epoch, logs: after_epoch.append(predictor.weight))
+    logger = EpochLogger(run, predictor, [], 1, 1, Path("best.h5"))  # type: ignore[arg-type]
+    network.fit(np.ones((4, 1)), np.ones((4, 1)), batch_size=1, epochs=len(scores), verbose=0, callbacks=[logger])
+    return predictor, after_epoch, when_scored
+
+
+def test_the_best_weights_are_saved_at_the_best_score_and_the_later_of_two_equal_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictor, after_epoch, when_scored = scored_training([0.5, 0.3, 0.5, 0.7, 0.6], monkeypatch)
+    assert len(set(after_epoch)) == 5
+    assert when_scored == after_epoch
+    assert predictor.saved == [after_epoch[0], after_epoch[2], after_epoch[3]]
+
+
+def test_averaged_weights_are_scored_and_saved_and_training_continues_with_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictor, after_epoch, when_scored = scored_training([0.1, 0.2], monkeypatch, use_ema=True, ema_momentum=0.9)
+    plain, expected, _ = scored_training([0.1, 0.2], monkeypatch)
+    assert after_epoch == expected  # the average changes nothing in training
+    assert predictor.saved == when_scored
+    weights = [1 - 0.8**step for step in range(1, 9)]  # gradient descent on (w - 1)^2 with a rate of 0.1
+    averages = [weights[0]]  # the average starts at the weight of the first step
+    for weight in weights[1:]:
+        averages.append(0.9 * averages[-1] + 0.1 * weight)
+    np.testing.assert_allclose(when_scored, [averages[3], averages[7]], rtol=1e-5)
+    assert plain.saved == expected
