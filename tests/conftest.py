@@ -28,6 +28,15 @@ def _restore_sys_path() -> Iterator[None]:
     sys.path[:] = before
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _restore_experiment() -> Iterator[None]:
+    """Restore MLflow's active experiment: registering a model sets it for the whole process."""
+    yield
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    if fluent := sys.modules.get("mlflow.tracking.fluent"):
+        fluent._active_experiment_id = None
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without runs, to be copied: creating its tables takes seconds."""

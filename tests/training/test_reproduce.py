@@ -37,8 +37,11 @@ class FakeTrainer:
     def __init__(self, noise: float = 0.0) -> None:
         self.noise = noise
 
-    def __call__(self, config: Config, folder: Path, console: Any = None, tags: Mapping[str, str] | None = None) -> str:
-        with tracking.start_run(dataclasses.asdict(config), config.study, "made up", tags, folder) as run:
+    def __call__(
+        self, config: Config, folder: Path | None, console: Any = None, tags: Mapping[str, str] | None = None
+    ) -> str:
+        output_dir = folder or Path("outputs")
+        with tracking.start_run(dataclasses.asdict(config), config.study, "made up", tags, output_dir) as run:
             dataset = open_dataset(config.data)
             for name, split in dataset.splits.items():
                 log_split(run, name, dataset.name, dataset.root, split)
