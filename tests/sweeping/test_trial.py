@@ -93,8 +93,8 @@ def test_a_result_is_retried_for_ten_minutes(current: CurrentTrial, storage: Fla
     storage.failures = 13
     assert current.tell(RESULT) is RESULT
     assert pauses == [1, 4, 15, *[60] * 10]
-    (told,) = current.trial.study.trials
-    assert (told.state, told.values, told.user_attrs["metrics"]) == (TrialState.COMPLETE, [0.5], {"cost": 2.0})
+    (stored,) = current.trial.study.trials
+    assert (stored.state, stored.values, stored.user_attrs["metrics"]) == (TrialState.COMPLETE, [0.5], {"cost": 2.0})
 
 
 def test_a_result_that_the_job_could_not_report_is_reported_once(current: CurrentTrial, storage: Flaky) -> None:
@@ -103,8 +103,8 @@ def test_a_result_that_the_job_could_not_report_is_reported_once(current: Curren
     assert current.trial.study.trials[0].state == TrialState.RUNNING
     assert tell(current.trial, RESULT, SETTINGS) is RESULT
     tell(current.trial, JobResult("failed", error="its process died"), SETTINGS)
-    (told,) = current.trial.study.trials
-    assert (told.state, told.values, told.user_attrs["error"]) == (TrialState.COMPLETE, [0.5], "")
+    (stored,) = current.trial.study.trials
+    assert (stored.state, stored.values, stored.user_attrs["error"]) == (TrialState.COMPLETE, [0.5], "")
 
 
 def test_a_result_without_the_objective_is_a_failure(current: CurrentTrial) -> None:
