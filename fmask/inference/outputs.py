@@ -23,7 +23,7 @@ from fmask.utils.errors import UserError
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
 SPECK = 0.01
 """Parts of a mask and holes in it are dropped from VIA polygons if smaller than this share of the largest part."""
-STRAY = 0.02
+TOLERANCE = 0.02
 """Largest distance of a simplified VIA polygon from the mask's outline, as a share of the square root of its area.
 
 On 98 detections in the study's photos, polygons have a median of 20 points (maximum 44) and a median IoU of 0.98 with
@@ -51,7 +51,7 @@ class CsvWriter:
 
     def add(self, photo: Path, found: Detections) -> None:
         areas = np.count_nonzero(found.masks, axis=(1, 2)).tolist()
-        for label, score, box, area in zip(_labels(found), found.scores, found.boxes, areas, strict=True):
+        for label, score, box, area in zip(found.labels, found.scores, found.boxes, areas, strict=True):
             self._lines.writerow([photo, label, f"{score:.4f}", *(f"{side:g}" for side in box), area])
 
     def text(self) -> str:
@@ -131,7 +131,7 @@ class ViaWriter:
     """A VIA 2.x annotation file with one polygon for each detection, with the attributes `fmask` and `score`.
 
     The parts and holes of a mask are joined to one polygon by bridges of zero width; specks are dropped (`SPECK`).
-    Polygons are simplified (`STRAY`), so that they have few enough points to edit by hand.
+    Polygons are simplified (`TOLERANCE`), so that they have few enough points to edit by hand.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -140,8 +140,8 @@ class ViaWriter:
 
     def add(self, photo: Path, found: Detections) -> None:
         regions = []
-        for label, score, mask in zip(_labels(found), found.scores, found.masks, strict=True):
-            tolerance = STRAY * np.sqrt(np.count_nonzero(mask))
+        for label, score, mask in zip(found.labels, found.scores, found.masks, strict=True):
+            tolerance = TOLERANCE * np.sqrt(np.count_nonzero(mask))
             if outlines := trace(mask, tolerance, SPECK):
                 regions.append(via.region_entry(join(outlines), {"fmask": label, "score": f"{score:.3f}"}))
         self._entries |= via.photo_entry(photo, relative_name(self._folder, photo), regions)
@@ -172,10 +172,6 @@ def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None =
 def common_folder(photos: Sequence[Path]) -> Path:
     """Return the innermost folder that contains all photos."""
     return Path(os.path.commonpath([photo.parent.resolve() for photo in photos]))
-
-
-def _labels(found: Detections) -> list[str]:
-    return [CLASS_NAMES[class_id - 1] for class_id in found.class_ids]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from fmask.data.images import decode
-from fmask.structures.detections import CLASS_NAMES
 from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 
@@ -82,10 +81,8 @@ class ServedPredictor(PythonModel):
             except UserError as error:
                 raise UserError(f"{name} has too many detections for its size: {error}") from error
             return [
-                [CLASS_NAMES[class_id - 1], float(score), *map(float, box), encode_mask(mask)]
-                for class_id, score, box, mask in zip(
-                    found.class_ids, found.scores, found.boxes, found.masks, strict=True
-                )
+                [label, float(score), *map(float, box), encode_mask(mask)]
+                for label, score, box, mask in zip(found.labels, found.scores, found.boxes, found.masks, strict=True)
             ]
 
 

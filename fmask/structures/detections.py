@@ -43,8 +43,8 @@ class Detections:
     def at_least(self, min_confidence: float) -> "Detections":
         """Return the detections whose score is `min_confidence` or more. Masks are shared, not copied."""
         first = slice(np.count_nonzero(self.scores >= min_confidence))
-        parts = (self.boxes[first], self.class_ids[first], self.scores[first], self.masks[first])
-        return replace(self, **dict(zip(("boxes", "class_ids", "scores", "masks"), parts, strict=True)))
+        boxes, class_ids = self.boxes[first], self.class_ids[first]
+        return replace(self, boxes=boxes, class_ids=class_ids, scores=self.scores[first], masks=self.masks[first])
 
     def plot(self, image: np.ndarray | None = None, min_confidence: float = 0.5) -> Image.Image:
         """Draw the detections over the photo.
