@@ -1,4 +1,4 @@
-"""Annotated photos as plain arrays, for a training loop of one's own."""
+"""Annotated photos as plain arrays, for a custom training loop."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from fmask.structures.annotations import Photo
 
 
 def to_arrays(photos: Sequence[Photo], image_size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return photos and their annotations as `MaskRCNN.fit` takes them.
+    """Return photos and their annotations in the form that `MaskRCNN.fit` accepts.
 
     Args:
         photos: at least one annotated photo.
-        image_size: S, side in pixels of the square that each photo is scaled into and centred in, a multiple of 32.
+        image_size: S, side in pixels of the square into which each photo is scaled and centred; a multiple of 32.
 
     Returns:
         Images, float32 (B, S, S, 3), RGB in 0..255, in the order of the photos; and the targets, a dict of `boxes`

@@ -1,15 +1,19 @@
-"""Counting the scans of JPEG files, however the file is structured."""
+"""Decoding photos of every kind, and counting the scans of JPEG files."""
 
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fmask.data import images
+from fmask.data.formats.read import read_split
 from fmask.data.images import MAX_SCANS, count_scans, decode
 from fmask.utils.errors import UserError
+from tests.helpers.via import kinds, region, write_via
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8))
 
@@ -54,3 +58,53 @@ def test_more_than_a_hundred_scans_are_refused() -> None:
 def test_fill_bytes_between_segments_and_before_markers_are_skipped() -> None:
     content = with_scans(MAX_SCANS + 1).replace(b"\xff\xda", b"\0\xff\xff\xda")
     assert count_scans(content) == MAX_SCANS + 1
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 200)
+    split = read_split(write_via(tmp_path, {"a.png": [region()]}))
+    assert (split.photos, kinds(split)) == ((), ["unreadable photo"])
+    with pytest.raises(UserError, match=r"20 x 12 pixels"):
+        images.load_image(tmp_path / "a.png")
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    pixels = np.zeros((12, 20, 3), np.uint8)
+    pixels[:, :10] = 255  # white on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate clockwise: left becomes top
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    split = read_split(write_via(tmp_path, {"a.png": [region()]}))
+    image = images.load_image(tmp_path / "a.png")
+    assert (split.photos[0].width, split.photos[0].height) == (12, 20)
+    assert image.shape == (20, 12, 3)
+    assert image[:10].min() == 255
+    assert image[10:].max() == 0
+    assert [(fault.kind, fault.is_note) for fault in split.faults] == [("EXIF rotation", True)]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_every_pixel_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((12, 20), 65535, np.uint16))
+    else:
+        picture = Image.new("RGB", (20, 12), "white").convert(mode)
+    file = "a.tif" if mode == "CMYK" else "a.png"
+    picture.save(tmp_path / file)
+    split = read_split(write_via(tmp_path, {file: [region()]}))
+    image = images.load_image(tmp_path / file)
+    assert (image.shape, image.dtype, image.min()) == ((12, 20, 3), np.uint8, 255)
+    assert [(fault.kind, fault.is_note) for fault in split.faults] == [("colour conversion", True)]
+
+
+def test_sixteen_bit_pictures_are_scaled_not_clipped(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16)).save(tmp_path / "a.png")
+    assert images.load_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_a_truncated_photo_is_a_user_error(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:1500])
+    with pytest.raises(UserError, match=r"a\.jpg is not a readable photo"):
+        images.load_image(tmp_path / "a.jpg")

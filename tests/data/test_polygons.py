@@ -1,10 +1,12 @@
-"""Tracing masks to polygons that reproduce the masks, and joining outlines."""
+"""Tracing masks to polygons that reproduce the masks, joining outlines, and checking difficult ones."""
+
+import time
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from fmask.data.polygons import join, trace
+from fmask.data.polygons import check_outline, covers_pixel, join, trace
 from fmask.structures.annotations import Region
 
 DISC = np.hypot(*(np.mgrid[:60, :60] - 30)) < 25
@@ -73,3 +75,22 @@ def test_bridges_are_not_drawn_wherever_the_outlines_are() -> None:
             mask = np.zeros((40, 40), bool)
             apart = [drawn(triangle, mask) for triangle in triangles]
             np.testing.assert_array_equal(drawn(join(triangles), mask), np.any(apart, axis=0))
+
+
+def test_a_comb_with_many_thin_teeth_is_checked() -> None:
+    x = np.linspace(0.1, 0.9, 500)[:, None] + [0.0, 0.0, 1e-5, 1e-5]
+    y = np.broadcast_to([1.0, 2_000.0, 2_000.0, 1.0], x.shape)
+    comb = np.stack([np.r_[x.ravel(), 0.9, 0.1], np.r_[y.ravel(), 0.6, 0.6]], axis=1)
+    assert len(check_outline(comb)) == 2_002
+    assert not covers_pixel(comb, 2_000, 2_000)
+    assert covers_pixel(np.add(comb, [0.9 - 0.5e-5, 0.0]), 2_000, 2_000)
+
+
+def test_very_high_slivers_are_checked_fast() -> None:
+    start = time.process_time()
+    for _ in range(10):
+        sliver = np.array([(0.2, 0.0), (0.4, 99_999.0), (0.3, 99_999.0)])
+        assert not covers_pixel(sliver, 1_000, 100_000)
+        assert covers_pixel(np.add(sliver, [0.65, 0.0]), 1_000, 100_000)
+        assert not covers_pixel(np.multiply(sliver, [1.0, 1e4]), 1_000, 10**9)  # too many rows to check each one
+    assert time.process_time() - start < 2

@@ -16,6 +16,7 @@ from fmask.data.formats.read import read_file, read_split
 from fmask.data.formats.via import write_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
+from tests.helpers.via import kinds
 
 WIDTH, HEIGHT = 20, 12
 SQUARE = [2, 3, 8, 3, 8, 9, 2, 9]
@@ -44,10 +45,6 @@ def mask_of(split: Split) -> np.ndarray:
     assert split.faults == ()
     (mask,) = split.photos[0].masks()
     return mask
-
-
-def kinds(split: Split) -> list[str]:
-    return [fault.kind for fault in split.faults]
 
 
 def pixels(*boxes: tuple[int, int, int, int]) -> np.ndarray:
