@@ -11,7 +11,7 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write, sha256_of
 
 BASE_URL = "https://raw.githubusercontent.com/dion797/VSE_CA1/7a3b9e668a49930a9871cf6ca99d06c2e8c9001a/SystemCode/datasets/fmask/"
-"""Where the authors of the study publish its photos and their annotations of train and val."""
+"""Address at which the authors of the study publish its photos and their annotations of train and val."""
 
 MANIFEST = Path(__file__).with_name("manifest.csv")
 """CSV file with the path, size in bytes and SHA-256 of every published file."""

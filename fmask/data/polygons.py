@@ -23,8 +23,8 @@ MAX_PARTS = 200
 MAX_CROSSINGS = 1000
 """Largest number of crossings between the sides of one object.
 
-Real outlines stay far below; scribbles that cross themselves everywhere would keep the geometry functions busy for
-hours. A bridge made by `join` counts as three or four crossings.
+No real outline has more; scribbles that cross themselves everywhere would keep the geometry functions busy for hours.
+A bridge made by `join` counts as three or four crossings.
 """
 MAX_ROWS = 3_000_000
 """Largest number of pixel rows, summed over the sides of a polygon, that `covers_pixel` examines."""

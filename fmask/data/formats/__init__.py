@@ -1,1 +1,1 @@
-"""Annotation files: VIA and COCO, read, written and converted."""
+"""Annotation files in VIA and COCO format: reading, writing and conversion."""

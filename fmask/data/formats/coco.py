@@ -32,7 +32,7 @@ HALF = Decimal("0.5")
 EXACT = Context(prec=400)
 """Enough decimal places to add a half to any double without rounding."""
 EDGE = 0.5
-"""How far COCO outlines may reach beyond the centres of a photo's outermost pixels: to the pixels' edges."""
+"""Distance that COCO outlines may reach beyond the centres of a photo's outermost pixels: to the pixels' edges."""
 
 INFO = {"description": "worn face masks and hats"}
 """The `info` of written files."""
@@ -239,7 +239,7 @@ def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray
     try:
         code = rle.frPyObjects(segmentation, height, width) if isinstance(counts, list) else segmentation
         return rle.decode(code).astype(bool)
-    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # depends on the C++ library's version
+    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # the C++ library raises any of these
         raise ValueError("its run lengths cannot be decoded") from error
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from fmask.utils.errors import UserError
 
 TRIAL_DRAWS = 8
-"""Number of random draws in which `build` tests an augmenter."""
+"""Number of random draws in which `build` tests an augmenter, whose effect may be random."""
 
 
 def build(spec: Sequence[Any]) -> Any:
