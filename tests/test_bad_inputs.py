@@ -1,4 +1,4 @@
-"""Every mistake is answered by one sentence that names what is wrong, what was found and what is allowed."""
+"""Every mistake gives an error message of one sentence: what is wrong, what was found and what is allowed."""
 
 import json
 import os
@@ -39,31 +39,31 @@ NETWORK = NetworkMetadata("resnet18", ModelConfig(), 64, True)
 
 
 def table(rows: list[Any]) -> pytest.MarkDecorator:
-    """One test a row, called by the row's first word."""
+    """Parametrize a test with the rows of a table; the first element of a row is its id."""
     return pytest.mark.parametrize("row", [pytest.param(row[1:], id=row[0]) for row in rows])
 
 
 def refusal(act: Callable[[], Any]) -> str:
-    """The sentence by which a mistake is refused."""
+    """Return the message of the `UserError` that `act` raises, after checking its form."""
     with pytest.raises(UserError) as refused:
         act()
-    said = str(refused.value)
-    assert_is_an_answer(said)
-    return said
+    message = str(refused.value)
+    check_form(message)
+    return message
 
 
-def assert_is_an_answer(said: str) -> None:
-    assert said.isprintable()
-    assert said.endswith((".", "?", "hydra-submitit-launcher==1.2.0")), said
-    assert not re.search(r"[.?] [A-Z]", said.replace("Did you mean", "")), f"several sentences: {said}"
-    assert len(said) < 900
-    assert "hunter2" not in said
-    assert "Traceback" not in said
+def check_form(message: str) -> None:
+    assert message.isprintable()
+    assert message.endswith((".", "?", "hydra-submitit-launcher==1.2.0")), message
+    assert not re.search(r"[.?] [A-Z]", message.replace("Did you mean", "")), f"several sentences: {message}"
+    assert len(message) < 900
+    assert "hunter2" not in message
+    assert "Traceback" not in message
 
 
 @pytest.fixture
 def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What `bad_commands` tells of, and a network by the name of `fake` that finds nothing because it is not asked."""
+    """The working directory that `bad_commands` describes, and a model `fake` without detections."""
     Image.new("RGB", (20, 12)).save("a.png")
     for name in ("text.jpg", "text.h5", "text.mp4"):
         Path(name).write_text("hello\n" * 50)
@@ -93,47 +93,47 @@ ANNOTATION = {
 
 
 def fmask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What the command says of a mistake, in one line; typer's own come in a box."""
+    """Return the error message of the command; typer draws its own messages in a box."""
     monkeypatch.setattr(sys, "argv", ["fmask", *arguments])
     monkeypatch.setenv("COLUMNS", "500")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert left.value.code == 2
-    told = capsys.readouterr()
-    assert "hunter2" not in told.out + told.err
-    line = [line for line in told.err.splitlines() if line.startswith(("fmask: ", "│"))][-1].strip("│ ")
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+    line = [line for line in printed.err.splitlines() if line.startswith(("fmask: ", "│"))][-1].strip("│ ")
     if line.startswith("fmask: "):
-        assert_is_an_answer(line)
+        check_form(line)
     return line
 
 
 @table(TRAIN)
 def test_an_override_of_train_py(row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    override, said = row
+    override, message = row
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FMASK_TEST_SECRET", "hunter2")
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     Path("text.h5").write_text("hello")
     register()
-    assert said in refusal(lambda: check_overrides(CONF, "train", [override]))
+    assert message in refusal(lambda: check_overrides(CONF, "train", [override]))
 
 
 @table(SWEEP)
 def test_overrides_of_sweep_py(row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    overrides, said = row
+    overrides, message = row
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FMASK_TEST_SECRET", "hunter2")
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     register()
-    assert said in refusal(lambda: check_sweep(CONF, "sweep", shlex.split(overrides)))
+    assert message in refusal(lambda: check_sweep(CONF, "sweep", shlex.split(overrides)))
 
 
 @table(ANNOTATIONS)
 def test_an_annotation_file(row: tuple[Any, str], tmp_path: Path) -> None:
-    content, said = row
+    content, message = row
     targets.prepare(tmp_path)
     (tmp_path / paths.ANNOTATIONS).write_text(content if isinstance(content, str) else json.dumps(content))
-    assert said in refusal(lambda: read_split(tmp_path))
+    assert message in refusal(lambda: read_split(tmp_path))
 
 
 @table(FAULTS)
@@ -158,41 +158,41 @@ def test_a_shape_of_an_annotation_file(row: tuple[Any, str, str], tmp_path: Path
 
 def test_an_annotation_file_of_gigabytes(tmp_path: Path) -> None:
     with (tmp_path / paths.ANNOTATIONS).open("wb") as file:
-        file.truncate(MAX_BYTES + 1)  # of which the disk keeps nothing
-    said = refusal(lambda: read_split(tmp_path))
-    assert "via_region_data.json has 536870913 bytes; an annotation file may have at most 536870912." in said
+        file.truncate(MAX_BYTES + 1)  # sparse, takes no disk space
+    message = refusal(lambda: read_split(tmp_path))
+    assert "via_region_data.json has 536870913 bytes; an annotation file may have at most 536870912." in message
 
 
 @table(PHOTOS)
 def test_a_photo(row: tuple[bytes, str], tmp_path: Path) -> None:
-    content, said = row
+    content, message = row
     (tmp_path / "a.jpg").write_bytes(content)
-    told = refusal(lambda: load_image(tmp_path / "a.jpg"))
-    assert "a.jpg is not a readable photo: " in told
-    assert said in told
+    refused = refusal(lambda: load_image(tmp_path / "a.jpg"))
+    assert "a.jpg is not a readable photo: " in refused
+    assert message in refused
 
 
 @table(COMMANDS)
 def test_a_command(
     row: tuple[str, str], desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments, said = row
+    arguments, message = row
     before = set(desk.iterdir())
-    assert said in fmask(capsys, monkeypatch, *shlex.split(arguments))
-    assert {path for path in desk.iterdir() if path.suffix != ".lock"} == before  # nothing half done
+    assert message in fmask(capsys, monkeypatch, *shlex.split(arguments))
+    assert {path for path in desk.iterdir() if path.suffix != ".lock"} == before  # no unfinished files
 
 
 @table(RUNS)
 def test_a_file_of_runs(
     row: tuple[str, str, str], desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, wrong, said = row
+    right, wrong, message = row
     text = Path("runs.csv").read_text()
     assert right in text
     Path("bad.csv").write_text(text.replace(right, wrong, 1))
-    told = fmask(capsys, monkeypatch, "table", "--from", "bad.csv")
-    assert re.search(r"bad\.csv, lines \d+ to \d+: ", told)
-    assert said in told
+    refused = fmask(capsys, monkeypatch, "table", "--from", "bad.csv")
+    assert re.search(r"bad\.csv, lines \d+ to \d+: ", refused)
+    assert message in refused
 
 
 @table(STORES)
@@ -203,15 +203,15 @@ def test_a_store_of_runs(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    uri, said = row
+    uri, message = row
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    assert said in fmask(capsys, monkeypatch, "report", "latest")
+    assert message in fmask(capsys, monkeypatch, "report", "latest")
     assert not any(word in caplog.text for word in ("hunter2", "hun/ter2", "ter2"))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"backbone": "vgg"}, "backbone must be resnet18 or resnet50 or resnet101, not 'vgg'"),
         ({"num_classes": 1}, "num_classes must be a whole number from 2 to 1000, not 1"),
@@ -246,24 +246,24 @@ def test_a_store_of_runs(
         ),
     ],
 )
-def test_a_networks_recipe(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_the_metadata_of_a_network(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
     file = tmp_path / "best.h5"
     with h5py.File(file, "w") as opened:
         opened.attrs["fmask"] = json.dumps(json.loads(NETWORK.to_json()) | changed)
-    told = refusal(lambda: read_metadata(file))
-    assert str(file) in told
-    assert said in told
+    refused = refusal(lambda: read_metadata(file))
+    assert str(file) in refused
+    assert message in refused
 
 
 class Trap:
-    """What runs a command as soon as it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("sprung",)
 
 
-@pytest.mark.parametrize("read", [read_checkpoint, read_metadata, lambda file: weights_into_one_number(file)])
-def test_files_of_numbers_are_data_alone(
+@pytest.mark.parametrize("read", [read_checkpoint, read_metadata, lambda file: scalar_weights(file)])
+def test_weight_files_and_checkpoints_run_no_code(
     read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -281,43 +281,43 @@ def test_files_of_numbers_are_data_alone(
     assert not Path("sprung").exists()
 
 
-def weights_into_one_number(file: Path) -> list[Any]:
-    """What a network of one layer that has one number is given by a weight file."""
+def scalar_weights(file: Path) -> list[Any]:
+    """Return the values that a weight file loads into a network with a single scalar weight."""
     from fmask.model.weights import matterport
 
-    given: list[Any] = []
-    kernel = SimpleNamespace(name="kernel", shape=(), assign=given.append)
+    loaded: list[Any] = []
+    kernel = SimpleNamespace(name="kernel", shape=(), assign=loaded.append)
     part: Any = SimpleNamespace(layers=[SimpleNamespace(name="conv1", weights=[kernel])])
     network: Any = SimpleNamespace(trunk=part, box_head=part, mask_head=part)
     matterport.load_weights(network, file)
-    return given
+    return loaded
 
 
-def test_a_file_of_one_number_is_taken(tmp_path: Path) -> None:
+def test_a_file_of_a_scalar_weight_is_loaded(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "right.h5", "w") as file:
         file["conv1/kernel:0"] = np.float32(5)
         file["conv1"].attrs["weight_names"] = ["kernel:0"]
-    assert weights_into_one_number(tmp_path / "right.h5") == [5]
+    assert scalar_weights(tmp_path / "right.h5") == [5]
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("changed", "message"),
     [
-        ({"run_id": 5}, "its run_id is a int"),
-        ({"config": []}, "its config is a list"),
+        ({"run_id": 5}, "its run_id has the type int"),
+        ({"config": []}, "its config has the type list"),
         ({"colour": 1}, "unexpected keyword argument 'colour'"),
     ],
 )
-def test_a_checkpoint_of_another_version(told: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_version(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
     right = {"run_id": "abc", "config": {}, "part": "one", "epochs": 1, "log": {}}
     with h5py.File(tmp_path / "checkpoint.h5", "w") as file:
-        file["checkpoint"] = json.dumps(right | told)
-    answer = refusal(lambda: read_checkpoint(tmp_path / "checkpoint.h5"))
-    assert "checkpoint.h5 is not a training checkpoint: " in answer
-    assert said in answer
+        file["checkpoint"] = json.dumps(right | changed)
+    refused = refusal(lambda: read_checkpoint(tmp_path / "checkpoint.h5"))
+    assert "checkpoint.h5 is not a training checkpoint: " in refused
+    assert message in refused
 
 
-def test_there_are_rows_enough() -> None:
+def test_row_names_are_unique() -> None:
     tables = (TRAIN, SWEEP, ANNOTATIONS, FAULTS, SHAPES, PHOTOS, COMMANDS, RUNS, STORES)
     names = [(number, row[0]) for number, rows in enumerate(tables) for row in rows]
     assert len(names) == len(set(names)) > 60

@@ -78,7 +78,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         for field in fields(Checkpoint):
             value = getattr(checkpoint, field.name)
             if not isinstance(value, get_origin(field.type) or field.type):  # type: ignore[arg-type]
-                raise TypeError(f"its {field.name} is a {type(value).__name__}")
+                raise TypeError(f"its {field.name} has the type {type(value).__name__}")
         return checkpoint
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a training checkpoint: {os_reason(error)}.") from error
