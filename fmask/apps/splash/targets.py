@@ -26,6 +26,7 @@ class Target:
 
     @property
     def is_photo(self) -> bool:
+        """Whether the source is a photo."""
         return isinstance(self.source, Path) and not _is_video(self.source)
 
 

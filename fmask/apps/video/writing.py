@@ -30,6 +30,11 @@ class VideoWriter:
 
     The file appears when the context ends, also through an exception, and contains the frames written so far. If no
     frame was written or writing failed, there is no file.
+
+    Attributes:
+        path: the file.
+        written: number of frames written so far.
+        note: a message for the user if the sound is left out; otherwise None.
     """
 
     def __init__(self, path: Path, footage: Footage) -> None:

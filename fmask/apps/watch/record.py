@@ -26,7 +26,13 @@ _MARGIN = 0.35  # shown around the head, as a share of its longer side
 
 
 class Record:
-    """A context manager that writes each event at once, so that no event is lost when the run ends early."""
+    """A context manager that writes each event at once, so that no event is lost when the run ends early.
+
+    Attributes:
+        folder: the output folder.
+        file: events.csv.
+        events: number of events written so far.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Create the output folder, or use an empty one.
