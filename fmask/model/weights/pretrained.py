@@ -45,9 +45,9 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     Raises:
         UserError: the file is missing, or it is not a weight file.
     """
-    allowed = "expected none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
+    expected = "expected none, coco, imagenet, a weight file (.h5), or runs:/ and the id of a run"
     if choice in ("", RUN):
-        raise UserError(f"weights={choice} is incomplete; {allowed}.")
+        raise UserError(f"weights={choice} is incomplete; {expected}.")
     if choice == "none" or choice.startswith(RUN):
         return None
     if choice == "coco":
@@ -61,12 +61,12 @@ def find_weights(choice: str, backbone: str) -> Path | None:
         return _installed(imagenet_file(backbone), choice)
     path = Path(choice)
     if not path.exists():
-        raise UserError(f"weights={choice}: there is no such file; {allowed}.")
+        raise UserError(f"weights={choice}: there is no such file; {expected}.")
     if path.is_dir():
-        raise UserError(f"weights={choice} is a folder; {allowed}.")
+        raise UserError(f"weights={choice} is a folder; {expected}.")
     with path.open("rb") as file:
         if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
-            raise UserError(f"weights={choice} is not an HDF5 file; {allowed}.")
+            raise UserError(f"weights={choice} is not an HDF5 file; {expected}.")
     return path
 
 
