@@ -15,10 +15,11 @@ import numpy as np
 from keras import ops
 
 from fmask.config.schema import Config, Optim
-from fmask.model import mask_rcnn, preprocessing, rpn
+from fmask.model import preprocessing, rpn
 from fmask.model.config import ModelConfig, Regions
 from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
+from fmask.model.selection import select
 from fmask.model.weights.matterport import layers_of
 from fmask.training.optimizers import build_optimizer
 from tests.helpers import golden, networks
@@ -51,7 +52,7 @@ class Stages(keras.Model):
         proposals = network.config.proposals
         regions = rpn.propose(anchors, rpn_logits, rpn_deltas, proposals, proposals.detect)
         logits, deltas = network.classify(pyramid, regions, SIZE)
-        boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, inputs["window"], network.config)
+        boxes, class_ids, scores = select(regions, logits, deltas, inputs["window"], network.config)
         detections = [boxes, ops.cast(class_ids, boxes.dtype)[..., None], scores[..., None]]
         every_box = np.ones(inputs["boxes"].shape[:2], bool)
         return {

@@ -11,8 +11,9 @@ from keras import ops
 
 from fmask.model import preprocessing
 from fmask.model.config import Detection, LossWeights, ModelConfig, Proposals, Regions
-from fmask.model.mask_rcnn import LOSSES, MaskRCNN, select
+from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.rpn import DELTA_STD, propose
+from fmask.model.selection import select
 from tests.helpers.networks import SIZE, batch, losses_of, settled, tiny
 
 

@@ -18,6 +18,7 @@ from fmask.model import mask_rcnn, preprocessing, rpn
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.config import Anchors, ModelConfig, Regions
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
+from fmask.model.selection import select
 from fmask.model.weights import matterport
 from tests.helpers import golden
 from tests.helpers.reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
@@ -48,7 +49,7 @@ def recorded(name: str) -> Arrays:
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
     """Return detections (D, 6) in the format of the reference: box, class, score."""
     unit_window = ops.convert_to_tensor(preprocessing.normalise(window, SIZE, SIZE)[None])
-    boxes, class_ids, scores = mask_rcnn.select(regions, logits, deltas, unit_window, network.config)
+    boxes, class_ids, scores = select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
 
 
