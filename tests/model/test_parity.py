@@ -14,11 +14,10 @@ import tensorflow as tf
 from keras import ops
 
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.model import mask_rcnn, preprocessing, rpn
+from fmask.model import mask_rcnn, preprocessing, rpn, selection
 from fmask.model.anchors import pyramid_anchors
 from fmask.model.config import Anchors, ModelConfig, Regions
 from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
-from fmask.model.selection import select
 from fmask.model.weights import matterport
 from tests.helpers import golden
 from tests.helpers.reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
@@ -49,7 +48,7 @@ def recorded(name: str) -> Arrays:
 def select(network: MaskRCNN, regions: Any, logits: Any, deltas: Any, window: np.ndarray) -> np.ndarray:
     """Return detections (D, 6) in the format of the reference: box, class, score."""
     unit_window = ops.convert_to_tensor(preprocessing.normalise(window, SIZE, SIZE)[None])
-    boxes, class_ids, scores = select(regions, logits, deltas, unit_window, network.config)
+    boxes, class_ids, scores = selection.select(regions, logits, deltas, unit_window, network.config)
     return np.column_stack([boxes[0], class_ids[0], scores[0]])
 
 

@@ -1,0 +1,128 @@
+"""The Python API: three names for scripts and notebooks, and a network for a training loop of one's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import fmask
+from fmask.data.arrays import to_arrays
+from fmask.data.synthetic.dataset import render_dataset
+from fmask.inference.keras_predictor import KerasPredictor
+from tests.helpers.networks import SIZE, batch, settled, tiny
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("drawn") / "photos"
+    render_dataset(root, seed=0, counts={"train": 5, "val": 1, "test": 1}, size=96)
+    return root
+
+
+def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
+    epochs = []
+    counter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    settings = ["experiment=smoke", f"data.root={drawn}", "epochs=1", "steps=1", "val_steps=0", "batch=1"]
+    run = fmask.train(settings, callbacks=[counter])
+    assert epochs == [0]
+    assert set(run.scores) == {"val", "test"}
+    assert "mask_ap50" in run.metrics
+
+    model = fmask.load(run.run_id)
+    photo = next((drawn / "test").glob("*.jpg"))
+    found = model.predict(photo)
+    pixels = np.array(Image.open(photo))
+    by_text, by_pixels = model.predict([str(photo), pixels])
+    for other in (by_text, by_pixels):
+        np.testing.assert_array_equal(found.class_ids, other.class_ids)
+        np.testing.assert_allclose(found.boxes, other.boxes, atol=1e-2)
+    assert found.masks.shape == (len(found), *pixels.shape[:2])
+    assert set(found.labels) <= {"mask", "hat"}
+    picture = found.plot(min_confidence=0)
+    assert picture.size == (pixels.shape[1], pixels.shape[0])
+    assert (np.array(picture) != pixels).any() == (len(found) > 0)
+    np.testing.assert_array_equal(np.array(picture), np.array(by_pixels.plot(pixels, min_confidence=0)))
+
+
+def test_what_predict_and_plot_cannot_use_is_refused() -> None:
+    predictor = KerasPredictor(settled(), SIZE, antialias=True)
+    with pytest.raises(fmask.UserError, match=r"must be a uint8 array \(H, W, 3\), not float64 \(8, 8, 3\)"):
+        predictor.predict(np.zeros((8, 8, 3)))
+    with pytest.raises(fmask.UserError, match=r"nowhere\.jpg"):
+        predictor.predict("nowhere.jpg")
+    found = predictor.predict(np.zeros((8, 9, 3), np.uint8))
+    with pytest.raises(ValueError, match="needs the photo"):
+        found.plot()
+    with pytest.raises(ValueError, match="must have 9 x 8 pixels, not 8 x 8"):
+        found.plot(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_network_is_a_keras_model(tmp_path: Path) -> None:
+    network = tiny()
+    images, targets = batch()
+    network.compile(keras.optimizers.SGD(1e-3))
+    history = network.fit(images, targets, batch_size=2, epochs=2, verbose=0).history
+    assert len(history["loss"]) == len(history["mrcnn_mask_loss"]) == 2
+    assert np.isfinite(history["loss"]).all()
+
+    found = network(images)
+    assert {name: tuple(value.shape) for name, value in found.items()} == {
+        "boxes": (2, 6, 4),
+        "class_ids": (2, 6),
+        "scores": (2, 6),
+        "masks": (2, 6, 28, 28),
+    }
+    assert set(network.predict(images, verbose=0)) == set(found)
+
+    network.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.get_config() == network.get_config()
+    for name, value in again(images).items():
+        np.testing.assert_array_equal(value, found[name])
+    assert np.isfinite(again.fit(images, targets, batch_size=2, verbose=0).history["loss"]).all()
+
+
+def test_the_number_of_classes_is_free_and_a_label_outside_them_stops_the_training() -> None:
+    network = fmask.MaskRCNN("resnet18", num_classes=5, config=tiny().config)
+    network.compile(keras.optimizers.SGD(1e-3))
+    images, targets = batch()
+    targets["class_ids"][0, 0] = 4
+    network.train_on_batch(images, targets)
+    before = [np.array(weight) for weight in network.trainable_variables]
+    targets["class_ids"][0, 0] = 5
+    with pytest.raises(Exception, match="class_ids must be below num_classes=5"):
+        network.fit(images, targets, batch_size=2, verbose=0)
+    for weight, value in zip(network.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 96, 3), (1, 100, 100, 3)])
+def test_images_must_be_squares_of_the_right_size(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="squares whose side is a multiple of 32 pixels"):
+        tiny()(np.zeros(shape, np.float32))
+
+
+def test_photos_become_arrays(drawn: Path) -> None:
+    photos = fmask.read_dataset(drawn, "drawn").splits["train"].photos
+    images, targets = to_arrays(photos, image_size=64)
+    assert images.shape == (len(photos), 64, 64, 3)
+    assert [ids[ids > 0].tolist() for ids in targets["class_ids"]] == [photo.class_ids().tolist() for photo in photos]
+    assert (targets["boxes"][targets["class_ids"] > 0][:, 2:] > targets["boxes"][targets["class_ids"] > 0][:, :2]).all()
+
+
+@pytest.mark.parametrize("order", ["import keras, fmask", "import fmask, keras"])
+def test_the_order_of_imports_makes_no_difference(order: str) -> None:
+    program = f"""
+import sys
+{order}
+import os
+from fmask.tracking import machine_tags
+tags = machine_tags()
+print(keras.backend.backend(), os.environ["KERAS_BACKEND"], tags["backend"], fmask.MaskRCNN.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["tensorflow", "tensorflow", "tensorflow", "MaskRCNN"]
