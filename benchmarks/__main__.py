@@ -84,7 +84,9 @@ def main(
         print(json.dumps(measure(**settings)))
         return
     file = FOLDER / "results.csv"
-    kept = {row["name"]: row for row in pd.read_csv(file).to_dict("records")} if file.exists() and only else {}
+    kept: dict[str, dict[Any, Any]] = {}
+    if file.exists() and only:
+        kept = {row["name"]: row for row in pd.read_csv(file).to_dict("records")}
     chosen = [row for row, (kind, *_) in rows().items() if not only or any(o == kind or o in row for o in only)]
     machine = describe()
     for row in track(chosen, "measuring"):

@@ -19,7 +19,7 @@ from fmask.model.config import Detection
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.roi import positive_slots
 from fmask.training.optimizers import build_optimizer
-from fmask.training.train import model_config, use_threads
+from fmask.training.train import use_threads
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -40,7 +40,7 @@ def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]
     config = configuration(*overrides, "regions.add_objects=true")
     use_threads(1)
     before = peak()
-    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     network.compile(optimizer=build_optimizer(config), jit_compile=False)
     network.optimizer.build(network.trainable_variables)
     batch = _batch(config, objects)
@@ -65,7 +65,7 @@ def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any
     config = configuration(*overrides)
     use_threads(1)
     before = peak()
-    model = model_config(config)
+    model = config.network_settings()
     # A network with random weights detects the largest allowed number of objects.
     chosen = replace(
         model, proposals=replace(model.proposals, detect=proposals), detection=Detection(count=2, floor=0.0)

@@ -37,7 +37,7 @@ def first_step(overrides: list[str]) -> dict[str, Any]:
     run = ["data=rendered", "weights=none", "steps=1", "epochs=2", "score_every=2", "val_steps=0", *overrides]
     with TemporaryDirectory() as folder:
         started = time.perf_counter()
-        command = [sys.executable, ROOT / "train.py", *run, f"hydra.run.dir={folder}/outputs"]
+        command: list[str | Path] = [sys.executable, ROOT / "train.py", *run, f"hydra.run.dir={folder}/outputs"]
         with subprocess.Popen(command, cwd=ROOT, env=_own_store(folder), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -83,7 +83,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
             with _counted(spent, "closing"):
                 context.__exit__(None, None, None)
 
-        tracking.start_run = start  # type: ignore[assignment]
+        tracking.start_run = start
         train(config, Path(folder))
         os.chdir(ROOT)
     epochs = config.epochs

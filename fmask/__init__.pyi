@@ -8,4 +8,5 @@ from fmask.structures.detections import Detections as Detections
 from fmask.training.train import train as train
 from fmask.utils.errors import UserError as UserError
 
+__all__: list[str]
 __version__: str

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ def _restore_experiment() -> Iterator[None]:
     """Restore MLflow's active experiment: registering a model sets it for the whole process."""
     yield
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
-    if fluent := sys.modules.get("mlflow.tracking.fluent"):
+    fluent: Any = sys.modules.get("mlflow.tracking.fluent")
+    if fluent:
         fluent._active_experiment_id = None
 
 

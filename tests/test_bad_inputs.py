@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -277,7 +278,7 @@ def test_weight_files_and_checkpoints_run_no_code(
     Path("cut.h5").write_bytes(Path("other.h5").read_bytes()[:1000])
     Path("folder.h5").mkdir()
     for name in ("pickled.h5", "other.h5", "cut.h5", "folder.h5", "nowhere.h5"):
-        assert name in refusal(lambda name=name: read(Path(name)))
+        assert name in refusal(partial(read, Path(name)))
     assert not Path("sprung").exists()
 
 
@@ -318,6 +319,6 @@ def test_a_checkpoint_of_another_version(changed: dict[str, Any], message: str, 
 
 
 def test_row_names_are_unique() -> None:
-    tables = (TRAIN, SWEEP, ANNOTATIONS, FAULTS, SHAPES, PHOTOS, COMMANDS, RUNS, STORES)
+    tables: tuple[list[Any], ...] = (TRAIN, SWEEP, ANNOTATIONS, FAULTS, SHAPES, PHOTOS, COMMANDS, RUNS, STORES)
     names = [(number, row[0]) for number, rows in enumerate(tables) for row in rows]
     assert len(names) == len(set(names)) > 60

@@ -1,6 +1,6 @@
 """The schema of a run's configuration: the type, the range and the default of every key in `conf/`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from omegaconf import MISSING
 
@@ -123,3 +123,7 @@ class Config(ModelConfig):
         chosen = {name: {key: value for key, value in vars(part).items() if value is not None}
                   for name, part in self.schedule.parts.items()}  # fmt: skip
         return {name: replace(self, **own) for name, own in (chosen or {self.schedule.name: {}}).items()}
+
+    def network_settings(self) -> ModelConfig:
+        """Return the settings that define the network, without those of its training."""
+        return ModelConfig(**{key.name: getattr(self, key.name) for key in fields(ModelConfig)})

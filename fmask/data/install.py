@@ -74,7 +74,7 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
 
 
 def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
-    import pooch  # type: ignore[import-untyped]
+    import pooch
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     pooch.get_logger().setLevel(logging.WARNING)

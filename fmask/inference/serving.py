@@ -48,13 +48,16 @@ class ServedPredictor(PythonModel):
         # A server calls `predict` from several threads; one request at a time limits the memory.
         self.lock = threading.Lock()
 
-    def predict(self, context: PythonModelContext, model_input: pd.DataFrame) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Detect masks and hats.
 
         Args:
             context: passed by MLflow, not used.
             model_input: one column with the contents of photo files (JPEG, PNG, ...) as bytes or base64 text. MLflow
                 converts a list to it.
+            params: passed by MLflow, not used; the model's signature has no parameters.
 
         Returns:
             One row for each detection: `photo`, its position in `model_input`; `class`; `score` in [0, 1]; the box

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from fmask.evaluation.report import log_scores, log_split, scores_by_confidence,
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.model.config import ModelConfig
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
@@ -107,7 +106,7 @@ def _train(
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         for name, split in dataset.splits.items():
             log_split(run, name, dataset.name, dataset.root, split)
-        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), model_config(config), config.seed)
+        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.seed)
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)
         predictor = KerasPredictor(network, config.image_size, config.antialias)
@@ -218,11 +217,6 @@ def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scor
     """Log the scores after a part of the schedule. Those after the last part are logged as the scores of the run."""
     run.log_scores(scores[min_confidence].headline(), prefix=f"{name}/{split}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
-
-
-def model_config(config: Config) -> ModelConfig:
-    """Return the settings of a run's configuration that define the network."""
-    return ModelConfig(**{key.name: getattr(config, key.name) for key in fields(ModelConfig)})
 
 
 def _name(config: Config) -> str:

@@ -15,6 +15,7 @@ from fmask.cli import app
 from fmask.cli.watch import LIMITATIONS
 from fmask.inference import load
 from fmask.utils.errors import UserError
+from fmask.visualization.boxes import Mark
 from tests.helpers.films import HAT, MASK, ColourPredictor, frames_of, make_film, scene, sound_of
 
 
@@ -73,8 +74,13 @@ def test_the_marked_video_has_all_frames_and_the_sound(predictor: ColourPredicto
 
 
 def test_boxes_are_green_then_amber_then_red(predictor: ColourPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-    monkeypatch.setattr("fmask.apps.watch.record.draw_marks", lambda image, marks: drawn.append(marks) or image)
+    drawn: list[list[Mark]] = []
+
+    def record(image: np.ndarray, marks: list[Mark]) -> np.ndarray:
+        drawn.append(marks)
+        return image
+
+    monkeypatch.setattr("fmask.apps.watch.record.draw_marks", record)
     watch("a.mp4")
     colours = [sorted(mark.colour for mark in marks) for marks in drawn]
     assert colours[0] == colours[29] == [COMPLETE, COMPLETE]

@@ -76,6 +76,7 @@ def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, mode
     assert run.datasets.keys() == {name}
     assert run.datasets[name].startswith("data@")
     scores_file = tracking.read_json(run, f"scores/{name}_at_0.9.json")
+    assert scores_file is not None
     assert [each["outcome"] for each in scores_file["objects"]] == ["found", "missed"] * 3
     artifacts = Path(unquote(run.artifacts.removeprefix("file://")))
     figures = {"confusion_matrix", "precision_recall", "predictions", "splash"}

@@ -47,7 +47,7 @@ def test_loss_curves_show_training_and_validation_of_each_loss() -> None:
     rendered(figure)
     total, single = figure.axes
     assert [axes.get_title() for axes in (total, single)] == ["loss", "rpn_class_loss"]
-    assert [line.get_ydata().tolist() for line in total.lines] == [falling, history["val_loss"]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in total.lines] == [falling, history["val_loss"]]
     assert (total.get_yscale(), single.get_yscale()) == ("log", "linear")
 
 

@@ -1,6 +1,6 @@
 """Videos of coloured squares, and a predictor that finds the squares by their colours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.audio.stream import AudioStream
 
 from fmask.apps.video.reading import Frame, open_video
+from fmask.inference.predictor import Predictor
 from fmask.structures.detections import Detections
 
 HEIGHT, WIDTH = 48, 64
@@ -60,6 +62,7 @@ def make_film(
         if times:
             stream.codec_context.time_base = Fraction(1, 100)
         track = out.add_stream(sound, rate=48000, layout="mono") if sound else None
+        assert track is None or isinstance(track, AudioStream)
         for n in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(n), format="rgb24")
             if times:
@@ -87,11 +90,19 @@ def sound_of(path: Path) -> tuple[str, float] | None:
         if not file.streams.audio:
             return None
         track = file.streams.audio[0]
-        ends = [float((packet.pts + packet.duration) * packet.time_base) for packet in file.demux(track) if packet.size]
+        ends = [end_of(packet) for packet in file.demux(track) if packet.size]
         return track.codec_context.codec.canonical_name, max(ends)
 
 
-class ColourPredictor:
+def end_of(packet: av.Packet) -> float:
+    """Return the time in seconds at which a packet ends."""
+    assert packet.pts is not None
+    assert packet.duration is not None
+    assert packet.time_base is not None
+    return float((packet.pts + packet.duration) * packet.time_base)
+
+
+class ColourPredictor(Predictor):
     """A replacement of a `KerasPredictor` that finds blue squares as masks and red squares as hats.
 
     Args:
@@ -99,17 +110,22 @@ class ColourPredictor:
         score: the score of all detections.
     """
 
+    batch_size = 1
+
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
-        self.batch_size = 1
+        super().__init__(image_size=WIDTH, antialias=False)
         self.batches: list[int] = []
         self.before, self.score = before, score
 
-    def predict(self, images: Any, batch_size: int | None = None) -> Any:
+    def predict(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
         if isinstance(images, np.ndarray):
             return self.predict([images])[0]
         self.before(sum(self.batches))
         self.batches.append(len(images))
         return [self._find(image) for image in images]
+
+    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
+        raise NotImplementedError
 
     def _find(self, image: np.ndarray) -> Detections:
         boxes, class_ids, masks = [], [], []

@@ -14,7 +14,7 @@ SIZE = 64
 
 def tiny(norm: str = "batch", **settings: Any) -> MaskRCNN:
     """Return a narrow network with the settings for training from random weights; `settings` replace some of them."""
-    parts = {
+    parts: dict[str, Any] = {
         "widths": Widths(fpn=8, rpn=8, box=16, mask=8, mask_convs=1),
         "anchors": Anchors(scales=[8, 16, 32, 64, 128], offset=0.5),
         "proposals": Proposals(candidates=64, train=32, detect=16),

@@ -16,7 +16,7 @@ SHAPES: list[dict[str, Any]] = [
     {"name": "circle", "cx": 9, "cy": 5, "r": 4},
     {"name": "ellipse", "cx": 9, "cy": 5, "rx": 5, "ry": 2, "theta": 0.5},
 ]
-ODD_VALUES = (
+ODD_VALUES: tuple[Any, ...] = (
     None,
     True,
     -1,
@@ -61,7 +61,8 @@ def annotation_documents() -> list[dict[str, Any]]:
 
 def change(document: Any, rng: random.Random) -> None:
     """Change a JSON document in place: replace, shift, remove or repeat a random part of it."""
-    place, key = None, None
+    place: Any = None
+    key: Any = None
     while isinstance(document, dict | list) and document and (place is None or rng.random() < 0.85):
         place, key = document, rng.choice(list(document) if isinstance(document, dict) else range(len(document)))
         document = place[key]

@@ -1,31 +1,38 @@
 """Prediction on many photo files, in batches."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fmask.inference.batched import iter_predictions, predict_photos
+from fmask.inference.predictor import Predictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
 
-class FakePredictor:
+class FakePredictor(Predictor):
     """Detects nothing, and records the number of photos and the batch size of each call."""
 
     batch_size = 3
 
     def __init__(self) -> None:
+        super().__init__(image_size=64, antialias=False)
         self.calls: list[tuple[int, int | None]] = []
 
-    def predict(self, images: list[np.ndarray], batch_size: int | None = None) -> list[Detections]:
+    def predict(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
         self.calls.append((len(images), batch_size))
         nothing = np.zeros(0, np.float32)
         return [
             Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *image.shape[:2]), bool))
             for image in images
         ]
+
+    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
+        raise NotImplementedError
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """Box operations against values computed by hand, and both implementations of suppression against a greedy loop."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from keras import ops
 
 from fmask.model import geometry
 
-SUPPRESSIONS = {"kernel": geometry.non_max_suppression, "portable": geometry.suppress_portable}
+Suppress = Callable[[np.ndarray, np.ndarray, int, float], tuple[Any, Any]]
+
+SUPPRESSIONS: dict[str, Suppress] = {"kernel": geometry.non_max_suppression, "portable": geometry.suppress_portable}
 
 
 def box(*values: float) -> np.ndarray:
@@ -76,7 +81,7 @@ def test_encoding_empty_slots_stays_finite() -> None:
 
 def test_clip_to_the_image_and_to_a_window() -> None:
     outside = np.array([[-1, 0.2, 0.5, 2], [1.5, 1.5, 2, 2]], np.float32)
-    np.testing.assert_allclose(geometry.clip(outside), [[0, 0.2, 0.5, 1], [1, 1, 1, 1]])
+    np.testing.assert_allclose(geometry.clip(outside), [[0, 0.2, 0.5, 1], [1.0] * 4])
     windows = np.array([[[0.1, 0.3, 0.4, 0.9]]], np.float32)
     np.testing.assert_allclose(geometry.clip(outside[None], windows)[0, 0], [0.1, 0.3, 0.4, 0.9])
 
@@ -93,7 +98,7 @@ def greedy(boxes: np.ndarray, scores: np.ndarray, count: int, threshold: float) 
 
 @pytest.mark.parametrize("suppress", SUPPRESSIONS.values(), ids=SUPPRESSIONS)
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7])
-def test_suppression_is_greedy(suppress, threshold: float) -> None:
+def test_suppression_is_greedy(suppress: Suppress, threshold: float) -> None:
     rng = np.random.default_rng(3)
     boxes, scores = random_boxes(rng, 4, 60), rng.uniform(-0.2, 1, (4, 60)).astype(np.float32)
     indices, valid = (ops.convert_to_numpy(values) for values in suppress(boxes, scores, 20, threshold))
@@ -115,29 +120,29 @@ def test_kernel_and_portable_suppression_agree_on_many_boxes() -> None:
 
 @pytest.mark.parametrize("suppress", SUPPRESSIONS.values(), ids=SUPPRESSIONS)
 class TestSuppression:
-    def test_keeps_one_of_equal_boxes_with_equal_scores(self, suppress) -> None:
+    def test_keeps_one_of_equal_boxes_with_equal_scores(self, suppress: Suppress) -> None:
         indices, valid = suppress(np.tile(box(0, 0, 1, 1), (1, 5, 1)), np.full((1, 5), 0.5, np.float32), 5, 0.5)
         assert ops.convert_to_numpy(valid).tolist() == [[True, False, False, False, False]]
         assert ops.convert_to_numpy(indices).tolist() == [[0, 0, 0, 0, 0]]
 
-    def test_keeps_separate_boxes_with_equal_scores_in_order(self, suppress) -> None:
+    def test_keeps_separate_boxes_with_equal_scores_in_order(self, suppress: Suppress) -> None:
         boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6], [0.8, 0, 0.9, 0.1]]], np.float32)
         indices, valid = suppress(boxes, np.full((1, 3), 0.5, np.float32), 3, 0.5)
         assert ops.convert_to_numpy(indices).tolist() == [[0, 1, 2]]
         assert ops.convert_to_numpy(valid).all()
 
-    def test_without_boxes_nothing_is_kept(self, suppress) -> None:
+    def test_without_boxes_nothing_is_kept(self, suppress: Suppress) -> None:
         indices, valid = suppress(np.zeros((2, 4, 4), np.float32), np.full((2, 4), -1, np.float32), 3, 0.5)
         assert not ops.convert_to_numpy(valid).any()
         assert not ops.convert_to_numpy(indices).any()
 
-    def test_pads_when_the_count_exceeds_the_boxes(self, suppress) -> None:
+    def test_pads_when_the_count_exceeds_the_boxes(self, suppress: Suppress) -> None:
         boxes = np.array([[[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6]]], np.float32)
         indices, valid = suppress(boxes, np.array([[0.2, 0.9]], np.float32), 5, 0.5)
         assert ops.convert_to_numpy(indices).tolist() == [[1, 0, 0, 0, 0]]
         assert ops.convert_to_numpy(valid).tolist() == [[True, True, False, False, False]]
 
-    def test_a_suppressed_box_suppresses_no_other(self, suppress) -> None:
+    def test_a_suppressed_box_suppresses_no_other(self, suppress: Suppress) -> None:
         # Each box overlaps the next with an IoU of one third; the first and the third do not overlap.
         boxes = np.array([[[0, 0, 1, 0.4], [0, 0.2, 1, 0.6], [0, 0.4, 1, 0.8]]], np.float32)
         indices, valid = suppress(boxes, np.array([[0.9, 0.8, 0.7]], np.float32), 3, 0.3)

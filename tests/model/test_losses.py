@@ -48,7 +48,7 @@ def test_rpn_bbox_loss() -> None:
 
 def test_mrcnn_class_loss() -> None:
     weight = RNG.integers(0, 2, (B, R)).astype(np.float32)
-    terms = [cross_entropy(LOGITS[i], REGION_IDS[i]) for i in np.ndindex(B, R) if weight[i]]
+    terms = [cross_entropy(LOGITS[i], int(REGION_IDS[i])) for i in np.ndindex(B, R) if weight[i]]
     assert float(losses.mrcnn_class_loss(LOGITS, REGION_IDS, weight)) == pytest.approx(np.mean(terms), rel=1e-5)
 
 

@@ -160,8 +160,9 @@ def selected(
     probabilities[range(6), CLASSES] = SCORES
     deltas = np.zeros((6, 3, 4), np.float32) if deltas is None else deltas
     config = ModelConfig(detection=Detection(**({"count": 4} | settings)))  # type: ignore[arg-type]
-    inputs = (np.log(probabilities).astype(np.float32), deltas, np.array(window, np.float32))
-    return [ops.convert_to_numpy(part)[0] for part in select(REGIONS[None], *(one[None] for one in inputs), config)]
+    logits = np.log(probabilities).astype(np.float32)
+    found = select(REGIONS[None], logits[None], deltas[None], np.array([window], np.float32), config)
+    return [ops.convert_to_numpy(part)[0] for part in found]
 
 
 def test_selection_suppresses_only_within_a_class() -> None:

@@ -69,12 +69,12 @@ def test_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
     frame = preprocessing.letterbox(file["image_raw"], SIZE, antialias=False)
     np.testing.assert_array_equal(frame.image, np.rint(file["molded"][0] + np.array(PIXEL_MEAN)))
-    pyramid, *raw = network.trunk(ops.convert_to_tensor(frame.image[None]))
-    regions = propose(network, *raw, network.config.proposals.detect)
-    outputs = network.classify(pyramid, regions, SIZE)
+    pyramid, rpn_logits, rpn_deltas = network.trunk(ops.convert_to_tensor(frame.image[None]))
+    regions = propose(network, rpn_logits, rpn_deltas, network.config.proposals.detect)
+    logits, deltas = network.classify(pyramid, regions, SIZE)
     for floor, suffix in ((0.9, ""), (0.5, "_conf05"), (0.0, "_conf00")):
         network.config.detection.floor = floor
-        assert lost(select(network, regions, *outputs, frame.window), file[f"detections{suffix}"][0]) == 0
+        assert lost(select(network, regions, logits, deltas, frame.window), file[f"detections{suffix}"][0]) == 0
 
 
 @pytest.mark.parametrize("network", ["resnet50"], indirect=True)
@@ -156,8 +156,8 @@ def draw_as_recorded(network: MaskRCNN, file: Arrays, image: np.ndarray, monkeyp
     targets[match == 1] = file["in/rpn_bbox_target"][0, : (match == 1).sum()]
     monkeypatch.setattr(mask_rcnn, "rpn_targets", lambda *_: (match, targets))
 
-    _, *raw = network.trunk(ops.convert_to_tensor(image))
-    proposed = np.asarray(propose(network, *raw, network.config.proposals.train))[0]
+    _, logits, deltas = network.trunk(ops.convert_to_tensor(image))
+    proposed = np.asarray(propose(network, logits, deltas, network.config.proposals.train))[0]
     assert distances(proposed, file["out/rpn_rois"][0]).min(axis=0).max() < 1e-4
 
     drawn = file["out/rois"][0]

@@ -145,7 +145,7 @@ def test_align_pooling_equals_roi_align(pool_regions: Pool) -> None:
     level = numpy(pyramid_levels(regions, SIZE, config))
     assert len(set(level.flat)) > 2
     for image, region in np.ndindex(2, 12):
-        chosen = level[image, region]
+        chosen = int(level[image, region])
         expected = roi_align(features[chosen - 2][image], pixels[image, region], 2**chosen, 3)
         np.testing.assert_allclose(pooled[image, region], expected, atol=1e-4)
 

@@ -33,7 +33,9 @@ PROPOSALS = np.array(
 )
 
 
-def sampled(seed: int = 0, proposals: np.ndarray = PROPOSALS, class_ids: np.ndarray = CLASS_IDS, **settings: object):
+def sampled(
+    seed: int = 0, proposals: np.ndarray = PROPOSALS, class_ids: np.ndarray = CLASS_IDS, **settings: object
+) -> list[np.ndarray]:
     config = Regions(**({"count": 8, "positive": 0.5} | settings))  # type: ignore[arg-type]
     extra = OBJECTS.shape[1] if config.add_objects else 0
     noise = np.random.default_rng(seed).uniform(size=(1, proposals.shape[1] + extra)).astype(np.float32)

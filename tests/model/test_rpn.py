@@ -120,7 +120,7 @@ def proposed(scores: list[float], deltas: np.ndarray | None = None, keep: int = 
 
 
 def test_proposals_are_sorted_clipped_suppressed_and_padded_with_zeros() -> None:
-    expected = [[0.8, 0.8, 1, 1], [0, 0, 0.2, 0.2], [0.5, 0.5, 0.7, 0.7], [0, 0, 0, 0]]
+    expected = [[0.8, 0.8, 1, 1], [0, 0, 0.2, 0.2], [0.5, 0.5, 0.7, 0.7], [0.0] * 4]
     np.testing.assert_allclose(proposed([2, 1, 0, 3]), expected, atol=1e-6)
 
 
@@ -130,7 +130,7 @@ def test_only_the_best_are_kept() -> None:
 
 def test_only_candidates_enter_the_suppression() -> None:
     found = proposed([3, 2, 0, 1], candidates=2)
-    np.testing.assert_allclose(found, [[0, 0, 0.2, 0.2], [0] * 4, [0] * 4, [0] * 4], atol=1e-6)
+    np.testing.assert_allclose(found, [[0, 0, 0.2, 0.2], [0.0] * 4, [0.0] * 4, [0.0] * 4], atol=1e-6)
 
 
 def test_the_suppression_threshold_is_a_setting() -> None:

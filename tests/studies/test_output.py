@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from fmask.studies import Study, as_csv, as_markdown, draw, save, show, tabulate
 from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, study
 
-SAME = {"backbone": "resnet50", "steps": 50, "val_steps": 10}
+SAME: dict[str, Any] = {"backbone": "resnet50", "steps": 50, "val_steps": 10}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Runs read from MLflow, written to a CSV file and read back from it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, scores_json, study
 
 
-def log_run(aug: str, seed: int, outcomes: str, **more: str) -> None:
+def log_run(aug: str, seed: int, outcomes: str, tags: Mapping[str, str] | None = None) -> None:
     """Log a finished run whose objects have the given outcomes at confidence 0.9, and are all found at 0.5."""
     config = {
         "aug": {"name": aug, "augmenters": [aug, {"p": 0.5}]},
@@ -20,7 +21,7 @@ def log_run(aug: str, seed: int, outcomes: str, **more: str) -> None:
         "threads": seed,
         "study": "report",
     }
-    with tracking.start_run(config, "report", name=f"{aug}, {seed}", **more) as made:
+    with tracking.start_run(config, "report", name=f"{aug}, {seed}", tags=tags) as made:
         made.log_dataset("test", "photos", Path("/somewhere"), "ab" * 32, photos=9, objects={})
         made.log_epoch(1, {"cpu_seconds": 100 / 3})
         made.log_scores({"mask_ap50": 0.1 + 0.2}, prefix="val")
@@ -67,7 +68,7 @@ def test_a_study_without_runs_is_refused(store: Path) -> None:
 
 def test_a_sweep_is_not_a_run_of_its_study(store: Path) -> None:
     with tracking.start_run({}, "report", name="sweep") as sweep:
-        log_run("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})  # type: ignore[arg-type]
+        log_run("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})
     assert [each.name for each in collect("report").runs] == ["none, 1"]
 
 

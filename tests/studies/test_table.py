@@ -1,6 +1,7 @@
 """The table of a study: pooling, columns, comparisons, and runs that are refused."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_rows_are_compared_with_the_baseline_by_holm() -> None:
         tabulate(study(runs), baseline=5)
 
 
-def columns(*settings: dict[str, object]) -> StudyTable:
+def columns(*settings: dict[str, Any]) -> StudyTable:
     return tabulate(study([run(number, "ff", **each) for number, each in enumerate(settings, start=1)]))
 
 

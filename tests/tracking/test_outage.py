@@ -70,6 +70,7 @@ def check_complete(run: tracking.Run) -> tuple[MlflowRun, Path]:
     assert len(kept.data.params) == len(CONFIG)
     assert kept.data.metrics["accuracy"] == 0.5
     assert kept.data.tags["best_epoch"] == "3"
+    assert kept.inputs is not None
     assert [used.tags[0].value for used in kept.inputs.dataset_inputs] == ["test"]
     artifacts = Path(client.download_artifacts(run.id, ""))
     for name in ("config.yaml", "environment.txt", "figures/losses.png", "weights/last.h5"):
@@ -133,6 +134,7 @@ def test_records_are_sent_after_the_run_if_the_server_stays_unreachable(
     shutil.copytree(before, moved / "unsent")
     assert send(moved).exit_code == 0
     again, _ = check_complete(run)
+    assert again.outputs is not None
     assert len(again.outputs.model_outputs) == 1
     assert (again.data.metrics, again.data.params) == (kept.data.metrics, kept.data.params)
 

@@ -96,10 +96,12 @@ def test_datasets_are_inputs_with_context_and_digest(store: Path) -> None:
     with tracking.start_run({}, "report") as run:
         run.log_dataset("train", "photos", store, "ab" * 32, photos=90, objects={"mask": 60, "hat": 70})
         run.log_dataset("test", "photos", store, "cd" * 32, photos=9, objects={"mask": 9, "hat": 9})
-    inputs = {used.tags[0].value: used.dataset for used in client().get_run(run.id).inputs.dataset_inputs}
+    logged = client().get_run(run.id).inputs
+    assert logged is not None
+    inputs = {used.tags[0].value: used.dataset for used in logged.dataset_inputs}
     assert inputs.keys() == {"train", "test"}
     assert (inputs["train"].name, inputs["train"].digest) == ("photos", "ab" * 8)
-    assert json.loads(inputs["train"].profile) == {
+    assert json.loads(inputs["train"].profile or "") == {
         "photos": 90,
         "objects": {"mask": 60, "hat": 70},
         "sha256": "ab" * 32,
@@ -368,7 +370,9 @@ def test_an_unusable_store_is_a_user_error(store: Path, monkeypatch: pytest.Monk
 def test_a_deleted_experiment_is_named(store: Path) -> None:
     with tracking.start_run({}, "report"):
         pass
-    client().delete_experiment(client().get_experiment_by_name("report").experiment_id)
+    experiment = client().get_experiment_by_name("report")
+    assert experiment is not None
+    client().delete_experiment(experiment.experiment_id)
     with pytest.raises(UserError, match="'report' was deleted"), tracking.start_run({}, "report"):
         pass
 

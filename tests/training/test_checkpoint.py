@@ -34,7 +34,7 @@ from fmask.training.checkpoint import (
 )
 from fmask.training.fit import fit, phases
 from fmask.training.provenance_diff import refuse_other_data
-from fmask.training.train import model_config, resume
+from fmask.training.train import resume
 from fmask.utils.errors import Diverged, UserError
 from fmask.utils.signals import stop_on_signal
 from tests.helpers.composing import smoke
@@ -65,7 +65,7 @@ def trained(config: Config, folder: Path, checkpoint: Checkpoint | None = None) 
     """Train; return the last weights and the losses."""
     folder.mkdir(exist_ok=True)
     keras.utils.set_random_seed(config.seed)
-    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = FakeRun()
     losses = fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True), checkpoint)
@@ -150,7 +150,8 @@ def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [1, 2], ids=["amid an epoch", "in its last step"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_training_after_the_step_or_the_checkpoint(number: signal.Signals, step: int) -> None:
-    steps, saved = [], []
+    steps: list[int] = []
+    saved: list[int] = []
 
     class Signalling(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:

@@ -13,7 +13,6 @@ from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training.fit import fit
-from fmask.training.train import model_config
 from fmask.utils.errors import UserError
 from tests.helpers.composing import smoke
 
@@ -44,7 +43,7 @@ def test_the_error_of_a_batch_is_raised(
         return draw(self, number)
 
     monkeypatch.setattr(Batches, "draw", failing)
-    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = None
     with pytest.raises(UserError, match=message) as refused:

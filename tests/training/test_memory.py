@@ -50,7 +50,7 @@ def work(folder: Path) -> None:
     from fmask.inference.keras_predictor import KerasPredictor
     from fmask.model.mask_rcnn import MaskRCNN
     from fmask.training.fit import fit
-    from fmask.training.train import model_config, use_threads
+    from fmask.training.train import use_threads
 
     settings = [
         "steps=1",
@@ -63,7 +63,7 @@ def work(folder: Path) -> None:
     ]
     config = smoke(f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings)
     use_threads(config.threads)
-    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias)
     run: Any = Watching(folder / "memory.json")
     fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True))

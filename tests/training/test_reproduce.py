@@ -51,8 +51,8 @@ class FakeTrainer:
             run.log_scores({"accuracy": 0.5 + self.noise})
         return run.id
 
-    def result(self, *arguments: Any, tags: Mapping[str, str]) -> SimpleNamespace:
-        return SimpleNamespace(run_id=self(*arguments, tags=tags))
+    def result(self, config: Config, folder: Path, console: Console, tags: Mapping[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(run_id=self(config, folder, console, tags))
 
 
 def again(reference: str, train: FakeTrainer) -> tuple[list[Difference], str]:

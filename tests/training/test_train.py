@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
-from fmask.training.train import model_config, train
+from fmask.training.train import train
 from fmask.utils.errors import Diverged, Pruned
 from tests.helpers.composing import smoke
 
@@ -33,7 +34,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-class FakeRun:
+class FakeRun(tracking.Run):
     """A run that records the metrics of the epochs."""
 
     id = "abc"
@@ -41,7 +42,7 @@ class FakeRun:
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
 
-    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         self.epochs.append(dict(metrics))
 
     def log_figure(self, figure: Any, path: str) -> None:
@@ -51,7 +52,7 @@ class FakeRun:
 def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
     config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
     keras.utils.set_random_seed(config.seed)
-    network = MaskRCNN(config.backbone.name, 3, model_config(config), config.seed)
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     run = FakeRun()
     fit(
         network,
@@ -80,7 +81,7 @@ def test_a_run_logs_everything_to_mlflow(
     output = tmp_path / "output"
     output.mkdir()
     config = smoke(f"data.root={rendered}")
-    start = MaskRCNN(config.backbone.name, 3, model_config(config), seed=9)
+    start = MaskRCNN(config.backbone.name, 3, config.network_settings(), seed=9)
     matterport.save_weights(start, tmp_path / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)

@@ -15,7 +15,7 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> np.nda
     kinds = (_studio, _gradient, _bricks, _foliage, _panels, _landscape, _shelves, _street, _lights)
     kind = kinds[rng.choice(len(kinds), p=[0.2, 0.12, 0.09, 0.12, 0.09, 0.12, 0.09, 0.1, 0.07])]
     scale = _SIDE / max(width, height)
-    small = kind(rng, max(round(width * scale), 8), max(round(height * scale), 8)).astype(np.float32)
+    small: np.ndarray = kind(rng, max(round(width * scale), 8), max(round(height * scale), 8)).astype(np.float32)
     if rng.random() < 0.25:
         _add_balls(rng, small)
     small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 2.5))

@@ -123,7 +123,7 @@ def _paint_layer(planes: Sequence[np.ndarray], layer: Layer, light: list[float])
     if look.roundness:
         shade *= _lambert(across, down, light, look.roundness)
     highlight = _highlight(across, down, light, look.gloss) if look.gloss else 0.0
-    alpha = _coverage(layer.shape, left, top, shade.shape) * look.opacity
+    alpha: np.ndarray = _coverage(layer.shape, left, top, shade.shape) * look.opacity
     if look.softness:
         alpha = cv2.GaussianBlur(alpha, (0, 0), look.softness * SUPERSAMPLING)
     inked = None if look.pattern is None else look.pattern(_to_photo(x), _to_photo(y))

@@ -116,10 +116,14 @@ def test_a_photo_name_may_look_like_the_placeholder_of_numbers(via_file: Path) -
 def test_a_file_is_parsed_once_or_twice_if_its_format_was_guessed_wrong(
     via_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, parsed, loads = via_file.parent, [], json.loads
-    monkeypatch.setattr(
-        "fmask.data.formats.read.json.loads", lambda text, **how: parsed.append(how) or loads(text, **how)
-    )
+    folder, loads = via_file.parent, json.loads
+    parsed: list[dict[str, Any]] = []
+
+    def recorded(text: str, **how: Any) -> Any:
+        parsed.append(how)
+        return loads(text, **how)
+
+    monkeypatch.setattr("fmask.data.formats.read.json.loads", recorded)
     convert(via_file, folder / "coco.json")
     convert(folder / "coco.json", folder / "back.json")
     assert parsed == [{"parse_float": None}, {"parse_float": Decimal}]

@@ -80,7 +80,7 @@ def test_the_weights_of_the_proposal_network_may_have_any_order(
     start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path
 ) -> None:
     names = [name for name in shapes if name.startswith("rpn_")][::-1]
-    backwards = {name: dict(reversed(shapes[name].items())) for name in names}
+    backwards = {name: dict(reversed(list(shapes[name].items()))) for name in names}
     report = matterport.load_weights(start, golden.write(tmp_path / "rpn.h5", backwards))
     assert set(report.loaded) == {"rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"}
     assert_golden(start, report.loaded)
@@ -158,7 +158,8 @@ def test_a_file_of_another_kind_is_refused(start: MaskRCNN, tmp_path: Path) -> N
 
 
 def test_a_truncated_file_is_refused(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
-    path = shutil.copy(whole, tmp_path / "cut.h5")
+    path = tmp_path / "cut.h5"
+    shutil.copy(whole, path)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size // 2)
     assert "damaged or truncated" in refusal(start, path)
@@ -210,7 +211,8 @@ def test_a_failed_save_leaves_no_file(start: MaskRCNN, tmp_path: Path) -> None:
 def test_data_in_other_files_is_refused(start: MaskRCNN, whole: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(range(256)) * 2)
-    path = shutil.copy(whole, tmp_path / "weights.h5")
+    path = tmp_path / "weights.h5"
+    shutil.copy(whole, path)
     with h5py.File(path, "r+") as file:
         del file["bn_conv1/bn_conv1/gamma:0"]
         file.create_dataset("bn_conv1/bn_conv1/gamma:0", (64,), "f4", external=[(str(secret), 0, 256)])
