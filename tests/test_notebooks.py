@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom as they are, and are kept without what they printed."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_no_outputs_are_stored(file: Path) -> None:
         assert cell.execution_count is None
 
 
-def test_both_run_from_top_to_bottom(store: Path) -> None:
+def test_training_and_comparison_run_from_top_to_bottom(store: Path) -> None:
     trained = execute("train_and_test", store)
     (run,) = tracking.find_runs("fmask")
     assert (run.status, run.params["schedule"], run.params["data"]) == ("FINISHED", "two_part", "rendered")
@@ -72,3 +73,13 @@ def test_both_run_from_top_to_bottom(store: Path) -> None:
     assert "fmask: 3 runs, confidence 0.9" in table
     assert "11/0/5/" in table  # of the two made up, on 8 objects each
     assert len(shown(compared, "image/png")) == 3
+
+
+def test_a_loop_of_ones_own_learns_five_photos(tmp_path: Path) -> None:
+    trained = execute("own_loop", tmp_path)
+    assert len(shown(trained, "image/png")) == 6  # losses, and five photos with what was found
+    cells = re.findall(r"<td>(.*?)</td>", "".join(shown(trained, "text/html")))
+    annotated, detected = cells[::2], cells[1::2]
+    assert len(annotated) == 5
+    assert detected == annotated
+    assert shown(trained, "text/plain")[-1] == "True"  # the saved network detects the same
