@@ -15,6 +15,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from fmask.utils import old_modules
+
 __version__ = "0.2.0"
 
 # `__init__.pyi` says the same to type checkers.
@@ -38,6 +40,8 @@ if "keras" in sys.modules:
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+old_modules.install()
 
 
 def __getattr__(name: str) -> Any:
