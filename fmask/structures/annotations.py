@@ -33,6 +33,7 @@ FAULT_KINDS = {
 """The kinds of faults, and how the region or photo is treated."""
 
 NOTE_KINDS = {
+    "drawn to the edge": "clipped by a pixel or less",
     "EXIF rotation": "rotated upright, as browsers display it",
     "colour conversion": "converted to 8-bit RGB",
 }
@@ -147,6 +148,8 @@ class PhotoEntry:
     """Width and height in the annotation file, if it has them."""
     edge: float = 0.0
     """Distance in pixels by which outlines may exceed the outermost pixel centres: 0.5 if they follow pixel edges."""
+    far_edge: float = 0.0
+    """Distance in pixels by which outlines may exceed the last column and row with a note instead of a fault."""
 
 
 class Unusable(Exception):  # noqa: N818 - a reason, not a program error

@@ -165,10 +165,12 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     polygon = entry.outline(width, height)
     if len(polygon) < 3:
         raise Unusable("too few points", f"{len(polygon)}; a polygon needs at least 3")
-    overshoot = max(-polygon.min(), *(polygon.max(axis=0) - (width - 1, height - 1)))
+    near, far = -polygon.min(), (polygon.max(axis=0) - (width - 1, height - 1)).max()
+    overshoot = max(near, far)
     if overshoot > photo.edge:
+        kind = "outside the photo" if near > photo.edge or far > photo.far_edge else "drawn to the edge"
         detail = f"{overshoot:.3g} px beyond the outermost pixels of {width} x {height}"
-        faults.append(Fault("outside the photo", printable(photo.name), index, detail))
+        faults.append(Fault(kind, printable(photo.name), index, detail))
     if overshoot > 0:
         polygon = clip(polygon, width, height)
     if not covers_pixel(polygon, width, height):

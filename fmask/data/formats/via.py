@@ -4,7 +4,8 @@ Written are JSON exports of VIA 2.x. Read are JSON exports and project files of 
 dictionary, and 2.x, where they are a list.
 
 The region attribute `fmask` is the label, `mask` or `hat`. A region whose attribute `ignore` is "true" counts neither
-as an object nor as background. A point (x, y) is the centre of column x, row y.
+as an object nor as background. A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and
+y <= height, so a shape drawn to the right or lower edge of a photo reaches one pixel beyond its last pixel centre.
 """
 
 import json
@@ -21,6 +22,9 @@ from fmask.data.polygons import SHAPES, shape_to_polygon
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
+
+FAR_EDGE = 1.0
+"""Distance from the centres of a photo's last pixels to VIA's limit of a point: x = width or y = height."""
 
 
 def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
@@ -87,7 +91,8 @@ def read_entries(document: Any, path: Path) -> list[PhotoEntry]:
             for part in ("shape_attributes", "region_attributes"):
                 if not isinstance(region, dict) or not isinstance(region.get(part), dict):
                     raise UserError(f"{path}: region {index} of {shortly(key)} has no `{part}` object.")
-        photos.append(PhotoEntry(entry["filename"], [_region_entry(region) for region in regions]))
+        entries = [_region_entry(region) for region in regions]
+        photos.append(PhotoEntry(entry["filename"], entries, far_edge=FAR_EDGE))
     return photos
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmask.data.check import check
 from fmask.data.dataset import read_dataset
 from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS, relative_name
@@ -48,11 +49,18 @@ def test_points_outside_the_photo_are_clipped_along_its_edges(tmp_path: Path) ->
     assert {tuple(point) for point in polygon.tolist()} == {(9, 0), (19, 2.5), (19, 7.5), (9, 10)}
 
 
-def test_one_pixel_outside_still_has_a_mask(tmp_path: Path) -> None:
+def test_a_shape_drawn_to_the_right_and_lower_edge_is_clipped_with_a_note(tmp_path: Path) -> None:
     shape = {"name": "rect", "x": 10, "y": 2, "width": 10, "height": 10}
     split = read_split(write_via(tmp_path, {"a.png": [region(shape)]}))
-    assert kinds(split) == ["outside the photo"]
+    assert [(fault.kind, fault.is_note) for fault in split.faults] == [("drawn to the edge", True)]
     assert split.photos[0].masks()[0, 2:, 10:].all()
+    assert check(tmp_path).is_clean
+
+
+@pytest.mark.parametrize("beyond", [{"x": -1}, {"y": -0.5}, {"width": 11}, {"height": 10.1}])
+def test_a_shape_beyond_the_limits_of_via_is_a_fault(tmp_path: Path, beyond: dict[str, float]) -> None:
+    shape = {"name": "rect", "x": 10, "y": 2, "width": 10, "height": 10} | beyond
+    assert kinds(read_split(write_via(tmp_path, {"a.png": [region(shape)]}))) == ["outside the photo"]
 
 
 @pytest.mark.parametrize(
@@ -193,8 +201,8 @@ def test_counts_and_faults_of_the_studys_photos(photos_root: Path) -> None:
         for name, split in dataset.splits.items()
     }
     assert counts == {"train": (410, 254, 241, 4), "val": (44, 38, 26, 0), "test": (9, 9, 9, 1)}
-    assert Counter(kinds(dataset.splits["train"])) == {"unlisted photo": 31, "outside the photo": 6, "blank label": 4}
-    assert Counter(kinds(dataset.splits["val"])) == {"unlisted photo": 1, "outside the photo": 1}
+    assert Counter(kinds(dataset.splits["train"])) == {"unlisted photo": 31, "drawn to the edge": 6, "blank label": 4}
+    assert Counter(kinds(dataset.splits["val"])) == {"unlisted photo": 1, "drawn to the edge": 1}
     assert kinds(dataset.splits["test"]) == []
 
 
