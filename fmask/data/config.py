@@ -63,7 +63,9 @@ class Jitter:
 
 
 def photos_root() -> Path | None:
-    """Return the folder of the installed photos: `$FMASK_PHOTOS`, else `data/photos` if it exists, else None.
+    """Return the folder of the installed photos: `$FMASK_PHOTOS`, else `data/photos` if installed, else None.
+
+    `data/photos` counts as installed if its train/ has an annotation file, which is installed after the photos.
 
     Raises:
         UserError: FMASK_PHOTOS is set, but not to a folder.
@@ -73,4 +75,4 @@ def photos_root() -> Path | None:
             raise UserError(f"FMASK_PHOTOS is {named!r}, which is not a folder.")
         return Path(named)
     default = Path("data", "photos")
-    return default if default.is_dir() else None
+    return default if any((default / "train").glob("*.json")) else None

@@ -2,7 +2,9 @@
 
 import csv
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,8 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
     """Download the published photos and annotations, and add this project's annotations of the test photos.
 
     Files that are already correct are kept, so an interrupted installation resumes where it stopped. A file gets its
-    final name only after its digest has been checked.
+    final name only after its digest has been checked. The annotations come last, so that a half-installed folder is not
+    mistaken for a data set. A failed installation removes the files and folders that it has created.
 
     Args:
         destination: folder for train/, val/ and test/.
@@ -65,15 +68,37 @@ def install(destination: Path, base_url: str = BASE_URL, manifest: Path = MANIFE
             raise UserError(
                 f"{path} is not the published file; move it elsewhere, because installing would replace it."
             )
-    if missing:
-        _fetch(missing, destination, base_url)
-    if not test_annotations.exists():
-        test_annotations.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(test_annotations) as draft:
-            draft.write_bytes(TEST_ANNOTATIONS.read_bytes())
+    new = [file for file in missing if not (destination / file.path).exists()]
+    with _undo_on_failure([destination / file.path for file in new]):
+        for is_annotation, description in ((False, "Photos"), (True, "Annotations")):
+            if files := [file for file in missing if file.path.endswith(".json") == is_annotation]:
+                _fetch(files, destination, base_url, description)
+        if not test_annotations.exists():
+            test_annotations.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(test_annotations) as draft:
+                draft.write_bytes(TEST_ANNOTATIONS.read_bytes())
 
 
-def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
+@contextmanager
+def _undo_on_failure(new_files: list[Path]) -> Iterator[None]:
+    """Remove the new files after an error, and always remove their new folders that are empty.
+
+    After an interruption, such as Ctrl-C, the files are kept, so that the next installation resumes.
+    """
+    new_folders = {folder for file in new_files for folder in file.parents if not folder.exists()}
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception):
+            for file in new_files:
+                file.unlink(missing_ok=True)
+        for folder in sorted(new_folders, key=lambda folder: len(folder.parts), reverse=True):
+            with suppress(OSError):  # missing, or not empty
+                folder.rmdir()
+        raise
+
+
+def _fetch(files: list[_Published], destination: Path, base_url: str, description: str) -> None:
     import pooch
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -84,7 +109,7 @@ def _fetch(files: list[_Published], destination: Path, base_url: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)  # pooch creates folders too, but not safely from several threads
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as progress, ThreadPoolExecutor(max_workers=8) as pool:
-        task = progress.add_task("Photos", total=sum(file.bytes for file in files))
+        task = progress.add_task(description, total=sum(file.bytes for file in files))
         fetching = {pool.submit(source.fetch, file.path): file for file in files}
         try:
             for fetched in as_completed(fetching):

@@ -53,7 +53,11 @@ def test_photos_root_is_the_named_folder_or_the_default(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     assert config.photos_root() is None
-    (tmp_path / "data" / "photos").mkdir(parents=True)
+    train = tmp_path / "data" / "photos" / "train"
+    train.mkdir(parents=True)
+    (train / "a.jpg").touch()
+    assert config.photos_root() is None  # half-installed
+    (train / ANNOTATIONS).touch()
     assert config.photos_root() == Path("data", "photos")
     monkeypatch.setenv("FMASK_PHOTOS", str(tmp_path))
     assert config.photos_root() == tmp_path

@@ -109,6 +109,42 @@ def test_no_network_is_a_users_error(tmp_path: Path, manifest: Path) -> None:
         photos.install(tmp_path / "to", "http://127.0.0.1:1", manifest)
 
 
+def test_a_failed_installation_leaves_nothing(tmp_path: Path, manifest: Path, server: Server) -> None:
+    with pytest.raises(UserError):
+        photos.install(tmp_path / "data" / "photos", "http://127.0.0.1:1", manifest)
+    assert not (tmp_path / "data").exists()
+    (server.folder / "train" / ANNOTATIONS).unlink()  # fails after the photos
+    with pytest.raises(UserError):
+        photos.install(tmp_path / "data" / "photos", server.url, manifest)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_failed_installation_keeps_what_was_there(tmp_path: Path, manifest: Path) -> None:
+    (tmp_path / "to" / "val").mkdir(parents=True)
+    (tmp_path / "to" / "train").mkdir()
+    (tmp_path / "to" / "train" / "a.jpg").write_bytes(FILES["train/a.jpg"])
+    with pytest.raises(UserError):
+        photos.install(tmp_path / "to", "http://127.0.0.1:1", manifest)
+    found = {path.relative_to(tmp_path / "to").as_posix() for path in (tmp_path / "to").rglob("*")}
+    assert found == {"val", "train", "train/a.jpg"}
+
+
+def test_an_interrupted_installation_keeps_complete_photos_without_annotations(
+    tmp_path: Path, manifest: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = photos._fetch
+
+    def fetch_photos_then_stop(files: Any, destination: Path, base_url: str, description: str) -> None:
+        if description == "Annotations":
+            raise KeyboardInterrupt
+        fetch(files, destination, base_url, description)
+
+    monkeypatch.setattr(photos, "_fetch", fetch_photos_then_stop)
+    with pytest.raises(KeyboardInterrupt):
+        photos.install(tmp_path / "to", server.url, manifest)
+    assert files_below(tmp_path / "to") == {"train/a.jpg", "test/b.jpg"}
+
+
 @pytest.mark.parametrize("path", ["../evil", "train/../../evil", "/evil"])
 def test_a_path_that_leads_out_of_the_folder_is_refused(
     tmp_path: Path, server: Server, manifest: Path, path: str
