@@ -27,11 +27,15 @@ def required_modules(module: str) -> list[Path]:
 
 
 def requirements_of(files: list[Path]) -> list[str]:
-    """Return the packages that `files` import, each pinned to the installed version; see `required_modules`."""
+    """Return the packages that `files`, as of `required_modules`, import, each pinned to the installed version.
+
+    Packages that are not installed are left out: an import inside a function may be of an optional package.
+    """
     distributions = metadata.packages_distributions()
     names = {name.split(".")[0] for file in files for name in _imported(PACKAGE.parent / file)}
-    needed = {distributions.get(name, [name])[0] for name in names - {PACKAGE.name} - sys.stdlib_module_names}
-    return sorted(f"{_name(package)}=={metadata.version(package)}" for package in needed)
+    names -= {PACKAGE.name} | sys.stdlib_module_names
+    installed = {distributions[name][0] for name in names if name in distributions}
+    return sorted(f"{_name(package)}=={metadata.version(package)}" for package in installed)
 
 
 def _file_of(parts: list[str]) -> Path | None:

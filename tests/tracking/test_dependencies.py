@@ -38,7 +38,7 @@ def test_imports_inside_functions_and_packages_are_followed(tmp_path: Path, monk
         "start": "def later():\n    from fmask.part import first\n    import numpy as np\n",
         "part/__init__": "import os",
         "part/first": "from fmask.part.second import name",
-        "part/second": "import fmask.start, pytest, yaml",
+        "part/second": "import fmask.start, pytest, yaml, not_installed_anywhere",
         "unused": "import torch",
     }.items():
         (package / f"{name}.py").write_text(text)
