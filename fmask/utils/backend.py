@@ -6,6 +6,7 @@ Entry points import this module before they import `keras`.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 
@@ -37,7 +38,8 @@ def require(value: Any, condition: Any, message: str) -> Any:
 
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
             return tf.identity(value)
-    import jax
+    # By name, so that it does not become a requirement of the models that are logged on TensorFlow.
+    jax = import_module("jax")
 
     def check(satisfied: Any) -> None:
         if not satisfied:

@@ -27,7 +27,7 @@ def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
     needed = ("keras", "tensorflow", "opencv-python-headless")
     assert {f"{name}=={metadata.version(name)}" for name in needed} <= set(pins)
     assert all("==" in pin for pin in pins)
-    assert not [pin for pin in pins if pin.startswith(("imgaug", "hydra", "optuna", "matplotlib"))]
+    assert not [pin for pin in pins if pin.startswith(("imgaug", "hydra", "jax", "optuna", "matplotlib"))]
 
 
 def test_imports_inside_functions_and_packages_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
