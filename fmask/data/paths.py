@@ -25,6 +25,19 @@ def relative_name(folder: Path, photo: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def spelled_with_slashes(folder: Path, name: str) -> str:
+    """Return the name of a photo in `folder` with slashes for backslashes, unless a file has that very name.
+
+    Programs on Windows write backslashes. A name that leads to no file, or out of the folder, is returned unchanged.
+    """
+    spelled = name.replace("\\", "/")
+    try:
+        found = is_inside(name) and not (folder / name).is_file() and (folder / spelled).is_file()
+    except (OSError, ValueError):  # for example, the name is too long
+        return name
+    return spelled if found else name
+
+
 def is_inside(name: str) -> bool:
     """Return whether `name` is a relative path without `..`; Windows separators and drives are recognised too."""
     parts = PureWindowsPath(name)

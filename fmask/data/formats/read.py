@@ -5,6 +5,7 @@ Nothing is repaired silently: whatever is changed or left out is recorded as a f
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from reprlib import repr as shortly
@@ -12,7 +13,7 @@ from typing import Any
 
 from fmask.data import images
 from fmask.data.formats import coco, via
-from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside
+from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_with_slashes
 from fmask.data.polygons import clip, covers_pixel
 from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
 from fmask.structures.detections import CLASS_NAMES
@@ -60,6 +61,7 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
     listed: set[str] = set()
     entries, is_coco = _read_entries(file, categories or {})
     for entry in entries:
+        entry = replace(entry, name=spelled_with_slashes(folder, entry.name))
         name = Path(entry.name).as_posix()  # the same for ./a.jpg and a.jpg
         if name in listed:
             faults.append(Fault("listed twice", printable(name), None, "a second entry for the same file"))

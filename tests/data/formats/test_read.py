@@ -133,6 +133,32 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     assert "unsafe file name" in kinds(split)
 
 
+def test_a_backslash_counts_as_a_slash_unless_a_file_has_that_name(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    for name in ("more/a.png", "more/b.png", "more\\b.png"):
+        Image.new("RGB", (20, 12)).save(tmp_path / name)
+    names = ("more\\a.png", "more/a.png", "more\\b.png", "more\\gone.png")
+    entries = {name: {"filename": name, "regions": [region()]} for name in names}
+    (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
+    split = read_split(tmp_path)
+    assert [photo.name for photo in split.photos] == ["more/a.png", "more\\b.png"]
+    assert [photo.path for photo in split.photos] == [tmp_path / "more" / "a.png", tmp_path / "more\\b.png"]
+    assert [(fault.kind, fault.file) for fault in split.faults] == [
+        ("listed twice", "more/a.png"),
+        ("missing photo", "more\\gone.png"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["more\\..\\..\\secret.png", "\\secret.png", "C:secret.png", "more/..\\../secret.png"])
+def test_backslashes_do_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "train"
+    (folder / "more").mkdir(parents=True)
+    for place in (tmp_path, folder):
+        Image.new("RGB", (20, 12)).save(place / "secret.png")
+    (folder / ANNOTATIONS).write_text(json.dumps({"a": {"filename": name, "regions": [region()]}}))
+    assert kinds(read_split(folder)) == ["unsafe file name", "unlisted photo"]
+
+
 def test_photos_and_folders_may_be_links(tmp_path: Path) -> None:
     folder, kept = tmp_path / "train", tmp_path / "store"
     folder.mkdir()
