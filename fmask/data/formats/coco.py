@@ -12,25 +12,21 @@ region without a label.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from reprlib import repr as shortly
 from typing import Any
 
 import numpy as np
-import shapely
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.polygons import MAX_POINTS, check_outline, check_outlines, join, trace
-from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
+from fmask.data.formats.segmentation import EXACT, HALF, segmentation_to_outline
+from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 
-HALF = Decimal("0.5")
-EXACT = Context(prec=400)
-"""Enough decimal places to add a half to any double without rounding."""
 EDGE = 0.5
 """Distance that COCO outlines may reach beyond the centres of a photo's outermost pixels: to the pixels' edges."""
 
@@ -72,10 +68,12 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
         if image["id"] in objects:
             raise UserError(f"{path}: two entries of `images` have the id {shortly(image['id'])}.")
         objects[image["id"]] = []
+    image_ids = _by_text(objects)
     for number, annotation in enumerate(document["annotations"]):
-        if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in objects:
+        image_id = _find_id(annotation.get("image_id"), image_ids)
+        if image_id is None:
             raise UserError(f"{path}: entry {number} of `annotations` has an `image_id` that is not among `images`.")
-        objects[annotation["image_id"]].append(annotation)
+        objects[image_id].append(annotation)
     return [
         PhotoEntry(image["file_name"], _regions(objects[image["id"]], labels), _size(image), EDGE)
         for image in document["images"]
@@ -146,8 +144,9 @@ def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) ->
 
 
 def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> dict[Any, str]:
-    """Return the label, or "" for objects to leave out, of each category id that has objects."""
+    """Return the label, or "" for objects to leave out, of each `category_id` of the annotations."""
     names: dict[Any, str] = {}
+    renamed: dict[Any, str] = {}
     listed = document.get("categories")
     for number, category in enumerate(listed if isinstance(listed, list) else []):
         if (
@@ -156,16 +155,23 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
             or not isinstance(category.get("name"), str)
         ):
             raise UserError(f"{path}: entry {number} of `categories` has no `id` or no `name`.")
-        names[category["id"]] = category["name"]
+        if names.setdefault(category["id"], category["name"]) != category["name"]:
+            renamed[category["id"]] = category["name"]
     if absent := set(categories) - set(names.values()):
-        raise UserError(f"{path} has no category {_quoted(absent)}; it has {_quoted(names.values())}.")
+        raise UserError(f"{path} has no category {_quoted(absent)}; it has {_quoted(set(names.values()))}.")
+    category_ids = _by_text(names)
     labels: dict[Any, str] = {}
+    used: set[str] = set()
     for number, annotation in enumerate(document["annotations"]):
-        key = annotation.get("category_id") if isinstance(annotation, dict) else None
-        if not _is_id(key) or key not in names:
+        key = _find_id(annotation.get("category_id"), category_ids) if isinstance(annotation, dict) else None
+        if key is None:
             raise UserError(f"{path}: entry {number} of `annotations` has a `category_id` not among `categories`.")
-        labels[key] = categories.get(names[key], names[key].strip().lower())
-    if unknown := {names[key] for key, label in labels.items() if label not in (*CLASS_NAMES, "")}:
+        if key in renamed:
+            two = f"{shortly(names[key])} and {shortly(renamed[key])}"
+            raise UserError(f"{path}: two entries of `categories` have the id {shortly(key)}, {two}.")
+        labels[annotation["category_id"]] = categories.get(names[key], names[key].strip().lower())
+        used.add(names[key])
+    if unknown := {name for name in used if categories.get(name, name.strip().lower()) not in (*CLASS_NAMES, "")}:
         first = min(unknown)
         name = first if first.isprintable() and len(first) < 60 else "NAME"
         raise UserError(
@@ -185,70 +191,9 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str]) -> list[
         if crowd and previous.get("iscrowd") and segmentation and segmentation == previous.get("segmentation"):
             regions[-1] = RegionEntry(None, True, regions[-1].outline)
         elif label:
-            regions.append(RegionEntry(label, crowd, partial(_outline, segmentation)))
+            regions.append(RegionEntry(label, crowd, partial(segmentation_to_outline, segmentation)))
         previous = annotation if label else {}
     return regions
-
-
-def _outline(segmentation: Any, width: int, height: int) -> np.ndarray:
-    """Return an annotation's outline (n, 2) in a photo of the given size; n is 0 for an empty list of polygons."""
-    try:
-        if isinstance(segmentation, dict):
-            rings = _trace(_decode(segmentation, width, height))
-            if not rings:
-                raise Unusable("no area", "its mask is empty")
-        elif isinstance(segmentation, list):
-            rings = _rings([_points(part) for part in segmentation])
-        else:
-            raise Unusable("bad coordinates", "its `segmentation` is neither polygons nor run lengths")
-        check_outlines(rings)
-        return check_outline(join(rings)) if rings else np.zeros((0, 2))
-    except ValueError as error:
-        raise Unusable("bad coordinates", str(error)) from error
-
-
-def _points(part: Any) -> np.ndarray:
-    """Return a COCO polygon as points (n, 2) in this program's coordinates."""
-    if not isinstance(part, list) or len(part) % 2:
-        raise ValueError("a polygon of its `segmentation` is not a list of x, y pairs")
-    for value in part:
-        if type(value) not in (int, Decimal) or not -(10**7) < value < 10**7:  # abs() would round a Decimal first
-            raise ValueError(f"{shortly(value)} is not a number of pixels between -1e7 and 1e7")
-    numbers = [float(EXACT.subtract(Decimal(value), HALF)) for value in part]
-    return check_outline(np.array(numbers, dtype=np.float64).reshape(-1, 2))
-
-
-def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
-    """Return outlines that, filled by the even-odd rule, cover the union of the parts; one part stays unchanged."""
-    parts = [part for part in parts if len(part) >= 3] or parts[:1]
-    if len(parts) <= 1:
-        return parts
-    check_outlines(parts)
-    union = shapely.union_all([shapely.make_valid(shapely.Polygon(part)) for part in parts])
-    areas = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
-    return [shapely.get_coordinates(ring)[:-1] for area in areas for ring in (area.exterior, *area.interiors)]
-
-
-def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray:
-    """Decode run lengths, compressed or not, to a mask: bool (height, width)."""
-    size, counts = segmentation.get("size"), segmentation.get("counts")
-    if size != [height, width]:
-        raise ValueError(f"its mask has the size {shortly(size)}, but the photo has [{height}, {width}]")
-    if isinstance(counts, list) and not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("its run lengths are not integers of at least 0")
-    try:
-        code = rle.frPyObjects(segmentation, height, width) if isinstance(counts, list) else segmentation
-        return rle.decode(code).astype(bool)
-    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # the C++ library raises any of these
-        raise ValueError("its run lengths cannot be decoded") from error
-
-
-def _trace(mask: np.ndarray) -> list[np.ndarray]:
-    """Trace a mask whose outlines are not too long."""
-    length = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    if length > 4 * MAX_POINTS:  # tracing takes time for each pixel, even if few points remain
-        raise ValueError(f"its mask's outlines are {length} pixels long; at most {4 * MAX_POINTS} are allowed")
-    return trace(mask)
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:
@@ -259,6 +204,20 @@ def _size(image: dict[str, Any]) -> tuple[int, int] | None:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, int | str)
+
+
+def _by_text(ids: Iterable[Any]) -> dict[Any, Any]:
+    """Return the ids, each under itself and under its text: VIA writes 3 as the id of a photo, and "3" to refer to it.
+
+    An id that is text comes before the text of a number.
+    """
+    exact = {each: each for each in ids}
+    return {str(each): each for each in exact} | exact
+
+
+def _find_id(value: Any, ids: dict[Any, Any]) -> Any:
+    """Return the id in the result of `_by_text` that a value refers to, or None."""
+    return ids.get(value, ids.get(str(value))) if _is_id(value) else None
 
 
 def _quoted(names: Any) -> str:

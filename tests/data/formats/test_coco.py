@@ -60,6 +60,27 @@ def test_a_polygon_is_shifted_by_half_a_pixel_and_covers_the_same_pixels(tmp_pat
     np.testing.assert_array_equal(mask_of(split), pixels((3, 2, 9, 8)))
 
 
+@pytest.mark.parametrize(("image_id", "category_id"), [("5", 7), (5, "7"), ("5", "7")])
+def test_coco_exports_of_via_are_read(tmp_path: Path, image_id: Any, category_id: Any) -> None:
+    """They refer to ids by text, write a polygon without a list around it, and repeat categories."""
+    content = document(annotation(SQUARE, category_id, image_id=image_id)) | {"categories": 2 * CATEGORIES}
+    split = read(tmp_path, content)
+    np.testing.assert_array_equal(mask_of(split), pixels((3, 2, 9, 8)))
+    assert split.photos[0].regions[0].label == "hat"
+    with pytest.raises(UserError, match="has no category 'x'; it has 'Hat', 'mask', 'person'"):
+        read(tmp_path, content, {"x": ""})
+
+
+def test_ids_that_are_text_refer_to_numbers_and_back(tmp_path: Path) -> None:
+    content = document(annotation([SQUARE], image_id=5), id="5")
+    assert len(read(tmp_path, content).photos) == 1
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "b.png")
+    both = document(annotation([SQUARE], image_id="5"), annotation([SQUARE], 7, image_id=5))
+    both["images"].append(both["images"][0] | {"id": "5", "file_name": "b.png"})
+    labels = {photo.name: [each.label for each in photo.regions] for photo in read(tmp_path, both).photos}
+    assert labels == {"a.png": ["hat"], "b.png": ["mask"]}  # each refers to the id that is the same
+
+
 def test_labels_crowds_and_order(tmp_path: Path) -> None:
     regions = [annotation([SQUARE], 7), annotation([SQUARE], 3, iscrowd=1), annotation([SQUARE])]
     (photo,) = read(tmp_path, document(*regions)).photos
@@ -177,7 +198,8 @@ def test_an_outline_may_touch_the_photos_edge_but_not_cross_it(tmp_path: Path) -
         ([], "too few points", "0; a polygon needs at least 3"),
         ([[1, 2, 3, 4]], "too few points", "2; a polygon needs at least 3"),
         ([[1, 2, 3, 4, 5]], "bad coordinates", "not a list of x, y pairs"),
-        ([3, 4, 5, 6, 7, 8], "bad coordinates", "not a list of x, y pairs"),
+        ([3, 4, 5, 6, 7], "bad coordinates", "not a list of x, y pairs"),
+        ([3, 4, 5, 6, 7, "8"], "bad coordinates", "not a list of x, y pairs"),
         ([[1, 2, 3, "4", 5, 9]], "bad coordinates", "'4'"),
         ([[1, 2, 3, float("nan"), 5, 9]], "bad coordinates", "nan"),
         ([[1, 1, 2, 2, 3, 3]], "no area", "no pixel"),
@@ -225,6 +247,10 @@ def test_unknown_categories_must_be_mapped_or_left_out(tmp_path: Path) -> None:
         ({"annotations": [annotation([SQUARE], 4)]}, "entry 0 of `annotations` has a `category_id`"),
         ({"annotations": [3]}, "entry 0 of `annotations`"),
         ({"categories": [{"id": 3}]}, "entry 0 of `categories`"),
+        (
+            {"categories": [*CATEGORIES, {"id": 3, "name": "hat"}]},
+            "two entries of `categories` have the id 3, 'mask' and 'hat'.",
+        ),
     ],
 )
 def test_a_file_without_the_structure_of_coco_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

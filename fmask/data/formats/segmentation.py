@@ -1,0 +1,86 @@
+"""The `segmentation` of COCO annotations: polygons and run-length encoded masks become outlines.
+
+`fmask.data.formats.coco` describes the coordinates.
+"""
+
+from decimal import Context, Decimal
+from reprlib import repr as shortly
+from typing import Any
+
+import numpy as np
+import shapely
+from faster_coco_eval.core import mask as rle
+
+from fmask.data.polygons import MAX_POINTS, check_outline, check_outlines, join, trace
+from fmask.structures.annotations import Unusable
+
+HALF = Decimal("0.5")
+EXACT = Context(prec=400)
+"""Enough decimal places to add a half to any double without rounding."""
+
+
+def segmentation_to_outline(segmentation: Any, width: int, height: int) -> np.ndarray:
+    """Return an annotation's outline (n, 2) in a photo of the given size; n is 0 for an empty list of polygons."""
+    try:
+        if isinstance(segmentation, dict):
+            rings = _trace(_decode(segmentation, width, height))
+            if not rings:
+                raise Unusable("no area", "its mask is empty")
+        elif isinstance(segmentation, list):
+            rings = _rings([_points(part) for part in _parts(segmentation)])
+        else:
+            raise Unusable("bad coordinates", "its `segmentation` is neither polygons nor run lengths")
+        check_outlines(rings)
+        return check_outline(join(rings)) if rings else np.zeros((0, 2))
+    except ValueError as error:
+        raise Unusable("bad coordinates", str(error)) from error
+
+
+def _parts(segmentation: list[Any]) -> list[Any]:
+    """Return the polygons of a list; VIA writes a single polygon without a list around it."""
+    is_flat = bool(segmentation) and all(type(value) in (int, Decimal) for value in segmentation)
+    return [segmentation] if is_flat else segmentation
+
+
+def _points(part: Any) -> np.ndarray:
+    """Return a COCO polygon as points (n, 2) in this program's coordinates."""
+    if not isinstance(part, list) or len(part) % 2:
+        raise ValueError("a polygon of its `segmentation` is not a list of x, y pairs")
+    for value in part:
+        if type(value) not in (int, Decimal) or not -(10**7) < value < 10**7:  # abs() would round a Decimal first
+            raise ValueError(f"{shortly(value)} is not a number of pixels between -1e7 and 1e7")
+    numbers = [float(EXACT.subtract(Decimal(value), HALF)) for value in part]
+    return check_outline(np.array(numbers, dtype=np.float64).reshape(-1, 2))
+
+
+def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
+    """Return outlines that, filled by the even-odd rule, cover the union of the parts; one part stays unchanged."""
+    parts = [part for part in parts if len(part) >= 3] or parts[:1]
+    if len(parts) <= 1:
+        return parts
+    check_outlines(parts)
+    union = shapely.union_all([shapely.make_valid(shapely.Polygon(part)) for part in parts])
+    areas = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
+    return [shapely.get_coordinates(ring)[:-1] for area in areas for ring in (area.exterior, *area.interiors)]
+
+
+def _decode(segmentation: dict[str, Any], width: int, height: int) -> np.ndarray:
+    """Decode run lengths, compressed or not, to a mask: bool (height, width)."""
+    size, counts = segmentation.get("size"), segmentation.get("counts")
+    if size != [height, width]:
+        raise ValueError(f"its mask has the size {shortly(size)}, but the photo has [{height}, {width}]")
+    if isinstance(counts, list) and not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("its run lengths are not integers of at least 0")
+    try:
+        code = rle.frPyObjects(segmentation, height, width) if isinstance(counts, list) else segmentation
+        return rle.decode(code).astype(bool)
+    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # the C++ library raises any of these
+        raise ValueError("its run lengths cannot be decoded") from error
+
+
+def _trace(mask: np.ndarray) -> list[np.ndarray]:
+    """Trace a mask whose outlines are not too long."""
+    length = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    if length > 4 * MAX_POINTS:  # tracing takes time for each pixel, even if few points remain
+        raise ValueError(f"its mask's outlines are {length} pixels long; at most {4 * MAX_POINTS} are allowed")
+    return trace(mask)
