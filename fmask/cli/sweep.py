@@ -52,7 +52,8 @@ def main(program: str, arguments: list[str]) -> None:
         parsed = get_args_parser().parse_args(arguments)
         if parsed.help:
             print(USAGE.format(program=program))
-        sweeping.check(conf_folder(), "sweep", parsed.overrides)
+        only_shown = bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info)
+        sweeping.check(conf_folder(), "sweep", parsed.overrides, only_shown)
         sys.argv = [program, *arguments]
         sweeping.main(job, conf_folder(), "sweep")
 

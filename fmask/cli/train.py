@@ -49,7 +49,8 @@ def main(program: str, arguments: list[str]) -> None:
         if resumed := resumed_run(parsed.overrides):
             _resume(resumed)
             return
-        check_overrides(conf_folder(), "train", parsed.overrides)
+        only_shown = bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info)
+        check_overrides(conf_folder(), "train", parsed.overrides, only_shown)
         check_one_run(parsed.overrides, parsed.multirun)
         sys.argv = [program, *arguments]
         _run(program)

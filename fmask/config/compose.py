@@ -8,6 +8,7 @@ from fmask.config.schema import Config
 from fmask.data.config import photos_root
 from fmask.model.precision import fastest
 from fmask.model.weights.pretrained import coco_file
+from fmask.utils.errors import UserError
 
 
 def conf_folder() -> Path:
@@ -27,11 +28,18 @@ def register() -> None:
 
     ConfigStore.instance().store(name="schema", node=Config)
     for name, choose in {
-        "installed_data": lambda: "photos" if photos_root() else "rendered",
+        "installed_data": _installed_data,
         "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
         "fastest_precision": fastest,
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
+
+
+def _installed_data() -> str:
+    try:
+        return "photos" if photos_root() else "rendered"
+    except UserError:  # a wrong FMASK_PHOTOS is reported when a run is checked; help and --cfg work without it
+        return "photos"
 
 
 def compose_config(overrides: Sequence[str] = ()) -> Config:

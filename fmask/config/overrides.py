@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fmask.config.schema import Config, Part
 from fmask.config.validate import validate
-from fmask.data.config import Aug
+from fmask.data.config import Aug, check_installed
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import INVERTED, RENAMED
 from fmask.utils.secrets import without_secrets
@@ -24,16 +24,25 @@ _PARTS, _COUNTS = "schedule.parts.", "data.counts."
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a string", list: "a list in brackets"}
 
 
-def check_overrides(conf: Path, name: str, overrides: list[str]) -> None:
+def check_overrides(conf: Path, name: str, overrides: list[str], only_shown: bool = False) -> None:
     """Check overrides, so that a wrong key or value is reported before anything is loaded.
 
     Overrides without a sweep are checked by composing the configuration; of a sweep, only the keys are checked.
 
+    Args:
+        conf: folder with the configuration.
+        name: name of the configuration in `conf`.
+        overrides: overrides as on the command line.
+        only_shown: whether nothing is trained, as with `--help`; then the photos need not be installed.
+
     Raises:
-        UserError: a key or a value is wrong; the message names the key, the value and the allowed values.
+        UserError: a key or a value is wrong, and the message names the key, the value and the allowed values; or the
+            photos are not installed.
     """
     if not any(override.is_sweep_override() for override in _checked(conf, overrides)):
-        compose_one(conf, name, overrides)
+        config = compose_one(conf, name, overrides)
+        if not only_shown:
+            check_installed(config.data)
 
 
 def compose_one(conf: Path, name: str, overrides: list[str]) -> Config:

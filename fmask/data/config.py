@@ -76,3 +76,16 @@ def photos_root() -> Path | None:
         return Path(named)
     default = Path("data", "photos")
     return default if any((default / "train").glob("*.json")) else None
+
+
+def check_installed(data: Data) -> None:
+    """Check that a run's data set has a folder: its own `root`, or that of the photos unless it is rendered.
+
+    Raises:
+        UserError: the photos are not installed, or FMASK_PHOTOS is set, but not to a folder.
+    """
+    if not data.root and data.name != "rendered" and photos_root() is None:
+        raise UserError(
+            "data=photos: the photos are not installed; run `fmask install photos`, set FMASK_PHOTOS to their folder, "
+            "or choose data=rendered."
+        )

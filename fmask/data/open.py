@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fmask.data.config import SPLITS, Data, photos_root
+from fmask.data.config import SPLITS, Data, check_installed, photos_root
 from fmask.data.dataset import Dataset, read_dataset
 from fmask.utils.errors import UserError
 
@@ -13,6 +13,7 @@ def open_dataset(data: Data) -> Dataset:
     Raises:
         UserError: the data set is not installed, or a split is missing or has no objects.
     """
+    check_installed(data)
     root = Path(data.root) if data.root else _default_root(data)
     dataset = read_dataset(root, data.name)
     for split in SPLITS:
@@ -40,9 +41,5 @@ def _default_root(data: Data) -> Path:
 
         return ensure_rendered(Path("data"), counts=data.counts)
     root = photos_root()
-    if root is None:
-        raise UserError(
-            "data=photos: the photos are not installed; run `fmask install photos`, set FMASK_PHOTOS to their folder, "
-            "or choose data=rendered."
-        )
+    assert root is not None  # checked by check_installed
     return root

@@ -24,13 +24,14 @@ _AT_LEAST_ONE = ("hydra.launcher.jobs", "hydra.sweeper.trials", "hydra.sweeper.b
 """Settings whose values must be at least 1."""
 
 
-def check(conf: Path, name: str, overrides: list[str]) -> None:
+def check(conf: Path, name: str, overrides: list[str], only_shown: bool = False) -> None:
     """Compose and check the configuration of each job of a grid, or of the extremes of a search's space.
 
     Args:
         conf: folder with the configuration.
         name: name of the configuration in `conf` that the jobs' overrides are applied to.
         overrides: the sweep's overrides, as on the command line.
+        only_shown: whether nothing is trained, as with `--help`; then the photos need not be installed.
 
     Raises:
         UserError: a setting is wrong; the message names its key, its value and what would be right.
@@ -42,9 +43,9 @@ def check(conf: Path, name: str, overrides: list[str]) -> None:
             module, package = _PLUGINS[launcher]
             if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
                 raise UserError(f"{override} needs a package that is not installed: uv pip install {package}")
-    check_overrides(conf, name, overrides)
+    check_overrides(conf, name, overrides, only_shown)
     for job in _jobs(conf, name, overrides):
-        check_overrides(conf, name, job)
+        check_overrides(conf, name, job, only_shown)
 
 
 def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:

@@ -15,6 +15,7 @@ from fmask import tracking
 from fmask.config.compose import compose_config
 from fmask.config.schema import Config
 from fmask.config.validate import validate
+from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, open_dataset
 from fmask.evaluation import figures
@@ -68,6 +69,7 @@ def train(
             is being trained in `output_dir`.
     """
     config = config if isinstance(config, Config) else compose_config(config)
+    check_installed(config.data)
     output_dir = output_dir or new_output_dir()
     output_dir.mkdir(parents=True, exist_ok=True)
     refusal = f"{output_dir}: another run is being trained in this folder; each run needs its own folder."

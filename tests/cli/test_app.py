@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -80,6 +81,28 @@ def test_help_imports_nothing_heavy() -> None:
         f"for name in {['', *(name for name in COMMANDS if name not in ('train', 'sweep'))]}:\n"
         "    assert CliRunner().invoke(app, [*name.split(), '--help']).exit_code == 0\n"
         f"assert not set({HEAVY}) & set(sys.modules)\n"
+    )
+
+
+@pytest.mark.parametrize("program", ["train", "sweep"])
+def test_a_wrong_photos_folder_is_refused_by_runs_but_not_by_help(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMASK_PHOTOS", "nowhere")
+    lr = "0.1" if program == "train" else "0.1,0.2"
+    for arguments in ([f"lr={lr}"], [f"lr={lr}", "data=photos"]):
+        with pytest.raises(SystemExit) as ended:
+            app([program, *arguments])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"fmask {program}: FMASK_PHOTOS is 'nowhere', which is not a folder.\n"
+    monkeypatch.delenv("FMASK_PHOTOS")
+    with pytest.raises(SystemExit):
+        app([program, f"lr={lr}", "data=photos"])
+    assert "the photos are not installed" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []  # no output folder
+    assert f"Usage: fmask {program} [KEY=VALUE" in run_python(
+        f"from fmask.cli import app; app(['{program}', '--help'])", FMASK_PHOTOS="nowhere"
     )
 
 
