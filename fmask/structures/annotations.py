@@ -16,6 +16,7 @@ from fmask.structures.detections import CLASS_NAMES
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",
     "unknown label": "counts neither as an object nor as background",
+    "box without an outline": "counts neither as an object nor as background",
     "outside the photo": "clipped at the photo's edge",
     "unknown shape": "region left out",
     "bad coordinates": "region left out",
@@ -136,6 +137,8 @@ class RegionEntry:
     ignore: bool
     outline: Callable[[int, int], np.ndarray]
     """A function from width and height of the photo to the polygon (n, 2); it may raise `Unusable`."""
+    fault: tuple[str, str] | None = None
+    """A fault of the entry: a key of `FAULT_KINDS` and a detail."""
 
 
 @dataclass(frozen=True)

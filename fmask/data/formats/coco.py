@@ -5,13 +5,18 @@ x, row y, so it is (x + 0.5, y + 0.5) in a COCO file. The half is added and subt
 numbers, so that a polygon survives writing and reading to the last digit. Masks differ only on the outline: a pixel
 whose centre lies on it is inside for this program, and for COCO's tools on some sides only.
 
-Crowds: an annotation with `iscrowd` 1 is a region to ignore. Crowds of several classes with the same outline are one
-region without a label.
+Crowds: an annotation with `iscrowd` 1 is a region to ignore. Consecutive crowds of different classes with the same
+outline are one region. It has the label under the key `fmask` of the annotations, which COCO's tools do not read, or
+none. A region to ignore is written as such crowds of every class: a crowd of one class would not keep COCO's tools from
+counting a detection of another class in it as wrong.
+
+Boxes: an annotation with a `bbox` and without an outline is a region to ignore, the rectangle of its box.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -21,7 +26,7 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as rle
 
-from fmask.data.formats.segmentation import EXACT, HALF, segmentation_to_outline
+from fmask.data.formats.segmentation import EXACT, HALF, box_to_segmentation, has_outline, segmentation_to_outline
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.structures.run_length import encode_mask
@@ -34,6 +39,10 @@ INFO = {"description": "worn face masks and hats"}
 """The `info` of written files."""
 CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLASS_NAMES, start=1)]
 """The `categories` of written files."""
+LABEL = "fmask"
+"""The key of a crowd annotation for the label of its region, which has crowds of every class."""
+BOX_ONLY = ("box without an outline", "it has a `bbox` alone; an object needs polygons or run lengths")
+"""The fault of an annotation with a `bbox` and without an outline."""
 
 _NUMBERS = "numbers:"
 """Prefix of a string that stands for a list of numbers: Python's JSON would round those with many digits."""
@@ -83,7 +92,7 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
 def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
     """Return annotated photos as the text of a COCO file with one polygon per region.
 
-    A region without a label becomes one crowd annotation for each class. `area` is the area, in pixels, of the mask
+    A region to ignore becomes one crowd annotation for each class. `area` is the area, in pixels, of the mask
     that COCO's tools draw from the polygon; `bbox` is the box around the polygon.
 
     Args:
@@ -94,13 +103,15 @@ def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
     for name, photo in photos:
         images.append(image_entry(len(images) + 1, name, photo.width, photo.height))
         for region in photo.regions:
-            for label in [region.label] if region.label else CLASS_NAMES:
+            kept = {LABEL: region.label} if region.ignore and region.label else {}
+            for label in CLASS_NAMES if region.ignore or not region.label else [region.label]:
                 annotation = {
                     "id": len(annotations) + 1,
                     "image_id": len(images),
                     "category_id": 1 + CLASS_NAMES.index(label),
                     **_shape(region, photo),
                     "iscrowd": int(region.ignore),
+                    **kept,
                 }
                 annotations.append(annotation)
     return as_text(images, annotations)
@@ -182,17 +193,24 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
 
 
 def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str]) -> list[RegionEntry]:
-    """Return a photo's regions; consecutive crowds with the same outline become one region without a label."""
+    """Return a photo's regions; consecutive crowds of different classes with the same outline become one region."""
     regions: list[RegionEntry] = []
-    previous: dict[str, Any] = {}
+    previous: tuple[Any, Any] | None = None
+    merged: set[Any] = set()
     for annotation in annotations:
-        label, crowd = labels[annotation["category_id"]], bool(annotation.get("iscrowd"))
-        segmentation = annotation.get("segmentation")
-        if crowd and previous.get("iscrowd") and segmentation and segmentation == previous.get("segmentation"):
-            regions[-1] = RegionEntry(None, True, regions[-1].outline)
-        elif label:
-            regions.append(RegionEntry(label, crowd, partial(segmentation_to_outline, segmentation)))
-        previous = annotation if label else {}
+        category_id, crowd, kept = annotation["category_id"], bool(annotation.get("iscrowd")), annotation.get(LABEL)
+        if not (label := labels[category_id]):
+            continue
+        segmentation, fault = annotation.get("segmentation"), None
+        if not has_outline(segmentation) and (box := box_to_segmentation(annotation.get("bbox"))):
+            segmentation, fault = box, BOX_ONLY
+        if crowd and segmentation and previous == (segmentation, kept) and category_id not in merged:
+            regions[-1] = replace(regions[-1], label=kept if kept in CLASS_NAMES else None)
+            merged.add(category_id)
+            continue
+        ignore = crowd or fault is not None
+        regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault))
+        previous, merged = ((segmentation, kept) if crowd else None), {category_id}
     return regions
 
 

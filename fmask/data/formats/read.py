@@ -167,6 +167,9 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     polygon = entry.outline(width, height)
     if len(polygon) < 3:
         raise Unusable("too few points", f"{len(polygon)}; a polygon needs at least 3")
+    if entry.fault:
+        kind, detail = entry.fault
+        faults.append(Fault(kind, printable(photo.name), index, detail))
     near, far = -polygon.min(), (polygon.max(axis=0) - (width - 1, height - 1)).max()
     overshoot = max(near, far)
     if overshoot > photo.edge:

@@ -36,6 +36,27 @@ def segmentation_to_outline(segmentation: Any, width: int, height: int) -> np.nd
         raise Unusable("bad coordinates", str(error)) from error
 
 
+def has_outline(segmentation: Any) -> bool:
+    """Return False if there is no segmentation, or none of its polygons has three points.
+
+    A segmentation of a wrong type counts as an outline, whose fault `segmentation_to_outline` reports.
+    """
+    if isinstance(segmentation, list):
+        return any(not isinstance(part, list) or len(part) >= 6 for part in _parts(segmentation))
+    return segmentation is not None and segmentation != {}
+
+
+def box_to_segmentation(bbox: Any) -> list[list[Decimal]]:
+    """Return a `bbox`, which is left, top, width and height, as a `segmentation`; empty if it is not a box."""
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_coordinate, bbox)):
+        return []
+    left, top, width, height = map(Decimal, bbox)
+    if width <= 0 or height <= 0:
+        return []
+    right, bottom = EXACT.add(left, width), EXACT.add(top, height)
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
 def _parts(segmentation: list[Any]) -> list[Any]:
     """Return the polygons of a list; VIA writes a single polygon without a list around it."""
     is_flat = bool(segmentation) and all(type(value) in (int, Decimal) for value in segmentation)
@@ -47,10 +68,14 @@ def _points(part: Any) -> np.ndarray:
     if not isinstance(part, list) or len(part) % 2:
         raise ValueError("a polygon of its `segmentation` is not a list of x, y pairs")
     for value in part:
-        if type(value) not in (int, Decimal) or not -(10**7) < value < 10**7:  # abs() would round a Decimal first
+        if not _is_coordinate(value):
             raise ValueError(f"{shortly(value)} is not a number of pixels between -1e7 and 1e7")
     numbers = [float(EXACT.subtract(Decimal(value), HALF)) for value in part]
     return check_outline(np.array(numbers, dtype=np.float64).reshape(-1, 2))
+
+
+def _is_coordinate(value: Any) -> bool:
+    return type(value) in (int, Decimal) and -(10**7) < value < 10**7  # abs() would round a Decimal first
 
 
 def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:

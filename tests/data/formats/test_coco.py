@@ -99,6 +99,32 @@ def test_a_crowd_of_every_class_has_no_label(tmp_path: Path) -> None:
     assert kinds(split) == ["blank label"]
 
 
+@pytest.mark.parametrize("segmentation", [[], None, {}, [[]], [[1, 2, 3, 4]], [[1, 2], [3, 4, 5, 6]]])
+def test_a_box_without_an_outline_is_ignored(tmp_path: Path, segmentation: Any) -> None:
+    boxed = annotation(segmentation, 7, bbox=[11, 2, 4.5, 6])
+    split = read(tmp_path, document(annotation([SQUARE]), boxed))
+    (photo,) = split.photos
+    assert [(each.label, each.ignore, each.index) for each in photo.regions] == [("mask", False, 0), ("hat", True, 1)]
+    np.testing.assert_array_equal(photo.masks()[1], pixels((2, 11, 8, 16)))
+    assert [(fault.kind, fault.region, fault.is_note) for fault in split.faults] == [
+        ("box without an outline", 1, False)
+    ]
+    assert not check(tmp_path).is_clean
+
+
+@pytest.mark.parametrize(
+    "bbox", [None, [], [1, 2, 3], [1, 2, 3, "4"], [1, 2, 0, 4], [1, 2, 3, float("nan")], [1, 2, 10**8, 4]]
+)
+def test_a_box_that_is_none_does_not_replace_an_outline(tmp_path: Path, bbox: Any) -> None:
+    split = read(tmp_path, document(annotation([SQUARE]), annotation([], bbox=bbox)))
+    assert (len(split.photos[0].regions), kinds(split)) == (1, ["too few points"])
+
+
+def test_a_box_does_not_hide_the_fault_of_an_outline(tmp_path: Path) -> None:
+    split = read(tmp_path, document(annotation([SQUARE]), annotation([[1, 2, 3, 4, 5, "6"]], bbox=[1, 2, 3, 4])))
+    assert kinds(split) == ["bad coordinates"]
+
+
 def test_several_polygons_of_an_annotation_are_one_object(tmp_path: Path) -> None:
     other = [12, 1, 16, 1, 16, 5, 12, 5]
     (region,) = read(tmp_path, document(annotation([SQUARE, other]))).photos[0].regions

@@ -59,14 +59,34 @@ def test_conversion_to_coco_and_back_changes_nothing(via_file: Path) -> None:
             np.testing.assert_array_equal(new.polygon, old.polygon)  # to the last digit
 
 
+def test_ignored_regions_with_the_same_outline_stay_apart(tmp_path: Path) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.png")
+    shape = polygon([2, 40, 33, 5], [3, 8, 60, 51])
+    marks = [("hat", True), ("mask", True), ("mask", True), ("", True), ("", True), ("hat", False)]
+    regions = [region(shape, fmask=label, ignore=str(ignore).lower()) for label, ignore in marks]
+    (tmp_path / "via.json").write_text(json.dumps({"a": {"filename": "a.png", "regions": regions}}))
+    convert(tmp_path / "via.json", tmp_path / "coco.json")
+    (photo,) = read_file(tmp_path / "coco.json", tmp_path).photos
+    assert [(each.label or "", each.ignore) for each in photo.regions] == marks
+
+
 def test_pycocotools_finds_the_same_areas_and_masks(via_file: Path) -> None:
     split = convert(via_file, via_file.with_name("coco.json"))
     coco = COCO(via_file.with_name("coco.json"))
     regions = split.photos[0].regions
     annotated = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
-    assert [each["category_id"] for each in annotated] == [1, 2, 2, 1, 1, 2]  # the last has no label: one of each class
-    assert [each["iscrowd"] for each in annotated] == [0, 0, 1, 0, 1, 1]
-    for one, region in zip(annotated, [*regions, regions[-1]], strict=True):
+    assert [each["category_id"] for each in annotated] == [
+        1,
+        2,
+        1,
+        2,
+        1,
+        1,
+        2,
+    ]  # regions to ignore: one crowd of each class
+    assert [each["iscrowd"] for each in annotated] == [0, 0, 1, 1, 0, 1, 1]
+    assert [each.get("fmask") for each in annotated] == [None, None, "hat", "hat", None, None, None]
+    for one, region in zip(annotated, [regions[each] for each in (0, 1, 2, 2, 3, 4, 4)], strict=True):
         coco_mask, mask = coco.annToMask(one).astype(bool), region.mask(HEIGHT, WIDTH)
         assert coco_mask.sum() == one["area"]
         # The masks may differ only in pixels whose centres the outline runs through.
