@@ -56,7 +56,9 @@ def annotation_documents() -> list[dict[str, Any]]:
             for key, shape in enumerate((outline, holes), start=1)
         ],
     }
-    return [{"a.png1": entry}, first, {"_via_settings": {}, "_via_img_metadata": {"a.png1": entry}}, coco]
+    options = {"type": "dropdown", "options": {"mask": "hat", "visor": "mask"}}
+    project = {"_via_img_metadata": {"a.png1": entry}, "_via_attributes": {"region": {"fmask": options}}}
+    return [{"a.png1": entry}, first, {"_via_settings": {}} | project, coco]
 
 
 def change(document: Any, rng: random.Random) -> None:

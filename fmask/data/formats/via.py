@@ -4,8 +4,12 @@ Written are JSON exports of VIA 2.x. Read are JSON exports and project files of 
 dictionary, and 2.x, where they are a list.
 
 The region attribute `fmask` is the label, `mask` or `hat`. A region whose attribute `ignore` is "true" counts neither
-as an object nor as background. A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and
-y <= height, so a shape drawn to the right or lower edge of a photo reaches one pixel beyond its last pixel centre.
+as an object nor as background. Both may be text, or a dropdown, radio or checkbox attribute. For these, VIA writes the
+id of the chosen option, or the ids of all options and whether each is ticked. Only project files contain the texts of
+the options; without its text, an option's id is the value.
+
+A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and y <= height, so a shape drawn to
+the right or lower edge of a photo reaches one pixel beyond its last pixel centre.
 """
 
 import json
@@ -23,6 +27,8 @@ from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry,
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 
+ATTRIBUTES = ("fmask", "ignore")
+"""The region attributes that are read."""
 FAR_EDGE = 1.0
 """Distance from the centres of a photo's last pixels to VIA's limit of a point: x = width or y = height."""
 
@@ -74,7 +80,9 @@ def read_entries(document: Any, path: Path) -> list[PhotoEntry]:
     Raises:
         UserError: the document does not have the structure of a VIA file.
     """
+    attributes: dict[str, Any] = {}
     if isinstance(document, dict):
+        attributes = _dig(document, "_via_attributes", "region")
         document = document.get("_via_img_metadata", document)
     if not isinstance(document, dict):
         raise UserError(f"{path} is not a VIA file: expected an object of photos, found {type(document).__name__}.")
@@ -91,7 +99,7 @@ def read_entries(document: Any, path: Path) -> list[PhotoEntry]:
             for part in ("shape_attributes", "region_attributes"):
                 if not isinstance(region, dict) or not isinstance(region.get(part), dict):
                     raise UserError(f"{path}: region {index} of {shortly(key)} has no `{part}` object.")
-        entries = [_region_entry(region) for region in regions]
+        entries = [_region_entry(region, attributes) for region in regions]
         photos.append(PhotoEntry(entry["filename"], entries, far_edge=FAR_EDGE))
     return photos
 
@@ -101,10 +109,31 @@ def _attributes(region: Region) -> dict[str, str]:
     return {"fmask": region.label or ""} | ignore
 
 
-def _region_entry(region: dict[str, Any]) -> RegionEntry:
-    attributes = region["region_attributes"]
-    ignore = str(attributes.get("ignore")).strip().lower() == "true"
-    return RegionEntry(attributes.get("fmask"), ignore, partial(_outline, region["shape_attributes"]))
+def _region_entry(region: dict[str, Any], attributes: dict[str, Any]) -> RegionEntry:
+    label, ignore = (_value(region["region_attributes"].get(name), _options(attributes, name)) for name in ATTRIBUTES)
+    return RegionEntry(label, str(ignore).strip().lower() == "true", partial(_outline, region["shape_attributes"]))
+
+
+def _options(attributes: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the texts of a region attribute's options by id; empty for attributes of type text."""
+    kind = _dig(attributes, name).get("type")
+    return {} if kind == "text" else _dig(attributes, name, "options")
+
+
+def _value(value: Any, options: dict[str, Any]) -> Any:
+    """Return the text of a chosen option; a value that is not exactly one option is returned unchanged."""
+    ticked = [key for key, is_ticked in value.items() if is_ticked is True] if isinstance(value, dict) else [value]
+    if len(ticked) != 1:
+        return value
+    text = options.get(ticked[0]) if isinstance(ticked[0], str) else None
+    return text if isinstance(text, str) and text.strip() else ticked[0]
+
+
+def _dig(document: Any, *keys: str) -> dict[str, Any]:
+    """Return the object below the keys of nested objects, or an empty object if there is none."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:

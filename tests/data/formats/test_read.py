@@ -26,7 +26,10 @@ from tests.helpers.via import kinds, region, write_via
         ({"other": "mask"}, "blank label"),
         ({"fmask": None}, "blank label"),
         ({"fmask": "visor"}, "unknown label"),
-        ({"fmask": {"mask": True}}, "unknown label"),
+        ({"fmask": {"mask": True, "hat": True}}, "unknown label"),
+        ({"fmask": {"mask": False}}, "unknown label"),
+        ({"fmask": {"mask": "yes"}}, "unknown label"),
+        ({"fmask": {}}, "unknown label"),
         ({"fmask": ["mask"]}, "unknown label"),
     ],
 )

@@ -14,7 +14,7 @@ from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import Region
 from fmask.utils.errors import UserError
-from tests.helpers.via import region, write_via
+from tests.helpers.via import SQUARE, region, write_via
 
 
 def only_region(folder: Path, shape: dict[str, Any], **attributes: Any) -> Region:
@@ -45,6 +45,41 @@ def test_reads_regions_of_via_1_and_project_files(tmp_path: Path) -> None:
     (tmp_path / "anything.json").write_text(json.dumps(project), encoding="utf-8-sig")
     split = read_split(tmp_path)
     assert [each.label for each in split.photos[0].regions] == ["mask", "hat"]
+
+
+def read_project(folder: Path, options: Any, kind: str, *values: Any) -> list[tuple[str | None, bool]]:
+    """Return label and ignore mark of regions with these values of `fmask`, in a project with these options."""
+    Image.new("RGB", (20, 12)).save(folder / "a.png")
+    entry = {"filename": "a.png", "size": 1, "regions": [region(fmask=value) for value in values]}
+    attributes = {"region": {"fmask": {"type": kind, "options": options}}, "file": {}}
+    project = {"_via_img_metadata": {"a.png1": entry}, "_via_attributes": attributes}
+    (folder / "project.json").write_text(json.dumps(project))
+    return [(each.label, each.ignore) for each in read_split(folder).photos[0].regions]
+
+
+@pytest.mark.parametrize("kind", ["dropdown", "radio", "checkbox", "image"])
+def test_the_ids_of_options_are_looked_up_in_the_project(tmp_path: Path, kind: str) -> None:
+    values = ("1", {"0": True}, {"0": False, "1": True}, "2", "3", "hat", {"0": True, "1": True})
+    read = read_project(tmp_path, {"0": "mask", "1": " Hat ", "2": "visor", "hat": ""}, kind, *values)
+    labels = ["hat", "mask", "hat", None, None, "hat", None]
+    assert read == [(label, label is None) for label in labels]
+    assert [fault.detail[:7] for fault in read_split(tmp_path).faults] == ["'visor'", "'3'; ex", "{'0': T"]
+
+
+@pytest.mark.parametrize("options", [None, 3, [], {"hat": 3}, {"hat": ["mask"]}, {"hat": None}])
+def test_options_of_another_form_are_not_looked_up(tmp_path: Path, options: Any) -> None:
+    assert read_project(tmp_path, options, "radio", "hat") == [("hat", False)]
+
+
+def test_options_left_over_in_a_text_attribute_are_not_looked_up(tmp_path: Path) -> None:
+    assert read_project(tmp_path, {"hat": "mask"}, "text", "hat") == [("hat", False)]
+
+
+def test_one_ticked_box_is_a_value(tmp_path: Path) -> None:
+    ticked = only_region(tmp_path, SQUARE, fmask={"hat": False, "mask": True}, ignore={"true": True})
+    assert (ticked.label, ticked.ignore) == ("mask", True)
+    unticked = only_region(tmp_path, SQUARE, fmask={"hat": True}, ignore={"true": False})
+    assert (unticked.label, unticked.ignore) == ("hat", False)
 
 
 def test_masks_have_the_pixels_of_the_reference(tmp_path: Path) -> None:
