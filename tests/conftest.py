@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,16 +26,6 @@ def _restore_sys_path() -> Iterator[None]:
     before = list(sys.path)
     yield
     sys.path[:] = before
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _restore_experiment() -> Iterator[None]:
-    """Restore MLflow's active experiment: registering a model sets it for the whole process."""
-    yield
-    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
-    fluent: Any = sys.modules.get("mlflow.tracking.fluent")
-    if fluent:
-        fluent._active_experiment_id = None
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fmask.tracking.dependencies import PACKAGE, required_modules, requirements_of
-from fmask.tracking.store import as_user_errors, experiment_id, import_mlflow, prepare_store
+from fmask.tracking.store import (
+    as_user_errors,
+    current_store,
+    experiment_id,
+    import_mlflow,
+    prepare_store,
+    without_chosen_run,
+)
 from fmask.utils.errors import UserError
 
 REGISTERED = "registered"
@@ -69,8 +76,8 @@ def register(network: Path, name: str, source: str) -> str:
         raise UserError(f"The model name {name!r} is invalid: it must not be empty or contain / or :.")
     uri = prepare_store()
     mlflow = import_mlflow()
-    mlflow.set_tracking_uri(uri)
-    with as_user_errors(), redirect_stderr(io.StringIO()):  # MLflow prints a message for each version
+    # MLflow prints a message for each version.
+    with as_user_errors(), redirect_stderr(io.StringIO()), current_store(uri), without_chosen_run():
         mlflow.set_experiment(experiment_id=experiment_id(uri, REGISTERED))
         version = log_model(network, name).registered_model_version
         mlflow.MlflowClient().set_model_version_tag(name, str(version), "source", source)

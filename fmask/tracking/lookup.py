@@ -7,6 +7,7 @@ from typing import Any
 
 from fmask.tracking.store import (
     as_user_errors,
+    current_store,
     import_mlflow,
     prepare_store,
     reason,
@@ -139,9 +140,9 @@ def download_model(reference: str) -> Path:
     """
     _client()  # raises UserError if there is no store
     mlflow = import_mlflow()
-    mlflow.set_tracking_uri(tracking_uri())
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(reference))
+        with current_store(tracking_uri()):
+            folder = Path(mlflow.artifacts.download_artifacts(reference))
     except Exception as error:
         store = without_secrets(tracking_uri())
         raise UserError(f"{store} has no model {reference!r} ({reason(error)}).") from error
@@ -164,7 +165,7 @@ def end_abandoned_runs(parent: str, trial: int) -> None:
         running = "attributes.status = 'RUNNING'"
         of_trial = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '{trial}'"
         for run in client.search_runs([experiment], f"{running} and {of_trial}"):
-            client.set_tag(run.info.run_id, "failure", "its process died")
+            client.set_tag(run.info.run_id, "failure", "its process died", synchronous=True)
             client.set_terminated(run.info.run_id, "KILLED")
 
 

@@ -6,13 +6,12 @@ the same name.
 
 import json
 import tempfile
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fmask.tracking.logged_model import log_model
-from fmask.tracking.store import import_mlflow
+from fmask.tracking.store import import_mlflow, without_chosen_run
 
 MAX_PARAMS = 100
 """Largest number of params in one call of MLflow."""
@@ -47,7 +46,7 @@ class LoggedItem:
 
 
 def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
-    """Send an item to MLflow.
+    """Send an item to MLflow, and wait until MLflow has accepted it, also if MLFLOW_ENABLE_ASYNC_LOGGING is set.
 
     Args:
         client: an `MlflowClient`.
@@ -61,13 +60,14 @@ def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
 
     match item.record:
         case {"metrics": metrics, "epoch": epoch, "time_ms": time_ms}:
-            client.log_batch(run_id, [Metric(key, value, time_ms, epoch) for key, value in metrics.items()])
+            points = [Metric(key, value, time_ms, epoch) for key, value in metrics.items()]
+            client.log_batch(run_id, points, synchronous=True)
         case {"params": params}:
             rows = [Param(key, value) for key, value in params.items()]
             for first in range(0, len(rows), MAX_PARAMS):
-                client.log_batch(run_id, params=rows[first : first + MAX_PARAMS])
+                client.log_batch(run_id, params=rows[first : first + MAX_PARAMS], synchronous=True)
         case {"tags": tags}:
-            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
         case {"dataset": _}:
             _send_dataset(client, run_id, item.record)
         case {"artifact": path}:
@@ -106,5 +106,8 @@ def _send_model(client: Any, run_id: str, network: Path) -> None:
     if any(model.name == "model" and str(model.status) == "READY" for model in models):
         return
     active = mlflow.active_run()
-    with nullcontext() if active and active.info.run_id == run_id else mlflow.start_run(run_id):
+    if active and active.info.run_id == run_id:
+        log_model(network)
+        return
+    with without_chosen_run(), mlflow.start_run(run_id, log_system_metrics=False):
         log_model(network)

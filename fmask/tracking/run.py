@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 from fmask.tracking import provenance
 from fmask.tracking.records import END_TAGS, FAILURE, LoggedItem, Record, send_item
 from fmask.tracking.spool import Spool
-from fmask.tracking.store import as_user_errors, experiment_id, import_mlflow, prepare_store, reason
+from fmask.tracking.store import (
+    as_user_errors,
+    current_store,
+    experiment_id,
+    import_mlflow,
+    prepare_store,
+    reason,
+    without_chosen_run,
+)
 from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
 from fmask.utils.signals import sigterm_as_interrupt
@@ -50,7 +58,8 @@ def start_run(
     The status is FINISHED at the end of the block; KILLED after Ctrl-C, a termination signal or pruning; FAILED after
     any other exception. The exception is logged as the tag `failure` and the artifact `failure.txt`, or as the tag
     `pruned`, and raised again. While the run is being closed, all signals except SIGKILL are ignored. The runs of a
-    sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`.
+    sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`. The run
+    and the experiment that the environment chooses for MLflow, such as MLFLOW_RUN_ID, are ignored and not changed.
 
     Args:
         config: the resolved configuration, nested; logged as params and as `config.yaml`.
@@ -69,51 +78,47 @@ def start_run(
     mlflow = import_mlflow()
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-    uri_before = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(uri)
     run = monitor = None
-    try:
-        with sigterm_as_interrupt() as close:
-            outer_run = mlflow.active_run()
-            try:
-                with as_user_errors():
-                    run = _open(mlflow, uri, experiment, name, output_dir, resume)
-                    # Not started by MLflow, which would leave it running if closing the run fails.
-                    monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
-                monitor.start()
-                run._log_provenance(config, tags or {})
-                yield run
-            except BaseException as error:
-                close()
-                status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
-                if run:
-                    run._log_failure(error)
-                raise
-            else:
-                status = "FINISHED"
-            finally:
-                close()
-                if monitor:
-                    monitor.finish()
-                if run:
-                    run._end(status)
-                elif mlflow.active_run() is not outer_run:  # MLflow would end it as FINISHED at exit
-                    with suppress(Exception):
-                        mlflow.end_run(status)
-    finally:
-        mlflow.set_tracking_uri(uri_before)
+    with current_store(uri), sigterm_as_interrupt() as close:
+        outer_run = mlflow.active_run()
+        try:
+            with as_user_errors():
+                run = _open(mlflow, uri, experiment, name, output_dir, resume)
+                # Not started by MLflow, which would leave it running if closing the run fails.
+                monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
+            monitor.start()
+            run._log_provenance(config, tags or {})
+            yield run
+        except BaseException as error:
+            close()
+            status = "KILLED" if isinstance(error, (KeyboardInterrupt, Pruned)) else "FAILED"
+            if run:
+                run._log_failure(error)
+            raise
+        else:
+            status = "FINISHED"
+        finally:
+            close()
+            if monitor:
+                monitor.finish()
+            if run:
+                run._end(status)
+            elif mlflow.active_run() is not outer_run:  # MLflow would end it as FINISHED at exit
+                with suppress(Exception), without_chosen_run():
+                    mlflow.end_run(status)
 
 
 def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: Path, resume: str | None) -> "Run":
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     experiment_number = experiment_id(uri, experiment)
-    active = mlflow.start_run(
-        resume, experiment_id=experiment_number, run_name=name, nested=True, log_system_metrics=False
-    )
+    with without_chosen_run():
+        active = mlflow.start_run(
+            resume, experiment_id=experiment_number, run_name=name, nested=True, log_system_metrics=False
+        )
     run = Run(active.info, uri, output_dir, bool(resume))
     if ended := [active.data.tags[tag] for tag in END_TAGS if tag in active.data.tags]:
-        mlflow.set_tag("resumed.after", ended[0])
+        mlflow.set_tag("resumed.after", ended[0], synchronous=True)
         with suppress(Exception):  # some stores cannot delete files; the tag tells then what the file is about
             get_artifact_repository(active.info.artifact_uri, uri).delete_artifacts(FAILURE)
         for tag in END_TAGS & active.data.tags.keys():
@@ -236,7 +241,7 @@ class Run:
 
         self._retry_at = 0.0
         self._log({"status": status, "time_ms": _now()})
-        with suppress(Exception):
+        with suppress(Exception), without_chosen_run():
             mlflow.end_run(status)  # so that it is no longer the active run of this process
         if self._spool.items:
             folder = self._spool.folder.parent.parent

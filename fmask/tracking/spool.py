@@ -14,7 +14,7 @@ from typing import Any
 
 from fmask.tracking.lookup import RunInfo, find_run
 from fmask.tracking.records import LoggedItem, Record, send_item
-from fmask.tracking.store import import_mlflow, reason, tracking_uri
+from fmask.tracking.store import current_store, import_mlflow, reason, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 from fmask.utils.locks import lock_folder
@@ -206,9 +206,9 @@ def send_spool(spool: Spool, on_item: Callable[[], None] = lambda: None) -> Send
     """
     run = find_run(spool.run_id)
     mlflow = import_mlflow()
-    mlflow.set_tracking_uri(tracking_uri())
     waiting = len(spool.items)
-    with lock_folder(spool.output_dir, f"the run {spool.run_id} is being trained now and sends its records itself."):
+    locked = lock_folder(spool.output_dir, f"the run {spool.run_id} is being trained now and sends its records itself.")
+    with locked, current_store(tracking_uri()):
         failure = spool.send(mlflow.MlflowClient(), on_item)
     if not failure:
         run = find_run(spool.run_id)

@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,14 @@ _MLFLOW_SETTINGS = {  # defaults, which the environment overrides
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's default of 7 blocks a training for minutes if the server is gone
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "GIT_PYTHON_REFRESH": "quiet",
+}
+_RUN_CHOICES: dict[
+    str, str | None
+] = {  # variables that choose a run or an experiment, and the value that disables each
+    "MLFLOW_RUN_ID": None,
+    "MLFLOW_EXPERIMENT_ID": None,
+    "MLFLOW_EXPERIMENT_NAME": None,
+    "_MLFLOW_ENABLE_SGC_RUN_RESUMPTION_FOR_DATABRICKS_JOBS": "false",
 }
 
 
@@ -131,6 +139,48 @@ def import_mlflow() -> Any:
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # if it was imported before
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs a line for each retry
     return mlflow
+
+
+@contextmanager
+def current_store(uri: str) -> Iterator[None]:
+    """Make a store MLflow's current one, and restore the one before at the end."""
+    mlflow = import_mlflow()
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+@contextmanager
+def without_chosen_run() -> Iterator[None]:
+    """Hide the run and the experiment that the environment or `mlflow.set_experiment` chose; restore them at the end.
+
+    With them, MLflow would log into the run of MLFLOW_RUN_ID instead of a new one, refuse to resume a run of another
+    experiment, and remove MLFLOW_RUN_ID from the environment when a run ends.
+    """
+    import_mlflow()
+    from mlflow.tracking import fluent
+
+    chosen = {name: os.environ.get(name) for name in _RUN_CHOICES}
+    experiment = fluent._active_experiment_id
+    _set_environment(_RUN_CHOICES)
+    fluent._active_experiment_id = None
+    try:
+        yield
+    finally:
+        _set_environment(chosen)
+        fluent._active_experiment_id = experiment
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    """Set environment variables; None removes one."""
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @contextmanager
