@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fmask import tracking
 from fmask.sweeping.job import JobResult
@@ -34,8 +34,9 @@ class GridSweeper(ParentSweeper):
 
     def run(self, overrides: list[Override]) -> None:
         jobs = combinations(overrides)
-        digests = [self._digest(job) for job in jobs]
-        finished = self._finished() if self.settings["resume"] else {}
+        configs = [self._config(job) for job in jobs]
+        digests = [_digest(config) for config in configs]
+        finished = self._finished(configs) if self.settings["resume"] else {}
         pending = [index for index, digest in enumerate(digests) if digest not in finished]
         if self.settings["resume"]:
             print(f"{len(jobs) - len(pending)} of {len(jobs)} jobs are already finished", flush=True)
@@ -54,22 +55,27 @@ class GridSweeper(ParentSweeper):
                 rows.append(Row(number, {key: value for key, value in map(_split, job) if key in varied}, result))
             self.publish(rows, parent)
 
-    def _digest(self, job: Sequence[str]) -> str:
-        """Return a hash of a job's resolved configuration, without `hydra` and `threads`."""
-        config = self.context.config_loader.load_sweep_config(self.master, list(job))
-        with open_dict(config):
-            for key in ("hydra", "threads"):
-                config.pop(key, None)
-        return hashlib.sha256(OmegaConf.to_yaml(config, resolve=True, sort_keys=True).encode()).hexdigest()[:16]
+    def _config(self, job: Sequence[str]) -> DictConfig:
+        """Return a job's configuration."""
+        return self.context.config_loader.load_sweep_config(self.master, list(job))
 
-    def _finished(self) -> dict[str, JobResult]:
-        """Return the newest result of each job, by digest, that finished in earlier sweeps of this experiment."""
-        runs = tracking.find_runs(self.experiment, missing_ok=True)
+    def _finished(self, configs: Sequence[DictConfig]) -> dict[str, JobResult]:
+        """Return the newest result of each job, by digest, that finished in earlier sweeps of the jobs' studies."""
+        studies = dict.fromkeys(OmegaConf.select(config, "study") or self.experiment for config in configs)
+        runs = [run for study in studies for run in tracking.find_runs(study, missing_ok=True)]
         return {
             run.tags["job"]: JobResult("finished", run.metrics)
-            for run in reversed(runs)
+            for run in sorted(runs, key=lambda run: run.started)
             if run.status == "FINISHED" and "job" in run.tags
         }
+
+
+def _digest(config: DictConfig) -> str:
+    """Return a hash of a job's resolved configuration, without `hydra` and `threads`."""
+    with open_dict(config):
+        for key in ("hydra", "threads"):
+            config.pop(key, None)
+    return hashlib.sha256(OmegaConf.to_yaml(config, resolve=True, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def combinations(overrides: Sequence[Override]) -> list[list[str]]:

@@ -75,3 +75,13 @@ def test_resuming_runs_missing_jobs_and_lists_all(swept: Swept, store: Path) -> 
     assert table == ["job,x,status,value", "-,1,finished,1", "-,2,finished,2", "0,4,finished,4"]
     code, output = swept("x=1,2,4", "pause=0.1", *resume)
     assert "0 of 3 jobs are already finished" in output, "a different configuration is a different job"
+
+
+def test_resuming_finds_finished_jobs_in_every_study_of_the_grid(swept: Swept, store: Path) -> None:
+    resume = ("kind=tracked", "x=1", "hydra.sweeper.resume=true")
+    assert "0 of 1 jobs are already finished" in swept("study=a", *resume)[1]
+    assert "1 of 2 jobs are already finished" in swept("study=b,a", *resume)[1], "one study is new"
+    code, output = swept("study=a,b", *resume)
+    assert code == 0, output
+    assert "2 of 2 jobs are already finished" in output
+    assert [len(tracking.find_runs(study)) for study in ("a", "b")] == [2, 1], "a also has the first sweep"
