@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
@@ -14,11 +15,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from fmask.sweeping.seeded_sampler import SeededSampler
 from fmask.utils.errors import UserError
 from fmask.utils.secrets import without_secrets
 
 CREATION_TIMEOUT = 60.0
 """Seconds to wait until the process that has created an Optuna study has stored its attributes."""
+
+MAX_SEED = 2**32
+"""Seeds of NumPy are smaller than this."""
 
 
 def open_storage(storage: str, folder: Path) -> BaseStorage:
@@ -75,7 +80,7 @@ def open_optuna_study(settings: Mapping[str, Any], folder: Path, definition: Map
             "hydra.sweeper.maximize and hydra.sweeper.minimize are both empty; one of them must name a metric."
         )
     pruner = build_component(optuna.pruners, "pruner", settings["pruner"])
-    sampler = build_component(optuna.samplers, "sampler", settings["sampler"])
+    sampler = build_sampler(settings["sampler"])
     storage = open_storage(settings["storage"], folder)
     try:
         optuna_study = optuna.create_study(
@@ -89,10 +94,6 @@ def open_optuna_study(settings: Mapping[str, Any], folder: Path, definition: Map
             optuna_study.set_user_attr("asks", dict(definition))  # its creator died before it could store them
             return optuna_study, True
         _check_same(optuna_study, stored, definition, without_secrets(settings["storage"]))
-        if isinstance(settings["sampler"].get("seed"), int):
-            # With the same seed, a new sampler would propose the first trials again.
-            seed = settings["sampler"]["seed"] + len(optuna_study.get_trials(deepcopy=False))
-            optuna_study.sampler = build_component(optuna.samplers, "sampler", {**settings["sampler"], "seed": seed})
         return optuna_study, False
     optuna_study.set_user_attr("asks", dict(definition))
     return optuna_study, True
@@ -148,6 +149,27 @@ def drop_trial(optuna_study: Study, trial: Trial | FrozenTrial, why: str) -> boo
         return optuna_study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return False
+
+
+def build_sampler(settings: Mapping[str, Any]) -> BaseSampler:
+    """Build the sampler of one of the processes that may share an Optuna study; see `SeededSampler`.
+
+    Args:
+        settings: the name of the class, as `name`, and its arguments, perhaps with a `seed`.
+
+    Raises:
+        UserError: there is no such class, or it does not accept the arguments.
+    """
+
+    seed = settings.get("seed")
+    if not isinstance(seed, int):
+        return build_component(optuna.samplers, "sampler", settings)
+
+    def build(offset: int) -> BaseSampler:
+        shifted = (seed + offset) % MAX_SEED if offset else seed
+        return build_component(optuna.samplers, "sampler", {**settings, "seed": shifted})
+
+    return SeededSampler(build)
 
 
 def build_component(module: Any, kind: str, settings: Mapping[str, Any]) -> Any:

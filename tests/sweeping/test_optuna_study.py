@@ -1,13 +1,14 @@
-"""Optuna studies whose creator died before it stored their attributes."""
+"""Optuna studies: those whose creator died before it stored their attributes, and seeded ones."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from fmask.sweeping.optuna_study import open_optuna_study, open_storage, wait_for_attribute
+from fmask.sweeping.optuna_study import ask_trial, open_optuna_study, open_storage, wait_for_attribute
 from fmask.utils.errors import UserError
 
 SETTINGS = {
@@ -58,3 +59,37 @@ def test_no_study_is_created_if_mlflow_cannot_be_used(swept: Callable[..., tuple
     assert code == 2
     assert "mlflow.db cannot be used" in output
     assert not (store / "sweeps.journal").exists()
+
+
+def proposals(optuna_study: optuna.Study, count: int = 4) -> list[float]:
+    trials = [ask_trial(optuna_study, limit=100) for _ in range(count)]
+    return [trial.suggest_float("x", 0, 1) for trial in trials if trial]
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        {"name": "RandomSampler", "seed": 7},
+        {"name": "TPESampler", "seed": 7, "multivariate": True},
+        {"name": "TPESampler", "seed": 2**32 - 1},
+        {"name": "NSGAIISampler", "seed": 7},
+    ],
+    ids=lambda sampler: f"{sampler['name']} {sampler['seed']}",
+)
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_workers_that_join_a_seeded_study_at_once_propose_different_trials(
+    tmp_path: Path, sampler: dict[str, Any]
+) -> None:
+    settings = SETTINGS | {"sampler": sampler}
+    workers = [open_optuna_study(settings, tmp_path, DEFINITION)[0] for _ in range(3)]
+    values = [value for worker in workers for value in proposals(worker)]
+    assert len(set(values)) == len(values) == 12
+
+
+def test_the_seed_of_a_single_worker_is_the_configured_one(tmp_path: Path) -> None:
+    settings = SETTINGS | {"sampler": {"name": "TPESampler", "seed": 7}}
+    plain = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=7))
+    assert proposals(open_optuna_study(settings, tmp_path, DEFINITION)[0]) == proposals(plain)
+    # A process that resumes the study counts the trials before its own.
+    plain.sampler = optuna.samplers.TPESampler(seed=7 + 4)
+    assert proposals(open_optuna_study(settings, tmp_path, DEFINITION)[0]) == proposals(plain)
