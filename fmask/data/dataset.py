@@ -11,6 +11,9 @@ from fmask.data.formats.read import read_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
+_OTHER_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
+"""Names, in lower case, that other projects give to the splits."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -26,13 +29,32 @@ def read_dataset(root: Path, name: str) -> Dataset:
     """Read all splits below `root`.
 
     Raises:
-        UserError: `root` has none of the folders in `SPLITS`, or a split cannot be read.
+        UserError: `root` has none of the folders in `SPLITS`, or a folder with another name of a split, such as
+            validation/; or a split cannot be read.
     """
     root = Path(root)
+    _refuse_other_names(root)
     splits = {split: read_split(root / split) for split in SPLITS if (root / split).is_dir()}
     if not splits:
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
     return Dataset(name, root, splits)
+
+
+def _refuse_other_names(root: Path) -> None:
+    """Refuse a folder that was probably meant as a split, because its photos would be ignored."""
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        lower = folder.name.lower()
+        split = _OTHER_NAMES.get(lower, lower)
+        if split not in SPLITS or folder.name == split or not folder.is_dir():
+            continue
+        if (root / split).is_dir():
+            if not (root / split).samefile(folder):  # the same where names of files ignore case
+                raise UserError(
+                    f"{folder} would be ignored beside {root / split}, because the splits are {', '.join(SPLITS)}; "
+                    "move it elsewhere."
+                )
+        else:
+            raise UserError(f"{folder} must be called {split}, because the splits are {', '.join(SPLITS)}.")
 
 
 def digest(split: Split) -> str:

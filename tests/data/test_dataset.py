@@ -9,6 +9,7 @@ from PIL import Image
 
 from fmask.data import config
 from fmask.data import dataset as photos
+from fmask.data.check import check
 from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS
 from fmask.utils.errors import UserError
@@ -47,6 +48,26 @@ def test_a_dataset_has_the_splits_that_exist(tmp_path: Path) -> None:
     assert (dataset.name, dataset.root, list(dataset.splits)) == ("mine", tmp_path, ["train", "val"])
     with pytest.raises(UserError, match="none of the folders train, val, test"):
         photos.read_dataset(tmp_path / "val", "mine")
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", "Val", "dev"])
+def test_a_split_with_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    save_split(tmp_path / "train")
+    other = save_split(tmp_path / name)
+    for read in (lambda: photos.read_dataset(tmp_path, "mine"), lambda: check(tmp_path)):
+        with pytest.raises(UserError) as raised:
+            read()
+        assert str(raised.value) == f"{other} must be called val, because the splits are train, val, test."
+    save_split(tmp_path / "val")
+    with pytest.raises(UserError, match=rf"{name} would be ignored beside .*val, because the splits are train, val"):
+        photos.read_dataset(tmp_path, "mine")
+
+
+def test_other_files_and_folders_beside_the_splits_are_allowed(tmp_path: Path) -> None:
+    save_split(tmp_path / "train")
+    save_split(tmp_path / "extra")
+    (tmp_path / "valid").touch()
+    assert list(photos.read_dataset(tmp_path, "mine").splits) == ["train"]
 
 
 def test_photos_root_is_the_named_folder_or_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
