@@ -12,7 +12,7 @@ from reprlib import repr as shortly
 from typing import Any
 
 from fmask.data import images
-from fmask.data.formats import coco, via
+from fmask.data.formats import coco, foreign, via
 from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_with_slashes
 from fmask.data.polygons import clip, covers_pixel
 from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
@@ -93,7 +93,11 @@ def find_annotations(folder: Path) -> Path:
     found = sorted(path.name for path in folder.glob("*.json"))
     if len(found) != 1:
         found_instead = f"{len(found)} JSON files ({', '.join(found)})" if found else "no other JSON file"
-        raise UserError(f"{folder} has no {ANNOTATIONS} and {found_instead}; expected one VIA or COCO file.")
+        expected = "expected one VIA or COCO file"
+        for name in found[:1] or sorted(path.name for path in folder.glob("*.csv")):
+            if kind := foreign.describe_file(folder / name):
+                expected = f"{name} is {kind}, but {foreign.READ}"
+        raise UserError(f"{folder} has no {ANNOTATIONS} and {found_instead}; {expected}.")
     return folder / found[0]
 
 
@@ -102,6 +106,8 @@ def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[Photo
     document = _parse(path)
     if coco.is_coco(document):
         return coco.read_entries(document, path, categories), True
+    if kind := foreign.describe(document):
+        raise UserError(f"{path} is {kind}; {foreign.READ}.")
     if categories:
         raise UserError(f"{path} is a VIA file; only the categories of COCO files can be mapped.")
     return via.read_entries(document, path), False
@@ -122,7 +128,11 @@ def _parse(path: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ArithmeticError as error:
         raise UserError(f"{path} has a number whose exponent is too large.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
     except (ValueError, RecursionError) as error:
+        if kind := foreign.describe_text(text):
+            raise UserError(f"{path} is {kind}; {foreign.READ}.") from error
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 
 
