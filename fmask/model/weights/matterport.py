@@ -4,6 +4,7 @@ Each layer is a group whose attribute `weight_names` lists its arrays, `<layer>/
 region proposal network share one group, `rpn_model`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +107,15 @@ def _stored(file: h5py.File) -> dict[str, dict[str, h5py.Dataset]]:
         for name in np.atleast_1d(group.attrs.get("weight_names", ())):
             name = name.decode() if isinstance(name, bytes) else name
             *owners, variable = name.split("/")
-            layer = owners[-1] if group_name == RPN_GROUP and owners else group_name
+            layer = _rpn_layer(owners[-1]) if group_name == RPN_GROUP and owners else group_name
             layers.setdefault(layer, {})[variable.split(":")[0]] = get_array(group, name)
     return layers
+
+
+def _rpn_layer(name: str) -> str:
+    """Return the layer's name without the ending _1, _2…, which Keras 2 adds if a session has several models."""
+    without_ending = re.sub(r"_\d+$", "", name)
+    return without_ending if without_ending in RPN_LAYERS else name
 
 
 def _choose(

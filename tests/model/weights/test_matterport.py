@@ -86,6 +86,26 @@ def test_the_weights_of_the_proposal_network_may_have_any_order(
     assert_golden(start, report.loaded)
 
 
+@pytest.mark.parametrize("ending", ["_1", "_12"])
+def test_endings_of_keras_2_on_names_of_variables_are_ignored(
+    start: MaskRCNN, whole: Path, tmp_path: Path, ending: str
+) -> None:
+    """As when the file was written by a session that had built another model before."""
+    path = tmp_path / "second.h5"
+    shutil.copy(whole, path)
+    with h5py.File(path, "r+") as file:
+        for group in file.values():
+            names = [name.decode() for name in group.attrs["weight_names"]]
+            renamed = [name.replace("/", f"{ending}/", 1) for name in names]
+            for old, new in zip(names, renamed, strict=True):
+                group.move(old, new)
+            group.attrs["weight_names"] = np.array(renamed, np.bytes_)
+    report = matterport.load_weights(start, path)
+    assert report.loaded == tuple(matterport.layers_of(start))
+    assert report.skipped == ()
+    assert_golden(start, report.loaded)
+
+
 def test_a_deeper_backbone_loads_the_common_blocks(start: MaskRCNN, shapes: golden.Shapes, tmp_path: Path) -> None:
     """As when a ResNet-50 starts from matterport's COCO weights, a ResNet-101 with 81 classes."""
     deeper = {}
