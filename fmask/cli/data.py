@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import DATA, app, install_app
+from fmask.cli.options import Categories, read_categories
 from fmask.utils.errors import UserError
 
 
@@ -14,6 +15,7 @@ def check(
     folder: Annotated[
         Path, typer.Argument(help="A data set (a folder with train/, val/ and test/), or the folder of one split.")
     ],
+    category: Categories = None,
 ) -> None:
     """Check a data set for faults and for photos that are in two splits.
 
@@ -26,7 +28,7 @@ def check(
     from fmask.data.check import check as check_data
     from fmask.data.check import print_report
 
-    report = check_data(folder)
+    report = check_data(folder, read_categories(category or []))
     print_report(report, Console())
     if not report.is_clean:
         raise typer.Exit(1)
@@ -38,6 +40,7 @@ def anchors(
     image_size: Annotated[
         int, typer.Option(min=64, help="Longer side of a photo in pixels, as the setting image_size in training.")
     ] = 192,
+    category: Categories = None,
 ) -> None:
     """Fit anchor scales and ratios to the objects of a data set.
 
@@ -48,7 +51,7 @@ def anchors(
     from fmask.data.anchor_fitting import fit_anchors, print_anchors
     from fmask.data.dataset import read_dataset
 
-    dataset = read_dataset(folder, folder.name)
+    dataset = read_dataset(folder, folder.name, read_categories(category or []))
     if "train" not in dataset.splits:
         raise UserError(f"{folder} has no folder train.")
     print_anchors(fit_anchors(dataset.splits["train"].photos, image_size), Console())

@@ -1,6 +1,6 @@
 """Check a data set: counts and sizes, faults of photos and regions, and near-duplicate photos."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -71,20 +71,21 @@ class Report:
         return all(fault.is_note for _, fault in self.faults) and not any(pair.leak for pair in self.duplicates)
 
 
-def check(folder: Path) -> Report:
+def check(folder: Path, categories: Mapping[str, str] | None = None) -> Report:
     """Check a data set, including every photo's pixels.
 
     Args:
         folder: a folder with train/, val/ and test/, or some of them, or the folder of a single split.
+        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
 
     Raises:
         UserError: there is no such folder, or its annotation file cannot be read.
     """
     folder = Path(folder)
     if any((folder / split).is_dir() for split in SPLITS):
-        splits = tuple(read_dataset(folder, folder.name).splits.values())
+        splits = tuple(read_dataset(folder, folder.name, categories).splits.values())
     else:
-        splits = (read_split(folder),)
+        splits = (read_split(folder, categories),)
     decoded = [_decode(split) for split in splits]
     return Report(folder, tuple(split for split, _ in decoded), tuple(_find_duplicates(decoded)))
 

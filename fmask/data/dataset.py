@@ -1,12 +1,14 @@
 """A data set of train, val and test splits: reading it, and the digest that identifies a split's contents."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fmask.data.config import SPLITS
+from fmask.data.formats.coco import NoSuchCategory
 from fmask.data.formats.read import read_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
@@ -25,8 +27,13 @@ class Dataset:
     """By name, in the order of `SPLITS`; only those that exist."""
 
 
-def read_dataset(root: Path, name: str) -> Dataset:
+def read_dataset(root: Path, name: str, categories: Mapping[str, str] | None = None) -> Dataset:
     """Read all splits below `root`.
+
+    Args:
+        root: the folder of the data set.
+        name: the name of the data set.
+        categories: for COCO files, see `fmask.data.formats.coco.read_entries`. Each must be in at least one split.
 
     Raises:
         UserError: `root` has none of the folders in `SPLITS`, or a folder with another name of a split, such as
@@ -34,9 +41,10 @@ def read_dataset(root: Path, name: str) -> Dataset:
     """
     root = Path(root)
     _refuse_other_names(root)
-    splits = {split: read_split(root / split) for split in SPLITS if (root / split).is_dir()}
-    if not splits:
+    folders = {split: root / split for split in SPLITS if (root / split).is_dir()}
+    if not folders:
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
+    splits = dict(zip(folders, _read_splits(folders.values(), categories or {}), strict=True))
     return Dataset(name, root, splits)
 
 
@@ -55,6 +63,25 @@ def _refuse_other_names(root: Path) -> None:
                 )
         else:
             raise UserError(f"{folder} must be called {split}, because the splits are {', '.join(SPLITS)}.")
+
+
+def _read_splits(folders: Iterable[Path], categories: Mapping[str, str]) -> list[Split]:
+    """Read folders, each with the categories that its annotation file has.
+
+    Raises:
+        NoSuchCategory: no file has one of the categories.
+    """
+    splits, refusals = [], []
+    for folder in folders:
+        try:
+            splits.append(read_split(folder, categories))
+        except NoSuchCategory as refusal:
+            refusals.append(refusal)
+            known = {name: label for name, label in categories.items() if name not in refusal.names}
+            splits.append(read_split(folder, known))
+    if len(refusals) == len(splits) and frozenset.intersection(*(refusal.names for refusal in refusals)):
+        raise refusals[0]
+    return splits
 
 
 def digest(split: Split) -> str:

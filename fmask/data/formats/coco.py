@@ -27,6 +27,7 @@ import numpy as np
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.formats.segmentation import EXACT, HALF, box_to_segmentation, has_outline, segmentation_to_outline
+from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.structures.run_length import encode_mask
@@ -48,6 +49,14 @@ _NUMBERS = "numbers:"
 """Prefix of a string that stands for a list of numbers: Python's JSON would round those with many digits."""
 
 
+class NoSuchCategory(UserError):  # noqa: N818
+    """Categories to map are not in a file."""
+
+    def __init__(self, message: str, names: Iterable[str]) -> None:
+        super().__init__(message)
+        self.names = frozenset(names)
+
+
 def is_coco(document: Any) -> bool:
     """Return whether a JSON document has the lists `images` and `annotations` of a COCO file."""
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
@@ -66,6 +75,7 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
             that are named like one of `CLASS_NAMES` need not be mapped.
 
     Raises:
+        NoSuchCategory: `categories` has a category that the file does not list.
         UserError: there are objects of an unknown, unmapped category, or the document does not have the structure of a
             COCO file.
     """
@@ -169,7 +179,8 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
         if names.setdefault(category["id"], category["name"]) != category["name"]:
             renamed[category["id"]] = category["name"]
     if absent := set(categories) - set(names.values()):
-        raise UserError(f"{path} has no category {_quoted(absent)}; it has {_quoted(set(names.values()))}.")
+        message = f"{path} has no category {_quoted(absent)}; it has {_quoted(set(names.values()))}."
+        raise NoSuchCategory(message, absent)
     category_ids = _by_text(names)
     labels: dict[Any, str] = {}
     used: set[str] = set()
@@ -187,7 +198,8 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
         name = first if first.isprintable() and len(first) < 60 else "NAME"
         raise UserError(
             f"{path} has objects of the unknown categories {_quoted(unknown)}: map each to one of "
-            f'{_quoted(CLASS_NAMES)}, as in --category "{name}=hat", or leave it out by --category "{name}=".'
+            f'{_quoted(CLASS_NAMES)}, as in --category "{name}=hat", or leave it out by --category "{name}="; '
+            f"for training, write {ANNOTATIONS} with `fmask convert` and these options."
         )
     return labels
 

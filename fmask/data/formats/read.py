@@ -26,7 +26,7 @@ MAX_REGIONS = 2000
 """Largest number of regions of one photo: a check may take some 0.01 s, and no photo shows thousands of people."""
 
 
-def read_split(folder: Path) -> Split:
+def read_split(folder: Path, categories: Mapping[str, str] | None = None) -> Split:
     """Read the photos of a folder and their regions; only the headers of the photos are read.
 
     The annotation file is that of `find_annotations`. Faults of single photos and regions are collected in the result.
@@ -35,11 +35,15 @@ def read_split(folder: Path) -> Split:
     itself may be links to other places, though, as many users keep their photos elsewhere. Links are made by the owner
     of the folder, not by the annotations, and only pictures are read through them.
 
+    Args:
+        folder: the folder.
+        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+
     Raises:
         UserError: there is no such folder; it does not have exactly one annotation file; or that file is neither a VIA
             nor a COCO file.
     """
-    return read_file(find_annotations(folder), folder)
+    return read_file(find_annotations(folder), folder, categories)
 
 
 def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = None) -> Split:
@@ -109,7 +113,8 @@ def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[Photo
     if kind := foreign.describe(document):
         raise UserError(f"{path} is {kind}; {foreign.READ}.")
     if categories:
-        raise UserError(f"{path} is a VIA file; only the categories of COCO files can be mapped.")
+        message = f"{path} is a VIA file; only the categories of COCO files can be mapped."
+        raise coco.NoSuchCategory(message, categories)
     return via.read_entries(document, path), False
 
 
