@@ -1,5 +1,6 @@
 """Validation of a composed configuration, before any work is done."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ def validate(config: Any) -> Config:
         raise UserError(f"data.root={config.data.root} is not a folder; it must be a folder with {', '.join(SPLITS)}.")
     if not config.study.strip():
         raise UserError("study= is empty; it must be the name of an MLflow experiment.")
+    if {".", ".."} & set(re.split(r"[/\\]", config.study)):  # a sweep's folder would be outside `multirun`
+        raise UserError(
+            f"study={config.study} must not contain . or .. as a folder: a sweep's output is in multirun/STUDY."
+        )
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     if file := find_weights(result.weights, result.backbone.name):

@@ -106,7 +106,7 @@ def experiment_id(uri: str, name: str) -> str:
     with lock_file(file.with_name(f"{file.name}.lock")) if file else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is None:
-            folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name) if file else None
+            folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+|^\.+$", "_", name) if file else None  # never . or ..
             try:
                 return client.create_experiment(name, artifact_location=folder.as_uri() if folder else None)
             except Exception:  # on a server, which cannot be locked, another run may have created it meanwhile

@@ -67,6 +67,9 @@ TRAIN = [
         "data.root=nowhere is not a folder; it must be a folder with train, val, test",
     ),
     ("study without a name", "study=", "study= is empty; it must be the name of an MLflow experiment."),
+    ("study outside multirun", "study=../../x", "study=../../x must not contain . or .. as a folder"),
+    ("study in the parent folder", "study=..", "study=.. must not contain . or .. as a folder"),
+    ("study with a parent folder", "study=a/../../x", "study=a/../../x must not contain . or .. as a folder"),
     ("unknown augmenter", "aug.augmenters=[{Sharpenn: {}}]", "imgaug has no augmenter called 'Sharpenn'"),
     (
         "wrong argument of an augmenter",

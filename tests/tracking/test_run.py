@@ -56,10 +56,11 @@ def test_a_run_logs_its_provenance(store: Path) -> None:
     assert f"/#/experiments/{kept.info.experiment_id}/runs/{run.id}?" in run.uri
 
 
-def test_artifacts_are_beside_the_store_by_experiment(store: Path) -> None:
-    with tracking.start_run({}, "aug/hats") as run:
+@pytest.mark.parametrize(("experiment", "folder"), [("aug/hats", "aug_hats"), ("../x", ".._x"), ("..", "_")])
+def test_artifacts_are_beside_the_store_by_experiment(store: Path, experiment: str, folder: str) -> None:
+    with tracking.start_run({}, experiment) as run:
         pass
-    assert artifacts(run.id) == store / "mlruns" / "aug_hats" / run.id / "artifacts"
+    assert artifacts(run.id) == store / "mlruns" / folder / run.id / "artifacts"
 
 
 def test_metrics_keep_their_epochs(store: Path) -> None:
