@@ -9,7 +9,7 @@ depends on the machine.
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from math import isfinite
@@ -57,6 +57,8 @@ class StudyRun:
     cpu_seconds: float | None
     scores: dict[float, Scored]
     """Scores by confidence; empty for a run that did not finish or was not scored."""
+    missing_artifacts: str = field(default="", compare=False)
+    """The folder in which MLflow recorded the artifacts if they are not in it, so that the scores are unknown."""
 
     @property
     def counts(self) -> bool:
@@ -141,18 +143,23 @@ def merge(parts: Sequence[Study]) -> Study:
     """Merge studies, such as those of several machines.
 
     Returns:
-        A study with the name of the first part and the runs of all parts; a run that occurs twice is kept once.
+        A study with the name of the first part and the runs of all parts; a run that occurs twice is kept once, with
+        its scores if one of the parts has them.
     """
-    runs = {run.id: run for part in parts for run in part.runs}
+    each = sorted((run for part in parts for run in part.runs), key=lambda run: not run.missing_artifacts)
+    runs = {run.id: run for run in each}
     return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
-    scores = {}
-    for confidence in CONFIDENCES if run.status == "FINISHED" else ():
-        logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
-        if logged is not None:
-            scores[confidence] = _scored(logged)
+    scores, missing = {}, ""
+    try:
+        for confidence in CONFIDENCES if run.status == "FINISHED" else ():
+            logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
+            if logged is not None:
+                scores[confidence] = _scored(logged)
+    except tracking.MissingArtifactsError as error:
+        missing = error.place
     return StudyRun(
         id=run.id,
         name=run.name,
@@ -163,6 +170,7 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
         val_mask_ap50=run.metrics.get("val/mask_ap50"),
         cpu_seconds=run.metrics.get("cpu_seconds"),
         scores=scores,
+        missing_artifacts=missing,
     )
 
 

@@ -10,6 +10,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from fmask.evaluation.outcomes import Outcome, Rate
+from fmask.studies.missing import check_artifacts, without_artifacts
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.statistics import holm, paired_test, pooled_rate
@@ -108,6 +109,7 @@ def tabulate(study: Study, confidence: float = 0.9, baseline: int = 1, data: str
     chosen = [run for run in study.runs if data is None or _uses(run, data)]
     runs = [run for run in chosen if run.counts and confidence in run.scores]
     if not runs:
+        check_artifacts(study.name, chosen)
         states = ", ".join(f"{count} {status}" for status, count in Counter(r.status for r in chosen).items())
         on = f" on {data}" if data else ""
         raise UserError(
@@ -126,8 +128,9 @@ def tabulate(study: Study, confidence: float = 0.9, baseline: int = 1, data: str
     left_out = Counter(
         run.status.lower() if run.status != "FINISHED" else "finished without test scores"
         for run in chosen
-        if run not in runs
+        if run not in runs and not run.missing_artifacts
     )
+    left_out.update(without_artifacts(chosen))
     if repeated:
         left_out["repeated later with the same settings and seed"] = repeated
     return StudyTable(

@@ -14,7 +14,9 @@ from fmask.tracking.artifacts import add_text, download, read_data_folders, read
 from fmask.tracking.logged_model import register
 from fmask.tracking.lookup import (
     EVALUATIONS,
+    MEND,
     WEIGHTS_ARTIFACT,
+    MissingArtifactsError,
     RunInfo,
     download_model,
     download_weights,
@@ -32,9 +34,11 @@ from fmask.tracking.store import check_store, prepare_store, tracking_uri
 __all__ = [
     "EVALUATIONS",
     "JOB_VARIABLE",
+    "MEND",
     "PARENT_VARIABLE",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
+    "MissingArtifactsError",
     "Run",
     "RunInfo",
     "SendResult",

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fmask.tracking.lookup import RunInfo, _client
+from fmask.tracking.lookup import RunInfo, _client, check_artifacts
 from fmask.tracking.store import as_user_errors, import_mlflow
 
 
@@ -64,19 +64,23 @@ def download(run: RunInfo, path: str) -> Path | None:
         The local file, or None if the run has no such artifact.
 
     Raises:
+        MissingArtifactsError: the run has finished and has lost all its artifacts.
         UserError: the store cannot be used.
     """
     client = _client()
     mlflow = import_mlflow()
     with as_user_errors():
-        exists = _is_logged(client, run, path)
-        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}")) if exists else None
+        if _is_logged(client, run, path):
+            return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}"))
+    check_artifacts(run)
+    return None
 
 
 def read_json(run: RunInfo, path: str) -> Any | None:
     """Read the JSON artifact `path` of a run; None if the run has no such artifact.
 
     Raises:
+        MissingArtifactsError: the run has finished and has lost all its artifacts.
         UserError: the store cannot be used.
     """
     file = download(run, path)

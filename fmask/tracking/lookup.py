@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from fmask.tracking.store import (
     as_user_errors,
@@ -23,6 +25,9 @@ WEIGHTS_ARTIFACT = "weights/last.h5"
 EVALUATIONS = "evaluate"
 """Experiment of the runs of `fmask evaluate`."""
 
+MEND = "move them back to that folder, or make that folder a link to the one that they are in now."
+"""What to do about artifacts that are not where MLflow recorded them."""
+
 _TRAINED = "attributes.status = 'FINISHED' and params.epochs != '' and tags.command != ''"
 """Filter for finished trainings of fmask: sweeps, evaluations and runs of other programs lack some of these."""
 _RANKED = {
@@ -30,6 +35,17 @@ _RANKED = {
     "best": (f"{_TRAINED} and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
 }
 """Reference to filter and order; the first run is meant."""
+
+
+class MissingArtifactsError(UserError):
+    """The artifacts of a run are not where MLflow recorded them, for example because the store's folder was moved."""
+
+    def __init__(self, run: "RunInfo", place: str) -> None:
+        super().__init__(
+            f"The artifacts of the run {run.id} ({run.name}) are not in {place}, where MLflow recorded them: {MEND}"
+        )
+        self.place = place
+        """The folder that the artifacts of the run's experiment should be in; a URI if it is not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +138,32 @@ def download_weights(reference: str) -> Path:
         UserError: the run does not exist or has no weights, or the store cannot be used.
     """
     run = find_run(reference)
+    check_artifacts(run)
     mlflow = import_mlflow()
     try:
         return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
     except Exception as error:
         raise UserError(f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}.") from error
+
+
+def check_artifacts(run: RunInfo) -> None:
+    """Check that the artifacts of a finished run are where MLflow recorded them.
+
+    A run of fmask logs artifacts first and its final status last, so a finished one without any has lost them.
+
+    Raises:
+        MissingArtifactsError: they are not.
+        UserError: the store cannot be used.
+    """
+    if run.status != "FINISHED" or "command" not in run.tags:  # it may have none yet, or is of another program
+        return
+    client = _client()
+    with as_user_errors():
+        if client.list_artifacts(run.id):
+            return
+    place = run.artifacts.removesuffix("/artifacts").removesuffix(f"/{run.id}")
+    parts = urlsplit(place)
+    raise MissingArtifactsError(run, url2pathname(parts.path) if parts.scheme == "file" else without_secrets(place))
 
 
 def download_model(reference: str) -> Path:

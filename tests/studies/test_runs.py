@@ -1,9 +1,12 @@
 """Runs read from MLflow, written to a CSV file and read back from it."""
 
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from fmask import tracking
 from fmask.studies import Study, as_csv, as_markdown, collect, merge, read_runs, tabulate, write_runs
@@ -70,6 +73,49 @@ def test_a_sweep_is_not_a_run_of_its_study(store: Path) -> None:
     with tracking.start_run({}, "report", name="sweep") as sweep:
         log_run("none", 1, "ff", tags={"mlflow.parentRunId": sweep.id})
     assert [each.name for each in collect("report").runs] == ["none, 1"]
+
+
+def test_artifacts_of_a_moved_store_are_reported_with_their_place(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in (1, 2):
+        log_run("none", seed, "ff")
+    before = collect("report")
+    moved = store.rename(store.with_name("moved"))
+    monkeypatch.chdir(moved)
+    message = (
+        f"The artifacts of 2 finished runs of the study 'report', with the scores, are not in {store}/mlruns/report, "
+        "where MLflow recorded them: move them back"
+    )
+    with pytest.raises(UserError, match=re.escape(message)):
+        tabulate(collect("report"))
+    with pytest.raises(UserError, match=re.escape(f"are not in {store}/mlruns/report, where MLflow recorded them")):
+        tracking.download_weights(before.runs[0].id)
+    with pytest.raises(tracking.MissingArtifactsError, match=before.runs[0].id):
+        tracking.download(tracking.find_run(before.runs[0].id), "config.yaml")
+    assert merge([before, collect("report")]) == merge([collect("report"), before]) == before, "scores are kept"
+
+    store.symlink_to(moved)
+    assert collect("report") == before, "what the message advises mends it"
+
+
+def test_the_table_names_the_runs_that_have_lost_their_artifacts(store: Path) -> None:
+    for seed in (1, 2, 3):
+        log_run("none", seed, "ff")
+    lost = collect("report").runs[1]
+    shutil.rmtree(store / "mlruns/report" / lost.id)
+    table = tabulate(collect("report"))
+    assert table.rows[0].runs == 2
+    ((reason, count),) = table.left_out.items()
+    assert count == 1
+    assert str(store / "mlruns/report") in reason
+    assert lost.id in reason
+    assert lost.id in as_markdown(table)
+
+
+def test_an_unscored_run_of_another_program_has_not_lost_its_artifacts(store: Path) -> None:
+    client = MlflowClient(tracking.prepare_store())
+    client.set_terminated(client.create_run(client.create_experiment("theirs")).info.run_id)
+    with pytest.raises(UserError, match="The study 'theirs' has no finished run with test scores; runs: 1 FINISHED"):
+        tabulate(collect("theirs"))
 
 
 @pytest.mark.parametrize(
