@@ -39,7 +39,7 @@ LABELS = ("mask", "hat", "", "visor")
 
 
 def annotation_documents() -> list[dict[str, Any]]:
-    """Return exports of VIA 2 and 1, a project file and a COCO file, all of the photo a.png of 20 x 12 pixels."""
+    """Return exports of VIA 2 and 1, a project, and COCO files of VIA and others, of the photo a.png (20 x 12 pixels)."""
     regions = [
         {"shape_attributes": shape, "region_attributes": {"fmask": label}}
         for shape, label in zip(SHAPES, (*LABELS, "hat"), strict=True)
@@ -56,9 +56,15 @@ def annotation_documents() -> list[dict[str, Any]]:
             for key, shape in enumerate((outline, holes), start=1)
         ],
     }
+    via_coco = coco | {
+        "annotations": [
+            {"id": 0, "image_id": "1", "category_id": "2", "iscrowd": 0, "segmentation": [2, 3, 8, 3, 8, 9]},
+            {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [], "bbox": [2, 3, 6, 6]},
+        ]
+    }
     options = {"type": "dropdown", "options": {"mask": "hat", "visor": "mask"}}
     project = {"_via_img_metadata": {"a.png1": entry}, "_via_attributes": {"region": {"fmask": options}}}
-    return [{"a.png1": entry}, first, {"_via_settings": {}} | project, coco]
+    return [{"a.png1": entry}, first, {"_via_settings": {}} | project, via_coco, coco]
 
 
 def change(document: Any, rng: random.Random) -> None:
