@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from rich.console import Console
@@ -13,6 +14,8 @@ from fmask.utils.errors import UserError
 
 SCALES, RATIOS = 5, 3
 """One scale for each pyramid level, P2 to P6, and as many ratios as the reference implementation has."""
+MIN_GAP = 0.01
+"""Centres whose logarithms differ by less, which is 1 %, count as one."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,45 @@ def coverage(sizes: np.ndarray, scales: Sequence[float], ratios: Sequence[float]
 
 def print_anchors(fitted: FittedAnchors, console: Console) -> None:
     """Print the anchors as configuration overrides, and their coverage."""
-    scales = ",".join(f"{scale:.0f}" for scale in fitted.scales)
-    ratios = ",".join(f"{ratio:.2f}" for ratio in fitted.ratios)
-    console.print(f"anchors.scales=[{scales}] anchors.ratios=[{ratios}]", markup=False, highlight=False)
+    scales, ratios = _increasing(fitted.scales, digits=0), _increasing(fitted.ratios, digits=2)
+    console.print(f"anchors.scales=[{scales}] anchors.ratios=[{ratios}]", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{fitted.objects} objects, mean IoU with the best anchor {fitted.coverage:.2f}", highlight=False)
 
 
+def _increasing(values: Sequence[float], digits: int) -> str:
+    """Join the values, with `digits` decimals or as many as keep them positive and increasing."""
+    while True:
+        texts = [f"{value:.{digits}f}" for value in values]
+        rounded = [0.0, *map(float, texts)]
+        if all(low < high for low, high in pairwise(rounded)):
+            return ",".join(texts)
+        digits += 1
+
+
 def _sizes(photo: Photo) -> np.ndarray:
-    """Return width and height (n, 2) in pixels of a photo's objects."""
+    """Return width and height (n, 2) in pixels of a photo's objects; a line counts as one pixel wide."""
     boxes = extents([region.polygon for region in photo.regions if region.class_id > 0])
-    return boxes[:, [3, 2]] - boxes[:, [1, 0]]
+    return np.maximum(boxes[:, [3, 2]] - boxes[:, [1, 0]], 1)
 
 
 def _centres(values: np.ndarray, count: int) -> list[float]:
-    """Return the centres, ascending, of `count` clusters of the values' logarithms."""
-    clusters = KMeans(count, n_init=10, random_state=0).fit(np.log(values)[:, None])
-    return [float(value) for value in np.sort(np.exp(clusters.cluster_centers_[:, 0]))]
+    """Return the centres of `count` clusters of the values' logarithms, positive and ascending.
+
+    If the values have fewer clusters, the widest gap between two centres is halved; gaps of a factor of 2 or less are
+    left, and doubles of the largest and halves of the smallest centre are added.
+    """
+    logs = np.log(values)
+    distinct = min(count, len(np.unique(logs.round(9))))
+    clusters = KMeans(distinct, n_init=10, random_state=0).fit(logs[:, None])
+    found = np.sort(clusters.cluster_centers_[:, 0])
+    centres = [float(found[0])] + [float(high) for low, high in pairwise(found) if high - low > MIN_GAP]
+    while len(centres) < count:
+        gaps = np.diff(centres)
+        if len(gaps) and gaps.max() > np.log(2) + 1e-9:
+            widest = int(gaps.argmax())
+            centres.insert(widest + 1, (centres[widest] + centres[widest + 1]) / 2)
+        elif len(centres) % 2:
+            centres.append(centres[-1] + float(np.log(2)))
+        else:
+            centres.insert(0, centres[0] - float(np.log(2)))
+    return [float(value) for value in np.exp(centres)]

@@ -1,13 +1,15 @@
 """Fitting of anchors to objects."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fmask import cli
-from fmask.data.anchor_fitting import coverage, fit_anchors
+from fmask.data.anchor_fitting import coverage, fit_anchors, print_anchors
 from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
 
@@ -25,6 +27,34 @@ def test_fitting_recovers_five_sizes_and_three_shapes() -> None:
     np.testing.assert_allclose(fitted.ratios, [0.5, 1, 2], rtol=1e-5)
     assert fitted.coverage == pytest.approx(1, abs=1e-5)
     assert fitted.objects == 15
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("sizes", "scales", "ratios"),
+    [
+        ([(8, 8)] * 6, [2, 4, 8, 16, 32], [0.5, 1, 2]),
+        ([(8, 8)] * 6 + [(8.001, 8)] * 2, [2, 4, 8, 16, 32], [0.5, 1, 2]),
+        ([(8, 8)] * 3 + [(128, 128)] * 3, [8, 16, 32, 64, 128], [0.5, 1, 2]),
+        ([(8, 8), (12, 12)] * 3, [2, 4, 8, 12, 24], [0.5, 1, 2]),
+        ([(0.5, 0), (0, 0.1)] * 3, [0.25, 0.5, 1, 2, 4], [0.5, 1, 2]),  # lines
+    ],
+)
+def test_objects_of_few_sizes_get_five_increasing_sides(
+    sizes: list[tuple[float, float]], scales: list[float], ratios: list[float]
+) -> None:
+    fitted = fit_anchors([photo(*sizes)], image_size=400)
+    np.testing.assert_allclose(fitted.scales, scales, rtol=1e-3)
+    np.testing.assert_allclose(fitted.ratios, ratios, rtol=1e-3)
+
+
+def test_printed_sides_are_positive_and_increasing() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    print_anchors(fit_anchors([photo(*[(1, 1)] * 6)], image_size=128), console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[0] == (
+        "anchors.scales=[0.1,0.2,0.3,0.6,1.3] anchors.ratios=[0.50,1.00,2.00]"
+    )
 
 
 def test_coverage_is_the_mean_best_overlap() -> None:
