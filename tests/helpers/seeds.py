@@ -39,7 +39,7 @@ LABELS = ("mask", "hat", "", "visor")
 
 
 def annotation_documents() -> list[dict[str, Any]]:
-    """Return exports of VIA 2 and 1, a project, and COCO files of VIA and others, of the photo a.png (20 x 12 pixels)."""
+    """Return exports of VIA 2 and 1, a project, and COCO files of VIA and others, of a.png with 20 x 12 pixels."""
     regions = [
         {"shape_attributes": shape, "region_attributes": {"fmask": label}}
         for shape, label in zip(SHAPES, (*LABELS, "hat"), strict=True)
