@@ -4,6 +4,7 @@ Nothing is repaired silently: whatever is changed or left out is recorded as a f
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -120,14 +121,23 @@ def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[Photo
 
 def _parse(path: Path) -> Any:
     """Parse a JSON file, with fractions as `Decimal` for COCO files and as floats for VIA files."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return a JSON object as a dictionary, in which a repeated key would replace the earlier value."""
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise UserError(f"{path} has the key {shortly(key)} twice in one object; a JSON key may occur only once.")
+        return found
+
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise UserError(f"{path} has {size} bytes; an annotation file may have at most {MAX_BYTES}.")
         text = path.read_text(encoding="utf-8-sig")
         guess = '"annotations"' in text  # rarely wrong, so that large files are parsed only once
-        document = json.loads(text, parse_float=Decimal if guess else None)
+        document = json.loads(text, parse_float=Decimal if guess else None, object_pairs_hook=unique)
         if coco.is_coco(document) != guess:
-            document = json.loads(text, parse_float=None if guess else Decimal)
+            document = json.loads(text, parse_float=None if guess else Decimal, object_pairs_hook=unique)
         return document
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error

@@ -185,6 +185,15 @@ def test_an_impossible_photo_name_is_reported_in_printable_form(tmp_path: Path, 
     assert fault.file.isprintable()
 
 
+@pytest.mark.parametrize("marker", ["", ', "annotations": 1'])  # the second is parsed twice
+def test_a_repeated_key_is_refused(tmp_path: Path, marker: str) -> None:
+    (tmp_path / ANNOTATIONS).write_text('{"a.jpg": {"regions": []}, "a.jpg": {"regions": []}' + marker + "}")
+    with pytest.raises(UserError) as raised:
+        read_split(tmp_path)
+    expected = "has the key 'a.jpg' twice in one object; a JSON key may occur only once."
+    assert str(raised.value) == f"{tmp_path / ANNOTATIONS} {expected}"
+
+
 def test_two_spellings_of_a_name_are_the_same_photo(tmp_path: Path) -> None:
     write_via(tmp_path, {"a.png": [region()]})
     entries = {name: {"filename": name, "regions": [region()]} for name in ("a.png", "./a.png")}
