@@ -25,7 +25,10 @@ class Client:
         self.accepted: list[str] = []
         self.calls = 0
 
-    def log_batch(self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+    def log_batch(
+        self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = (), *, synchronous: bool | None = None
+    ) -> None:
+        assert synchronous, "a record that MLflow refuses later could not be kept"
         self.calls += 1
         keys = [each.key for each in (*metrics, *params, *tags)]
         if not self.reachable or self.refused & set(keys):
