@@ -119,3 +119,21 @@ def test_help_of_the_trainings_shows_the_settings_and_loads_no_keras(name: str) 
     assert shown.startswith(f"Usage: fmask {name} [KEY=VALUE")
     assert "aug: blur, fliplr_clahe" in shown
     assert "batch_size: " in shown
+
+
+def test_a_run_prints_warnings_and_has_no_log_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = run_python(
+        "import logging\n"
+        "from fmask.cli.train import main\n"
+        "from fmask.training import train\n"
+        "def log(config, output_dir):\n"
+        "    logging.getLogger('fmask').info('unimportant')\n"
+        "    logging.getLogger('fmask').warning('important')\n"
+        "train.train = log\n"
+        "main('fmask train', ['data=rendered'])\n"
+    )
+    assert "important" in shown.splitlines()
+    assert "unimportant" not in shown
+    (folder,) = tmp_path.glob("outputs/*/*")
+    assert [path.name for path in folder.iterdir()] == [".hydra"]
