@@ -1,5 +1,6 @@
 """Training runs: train a configuration and score the result, or resume an interrupted run."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -34,6 +35,7 @@ from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
 from fmask.utils.renamed_settings import rename_settings
+from fmask.utils.secrets import shortened, without_secrets
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,15 @@ def train(
         UserError: a setting is wrong, the data or the tracking store cannot be used, training diverges, or another run
             is being trained in `output_dir`.
     """
+    overrides = _overrides() if isinstance(config, Config) else tuple(config)
     config = config if isinstance(config, Config) else compose_config(config)
     check_installed(config.data)
     output_dir = output_dir or new_output_dir()
     output_dir.mkdir(parents=True, exist_ok=True)
     refusal = f"{output_dir}: another run is being trained in this folder; each run needs its own folder."
     with lock_folder(output_dir, refusal):
-        return _train(config, output_dir, console or Console(), tags=tags, callbacks=callbacks)
+        name = _name(config, overrides)
+        return _train(config, output_dir, console or Console(), name, tags=tags, callbacks=callbacks)
 
 
 def new_output_dir() -> Path:
@@ -86,15 +90,21 @@ def _train(
     config: Config,
     output_dir: Path,
     console: Console,
+    name: str,
     checkpoint: Checkpoint | None = None,
     tags: Mapping[str, str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
-    """Train and score a run, or resume the run of `checkpoint`, which is the checkpoint in `output_dir`."""
+    """Train and score a run, or resume the run of `checkpoint`, which is the checkpoint in `output_dir`.
+
+    A resumed run keeps its name.
+    """
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
     if checkpoint:
-        refuse_other_data(tracking.find_run(checkpoint.run_id), dataset)
+        interrupted = tracking.find_run(checkpoint.run_id)
+        refuse_other_data(interrupted, dataset)
+        name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
@@ -102,12 +112,12 @@ def _train(
     all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
     resumed = checkpoint.run_id if checkpoint else None
     with (
-        tracking.start_run(asdict(config), config.study, _name(config), all_tags, output_dir, resumed) as run,
+        tracking.start_run(asdict(config), config.study, name, all_tags, output_dir, resumed) as run,
         _resume_hint(run, config, output_dir, console),
     ):
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
-        for name, split in dataset.splits.items():
-            log_split(run, name, dataset.name, dataset.root, split)
+        for split_name, split in dataset.splits.items():
+            log_split(run, split_name, dataset.name, dataset.root, split)
         network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.seed)
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)
@@ -158,7 +168,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
         raise UserError(f"resume={reference}: there is no {file}; a run has one from its first epoch to its end.")
     with lock_folder(folder, f"resume={reference}: another process is training the run or sending its records."):
         checkpoint = read_checkpoint(file)
-        return _train(_config_of(checkpoint, file), folder, console or Console(), checkpoint)
+        return _train(_config_of(checkpoint, file), folder, console or Console(), "", checkpoint)
 
 
 def _config_of(checkpoint: Checkpoint, file: Path) -> Config:
@@ -221,6 +231,18 @@ def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scor
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 
-def _name(config: Config) -> str:
-    aug = ",".join(part.aug.name for part in config.parts().values())
-    return f"{config.data.name} {config.backbone.name} aug={aug} steps={config.steps} seed={config.seed}"
+def _overrides() -> Sequence[str] | None:
+    """Return the overrides of the command line, without those of Hydra; None outside Hydra."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
+
+
+def _name(config: Config, overrides: Sequence[str] | None = None) -> str:
+    """Return the name of a run, at most 100 characters: data, backbone and, if known, the overrides."""
+    if overrides is None:
+        aug = ",".join(part.aug.name for part in config.parts().values())
+        overrides = [f"aug={aug}", f"steps={config.steps}", f"seed={config.seed}"]
+    typed = [each for each in overrides if not each.startswith(("hydra.", "hydra/", "data=", "backbone="))]
+    typed = [re.sub(r"^experiment=.*/", "experiment=", each) for each in typed]
+    return shortened(without_secrets(" ".join([config.data.name, config.backbone.name, *typed])), 100)

@@ -22,7 +22,7 @@ from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
-from fmask.training.train import train
+from fmask.training.train import _name, train
 from fmask.utils.errors import Diverged, Pruned
 from tests.helpers.composing import smoke
 
@@ -129,6 +129,15 @@ def test_a_run_logs_everything_to_mlflow(
     ).items():  # the backbone moved in part one, and not in part two
         moved = np.abs(np.asarray(layer.weights[0]) - np.asarray(matterport.layers_of(start)[name].weights[0])).max()
         assert moved > 1e-5, name
+
+
+def test_the_name_of_a_run_has_the_overrides() -> None:
+    config = smoke()
+    assert _name(config) == f"rendered {config.backbone.name} aug=none steps={config.steps} seed={config.seed}"
+    typed = ["data=rendered", "experiment=report/a/b", "lr=0.1", "hydra.launcher.jobs=2"]
+    assert _name(config, typed) == "rendered resnet18 experiment=b lr=0.1"
+    assert _name(config, ["weights=https://me:hunter2@host/x.h5"]).endswith("weights=https://me:***@host/x.h5")
+    assert len(_name(config, ["study=" + "x" * 200])) == 100
 
 
 def test_a_failed_run_logs_the_error(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
