@@ -1,6 +1,5 @@
 """The command `fmask sweep`, which is also `sweep.py`."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +7,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from fmask.cli.app import TRAIN, app
-from fmask.cli.train import PASS_ON
+from fmask.cli.hydra_arguments import PASS_ON, read_arguments
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
 
 USAGE = """\
 Usage: {program} [KEY=VALUE,VALUE...]...
@@ -41,20 +39,11 @@ def main(program: str, arguments: list[str]) -> None:
     from fmask.utils.exits import cli_errors
 
     with cli_errors(program):
-        from hydra._internal.utils import get_args_parser
-
         from fmask import sweeping
-        from fmask.config.compose import conf_folder, register
-        from fmask.config.overrides import rename_batch
+        from fmask.config.compose import conf_folder
 
-        register()
-        arguments = [rename_batch(argument) for argument in arguments]
-        parsed = get_args_parser().parse_args(arguments)
-        if parsed.help:
-            print(USAGE.format(program=program))
-        only_shown = bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info)
-        sweeping.check(conf_folder(), "sweep", parsed.overrides, only_shown)
-        sys.argv = [program, *arguments]
+        typed = read_arguments(program, arguments, USAGE)
+        sweeping.check(conf_folder(), "sweep", typed.overrides, typed.only_shown)
         sweeping.main(job, conf_folder(), "sweep")
 
 

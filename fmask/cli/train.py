@@ -1,14 +1,11 @@
 """The command `fmask train`, which is also `train.py`."""
 
-import sys
 from pathlib import Path
 
 import typer
 
 from fmask.cli.app import TRAIN, app
-
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""Typer settings that pass all arguments, including `--help`, to Hydra."""
+from fmask.cli.hydra_arguments import PASS_ON, read_arguments
 
 USAGE = """\
 Usage: {program} [KEY=VALUE]...
@@ -36,23 +33,15 @@ def main(program: str, arguments: list[str]) -> None:
     from fmask.utils.exits import cli_errors
 
     with cli_errors(program):
-        from hydra._internal.utils import get_args_parser
+        from fmask.config.compose import conf_folder
+        from fmask.config.overrides import check_one_run, check_overrides, resumed_run
 
-        from fmask.config.compose import conf_folder, register
-        from fmask.config.overrides import check_one_run, check_overrides, rename_batch, resumed_run
-
-        register()
-        arguments = [rename_batch(argument) for argument in arguments]
-        parsed = get_args_parser().parse_args(arguments)
-        if parsed.help:
-            print(USAGE.format(program=program))
-        if resumed := resumed_run(parsed.overrides):
+        typed = read_arguments(program, arguments, USAGE)
+        if resumed := resumed_run(typed.overrides):
             _resume(resumed)
             return
-        only_shown = bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info)
-        check_overrides(conf_folder(), "train", parsed.overrides, only_shown)
-        check_one_run(parsed.overrides, parsed.multirun)
-        sys.argv = [program, *arguments]
+        check_overrides(conf_folder(), "train", typed.overrides, typed.only_shown)
+        check_one_run(typed.overrides, typed.multirun)
         _run(program)
 
 

@@ -49,7 +49,7 @@ def machine_tags() -> dict[str, str]:
     """Return tags with the command line, the machine, and the versions that results depend on most."""
     backend = os.environ["KERAS_BACKEND"]  # also the name of the package; fmask sets a default
     return {
-        "command": without_secrets(shlex.join(sys.argv)),
+        "command": without_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".strip()),
         "platform": platform.platform(),
         "cpus": str(os.cpu_count()),
         **_processor(),

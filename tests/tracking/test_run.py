@@ -240,7 +240,7 @@ def test_a_resumed_run_keeps_its_provenance(store: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as then:
         then.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "first", "git_dirty": "true"})
         then.setattr(f"{provenance}.installed_packages", lambda: "keras==0\n")
-        then.setattr("sys.argv", ["train.py", "aug=blur"])
+        then.setattr("sys.argv", ["fmask train", "aug=blur"])
         with pytest.raises(Pruned), tracking.start_run(CONFIG, "report", output_dir=store) as run:
             raise Pruned("hopeless")
     monkeypatch.setattr(f"{provenance}.code_tags", lambda: {"mlflow.source.git.commit": "second", "git_dirty": "false"})
@@ -252,7 +252,7 @@ def test_a_resumed_run_keeps_its_provenance(store: Path, monkeypatch: pytest.Mon
     kept = client().get_run(run.id)
     tags = kept.data.tags
     assert (kept.info.status, kept.data.params["steps"]) == ("FINISHED", "50")
-    assert (tags["command"], tags["resumed.command"]) == ("train.py aug=blur", "train.py resume=abc")
+    assert (tags["command"], tags["resumed.command"]) == ("fmask train aug=blur", "train.py resume=abc")
     assert (tags["mlflow.source.git.commit"], tags["git_dirty"]) == ("first", "true")
     assert (tags["resumed.mlflow.source.git.commit"], tags["resumed.git_dirty"]) == ("second", "false")
     assert tags["output_dir"] == "moved"
