@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import fmask
 from fmask.config.schema import Config
@@ -33,6 +34,12 @@ def register() -> None:
         "fastest_precision": fastest,
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
+    OmegaConf.register_new_resolver("by_data", _by_data, replace=True)
+
+
+def _by_data(name: str, value: Any, otherwise: Any, *, _root_: Any) -> Any:
+    """Return `value` if the configuration's data set has this name, else `otherwise`."""
+    return value if _root_.data.name == name else otherwise
 
 
 def _installed_data() -> str:

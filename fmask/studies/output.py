@@ -91,6 +91,8 @@ def notes(table: StudyTable) -> list[str]:
             f"comparison{'s' * (len(table.rows) > 2)}. It compares these trained networks: another seed of the same "
             "setting may give a different result."
         )
+    if table.recipe:
+        sentences.append(f"All rows: recipe={table.recipe}.")
     if any(row.published for row in table.rows):
         sentences.append(
             "Published: accuracy, precision of each training of the published study (ResNet-50, COCO weights, "

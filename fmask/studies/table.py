@@ -83,6 +83,8 @@ class StudyTable:
     """The settings that differ between rows, each by its shortest unambiguous name."""
     implied: tuple[str, ...]
     """Settings that also differ, but are determined by the recipe or the schedule."""
+    recipe: str | None
+    """The recipe of all rows; None if they have several, which `columns` then shows, or if it was not logged."""
     rows: tuple[Row, ...]
     data: str
     """The test data, as `name@digest`."""
@@ -139,6 +141,7 @@ def tabulate(study: Study, confidence: float = 0.9, baseline: int = 1, data: str
         baseline=baseline,
         columns=_short(keys),
         implied=implied,
+        recipe=None if "recipe" in keys else runs[0].params.get("recipe"),
         rows=tuple(
             _row(number, *each, keys, confidence, published)
             for number, each in enumerate(zip(groups, outcomes, comparisons, strict=True), start=1)

@@ -121,6 +121,39 @@ def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest
     assert (config.recipe.name, config.weights, config.backbone.name) == ("report", "coco", "resnet50")
 
 
+@pytest.mark.parametrize("row", ["1", "2", "3", "4", "5", "6", "7", "8a", "8b", "9a", "9b"])
+def test_a_published_row_is_the_report_recipe_on_every_machine(
+    row: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # without COCO weights
+    with pytest.raises(UserError, match=r"`fmask install coco`, or train from random weights with recipe=scratch\."):
+        composed(f"experiment=report/{row}")
+    assert composed(f"experiment=report/{row}", "recipe=scratch").recipe.name == "scratch"
+    config = composed(f"experiment=report/{row}", "weights=none")
+    assert (config.recipe.name, config.backbone.name, config.epochs) == ("report", "resnet50", 30)
+
+
+def test_the_smoke_test_is_the_same_run_with_and_without_coco_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    without = composed("experiment=smoke")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mask_rcnn_coco.h5").touch()
+    assert composed("experiment=smoke") == without
+
+
+def test_drawn_photos_change_the_epochs_of_scratch_alone() -> None:
+    epochs = {
+        (recipe, data): composed(f"recipe={recipe}", f"data={data}", "weights=none").epochs
+        for recipe in ("report", "scratch")
+        for data in ("photos", "rendered")
+    }
+    assert epochs == {("report", "photos"): 30, ("report", "rendered"): 30, ("scratch", "photos"): 36,
+                      ("scratch", "rendered"): 16}  # fmt: skip
+    assert composed("recipe=scratch", "data=rendered", "epochs=5").epochs == 5
+
+
 def test_valid_overrides_and_sweeps_pass() -> None:
     check_overrides(CONF, "train", ["schedule=two_part", "schedule.parts.two.epochs=3", "data.counts.train=9"])
     check_overrides(CONF, "train", ["aug=blur", "steps=7", "experiment=smoke", "hydra.run.dir=x"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fmask.studies import StudyTable, tabulate
+from fmask.studies.output import notes
 from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, study
 
@@ -74,6 +75,15 @@ def test_settings_that_a_recipe_determines_are_implied_but_factors_are_shown() -
         {"recipe": "scratch", "crop_size": 96, "norm": "batch", "steps": 100, "image_size": 128},
     )
     assert (table.columns, table.implied) == (("recipe", "steps", "image_size"), ("crop_size", "norm"))
+
+
+def test_the_recipe_is_a_column_if_it_differs_and_else_a_note() -> None:
+    mixed = columns({"recipe": "report"}, {"recipe": "scratch"})
+    assert (mixed.columns, mixed.recipe) == (("recipe",), None)
+    same = columns({"recipe": "scratch", "steps": 50}, {"recipe": "scratch", "steps": 100})
+    assert (same.columns, same.recipe) == (("steps",), "scratch")
+    assert "All rows: recipe=scratch." in notes(same)
+    assert not any("recipe=" in note for note in notes(mixed))
 
 
 def test_published_trainings_are_beside_the_same_setting() -> None:

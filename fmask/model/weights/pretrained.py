@@ -74,7 +74,7 @@ def _installed(path: Path, choice: str) -> Path:
     if not path.exists():
         raise UserError(
             f"weights={choice} needs {path}, which is missing; download it with `fmask install {choice}`, or train "
-            "without it: weights=none or recipe=scratch."
+            "from random weights with recipe=scratch."
         )
     return path
 
