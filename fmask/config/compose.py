@@ -59,6 +59,7 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
         UserError: a key or a value is wrong; the message names it and the allowed values.
     """
     from fmask.config.overrides import compose_one, rename_batch
+    from fmask.config.quoting import as_hydra
 
     register()
-    return compose_one(conf_folder(), "train", [rename_batch(override) for override in overrides])
+    return compose_one(conf_folder(), "train", [as_hydra(rename_batch(override)) for override in overrides])

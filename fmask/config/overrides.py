@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -103,7 +104,7 @@ def resumed_run(overrides: list[str]) -> str | None:
         raise UserError(f"resume={named[0]} continues with the run's own configuration; remove {others}.")
     if named and not named[0]:
         raise UserError("resume= is empty; it must be the id of a run or the path of its output folder.")
-    return named[0] if named else None
+    return os.path.expanduser(named[0]) if named else None  # noqa: PTH111 - it may also be the id of a run
 
 
 def explain(error: Exception, overrides: Sequence[Override]) -> str:
