@@ -108,6 +108,18 @@ def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
+def stretch_to_pixels(polygon: np.ndarray) -> np.ndarray:
+    """Stretch a polygon (n, 2) along both axes, so that its extents are the edges of the pixels that it covers.
+
+    A mask contains each pixel whose centre the outline includes. An outline clicked from pixel 10 to pixel 20 thus has
+    a mask of 11 pixels, but a distance of 10 pixels between its ends.
+    """
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    first, last = np.ceil(low) - 0.5, np.floor(high) + 0.5
+    scale = np.where(last > first, (last - first) / np.maximum(high - low, 1e-6), 1)
+    return np.where(last > first, first + (polygon - low) * scale, polygon)
+
+
 def covers_pixel(polygon: np.ndarray, width: int, height: int) -> bool:
     """Return whether the polygon covers the centre of at least one pixel.
 

@@ -14,7 +14,7 @@ import skimage.draw
 
 from fmask.data.config import Jitter
 from fmask.data.images import load_image
-from fmask.data.polygons import extents
+from fmask.data.polygons import extents, stretch_to_pixels
 from fmask.data.transforms import augment
 from fmask.data.transforms.copy_paste import paste
 from fmask.data.transforms.jitter import change_colours, random_view
@@ -145,7 +145,7 @@ def _load(photo: Photo, side: int, antialias: bool) -> Sample:
     if scale < 1:
         image = np.rint(resize(image, height, width, antialias)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
-    polygons = [(region.polygon + 0.5) * factor - 0.5 for region in photo.regions]
+    polygons = [(stretch_to_pixels(region.polygon) + 0.5) * factor - 0.5 for region in photo.regions]
     return Sample(image, polygons, photo.class_ids(), photo.path.name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.inference.onnx import ANTIALIAS, IMAGE_SIZE, OUTPUTS
+from fmask.inference.onnx import ALIGN_CORNERS, ANTIALIAS, IMAGE_SIZE, OUTPUTS
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
@@ -58,7 +58,8 @@ def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None)
         return detect({"image": image, "window": window}, training=False)
 
     model, _ = tf2onnx.convert.from_function(network, signature, opset=OPSET)
-    _describe(model, {IMAGE_SIZE: str(size), ANTIALIAS: str(predictor.antialias)})
+    facts = {IMAGE_SIZE: size, ANTIALIAS: predictor.antialias, ALIGN_CORNERS: predictor.align_corners}
+    _describe(model, {key: str(value) for key, value in facts.items()})
     with atomic_write(path) as draft:
         draft.write_bytes(model.SerializeToString())
 

@@ -34,7 +34,7 @@ class KerasPredictor(Predictor):
     """A trained Keras network and how photos are prepared for it."""
 
     def __init__(self, network: MaskRCNN, image_size: int, antialias: bool) -> None:
-        super().__init__(image_size, antialias)
+        super().__init__(image_size, antialias, network.config.detection.align_corners)
         self.network = network
         self._detect = _Detect(network)
         self._detect.compile(jit_compile=JIT)

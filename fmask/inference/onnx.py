@@ -9,7 +9,7 @@ import numpy as np
 from fmask.inference.predictor import Predictor
 from fmask.utils.errors import UserError
 
-IMAGE_SIZE, ANTIALIAS = "fmask.image_size", "fmask.antialias"
+IMAGE_SIZE, ANTIALIAS, ALIGN_CORNERS = "fmask.image_size", "fmask.antialias", "fmask.align_corners"
 """Keys in the metadata of the file; see `Predictor`."""
 OLD_KEYS = {IMAGE_SIZE: "fmask.size", ANTIALIAS: "fmask.smooth"}
 """Keys in files of version 0.1."""
@@ -41,7 +41,8 @@ class OnnxPredictor(Predictor):
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             metadata = self._session.get_modelmeta().custom_metadata_map
             image_size, antialias = (metadata.get(key) or metadata[OLD_KEYS[key]] for key in (IMAGE_SIZE, ANTIALIAS))
-            super().__init__(int(image_size), antialias == "True")
+            align_corners = metadata.get(ALIGN_CORNERS, "True")  # files of version 0.1 lack it
+            super().__init__(int(image_size), antialias == "True", align_corners == "True")
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise UserError(f"{path} is not a network exported by fmask: {str(error).splitlines()[0]}.") from error
         fixed = self._session.get_inputs()[0].shape[0]

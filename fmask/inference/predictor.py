@@ -25,10 +25,11 @@ class Predictor(ABC):
     Args:
         image_size: side in pixels of the network's square input; a photo's longer side is scaled to it.
         antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
+        align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
     """
 
-    def __init__(self, image_size: int, antialias: bool) -> None:
-        self.image_size, self.antialias = image_size, antialias
+    def __init__(self, image_size: int, antialias: bool, align_corners: bool) -> None:
+        self.image_size, self.antialias, self.align_corners = image_size, antialias, align_corners
 
     @property
     @abstractmethod
@@ -74,7 +75,8 @@ class Predictor(ABC):
             return self.predict([images], batch_size or 1, max_mask_pixels)[0]
         photos = [_pixels(image) for image in images]
         batch_size = self.fixed_batch_size or batch_size or self.batch_size
-        found = predict_in_batches(photos, self.image_size, self.antialias, batch_size, self._run, max_mask_pixels)
+        preparation = self.image_size, self.antialias, self.align_corners
+        found = predict_in_batches(photos, *preparation, batch_size, self._run, max_mask_pixels)
         return [
             each if isinstance(image, np.ndarray) else replace(each, load_photo=partial(load_image, Path(image)))
             for image, each in zip(images, found, strict=True)

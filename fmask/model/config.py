@@ -90,6 +90,9 @@ class Detection:
     """IoU above which non-maximum suppression drops the detection of the same class with the lower score."""
     count: int = between(1, 1000, default=100)
     """Largest number of detections in an image."""
+    align_corners: bool = True
+    """Scale boxes from the network's frame to the photo so that the centres of corner pixels coincide, as the reference
+    does; they lose up to a pixel of the frame. False scales pixels, so that the edges coincide."""
 
 
 @dataclass

@@ -205,7 +205,8 @@ class MaskRCNN(keras.Model):
 
         logits, deltas = self.classify(pyramid, regions, size, training)
         mask_logits = self.segment(pyramid, positives, positive_ids > 0, size, training)
-        mask_target = mask_targets(positives, unit_boxes, targets["masks"], matched, mask_logits.shape[2])
+        side, pooling = mask_logits.shape[2], config.regions.pooling
+        mask_target = mask_targets(positives, unit_boxes, targets["masks"], matched, side, size, pooling)
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
         values = (
             losses.rpn_class_loss(rpn_logits, match),

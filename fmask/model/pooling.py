@@ -106,6 +106,15 @@ def corner_points(start: Tensor, end: Tensor, bins: int, length: int | Tensor) -
     return (start[..., None] + (end - start)[..., None] * steps) * ops.cast(length - 1, "float32")
 
 
+def cell_centres(start: Tensor, end: Tensor, cells: int) -> Tensor:
+    """Return the middles (..., cells) of equal cells from `start` to `end` (..., 1), as indices of pixels.
+
+    Positions are in pixels, with the first pixel from 0 to 1; the index of its middle is 0.
+    """
+    steps = (ops.arange(cells, dtype="float32") + 0.5) / cells
+    return start + (end - start) * steps - 0.5
+
+
 def bilinear(points: Tensor, length: int) -> Tensor:
     """Return interpolation weights (..., bins, length) at `points` (..., bins), zero for points outside the map."""
     grid = ops.arange(length, dtype="float32")
@@ -127,12 +136,10 @@ def _points(start: Tensor, end: Tensor, bins: int, length: int | Tensor, size: i
     """
     if pooling == "crop":
         return corner_points(start, end, bins, length)
-    # ROIAlign (Mask R-CNN, He 2017, section 3): pixel centres are at one half, and a bin is the mean of two samples
-    # along each axis.
+    # ROIAlign (Mask R-CNN, He 2017, section 3): a bin is the mean of two samples along each axis.
     length = ops.cast(length, "float32")
     low, high = (start * (size - 1) / size)[..., None] * length, ((end * (size - 1) + 1) / size)[..., None] * length
-    steps = (ops.arange(2 * bins, dtype="float32") + 0.5) / (2 * bins)
-    points = low + (high - low) * steps - 0.5
+    points = cell_centres(low, high, 2 * bins)
     return ops.where(ops.logical_and(points > -1, points < length), ops.clip(points, 0, length - 1), -2.0)
 
 

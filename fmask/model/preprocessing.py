@@ -45,6 +45,7 @@ def predict_in_batches(
     images: Sequence[np.ndarray],
     size: int,
     antialias: bool,
+    align_corners: bool,
     batch_size: int,
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
     max_mask_pixels: int | None = None,
@@ -55,6 +56,7 @@ def predict_in_batches(
         images: the photos, each uint8 (H, W, 3), RGB, of any size.
         size: S.
         antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
+        align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
         batch_size: number of photos in a call of `network`.
         network: a function with the input and output of `MaskRCNN.call`. It is always called with the same shapes, so
             that it is traced only once.
@@ -82,7 +84,8 @@ def predict_in_batches(
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
             height, width = image.shape[:2]
-            found.append(postprocess(boxes, class_ids, scores, masks, one, height, width, max_mask_pixels))
+            photo_boxes = to_photo(boxes, one, height, width, align_corners)
+            found.append(postprocess(photo_boxes, class_ids, scores, masks, height, width, max_mask_pixels))
     return found
 
 
@@ -100,24 +103,45 @@ def letterbox(image: np.ndarray, size: int, antialias: bool) -> Letterboxed:
     return Letterboxed(square, np.array([top, left, top + new_height, left + new_width], np.float32))
 
 
+def to_photo(boxes: np.ndarray, frame: Letterboxed, height: int, width: int, align_corners: bool) -> np.ndarray:
+    """Convert boxes in the network's frame to the photo.
+
+    Args:
+        boxes: (D, 4) normalised.
+        frame: the letterboxed photo that was the network's input.
+        height: H.
+        width: W.
+        align_corners: True maps the centres of the window's corner pixels to those of the photo's, as the reference
+            does. False maps the window's edges to the photo's edges.
+
+    Returns:
+        float32 (D, 4), in the photo's pixels with exclusive ends.
+    """
+    size = frame.image.shape[0]
+    if align_corners:
+        window = normalise(frame.window, size, size)
+        extent = np.maximum(window[2:] - window[:2], 1e-7)  # 0 where a very wide photo is one pixel high
+        return denormalise((boxes - np.tile(window[:2], 2)) / np.tile(extent, 2), height, width)
+    scale = np.array([height, width]) / (frame.window[2:] - frame.window[:2])
+    return ((denormalise(boxes, size, size) - np.tile(frame.window[:2], 2)) * np.tile(scale, 2)).astype(np.float32)
+
+
 def postprocess(
     boxes: np.ndarray,
     class_ids: np.ndarray,
     scores: np.ndarray,
     masks: np.ndarray,
-    frame: Letterboxed,
     height: int,
     width: int,
     max_mask_pixels: int | None = None,
 ) -> Detections:
-    """Convert the output of `MaskRCNN.call` for one image to pixels of the original photo.
+    """Round boxes to pixels, and draw the masks of `MaskRCNN.call` on the photo.
 
     Args:
-        boxes: (D, 4) normalised.
+        boxes: (D, 4) in the photo's pixels, from `to_photo`.
         class_ids: (D,); rows of class 0 are dropped.
         scores: (D,).
         masks: (D, M, M), probabilities in [0, 1].
-        frame: the letterboxed photo that was the network's input.
         height: height of the photo in pixels.
         width: width of the photo in pixels.
         max_mask_pixels: the most pixels that all masks may have together; unlimited by default.
@@ -125,11 +149,7 @@ def postprocess(
     Raises:
         UserError: the masks have more than `max_mask_pixels` pixels together.
     """
-    size = frame.image.shape[0]
-    window = normalise(frame.window, size, size)
-    extent = np.maximum(window[2:] - window[:2], 1e-7)  # 0 where a very wide photo is one pixel high
-    relative = (boxes - np.tile(window[:2], 2)) / np.tile(extent, 2)
-    pixels = np.rint(denormalise(relative, height, width)).astype(np.int64)
+    pixels = np.rint(boxes).astype(np.int64)
     sides = pixels[:, 2:] - pixels[:, :2]
     kept = np.flatnonzero((class_ids > 0) & (sides > 0).all(axis=1))
     if max_mask_pixels is not None and len(kept) * height * width > max_mask_pixels:

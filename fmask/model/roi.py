@@ -7,7 +7,7 @@ from keras import ops
 
 from fmask.model import geometry
 from fmask.model.config import Regions
-from fmask.model.pooling import bilinear, corner_points
+from fmask.model.pooling import bilinear, cell_centres, corner_points
 from fmask.model.rpn import DELTA_STD, on_ignored
 from fmask.model.types import Tensor
 
@@ -72,8 +72,14 @@ def box_targets(regions: Tensor, boxes: Tensor, matched: Tensor) -> Tensor:
     return geometry.encode(regions, own) / DELTA_STD
 
 
-def mask_targets(regions: Tensor, boxes: Tensor, masks: Tensor, matched: Tensor, side: int) -> Tensor:
+def mask_targets(
+    regions: Tensor, boxes: Tensor, masks: Tensor, matched: Tensor, side: int, size: int, pooling: str
+) -> Tensor:
     """Return the target masks of positive regions.
+
+    A detected mask is drawn as `side` x `side` equal cells of its box. With ROIAlign, a target is therefore read in the
+    middle of each cell. The reference implementation (`crop`) reads it at points from edge to edge of the box, so that
+    its masks come out one cell too narrow.
 
     Args:
         regions: (B, P, 4) normalised.
@@ -81,16 +87,29 @@ def mask_targets(regions: Tensor, boxes: Tensor, masks: Tensor, matched: Tensor,
         masks: (B, G, M, M), each instance inside its own box.
         matched: (B, P), the index of each region's instance.
         side: side of the target masks in pixels.
+        size: S, the side of the images in pixels.
+        pooling: how regions are pooled; see `Regions.pooling`.
 
     Returns:
         (B, P, side, side), 0 or 1.
     """
     own = ops.take_along_axis(boxes, matched[..., None], axis=1)
     mask = ops.take_along_axis(ops.cast(masks, "float32"), matched[..., None, None], axis=1)
-    size = ops.maximum(own[..., 2:] - own[..., :2], geometry.EPSILON)
-    corner = own[..., :2]
-    start, end = (regions[..., :2] - corner) / size, (regions[..., 2:] - corner) / size
-    length = masks.shape[-1]
-    rows = bilinear(corner_points(start[..., 0], end[..., 0], side, length), length)
-    columns = bilinear(corner_points(start[..., 1], end[..., 1], side, length), length)
+    rows, columns = (
+        _mask_sampling(regions[..., axis::2], own[..., axis::2], side, masks.shape[-1], size, pooling)
+        for axis in (0, 1)
+    )
     return ops.round(ops.matmul(ops.matmul(rows, mask), ops.swapaxes(columns, -1, -2)))
+
+
+def _mask_sampling(region: Tensor, own: Tensor, side: int, length: int, size: int, pooling: str) -> Tensor:
+    """Return matrices (B, P, side, length) that sample masks along one axis, from `own` box to `region` (B, P, 2)."""
+    # A normalised box ends at the centre of its last pixel, which is a pixel before the box's edge.
+    pixel = 0.0 if pooling == "crop" else 1 / (size - 1)
+    extent = ops.maximum(own[..., 1] + pixel - own[..., 0], geometry.EPSILON)
+    start, end = (region[..., 0] - own[..., 0]) / extent, (region[..., 1] + pixel - own[..., 0]) / extent
+    if pooling == "crop":
+        return bilinear(corner_points(start, end, side, length), length)
+    points = cell_centres((start * length)[..., None], (end * length)[..., None], side)
+    inside = ops.logical_and(points >= -0.5, points <= length - 0.5)
+    return bilinear(ops.where(inside, ops.clip(points, 0, length - 1), -1.0), length)

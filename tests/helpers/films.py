@@ -113,7 +113,7 @@ class ColourPredictor(Predictor):
     batch_size = 1
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
-        super().__init__(image_size=WIDTH, antialias=False)
+        super().__init__(image_size=WIDTH, antialias=False, align_corners=False)
         self.batches: list[int] = []
         self.before, self.score = before, score
 

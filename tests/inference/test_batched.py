@@ -20,7 +20,7 @@ class FakePredictor(Predictor):
     batch_size = 3
 
     def __init__(self) -> None:
-        super().__init__(image_size=64, antialias=False)
+        super().__init__(image_size=64, antialias=False, align_corners=False)
         self.calls: list[tuple[int, int | None]] = []
 
     def predict(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:

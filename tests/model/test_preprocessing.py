@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fmask.model.preprocessing import Letterboxed, denormalise, letterbox, normalise, postprocess
+from fmask.model.preprocessing import Letterboxed, denormalise, letterbox, normalise, postprocess, to_photo
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE
@@ -48,26 +48,33 @@ def test_antialias_averages_pixels_and_without_it_they_are_sampled() -> None:
     np.testing.assert_array_equal(letterbox(checkered, SIZE, antialias=False).image, 0)
 
 
-def framed(box: np.ndarray, frame: Letterboxed, height: int, width: int) -> np.ndarray:
+def framed(box: np.ndarray, frame: Letterboxed, height: int, width: int, align_corners: bool) -> np.ndarray:
     """Convert a pixel box of the photo to normalised coordinates of the frame."""
+    low, high = np.split(frame.window, 2)
+    if not align_corners:
+        scale = (high - low) / np.array([height, width])
+        return normalise(box * np.tile(scale, 2) + np.tile(low, 2), SIZE, SIZE)
     low, high = np.split(normalise(frame.window, SIZE, SIZE), 2)
     unit = normalise(box, height, width)
     return (np.tile(low, 2) + unit * np.tile(high - low, 2)).astype(np.float32)
 
 
-def back(box: np.ndarray, mask: np.ndarray, shape: tuple[int, int], class_id: int = 1) -> Detections:
+def back(
+    box: np.ndarray, mask: np.ndarray, shape: tuple[int, int], class_id: int = 1, align_corners: bool = True
+) -> Detections:
     """Return the detections in a photo of `shape` if the network outputs a mask (M, M) at a pixel box of the photo."""
     frame = letterbox(noise(*shape), SIZE, antialias=True)
-    boxes = np.stack([framed(box, frame, *shape), np.zeros(4)])
+    boxes = np.stack([framed(box, frame, *shape, align_corners), np.zeros(4)])
     ids, scores, masks = np.array([class_id, 0]), np.array([0.9, 0]), np.stack([mask, np.zeros_like(mask)])
-    return postprocess(boxes, ids, scores, masks, frame, *shape)
+    return postprocess(to_photo(boxes, frame, *shape, align_corners), ids, scores, masks, *shape)
 
 
+@pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_boxes_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> None:
+def test_boxes_are_converted_to_the_photos_pixels(shape: tuple[int, int], align_corners: bool) -> None:
     height, width = shape
     box = np.array([height // 3, width // 4, height - 2, width // 2], np.float32)
-    found = back(box, np.ones((28, 28), np.float32), shape)
+    found = back(box, np.ones((28, 28), np.float32), shape, align_corners=align_corners)
     np.testing.assert_array_equal(found.boxes, [box])
     assert found.class_ids.tolist() == [1]
     assert found.masks.shape == (1, height, width)
@@ -75,6 +82,18 @@ def test_boxes_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> Non
     assert found.masks[0, y1:y2, x1:x2].mean() > 0.9
     found.masks[0, y1:y2, x1:x2] = False
     assert not found.masks.any()
+
+
+def test_a_box_that_is_exact_in_the_frame_is_exact_in_a_large_photo_without_align_corners() -> None:
+    height, width = 3000, 4000
+    frame = Letterboxed(np.zeros((128, 128, 3), np.float32), np.array([16, 0, 112, 128], np.float32))
+    box = np.array([[900, 1200, 1500, 2000]], np.float32)
+    in_frame = normalise(box * 0.032 + np.array([16, 0, 16, 0]), 128, 128)
+    np.testing.assert_allclose(to_photo(in_frame, frame, height, width, align_corners=False), box, atol=0.01)
+    # The reference scales 95 to 2999 and 127 to 3999, and boxes lose a pixel of the frame.
+    np.testing.assert_allclose(
+        to_photo(in_frame, frame, height, width, align_corners=True), [[909.2, 1209.2, 1485.4, 1984.8]], atol=1
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -88,32 +107,32 @@ def test_masks_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> Non
     assert columns[-1] == width - 1
 
 
+@pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (3, 500)])
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_photos_with_a_height_or_width_of_one_pixel(shape: tuple[int, int]) -> None:
+def test_photos_with_a_height_or_width_of_one_pixel(shape: tuple[int, int], align_corners: bool) -> None:
     frame = letterbox(noise(*shape), SIZE, antialias=True)
-    everything = normalise(frame.window, SIZE, SIZE)[None]
-    found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), frame, *shape)
-    # If the photo's height or width fits into one pixel of the frame, the box covers only its first pixel.
+    everything = to_photo(normalise(frame.window, SIZE, SIZE)[None], frame, *shape, align_corners)
+    found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), *shape)
+    # With aligned corners, a height or width that fits into one pixel of the frame shrinks to one pixel.
     height, width = (
-        length if seen > 1 else 1 for length, seen in zip(shape, frame.window[2:] - frame.window[:2], strict=True)
+        length if seen > 1 or not align_corners else 1
+        for length, seen in zip(shape, frame.window[2:] - frame.window[:2], strict=True)
     )
     np.testing.assert_array_equal(found.boxes, [[0, 0, height, width]])
     assert found.masks[0, :height, :width].all()
 
 
 def test_boxes_without_area_and_empty_rows_are_dropped() -> None:
-    frame = letterbox(noise(40, 40), SIZE, antialias=True)
-    boxes = np.array([[0.5, 0.5, 0.45, 0.9], [0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.5]], np.float32)
-    found = postprocess(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), frame, 40, 40)
+    boxes = np.array([[20, 20, 18, 36], [4, 4, 20, 20], [4, 4, 20, 20]], np.float32)
+    found = postprocess(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), 40, 40)
     assert found.class_ids.tolist() == [2]
     assert found.scores.tolist() == [0.7]
 
 
 def test_a_mask_is_clipped_to_the_photo() -> None:
-    frame = letterbox(noise(SIZE, SIZE), SIZE, antialias=True)
-    box = normalise(np.array([[-20, -20, 20, 20], [50, 50, 90, 90]]), SIZE, SIZE)
-    found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), frame, SIZE, SIZE)
+    box = np.array([[-20, -20, 20, 20], [50, 50, 90, 90]], np.float32)
+    found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), SIZE, SIZE)
     assert found.masks[0, :18, :18].all()
     assert not found.masks[0, 20:].any()
     assert found.masks[1, 52:, 52:].all()
@@ -135,14 +154,13 @@ def test_denormalise_undoes_normalise() -> None:
 def test_masks_of_a_large_photo_need_little_additional_memory() -> None:
     height, width = 3000, 4000
     mask = np.where(np.indices((28, 28)).sum(axis=0) < 28, np.float32(0.9), np.float32(0.1))
-    frame = Letterboxed(np.zeros((SIZE, SIZE, 3), np.float32), np.array([8, 0, 56, 64], np.float32))
-    boxes = framed(np.array([0, 0, height, width], np.float32), frame, height, width)[None]
+    boxes = np.array([[0, 0, height, width]], np.float32)
     tracemalloc.start()
-    found = postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], frame, height, width)
+    found = postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width)
     kept = found.at_least(0.5)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept.masks.mean() == pytest.approx(0.5, abs=0.03)
     assert peak < 3 * height * width
     with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels exceed the limit of 10 megapixels\.$"):
-        postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], frame, height, width, max_mask_pixels=10**7)
+        postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width, max_mask_pixels=10**7)

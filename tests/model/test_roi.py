@@ -5,8 +5,12 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from fmask.data.samples import box_mask
 from fmask.model.config import Regions
+from fmask.model.preprocessing import normalise, postprocess
 from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
+
+SIZE = 64
 
 
 def numpy(tensor: object) -> np.ndarray:
@@ -137,7 +141,8 @@ def masked(region: tuple[float, ...], mask: np.ndarray, side: int) -> np.ndarray
     """Return the target of a region matched with the second of two objects, whose `mask` fills (0.2, 0.2, 0.6, 0.6)."""
     boxes = np.array([[[0, 0, 0.1, 0.1], [0.2, 0.2, 0.6, 0.6]]], np.float32)
     masks = np.stack([np.zeros_like(mask), mask])[None].astype(np.float32)
-    return numpy(mask_targets(np.array([[region]], np.float32), boxes, masks, np.array([[1]]), side))[0, 0]
+    regions = np.array([[region]], np.float32)
+    return numpy(mask_targets(regions, boxes, masks, np.array([[1]]), side, SIZE, "crop"))[0, 0]
 
 
 HALF = np.zeros((8, 8))
@@ -171,7 +176,46 @@ def test_mask_targets_equal_crop_and_resize_of_the_reference() -> None:
         assert (seen != np.round(expected[0, ..., 0])).mean() < 0.01  # values near 0.5 may round either way
 
 
-def test_empty_slots_have_finite_targets() -> None:
+def aligned(region: tuple[float, ...], box: tuple[float, ...], mask: np.ndarray, side: int) -> np.ndarray:
+    """Return the target with ROIAlign of a region for an object whose `mask` fills `box`, both in pixels."""
+    regions, boxes = (normalise(np.array([[each]]), SIZE, SIZE) for each in (region, box))
+    masks = mask[None, None].astype(np.float32)
+    return numpy(mask_targets(regions, boxes, masks, np.zeros((1, 1), np.int32), side, SIZE, "align"))[0, 0]
+
+
+def test_with_roi_align_targets_are_read_in_the_middle_of_cells() -> None:
+    mask = np.random.default_rng(0).integers(0, 2, (8, 8))
+    box = (8, 8, 24, 24)
+    np.testing.assert_array_equal(aligned(box, box, mask, 8), mask)
+    # A region of four times the area: its middle quarter is the object.
+    seen = aligned((0, 0, 32, 32), box, mask, 16)
+    np.testing.assert_array_equal(seen[4:12, 4:12], mask)
+    seen[4:12, 4:12] = 0
+    assert not seen.any()
+    np.testing.assert_array_equal(aligned((8, 16, 24, 24), box, HALF, 4), np.ones((4, 4)))
+    np.testing.assert_array_equal(aligned((8, 8, 24, 16), box, HALF, 4), np.zeros((4, 4)))
+
+
+def test_with_roi_align_a_disc_is_drawn_as_wide_as_it_is() -> None:
+    angle = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+    disc = np.column_stack([99.5 + 80 * np.cos(angle), 99.5 + 80 * np.sin(angle)])
+    box = np.array([20, 20, 180, 180], np.float32)
+    unit = normalise(box[None, None], 200, 200)
+    masks, matched = box_mask(disc, box)[None, None].astype(np.float32), np.zeros((1, 1), np.int32)
+    rows, columns = np.mgrid[:200, :200]
+    expected = (columns - 99.5) ** 2 + (rows - 99.5) ** 2 <= 80**2
+    overlap = {}
+    for pooling in ("align", "crop"):
+        target = numpy(mask_targets(unit, unit, masks, matched, 28, 200, pooling))[0]
+        drawn = postprocess(box[None], np.array([1]), np.ones(1), target, 200, 200).masks[0]
+        overlap[pooling] = (drawn & expected).sum() / (drawn | expected).sum()
+    assert overlap["align"] >= 0.975
+    assert 0.95 < overlap["crop"] < 0.965  # the reference's masks are a cell too narrow
+
+
+@pytest.mark.parametrize("pooling", ["crop", "align"])
+def test_empty_slots_have_finite_targets(pooling: str) -> None:
     nothing = np.zeros((1, 2, 4), np.float32)
     assert np.isfinite(numpy(box_targets(nothing, OBJECTS, np.zeros((1, 2), np.int32)))).all()
-    assert np.isfinite(masked((0, 0, 0, 0), HALF, 4)).all()
+    masks, matched = np.ones((1, 2, 8, 8), np.float32), np.zeros((1, 2), np.int32)
+    assert np.isfinite(numpy(mask_targets(nothing, nothing, masks, matched, 4, SIZE, pooling))).all()
