@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fmask.apps.video.reading import Footage, Frame
+    from fmask.apps.video.sources import Camera
     from fmask.inference.predictor import Predictor
     from fmask.structures.detections import Detections
 
 
-def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
-    """Open a video file, or the camera with this number.
+def open_footage(source: "Path | Camera") -> "AbstractContextManager[Footage]":
+    """Open a video file or a camera.
 
     Raises:
         UserError: it cannot be read.
@@ -26,7 +27,7 @@ def open_footage(source: Path | int) -> "AbstractContextManager[Footage]":
     from fmask.apps.video.camera import open_camera
     from fmask.apps.video.reading import open_video
 
-    return open_camera(source) if isinstance(source, int) else open_video(source)
+    return open_video(source) if isinstance(source, Path) else open_camera(source)
 
 
 def redraw_with_bar(

@@ -1,5 +1,6 @@
 """The command `fmask splash`."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
 from fmask.cli.options import Confidence, Frames, Model
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
+from fmask.utils.secrets import without_secrets
 
 if TYPE_CHECKING:
     from fmask.apps.splash.style import SplashStyle
@@ -27,9 +29,7 @@ class ClassName(StrEnum):
 @app.command(rich_help_panel=USE)
 def splash(
     model: Model,
-    inputs: Annotated[
-        list[str], typer.Argument(help="Photos, folders of photos, patterns, videos, or camera numbers.")
-    ],
+    inputs: Annotated[list[str], typer.Argument(help="Photos, videos, folders, patterns, or cameras (0, rtsp://…).")],
     boxes: Annotated[bool, typer.Option("--boxes", help="Draw a box around each object.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Write the class and score of each object.")] = False,
     classes: Annotated[
@@ -52,9 +52,10 @@ def splash(
     in .webm, and other formats become .mp4. Ctrl-C stops early: the file then contains the frames so far, and the exit
     status is 130.
 
-    A camera is recorded without sound until Ctrl-C, which is its usual end, or for --frames.
+    A camera, given by its number or its address (rtsp://, rtmp:// or http://), is recorded without sound until Ctrl-C,
+    which is its usual end, or for --frames.
 
-    Exit status: 1 if some of several photos could not be processed; the others are written.
+    Exit status: 1 if some of several inputs could not be processed; the others are written.
     """
     from fmask.apps.splash.style import SplashStyle
     from fmask.apps.splash.targets import find_targets
@@ -63,29 +64,45 @@ def splash(
     targets = find_targets(inputs, output)
     predictor = load.load(model)
     style = SplashStyle(classes or tuple(ClassName), boxes, labels)
-    _splash_photos([target for target in targets if target.is_photo], predictor, style, min_confidence)
-    for target in targets:
-        if not target.is_photo:
-            with open_footage(target.source) as footage:
+    photos = [target for target in targets if target.is_photo]
+    videos = [target for target in targets if not target.is_photo]
+    failed = _splash_photos(photos, predictor, style, min_confidence, single=len(targets) == 1)
+    for video in videos:
+        try:
+            with open_footage(video.source) as footage:
                 redraw_with_bar(
                     footage,
-                    target.output,
+                    video.output,
                     predictor,
                     min_confidence,
                     lambda frame, found: style.draw(frame.image, found),
                     frames,
                 )
+        except UserError as error:
+            failed += _report(error, single=len(targets) == 1)
+    if failed:
+        kind = "inputs" if photos and videos else "photos" if photos else "videos"
+        raise SomeFailedError(f"{failed} of {len(targets)} {kind} could not be processed, for the reasons above.")
+
+
+def _report(error: UserError, single: bool) -> int:
+    """Print why an input failed, and return 1; raise the error if the input is the only one."""
+    if single:
+        raise error
+    print(without_secrets(str(error)), file=sys.stderr)
+    return 1
 
 
 def _splash_photos(
-    targets: "list[Target]", predictor: "Predictor", style: "SplashStyle", min_confidence: float
-) -> None:
+    targets: "list[Target]", predictor: "Predictor", style: "SplashStyle", min_confidence: float, single: bool
+) -> int:
+    """Write the splash of each photo, and return how many failed."""
     from fmask.apps.splash.photo import splash_photo
     from fmask.cli.progress import speed_bar
     from fmask.utils.signals import stop_on_signal
 
     if not targets:
-        return
+        return 0
     done, failed = 0, 0
     with speed_bar("photos") as progress, stop_on_signal() as stop:
         bar = progress.add_task("Photos", total=len(targets))
@@ -97,10 +114,7 @@ def _splash_photos(
                 splash_photo(target.source, target.output, predictor, style, min_confidence)
                 done += 1
             except UserError as error:
-                if len(targets) == 1:
-                    raise
-                print(error)  # the other photos may succeed
-                failed += 1
+                failed += _report(error, single)
             progress.advance(bar)
     folders = {target.output.parent for target in targets}
     place = targets[0].output if len(targets) == 1 else folders.pop() if len(folders) == 1 else "the photos' folders"
@@ -108,5 +122,4 @@ def _splash_photos(
         print(f"Stopped early: {place} has the first {done} of {len(targets)} photos.")
         raise typer.Exit(INTERRUPTED)
     print(f"{place}: {done} photo{'' if done == 1 else 's'}")
-    if failed:
-        raise SomeFailedError(f"{failed} of {len(targets)} photos could not be processed, for the reasons above.")
+    return failed

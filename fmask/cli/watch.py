@@ -1,5 +1,6 @@
 """The command `fmask watch`."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fmask.apps.video.reading import Frame
+    from fmask.apps.video.sources import Camera
     from fmask.structures.detections import Detections
 
 LIMITATIONS = (
@@ -25,7 +27,7 @@ LIMITATIONS = (
 @app.command(rich_help_panel=USE)
 def watch(
     model: Model,
-    video: Annotated[str, typer.Argument(help="A video, or a camera number.")],
+    video: Annotated[str, typer.Argument(help="A video, or a camera: its number, or its address (rtsp://…).")],
     need: Annotated[str, typer.Option(help="Items that each head must wear: mask, hat, or mask,hat.")] = "mask,hat",
     hold: Annotated[
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
@@ -45,7 +47,8 @@ def watch(
 
     The output folder contains events.csv (time, frame, head, missing item, start of the lack, box, thumbnail), the
     folder thumbnails, and the marked video. A green box means that all required items are worn, a red box names the
-    missing items, and an amber box is not decided yet.
+    missing items, and an amber box is not decided yet. Worn items have their scores. The clock in the upper left is the
+    time of day for a camera, and the time since the start for a video.
 
     Limitations: items that the model misses are reported as missing, and a head with neither mask nor hat is not
     detected. Heads that cross or are partly hidden may be confused.
@@ -56,7 +59,7 @@ def watch(
     source = _source(video)
     folder = output or _default_folder(source)
     from fmask.apps.video.writing import FORMATS
-    from fmask.apps.watch.record import Record, mark_heads
+    from fmask.apps.watch.record import Record, clock_text, mark_heads
     from fmask.apps.watch.watcher import Watcher
     from fmask.inference import load
 
@@ -65,12 +68,14 @@ def watch(
     watcher = Watcher(needed, hold)
     print(LIMITATIONS)
     with open_footage(source) as footage, Record(folder) as record:
+        started = datetime.now() if footage.live else None
 
         def draw(frame: "Frame", found: "Detections") -> "np.ndarray":
             for event in watcher.see(frame, found):
                 thumbnail = record.add(frame.image, event)
                 print(f"{event.time:.1f} s: head {event.head} has no {event.missing}, {thumbnail}")
-            return mark_heads(frame.image, watcher.in_sight, needed)
+            clock = clock_text(float(frame.time), started)
+            return mark_heads(frame.image, watcher.in_sight, needed, clock)
 
         try:
             redraw_with_bar(footage, folder / f"marked{suffix}", predictor, min_confidence, draw, frames)
@@ -87,13 +92,20 @@ def _parse_need(need: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _source(video: str) -> Path | int:
-    if video.isdecimal() and not Path(video).exists():
-        return int(video)
+def _source(video: str) -> "Path | Camera":
+    from fmask.apps.video.sources import find_camera
+
+    camera = find_camera(video)
+    if camera is not None:
+        return camera
     if not Path(video).is_file():
-        raise UserError(f"{video!r} is neither a video file nor a camera number.")
+        raise UserError(f"{video!r} is neither a video file nor a camera number or address.")
     return Path(video)
 
 
-def _default_folder(source: Path | int) -> Path:
-    return Path(f"camera{source}_watch") if isinstance(source, int) else source.with_name(f"{source.stem}_watch")
+def _default_folder(source: "Path | Camera") -> Path:
+    from fmask.apps.video.sources import camera_name
+
+    return (
+        source.with_name(f"{source.stem}_watch") if isinstance(source, Path) else Path(f"{camera_name(source)}_watch")
+    )

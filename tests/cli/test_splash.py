@@ -13,7 +13,7 @@ from fmask.cli import app
 from fmask.data.images import load_image
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference import load
-from fmask.utils.errors import UserError
+from fmask.utils.errors import SomeFailedError, UserError
 from tests.helpers.films import HAT, ColourPredictor, frames_of, make_film, passing, scene, sound_of
 
 
@@ -93,8 +93,31 @@ def test_a_broken_photo_does_not_stop_the_others(predictor: ColourPredictor) -> 
     assert isinstance(result.exception, UserError)
     assert result.exception.status == 1
     assert str(result.exception) == "1 of 3 photos could not be processed, for the reasons above."
-    assert "b.jpg is not a readable photo" in result.output.replace("\n", " ")
+    assert "b.jpg is not a readable photo" in result.stderr
     assert names("site") == ["a.jpg", "a_splash.jpg", "b.jpg", "c.jpg", "c_splash.jpg"]
+
+
+def test_a_broken_video_does_not_stop_the_others(predictor: ColourPredictor) -> None:
+    Path("site").mkdir()
+    for name in ("a", "c"):
+        make_film(Path("site", f"{name}.mp4"), frames=3)
+    Path("site", "b.mp4").write_bytes(b"broken")
+    result = splash("site")
+    assert isinstance(result.exception, SomeFailedError)
+    assert str(result.exception) == "1 of 3 videos could not be processed, for the reasons above."
+    assert "site/b.mp4 is not a readable video: invalid data" in result.stderr
+    assert names("site") == ["a.mp4", "a_splash.mp4", "b.mp4", "c.mp4", "c_splash.mp4"]
+
+
+def test_a_folder_of_photos_and_videos(predictor: ColourPredictor) -> None:
+    save(Path("site", "a.jpg"), passing(0))
+    make_film(Path("site", "b.mp4"), frames=3)
+    Path("site", "c.jpg").write_bytes(b"broken")
+    Path("site", "d.mp4").write_bytes(b"broken")
+    for _ in range(2):  # outputs are not inputs of the next run
+        result = splash("site")
+        assert str(result.exception) == "2 of 4 inputs could not be processed, for the reasons above."
+        assert names("site") == ["a.jpg", "a_splash.jpg", "b.mp4", "b_splash.mp4", "c.jpg", "d.mp4"]
 
 
 def test_a_video_keeps_its_frames_rate_and_sound(predictor: ColourPredictor) -> None:

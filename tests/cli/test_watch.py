@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED
+from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED, clock_text
 from fmask.cli import app
 from fmask.cli.watch import LIMITATIONS
 from fmask.inference import load
@@ -82,11 +83,20 @@ def test_boxes_are_green_then_amber_then_red(predictor: ColourPredictor, monkeyp
 
     monkeypatch.setattr("fmask.apps.watch.record.draw_marks", record)
     watch("a.mp4")
-    colours = [sorted(mark.colour for mark in marks) for marks in drawn]
+    colours = [sorted(mark.colour for mark in marks[:-1]) for marks in drawn]  # the last mark is the clock
     assert colours[0] == colours[29] == [COMPLETE, COMPLETE]
     assert colours[12] == colours[30] == colours[54] == sorted([COMPLETE, UNDECIDED])
     assert colours[55] == colours[99] == sorted([COMPLETE, LACKING])
-    assert {mark.text.split(" ", 1)[-1] for mark in drawn[99]} >= {"no hat"}
+    texts = [{mark.text.split(" ", 1)[-1] for mark in marks[:-1]} for marks in drawn]
+    assert texts[0] == {"mask 0.90, hat 0.90"}
+    assert texts[12] == {"mask 0.90, hat 0.90", "hat?, mask 0.90"}
+    assert texts[99] == {"mask 0.90, hat 0.90", "no hat, mask 0.90"}
+    assert [drawn[n][-1].text for n in (0, 99)] == ["0:00:00.0", "0:00:03.9"]
+
+
+def test_the_clock_of_a_camera_is_the_time_of_day() -> None:
+    assert clock_text(75.5, datetime(2026, 3, 1, 23, 59, 0)) == "2026-03-02 00:00:15"
+    assert clock_text(3725.37, None) == "1:02:05.3"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +131,7 @@ def test_a_stopped_watch_keeps_its_events_and_video(predictor: ColourPredictor) 
         (["a.mp4", "--for", "-1"], "--for must be a number of seconds, 0 or more, not -1"),
         (["a.mp4", "--for", "nan"], "--for must be a number of seconds, 0 or more, not nan"),
         (["a.mp4", "--min-confidence", "2"], "--min-confidence must be between 0 and 1, not 2"),
-        (["gone.mp4"], "'gone.mp4' is neither a video file nor a camera number"),
+        (["gone.mp4"], "'gone.mp4' is neither a video file nor a camera number or address"),
         (["a.mp4", "-o", "full"], "full is not empty; choose a new or an empty folder with -o"),
         (["a.mp4", "-o", "a.mp4"], "a.mp4 cannot be written: Not a directory"),
         (["b.mp4"], "b.mp4 is not a readable video"),

@@ -74,7 +74,11 @@ COMMANDS = [
         "install photos --base-url ftp://me:hunter2@x",
         "--base-url must begin with http:// or https://, not 'ftp://me:***@x'",
     ),
-    ("backbone without weights", "install imagenet vgg", "There are no ImageNet weights for vgg, only for resnet50"),
+    (
+        "backbone without weights",
+        "install imagenet vgg",
+        "There are no ImageNet weights for vgg, only for efficientnet_lite0, resnet50",
+    ),
     ("conversion of a missing file", "convert nowhere out.json", "nowhere cannot be read: No such file or directory."),
     ("conversion of a photo", "convert a.png out.json", "a.png is not valid JSON: 'utf-8' codec can't decode"),
     (
@@ -99,6 +103,12 @@ COMMANDS = [
         "split is not a data set with splits; remove --split val",
     ),
     ("splash of a missing video", "splash fake walk.mp4", "There is no video file walk.mp4."),
+    (
+        "splash of a video on a web server",
+        "splash fake https://me:hunter2@host/walk.mp4",
+        "https://me:***@host/walk.mp4 is a video file, not a camera; download it first.",
+    ),
+    ("splash of an empty folder", "splash fake none", "none: the folder has no photos or videos; they end in .3gp, "),
     ("splash of a text file", "splash fake text.jpg", "text.jpg is not a readable photo: its format is not one of"),
     ("splash of a text file as video", "splash fake text.mp4", "text.mp4 is not a readable video: invalid data"),
     ("splash over the input", "splash fake a.png -o a.png", "a.png is an input and is not overwritten; choose another"),
@@ -112,7 +122,7 @@ COMMANDS = [
     (
         "watch of a missing video",
         "watch fake nowhere.mp4",
-        "'nowhere.mp4' is neither a video file nor a camera number.",
+        "'nowhere.mp4' is neither a video file nor a camera number or address.",
     ),
     ("watch of a text file", "watch fake text.mp4", "text.mp4 is not a readable video: invalid data"),
     (

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import glob, has_magic
 from pathlib import Path
 
-from fmask.apps.video.reading import VIDEO_SUFFIXES
+from fmask.apps.video.sources import VIDEO_SUFFIXES, Camera, camera_name, find_camera, is_video
 from fmask.apps.video.writing import FORMATS, check_format
 from fmask.data.paths import PHOTO_SUFFIXES
-from fmask.inference.inputs import find_photos
+from fmask.inference.inputs import find_photos, is_photo
 from fmask.utils.errors import UserError
 
 _SPLASH = "_splash"
@@ -20,23 +21,24 @@ _DEFAULT_PHOTO, _DEFAULT_VIDEO = ".jpg", ".mp4"
 class Target:
     """An input and its output file."""
 
-    source: Path | int
-    """A photo, a video, or a camera number."""
+    source: Path | Camera
+    """A photo, a video, or a camera."""
     output: Path
 
     @property
     def is_photo(self) -> bool:
         """Whether the source is a photo."""
-        return isinstance(self.source, Path) and not _is_video(self.source)
+        return isinstance(self.source, Path) and not is_video(self.source)
 
 
 def find_targets(inputs: Sequence[str], output: Path | None) -> list[Target]:
     """Find the photos, videos and cameras that `inputs` name, and choose their output files.
 
-    In folders and patterns, outputs of earlier runs (NAME_splash beside NAME) are skipped.
+    A folder stands for the photos and videos directly in it. In folders and patterns, outputs of earlier runs
+    (NAME_splash beside NAME) are skipped.
 
     Args:
-        inputs: photos, folders of photos and patterns, as in `find_photos`; videos; and camera numbers.
+        inputs: photos, videos, folders, patterns such as `site/**/*.mp4`, and cameras.
         output: a file, if there is a single input that is neither a folder nor a pattern; otherwise a folder, which is
             created. With None, NAME_splash is written beside each input, and in the working directory for cameras.
 
@@ -61,40 +63,53 @@ def find_targets(inputs: Sequence[str], output: Path | None) -> list[Target]:
     return targets
 
 
-def _sources(given: str) -> list[Path | int]:
+def _sources(given: str) -> list[Path | Camera]:
+    camera = find_camera(given)
+    if camera is not None:
+        return [camera]
     path = Path(given)
-    if given.isdecimal() and not path.exists():
-        return [int(given)]
-    if _is_video(path):
+    if path.is_dir() or (has_magic(given) and not path.is_file()):
+        return _members(given)
+    if is_video(path):
         if not path.is_file():
             raise UserError(f"There is no video file {given}.")
         return [path]
-    photos = find_photos([given])
-    present = {(photo.parent, photo.stem) for photo in photos}
-    outputs = [p for p in photos if p.stem.endswith(_SPLASH) and (p.parent, p.stem.removesuffix(_SPLASH)) in present]
-    return [photo for photo in photos if photo not in outputs]
+    return [*find_photos([given])]
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
+def _members(given: str) -> list[Path | Camera]:
+    """Return the photos and videos of a folder or a pattern, sorted by name, without outputs of earlier runs."""
+    path = Path(given)
+    paths = path.iterdir() if path.is_dir() else map(Path, glob(given, recursive=True))  # noqa: PTH207 - see inputs
+    found = sorted(each for each in paths if is_photo(each) or (is_video(each) and each.is_file()))
+    if not found:
+        where = "the folder has" if path.is_dir() else "the pattern matches"
+        endings = ", ".join(sorted({*PHOTO_SUFFIXES, *VIDEO_SUFFIXES}))
+        raise UserError(f"{given}: {where} no photos or videos; they end in {endings}.")
+    present = {(each.parent, each.stem) for each in found}
+    return [
+        each
+        for each in found
+        if not (each.stem.endswith(_SPLASH) and (each.parent, each.stem.removesuffix(_SPLASH)) in present)
+    ]
 
 
 def _is_single(given: str) -> bool:
     """Return whether the input is a single file or camera, not a folder or a pattern."""
-    return given.isdecimal() or Path(given).is_file()
+    return find_camera(given) is not None or Path(given).is_file()
 
 
-def _named(source: Path | int, folder: Path | None) -> Path:
-    if isinstance(source, int):
-        return (folder or Path()) / f"camera{source}{_SPLASH}{_DEFAULT_VIDEO}"
-    known, default = (FORMATS, _DEFAULT_VIDEO) if _is_video(source) else (PHOTO_SUFFIXES, _DEFAULT_PHOTO)
+def _named(source: Path | Camera, folder: Path | None) -> Path:
+    if not isinstance(source, Path):
+        return (folder or Path()) / f"{camera_name(source)}{_SPLASH}{_DEFAULT_VIDEO}"
+    known, default = (FORMATS, _DEFAULT_VIDEO) if is_video(source) else (PHOTO_SUFFIXES, _DEFAULT_PHOTO)
     suffix = source.suffix if source.suffix.lower() in known else default
     return (folder or source.parent) / f"{source.stem}{_SPLASH}{suffix}"
 
 
 def _check(targets: Sequence[Target]) -> None:
     inputs = {target.source.resolve() for target in targets if isinstance(target.source, Path)}
-    sources: dict[Path, Path | int] = {}
+    sources: dict[Path, Path | Camera] = {}
     for target in targets:
         output = target.output.resolve()
         if output in inputs:

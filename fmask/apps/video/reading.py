@@ -15,10 +15,6 @@ from av.video.stream import VideoStream
 
 from fmask.utils.errors import UserError
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".ogv"}
-)
-
 
 @dataclass(frozen=True)
 class Frame:

@@ -17,7 +17,8 @@ The bounds hold for all 11 photos of the study with one mask and one hat, and fo
 `fmask.data.synthetic.dataset`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -45,6 +46,8 @@ class Head:
     box: Box
     """Approximate box of the head with its items. It is similar whether one item is detected or both, so that the head
     can be matched in the next frame. It may extend beyond the frame."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """The score of each worn item, in [0, 1]."""
 
 
 def group_heads(found: Detections) -> list[Head]:
@@ -56,13 +59,23 @@ def group_heads(found: Detections) -> list[Head]:
         First the heads with both items, then those with a hat, then those with a mask.
     """
     found = _suppress_rivals(found)
-    masks, hats = (found.boxes[found.class_ids == 1 + CLASS_NAMES.index(name)] for name in ("mask", "hat"))
+    is_mask, is_hat = (found.class_ids == 1 + CLASS_NAMES.index(name) for name in ("mask", "hat"))
+    masks, hats = found.boxes[is_mask], found.boxes[is_hat]
+    mask_scores = [{"mask": score} for score in found.scores[is_mask].tolist()]
+    hat_scores = [{"hat": score} for score in found.scores[is_hat].tolist()]
     cost = np.array([[_cost(mask, hat) for hat in hats] for mask in masks]).reshape(len(masks), len(hats))
     pairs = [(m, h) for m, h in zip(*linear_sum_assignment(cost), strict=True) if cost[m, h] < _NEVER]
-    heads = [Head(frozenset({"mask", "hat"}), _around(_below(hats[h]), _above(masks[m]))) for m, h in pairs]
+    heads = [
+        Head(frozenset({"mask", "hat"}), _around(_below(hats[h]), _above(masks[m])), mask_scores[m] | hat_scores[h])
+        for m, h in pairs
+    ]
     paired_masks, paired_hats = {m for m, _ in pairs}, {h for _, h in pairs}
-    heads += [Head(frozenset({"hat"}), _below(hat)) for h, hat in enumerate(hats) if h not in paired_hats]
-    heads += [Head(frozenset({"mask"}), _above(mask)) for m, mask in enumerate(masks) if m not in paired_masks]
+    heads += [
+        Head(frozenset({"hat"}), _below(hat), hat_scores[h]) for h, hat in enumerate(hats) if h not in paired_hats
+    ]
+    heads += [
+        Head(frozenset({"mask"}), _above(mask), mask_scores[m]) for m, mask in enumerate(masks) if m not in paired_masks
+    ]
     return heads
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +21,7 @@ COLUMNS = ("time", "frame", "head", "missing", "since", "y1", "x1", "y2", "x2", 
 `frame` counts from 0. The box is that of the head, in pixels of the frame, ends exclusive. `thumbnail` is relative to
 the folder."""
 
-COMPLETE, UNDECIDED, LACKING = "#1E9E3C", "#E0A000", "#D62828"
+COMPLETE, UNDECIDED, LACKING, CLOCK = "#1E9E3C", "#E0A000", "#D62828", "#000000"
 _THUMBNAIL = 320  # largest longer side, in pixels
 _MARGIN = 0.35  # shown around the head, as a share of its longer side
 
@@ -92,24 +93,39 @@ class Record:
         return UserError(f"{self.folder} cannot be written: {error.strerror or error}.")
 
 
-def mark_heads(image: np.ndarray, tracks: Sequence[Track], needed: Sequence[str]) -> np.ndarray:
-    """Return a copy of `image`, (H, W, 3) uint8 RGB, with a box for each head.
+def mark_heads(image: np.ndarray, tracks: Sequence[Track], needed: Sequence[str], clock: str) -> np.ndarray:
+    """Return a copy of `image`, (H, W, 3) uint8 RGB, with a box for each head, and `clock` in the upper left.
 
     A green box has all needed items. A red box names the items whose lack is an event. An amber box lacks an item in
-    this frame, but not yet for long enough to be an event.
+    this frame, but not yet for long enough to be an event. Each worn item has its score.
     """
-    return draw_marks(image, [_mark(track, needed) for track in tracks])
+    corner = Mark((0, 0, 0, 0), CLOCK, clock, outlined=False)
+    return draw_marks(image, [*(_mark(track, needed) for track in tracks), corner])
+
+
+def clock_text(seconds: float, started: datetime | None) -> str:
+    """Return the time of a frame in words: the date and time if it is known when the video started, else since then.
+
+    Args:
+        seconds: since the start.
+        started: when a camera was opened; None for a video file.
+    """
+    if started:
+        return f"{started + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}"
+    minutes, rest = divmod(int(seconds * 10) / 10, 60)
+    return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{rest:04.1f}"
 
 
 def _mark(track: Track, needed: Sequence[str]) -> Mark:
+    worn = [f"{item} {track.head.scores[item]:.2f}" for item in needed if item in track.head.scores]
     absent = [item for item in needed if item not in track.head.items]
     if track.missing:
-        colour, text = LACKING, "no " + ", no ".join(item for item in needed if item in track.missing)
+        colour, lacks = LACKING, [f"no {item}" for item in needed if item in track.missing]
     elif absent:
-        colour, text = UNDECIDED, f"{', '.join(absent)}?"
+        colour, lacks = UNDECIDED, [f"{item}?" for item in absent]
     else:
-        colour, text = COMPLETE, ""
-    return Mark(track.head.box, colour, f"{track.number} {text}".rstrip())
+        colour, lacks = COMPLETE, []
+    return Mark(track.head.box, colour, f"{track.number} {', '.join([*lacks, *worn])}".rstrip())
 
 
 def _inside(box: Box, height: int, width: int) -> tuple[int, int, int, int]:

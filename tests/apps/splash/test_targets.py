@@ -36,6 +36,9 @@ def pairs(inputs: list[str], output: str | None = None) -> list[tuple[str, str]]
         (["a.jpg"], "deep", [("a.jpg", "deep/a_splash.jpg")]),
         (["a.jpg", "clip.mov", "a.jpg"], "new", [("a.jpg", "new/a_splash.jpg"), ("clip.mov", "new/clip_splash.mov")]),
         (["9.png"], None, [("9.png", "9_splash.png")]),
+        (["*.mov", "b*"], None, [("clip.mov", "clip_splash.mov"), ("b.PNG", "b_splash.PNG")]),
+        (["rtsp://me:pw@gate.local:554/1"], None, [("rtsp://me:pw@gate.local:554/1", "camera_gate.local_splash.mp4")]),
+        (["http://gate.local/mjpg"], "door.mkv", [("http://gate.local/mjpg", "door.mkv")]),
     ],
 )
 def test_names_of_outputs(site: Path, inputs: list[str], output: str | None, expected: list[tuple[str, str]]) -> None:
@@ -46,6 +49,10 @@ def test_the_output_folder_of_a_folder_is_created(site: Path) -> None:
     expected = [(f"deep/{name}.jpg", f"new/one/{name}_splash.jpg") for name in ("a", "c_splash")]
     assert pairs(["deep"], "new/one") == expected
     assert (site / "new" / "one").is_dir()
+
+
+def test_a_folder_stands_for_its_photos_and_videos(site: Path) -> None:
+    assert [source for source, _ in pairs(["."])] == ["9.png", "a.jpg", "b.PNG", "clip.mov", "old.avi"]
 
 
 def test_outputs_of_an_earlier_run_are_skipped(site: Path) -> None:

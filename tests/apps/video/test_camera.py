@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 from pathlib import Path
+from threading import active_count
+from time import sleep
 from typing import Any
 
 import cv2
@@ -16,10 +18,10 @@ from tests.helpers.films import ColourPredictor, frames_of, passing
 
 
 class FakeCapture:
-    """Camera 0 delivers ten frames and is then unplugged; there is no other camera."""
+    """Camera 0 and the stream at `gate` deliver ten frames and end; there is no other camera."""
 
-    def __init__(self, index: int) -> None:
-        self.left = 11 if index == 0 else 0
+    def __init__(self, camera: int | str) -> None:
+        self.left = 11 if camera in (0, "rtsp://me:hunter2@gate/1") else 0
 
     def set(self, *_: Any) -> None: ...
 
@@ -54,4 +56,29 @@ def test_a_recording_of_a_camera_plays_in_real_time(tmp_path: Path) -> None:
 
 def test_a_missing_camera_is_reported() -> None:
     with pytest.raises(UserError, match="Camera 7 delivers no picture; cameras are numbered from 0"), open_camera(7):
+        pass
+
+
+def test_a_slow_model_gets_the_newest_picture_of_a_stream() -> None:
+    with open_camera("rtsp://me:hunter2@gate/1") as footage:
+        assert (footage.name, footage.live) == ("rtsp://me:***@gate/1", True)
+        sleep(0.2)  # all pictures have arrived
+        (frame,) = footage.frames
+    assert np.abs(frame.image.astype(int) - passing(10)).mean() < 10
+
+
+def test_a_stream_is_closed_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeCapture, "read", lambda _: (True, passing(0)))  # without an end
+    before = active_count()
+    with open_camera("rtsp://me:hunter2@gate/1") as footage:
+        next(footage.frames)
+        assert active_count() == before + 1
+    assert active_count() == before
+
+
+def test_a_stream_without_pictures_is_reported() -> None:
+    with (
+        pytest.raises(UserError, match="rtsp://nowhere/1 delivers no picture; check the address"),
+        open_camera("rtsp://nowhere/1"),
+    ):
         pass
