@@ -21,7 +21,10 @@ from tests.helpers.refusals import NETWORK, refusal
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"backbone": "vgg"}, "backbone must be resnet18 or resnet50 or resnet101, not 'vgg'"),
+        (
+            {"backbone": "vgg"},
+            "backbone must be resnet18 or resnet50 or resnet101 or efficientnet_lite0 or mobilenet_v2, not 'vgg'",
+        ),
         ({"num_classes": 1}, "num_classes must be a whole number from 2 to 1000, not 1"),
         ({"image_size": 10**6}, "image_size must be between 64 and 2048, not 1000000."),
         ({"image_size": "big"}, "image_size must be a whole number, not 'big'"),

@@ -70,7 +70,7 @@ def install_coco() -> None:
 
 @install_app.command("imagenet")
 def install_imagenet(
-    backbone: Annotated[str, typer.Argument(help="resnet50 or resnet101.")] = "resnet50",
+    backbone: Annotated[str, typer.Argument(help="resnet50, resnet101 or mobilenet_v2.")] = "resnet50",
 ) -> None:
     """Download the ImageNet weights of a backbone from keras.applications, for weights=imagenet."""
     from fmask.model.weights.pretrained import install_imagenet

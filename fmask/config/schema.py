@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from omegaconf import MISSING
 
 from fmask.data.config import Aug, Data, Jitter
-from fmask.model.config import BLOCKS, LAYERS, ModelConfig
+from fmask.model.backbones import MODULES
+from fmask.model.config import LAYERS, ModelConfig
 from fmask.utils.settings import between, one_of, side
 
 
@@ -20,7 +21,7 @@ class Recipe:
 class Backbone:
     """The convolutional network below the feature pyramid."""
 
-    name: str = one_of(*BLOCKS)
+    name: str = one_of(*MODULES)
 
 
 @dataclass

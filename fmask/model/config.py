@@ -8,9 +8,6 @@ from fmask.utils.settings import between, one_of
 LAYERS = ("all", "3+", "4+", "5+", "heads")
 """Choices of layers to train: all, those from a backbone stage on, or only those after the backbone."""
 
-BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
-"""The backbones, and the number of blocks in their stages 2 to 5."""
-
 
 @dataclass
 class Anchors:

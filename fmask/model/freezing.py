@@ -1,7 +1,6 @@
 """Freezing of layers."""
 
-import re
-
+from fmask.model.backbones import backbone_of
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.matterport import layers_of
 
@@ -18,13 +17,6 @@ def freeze_except(network: MaskRCNN, choice: str) -> None:
             proposal network, the box head and the mask head.
     """
     first = {"all": 1, "heads": 6}.get(choice) or int(choice[0])
+    stage_of = backbone_of(network.backbone).stage_of
     for name, layer in layers_of(network).items():
-        layer.trainable = _stage(name) >= first
-
-
-def _stage(name: str) -> int:
-    """Return 1 for a layer of the stem, 2 to 5 for the stages of the backbone, 6 for a layer after the backbone."""
-    if name in ("conv1", "bn_conv1"):
-        return 1
-    stage = re.match(r"(?:res|bn)([2-5])[a-z]", name)
-    return int(stage[1]) if stage else 6
+        layer.trainable = (stage_of(name) or 6) >= first

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from fmask.model import losses
 from fmask.model.anchors import STRIDES, pyramid_anchors
-from fmask.model.backbone import resnet
+from fmask.model.backbones import backbone_of
 from fmask.model.compaction import compact
 from fmask.model.config import ModelConfig
 from fmask.model.fpn import feature_pyramid
@@ -31,7 +31,6 @@ from fmask.model.selection import select
 from fmask.model.types import Tensor
 from fmask.utils.backend import require
 
-PIXEL_MEAN = (123.7, 116.8, 103.9)
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
 Features = tuple[list[Tensor], Tensor, Tensor]
@@ -52,7 +51,7 @@ class MaskRCNN(keras.Model):
     part of the model, and each is a metric of its own.
 
     Args:
-        backbone: `resnet18`, `resnet50` or `resnet101`.
+        backbone: the architecture, a key of `fmask.model.backbones.MODULES`.
         num_classes: K, the number of classes including the background.
         config: the network's settings; those of the published study by default.
         seed: seed of the random draws in training.
@@ -73,9 +72,11 @@ class MaskRCNN(keras.Model):
 
         with layers_in(config.precision):
             image = keras.Input((None, None, 3), name="image")
+            below = backbone_of(backbone)
             # In float32: bf16 cannot represent a photo's 256 levels once a mean is subtracted from them.
-            centre = keras.layers.Rescaling(1.0, [-mean for mean in PIXEL_MEAN], name="centre", dtype="float32")
-            pyramid = feature_pyramid(resnet(centre(image), backbone, norm), widths.fpn, norm)
+            offset = [-mean * below.scale for mean in below.mean]
+            centre = keras.layers.Rescaling(below.scale, offset, name="centre", dtype="float32")
+            pyramid = feature_pyramid(below.build(centre(image), backbone, norm), widths.fpn, norm)
             self.trunk = keras.Model(
                 image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
             )

@@ -66,7 +66,7 @@ def test_every_choice_composes(recipe: str, aug: str) -> None:
     [
         ("stpes=50", "did you mean steps"),
         ("aug=sharpe", "aug must be one of blur, fliplr_clahe, fliplr_rotate, none, sharpen"),
-        ("backbone=vgg", "backbone must be one of resnet101, resnet18, resnet50"),
+        ("backbone=vgg", "backbone must be one of efficientnet_lite0, mobilenet_v2, resnet101, resnet18, resnet50"),
         ("steps=many", "steps=many: steps must be a whole number"),
         ("steps=0", "steps must be between 1 and"),
         ("crop_size=100", "multiple of 32, such as 96"),

@@ -14,7 +14,7 @@ TRAIN = [
     (
         "unknown name of a choice",
         "backbone.name=vgg",
-        "backbone.name must be resnet18 or resnet50 or resnet101, not vgg",
+        "backbone.name must be resnet18 or resnet50 or resnet101 or efficientnet_lite0 or mobilenet_v2, not vgg",
     ),
     ("removed setting", "~lr", "~lr: settings cannot be removed; use lr=VALUE to change the value"),
     ("word for a number", "steps=many", "steps=many: steps must be a whole number"),
@@ -76,7 +76,7 @@ TRAIN = [
     (
         "weights for another backbone",
         "weights=imagenet",
-        "weights=imagenet does not exist for resnet18, only for resnet50",
+        "weights=imagenet does not exist for resnet18, only for efficientnet_lite0, resnet50",
     ),
     (
         "unset environment variable",

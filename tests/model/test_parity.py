@@ -16,8 +16,9 @@ from keras import ops
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model import mask_rcnn, preprocessing, rpn, selection
 from fmask.model.anchors import pyramid_anchors
+from fmask.model.backbones.resnet import PIXEL_MEAN
 from fmask.model.config import Anchors, ModelConfig, Regions
-from fmask.model.mask_rcnn import LOSSES, PIXEL_MEAN, MaskRCNN
+from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from tests.helpers import golden
 from tests.helpers.reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula

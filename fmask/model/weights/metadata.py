@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 from omegaconf import OmegaConf
 
-from fmask.model.config import BLOCKS, ModelConfig
+from fmask.model.backbones import MODULES
+from fmask.model.config import ModelConfig
 from fmask.model.validation import check_memory, check_model
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
@@ -51,8 +52,8 @@ class NetworkMetadata:
         num_classes = fields.get("num_classes", cls.num_classes)
         if type(num_classes) is not int or not 2 <= num_classes <= 1000:
             raise ValueError(f"num_classes must be a whole number from 2 to 1000, not {num_classes!r}")
-        if backbone not in BLOCKS:
-            raise ValueError(f"backbone must be {' or '.join(BLOCKS)}, not {backbone!r}")
+        if backbone not in MODULES:
+            raise ValueError(f"backbone must be {' or '.join(MODULES)}, not {backbone!r}")
         if type(image_size) is not int:
             raise ValueError(f"image_size must be a whole number, not {image_size!r}")
         if type(antialias) is not bool:

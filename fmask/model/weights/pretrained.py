@@ -2,7 +2,8 @@
 
 none        random weights
 coco        matterport's Mask R-CNN trained on COCO, from `fmask install coco`
-imagenet    a backbone of keras.applications trained on ImageNet, from `fmask install imagenet`
+imagenet    a backbone trained on ImageNet: efficientnet_lite0 is installed with fmask, others come from
+            keras.applications by `fmask install imagenet NAME`
 PATH        a weight file: best.h5 or last.h5 of a run, or another file in matterport's layout
 runs:/ID    the final weights of an MLflow run
 
@@ -12,13 +13,23 @@ Importing this module and finding a file does not import Keras.
 import os
 from pathlib import Path
 
+from fmask.model.weights.packaged import packaged_file
 from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 COCO_BYTES = 257_557_808
 COCO_SHA256 = "ee7eeb918fe544c8bc1fd0f1f9588bf9f8e0e1055a4d12a98f83fa83c5f8b36d"
-IMAGENET_BACKBONES = ("resnet50", "resnet101")
+COCO_BACKBONES = ("resnet50", "resnet101")
+PACKAGED_BACKBONE = "efficientnet_lite0"
+"""The backbone whose ImageNet weights are installed with fmask."""
+IMAGENET_FILES = {
+    "resnet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "resnet101": "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "mobilenet_v2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+}
+"""The backbones whose ImageNet weights keras.applications downloads, and the names of its files."""
+IMAGENET_BACKBONES = (PACKAGED_BACKBONE, *IMAGENET_FILES)
 BLOCK = 1 << 16
 """Number of bytes written at a time."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -31,9 +42,9 @@ def coco_file() -> Path:
 
 
 def imagenet_file(backbone: str) -> Path:
-    """Return the path where Keras stores the ImageNet weights of a backbone."""
+    """Return the path where Keras stores the ImageNet weights of a backbone of keras.applications."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return home / "models" / f"{backbone}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    return home / "models" / IMAGENET_FILES[backbone]
 
 
 def find_weights(choice: str, backbone: str) -> Path | None:
@@ -51,14 +62,16 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     if choice == "none" or choice.startswith(RUN):
         return None
     if choice == "coco":
-        if backbone == "resnet18":
-            raise UserError("weights=coco does not exist for resnet18; use backbone=resnet50 or backbone=resnet101.")
-        return _installed(coco_file(), choice)
+        if backbone not in COCO_BACKBONES:
+            use = " or ".join(f"backbone={name}" for name in COCO_BACKBONES)
+            raise UserError(f"weights=coco does not exist for {backbone}; use {use}.")
+        return _installed(coco_file(), choice, "coco")
     if choice == "imagenet":
         if backbone not in IMAGENET_BACKBONES:
-            known = " and ".join(IMAGENET_BACKBONES)
-            raise UserError(f"weights=imagenet does not exist for {backbone}, only for {known}.")
-        return _installed(imagenet_file(backbone), choice)
+            raise UserError(f"weights=imagenet does not exist for {backbone}, only for {_known_imagenet()}.")
+        if backbone == PACKAGED_BACKBONE:
+            return packaged_file()
+        return _installed(imagenet_file(backbone), choice, f"imagenet {backbone}")
     path = Path(choice)
     if not path.exists():
         raise UserError(f"weights={choice}: there is no such file; {expected}.")
@@ -70,11 +83,11 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     return path
 
 
-def _installed(path: Path, choice: str) -> Path:
+def _installed(path: Path, choice: str, install: str) -> Path:
     if not path.exists():
         raise UserError(
-            f"weights={choice} needs {path}, which is missing; download it with `fmask install {choice}`, or train "
-            "from random weights with recipe=scratch."
+            f"weights={choice} needs {path}, which is missing; download it with `fmask install {install}`, or "
+            "train from random weights with recipe=scratch."
         )
     return path
 
@@ -99,13 +112,19 @@ def install_coco(url: str = COCO_URL, size: int = COCO_BYTES, sha256: str = COCO
 
 
 def install_imagenet(backbone: str) -> Path:
-    """Download the ImageNet weights of a backbone through keras.applications, which verifies them.
+    """Download the ImageNet weights of a backbone through keras.applications, which verifies them, or find those that
+    are installed with fmask.
+
+    Returns:
+        The weight file.
 
     Raises:
         UserError: there are no weights for this backbone, or the download failed.
     """
     if backbone not in IMAGENET_BACKBONES:
-        raise UserError(f"There are no ImageNet weights for {backbone}, only for {' and '.join(IMAGENET_BACKBONES)}.")
+        raise UserError(f"There are no ImageNet weights for {backbone}, only for {_known_imagenet()}.")
+    if backbone == PACKAGED_BACKBONE:
+        return packaged_file()
     import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
     from fmask.model.weights.imagenet import APPLICATIONS
 
@@ -114,6 +133,11 @@ def install_imagenet(backbone: str) -> Path:
     except Exception as error:  # Keras raises plain exceptions for any failure of a download
         raise UserError(f"The ImageNet weights of {backbone} cannot be downloaded: {error}.") from error
     return imagenet_file(backbone)
+
+
+def _known_imagenet() -> str:
+    *first, last = IMAGENET_BACKBONES
+    return f"{', '.join(first)} and {last}"
 
 
 def _download(url: str, part: Path, size: int) -> None:

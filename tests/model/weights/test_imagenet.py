@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from fmask.model.backbones.resnet import PIXEL_MEAN
 from fmask.model.config import ModelConfig, Widths
-from fmask.model.mask_rcnn import PIXEL_MEAN, MaskRCNN
+from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import APPLICATIONS, load_imagenet
 
 

@@ -125,8 +125,12 @@ def test_a_weight_file_is_found() -> None:
     [
         ("coco", "resnet50", r"mask_rcnn_coco\.h5, which is missing; download it with `fmask install coco`"),
         ("coco", "resnet18", "weights=coco does not exist for resnet18; use backbone=resnet50 or backbone=resnet101"),
-        ("imagenet", "resnet50", r"notop\.h5, which is missing; download it with `fmask install imagenet`"),
-        ("imagenet", "resnet18", "weights=imagenet does not exist for resnet18, only for resnet50 and resnet101"),
+        ("imagenet", "resnet50", r"notop\.h5, which is missing; download it with `fmask install imagenet resnet50`"),
+        (
+            "imagenet",
+            "resnet18",
+            "weights=imagenet does not exist for resnet18, only for efficientnet_lite0, resnet50, resnet101",
+        ),
         ("cocoo", "resnet50", "there is no such file; expected none, coco, imagenet, a weight file"),
         (".", "resnet50", "is a folder"),
         ("weights.pickle", "resnet50", "is not an HDF5 file"),
@@ -144,4 +148,4 @@ def test_wrong_choices_are_refused(choice: str, backbone: str, message: str) -> 
 def test_the_command_refuses_backbones_without_imagenet_weights() -> None:
     result = CliRunner().invoke(cli.app, ["install", "imagenet", "vgg16"])
     assert isinstance(result.exception, UserError)
-    assert "only for resnet50 and resnet101" in str(result.exception)
+    assert "only for efficientnet_lite0, resnet50, resnet101 and mobilenet_v2" in str(result.exception)

@@ -1,24 +1,20 @@
-"""ResNet backbone (He 2015). The layer names are those of matterport's weight files."""
+"""ResNets (He 2015). The layer names are those of matterport's weight files."""
 
+import re
 from collections.abc import Callable
 
 from keras import KerasTensor, layers
 
-from fmask.model.config import BLOCKS
+from fmask.model.backbones import Backbone
 from fmask.model.norm import Norm
 
+PIXEL_MEAN = (123.7, 116.8, 103.9)
+BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+"""The number of blocks in stages 2 to 5 of each architecture."""
 
-def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
-    """Build the backbone on images (B, H, W, 3).
 
-    Args:
-        image: the symbolic input.
-        name: the architecture, a key of `fmask.model.config.BLOCKS`.
-        norm: the normalisation after each convolution.
-
-    Returns:
-        The feature maps C2 to C5, with strides 4, 8, 16 and 32.
-    """
+def build(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
+    """Build the backbone on prepared images (B, H, W, 3); see `fmask.model.backbones.Backbone`."""
 
     def conv_norm(
         x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same"
@@ -52,3 +48,14 @@ def resnet(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
             x = block_of(x, 64 * 2 ** (stage - 2), stride, f"{stage}{chr(ord('a') + index)}", project=index == 0)
         features.append(x)
     return features
+
+
+def stage_of(layer: str) -> int | None:
+    """Return the stage of a layer; see `fmask.model.backbones.Backbone`."""
+    if layer in ("conv1", "bn_conv1"):
+        return 1
+    block = re.match(r"(?:res|bn)([2-5])[a-z]", layer)
+    return int(block[1]) if block else None
+
+
+BACKBONE = Backbone(build, stage_of, mean=PIXEL_MEAN)
