@@ -13,6 +13,8 @@ from fmask.model.types import Tensor
 
 POSITIVE_IOU = 0.5
 """Smallest IoU of a positive region with an object."""
+TIE_MARGIN = 1e-3
+"""Margin above one half that a pixel of a target mask needs with ROIAlign."""
 
 
 def positive_slots(config: Regions) -> int:
@@ -99,7 +101,12 @@ def mask_targets(
         _mask_sampling(regions[..., axis::2], own[..., axis::2], side, masks.shape[-1], size, pooling)
         for axis in (0, 1)
     )
-    return ops.round(ops.matmul(ops.matmul(rows, mask), ops.swapaxes(columns, -1, -2)))
+    target = ops.matmul(ops.matmul(rows, mask), ops.swapaxes(columns, -1, -2))
+    if pooling == "crop":
+        return ops.round(target)
+    # The middle of a cell often lies exactly between two pixels of the mask. The margin keeps the last bits of the
+    # coordinates, which differ between backends, from deciding such ties.
+    return ops.cast(target > 0.5 + TIE_MARGIN, "float32")
 
 
 def _mask_sampling(region: Tensor, own: Tensor, side: int, length: int, size: int, pooling: str) -> Tensor:
