@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from fmask.data.polygons import check_outline, covers_pixel, join, trace
+from fmask.data.polygons import check_outline, covers_pixel, extents, join, stretch_to_pixels, trace
 from fmask.structures.annotations import Region
 
 DISC = np.hypot(*(np.mgrid[:60, :60] - 30)) < 25
@@ -94,3 +94,29 @@ def test_very_high_slivers_are_checked_fast() -> None:
         assert covers_pixel(np.add(sliver, [0.65, 0.0]), 1_000, 100_000)
         assert not covers_pixel(np.multiply(sliver, [1.0, 1e4]), 1_000, 10**9)  # too many rows to check each one
     assert time.process_time() - start < 2
+
+
+def test_a_stretched_outline_reaches_the_edges_of_the_pixels_of_its_mask() -> None:
+    rng = np.random.default_rng(0)
+    for digits in (0, 2):  # with 0 digits, corners are pixel centres, which a mask contains
+        for _ in range(50):
+            outline = np.round(rng.uniform(1, 38, (4, 2)), digits)
+            mask = drawn(outline, np.zeros((40, 40), bool))
+            if not covers_pixel(outline, 40, 40) or not mask.any():
+                continue
+            y1, x1, y2, x2 = extents([stretch_to_pixels(outline)])[0]
+            rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+            # A corner between two pixels of a row may lie in the row without the mask containing a pixel of it.
+            assert y1 <= rows[0]
+            assert x1 <= columns[0]
+            assert y2 >= rows[-1] + 1
+            assert x2 >= columns[-1] + 1
+    square = np.array([(10.0, 20.0), (15.0, 20.0), (15.0, 30.0), (10.0, 30.0)])
+    np.testing.assert_array_equal(extents([stretch_to_pixels(square)]), [[20, 10, 31, 16]])
+
+
+def test_an_outline_between_two_pixel_centres_is_not_stretched_along_that_axis() -> None:
+    thin = np.array([(10.2, 0.0), (10.8, 0.0), (10.8, 9.0), (10.2, 9.0)])
+    stretched = stretch_to_pixels(thin)
+    np.testing.assert_array_equal(stretched[:, 0], thin[:, 0])
+    assert (stretched[:, 1].min(), stretched[:, 1].max()) == (-0.5, 9.5)
