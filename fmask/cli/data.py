@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import DATA, app, install_app
-from fmask.cli.options import Categories, read_categories
+from fmask.cli.options import Attribute, Categories, EmptyPhotos, read_options
+from fmask.data.config import ATTRIBUTE
 from fmask.utils.errors import UserError
 
 
@@ -15,11 +16,14 @@ def check(
     folder: Annotated[
         Path, typer.Argument(help="A data set (a folder with train/, val/ and test/), or the folder of one split.")
     ],
+    attribute: Attribute = ATTRIBUTE,
     category: Categories = None,
+    empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
     """Check a data set for faults and for photos that are in two splits.
 
-    Prints the number of photos and objects, and every fault.
+    Prints the number of photos, of those without objects and of those that are left out, the number of objects, and
+    every fault.
 
     Exit status: 0 if nothing is wrong, 1 if there are faults or shared photos.
     """
@@ -28,7 +32,7 @@ def check(
     from fmask.data.check import check as check_data
     from fmask.data.check import print_report
 
-    report = check_data(folder, read_categories(category or []))
+    report = check_data(folder, read_options(attribute, category, empty_photos))
     print_report(report, Console())
     if not report.is_clean:
         raise typer.Exit(1)
@@ -40,7 +44,9 @@ def anchors(
     image_size: Annotated[
         int, typer.Option(min=64, help="Longer side of a photo in pixels, as the setting image_size in training.")
     ] = 192,
+    attribute: Attribute = ATTRIBUTE,
     category: Categories = None,
+    empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
     """Fit anchor scales and ratios to the objects of a data set.
 
@@ -51,7 +57,7 @@ def anchors(
     from fmask.data.anchor_fitting import fit_anchors, print_anchors
     from fmask.data.dataset import read_dataset
 
-    dataset = read_dataset(folder, folder.name, read_categories(category or []))
+    dataset = read_dataset(folder, folder.name, read_options(attribute, category, empty_photos))
     if "train" not in dataset.splits:
         raise UserError(f"{folder} has no folder train.")
     print_anchors(fit_anchors(dataset.splits["train"].photos, image_size), Console())

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Categories, Confidence, Model, PhotoFolder, read_categories
+from fmask.cli.options import Attribute, Categories, Confidence, EmptyPhotos, Model, PhotoFolder, read_options
+from fmask.data.config import ATTRIBUTE
 
 
 @app.command(rich_help_panel=USE)
@@ -21,7 +22,9 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="The split of a data set to use. Default: test.")] = None,
     min_confidence: Confidence = 0.5,
     photos: PhotoFolder = None,
+    attribute: Attribute = ATTRIBUTE,
     category: Categories = None,
+    empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
     """Score a model on photos with VIA or COCO annotations.
 
@@ -33,5 +36,6 @@ def evaluate(
 
     from fmask.evaluation import evaluate
 
-    found = evaluate.open_split(data, split, photos, read_categories(category or []))
-    evaluate.evaluate(model, found, min_confidence, Console())
+    options = read_options(attribute, category, empty_photos)
+    found = evaluate.open_split(data, split, photos, options)
+    evaluate.evaluate(model, found, min_confidence, Console(), options=options)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from fmask.data.config import ReadOptions
 from fmask.inference.load import KINDS
 from fmask.utils.errors import UserError
 
@@ -33,10 +34,21 @@ PhotoFolder = Annotated[
 Categories = Annotated[
     list[str] | None,
     typer.Option(
-        "--category", help='Class of a COCO category: "hard hat=hat"; "person=" ignores the category. Can be repeated.'
+        "--category",
+        help="Class of a COCO category, or of a value of the attribute of VIA files that is the class: "
+        '"hard hat=hat"; "person=" leaves its regions out, as if they were not annotated. Can be repeated.',
     ),
 ]
-"""The option `--category`, which `read_categories` parses."""
+Attribute = Annotated[str, typer.Option("--attribute", help="The region attribute of VIA files that is the class.")]
+EmptyPhotos = Annotated[
+    Literal["leave_out", "negative"],
+    typer.Option(
+        "--empty-photos",
+        help="Photos that a VIA file lists without regions and without the file attribute `empty`: left out, or "
+        "photos without objects (negative).",
+    ),
+]
+"""`Attribute`, `Categories` and `EmptyPhotos` are how annotation files are read: see `read_options`."""
 StudyConfidence = Annotated[
     Literal["0.5", "0.9"], typer.Option("--confidence", help="Ignore detections with a lower score in the table.")
 ]
@@ -48,27 +60,24 @@ BaselineRow = Annotated[
 ]
 
 
-def read_categories(values: list[str]) -> dict[str, str]:
-    """Parse the values of `--category NAME=CLASS`.
-
-    Returns:
-        The class of each COCO category; "" if the category is ignored.
+def read_options(attribute: str, categories: list[str] | None, empty_photos: str) -> ReadOptions:
+    """Return the options with which annotation files are read, from those of the command line.
 
     Raises:
-        UserError: a value does not have this form, or its class is unknown.
+        UserError: a value of `--category` is not NAME=CLASS or NAME=, or its class is unknown.
     """
     from fmask.structures.detections import CLASS_NAMES
 
-    categories = {}
-    for value in values:
+    mapped: dict[str, str | None] = {}
+    for value in categories or []:
         name, equals, label = value.rpartition("=")
         if not equals or not name or label not in (*CLASS_NAMES, ""):
             known = ", ".join(CLASS_NAMES)
             raise UserError(
-                f"--category must be NAME=CLASS with a class of {known}, or NAME= to ignore it, not {value!r}."
+                f"--category must be NAME=CLASS with a class of {known}, or NAME= to leave it out, not {value!r}."
             )
-        categories[name] = label
-    return categories
+        mapped[name] = label or None
+    return ReadOptions(attribute, mapped, empty_photos)
 
 
 def check_output(file: Path, overwrite: bool) -> None:

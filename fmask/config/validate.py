@@ -11,6 +11,7 @@ from fmask.data.config import SPLITS
 from fmask.model.validation import check_memory, check_model
 from fmask.model.weights.metadata import read_metadata
 from fmask.model.weights.pretrained import find_weights
+from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 from fmask.utils.settings import check_settings
 
@@ -36,6 +37,9 @@ def validate(config: Any) -> Config:
         raise UserError(
             f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
         )
+    _check_map(config.data.map)
+    if not config.data.attribute.strip():
+        raise UserError("data.attribute= is empty; it must be the region attribute of VIA files that is the class.")
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise UserError(f"data.root={config.data.root} is not a folder; it must be a folder with {', '.join(SPLITS)}.")
     if not config.study.strip():
@@ -54,6 +58,17 @@ def validate(config: Any) -> Config:
 
             augment.build(part.aug.augmenters)
     return result
+
+
+def _check_map(classes: Any) -> None:
+    """Refuse a `data.map` that is not a mapping of names to classes."""
+    example = "it must be names and their classes, as in data.map={helmet: hat, vest: null}"
+    if classes is not None and not OmegaConf.is_dict(classes):
+        raise UserError(f"data.map is {classes}; {example}.")
+    for name, label in (classes or {}).items():
+        if label not in (*CLASS_NAMES, None):
+            known = " or ".join(CLASS_NAMES)
+            raise UserError(f"data.map: {name} must be {known}, or null to leave it out, not {label}.")
 
 
 def _check_norm(config: Config, file: Path) -> None:

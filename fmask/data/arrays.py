@@ -24,7 +24,7 @@ def to_arrays(photos: Sequence[Photo], image_size: int) -> tuple[np.ndarray, dic
         UserError: a photo cannot be read.
     """
     samples = load_samples(photos, image_size)
-    slots = max(len(photo.regions) for photo in photos)
+    slots = max(1, *(len(photo.regions) for photo in photos))  # the network needs one, also if no photo has an object
     count = len(samples)
     batches = Batches(
         samples,

@@ -1,6 +1,6 @@
 """Check a data set: counts and sizes, faults of photos and regions, and near-duplicate photos."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fmask.data.config import SPLITS
+from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.dataset import read_dataset
 from fmask.data.formats.read import read_split
 from fmask.data.images import open_image
@@ -71,21 +71,21 @@ class Report:
         return all(fault.is_note for _, fault in self.faults) and not any(pair.leak for pair in self.duplicates)
 
 
-def check(folder: Path, categories: Mapping[str, str] | None = None) -> Report:
+def check(folder: Path, options: ReadOptions | None = None) -> Report:
     """Check a data set, including every photo's pixels.
 
     Args:
         folder: a folder with train/, val/ and test/, or some of them, or the folder of a single split.
-        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+        options: how annotation files are read; None for the defaults.
 
     Raises:
-        UserError: there is no such folder, or its annotation file cannot be read.
+        UserError: there is no such folder, or an annotation file cannot be read with these options.
     """
     folder = Path(folder)
     if any((folder / split).is_dir() for split in SPLITS):
-        splits = tuple(read_dataset(folder, folder.name, categories).splits.values())
+        splits = tuple(read_dataset(folder, folder.name, options).splits.values())
     else:
-        splits = (read_split(folder, categories),)
+        splits = (read_split(folder, options),)
     decoded = [_decode(split) for split in splits]
     return Report(folder, tuple(split for split, _ in decoded), tuple(_find_duplicates(decoded)))
 
@@ -153,6 +153,8 @@ def _summary(splits: tuple[Split, ...]) -> Table:
     for split in splits:
         sides = [side for photo in split.photos for side in (photo.width, photo.height)]
         table.add_row(Text(split.name), "photos", str(len(split.photos)), *_spread(sides))
+        table.add_row("", "  without objects", str(split.empty))
+        table.add_row("", "  left out", str(split.left_out))
         regions = [region for photo in split.photos for region in photo.regions]
         for name in CLASS_NAMES:
             sizes = [area(region.polygon) ** 0.5 for region in regions if not region.ignore and region.label == name]

@@ -4,17 +4,23 @@ Imports only light modules, so that errors on the command line are reported at o
 """
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
 from fmask.utils.errors import UserError
-from fmask.utils.settings import between
+from fmask.utils.settings import between, one_of
 
 SPLITS = ("train", "val", "test")
 """The splits of a data set, which are also the names of their folders."""
+
+ATTRIBUTE = "fmask"
+"""The region attribute of VIA files that is the class, unless another one is chosen."""
+EMPTY_PHOTOS = ("leave_out", "negative")
+"""What photos are that a VIA file lists without regions: left out, or photos without objects."""
 
 
 @dataclass
@@ -27,6 +33,37 @@ class Data:
     """Folder with train/, val/ and test/; null for the default folder of `photos` or `rendered`."""
     counts: dict[str, int] = field(default_factory=dict)
     """Number of photos to draw for each split of the rendered data set."""
+    attribute: str = ATTRIBUTE
+    """The region attribute of VIA files that is the class. COCO files have categories instead."""
+    map: Any = None
+    """The class of each value of `data.attribute` (VIA) or category (COCO) with another name than its class, as in
+    `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated."""
+    empty_photos: str = one_of(*EMPTY_PHOTOS, default="leave_out")
+    """Photos that a VIA file lists without regions and without the file attribute `empty`: leave_out (reference) |
+    negative: they are photos without objects. In COCO files, such photos are always photos without objects."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How annotation files are read."""
+
+    attribute: str = ATTRIBUTE
+    """The region attribute of VIA files that is the class."""
+    map: Mapping[str, str | None] = field(default_factory=dict)
+    """The class of values of `attribute` (VIA) and of categories (COCO). None leaves the regions of a value out, as if
+    they were not annotated. Values that are called like a class need not be mapped."""
+    empty_photos: str = "leave_out"
+    """One of `EMPTY_PHOTOS`."""
+
+    @classmethod
+    def from_settings(cls, data: Mapping[str, Any]) -> "ReadOptions":
+        """Return the options in a run's settings `data.*`; those that are missing have their defaults."""
+        mapped = {str(name): label for name, label in (data.get("map") or {}).items()}
+        return cls(data.get("attribute", ATTRIBUTE), mapped, data.get("empty_photos", "leave_out"))
+
+    def without(self, names: Iterable[str]) -> "ReadOptions":
+        """Return the options without the classes of some names."""
+        return replace(self, map={name: label for name, label in self.map.items() if name not in set(names)})
 
 
 @dataclass

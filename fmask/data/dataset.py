@@ -1,14 +1,14 @@
 """A data set of train, val and test splits: reading it, and the digest that identifies a split's contents."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fmask.data.config import SPLITS
-from fmask.data.formats.coco import NoSuchCategory
+from fmask.data.config import SPLITS, ReadOptions
+from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
@@ -27,15 +27,17 @@ class Dataset:
     """By name, in the order of `SPLITS`; only those that exist."""
 
 
-def read_dataset(root: Path, name: str, categories: Mapping[str, str] | None = None) -> Dataset:
+def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> Dataset:
     """Read all splits below `root`.
 
     Args:
         root: the folder of the data set.
         name: the name of the data set.
-        categories: for COCO files, see `fmask.data.formats.coco.read_entries`. Each must be in at least one split.
+        options: how annotation files are read; None for the defaults. At least one split must have each category or
+            value that is mapped.
 
     Raises:
+        NoSuchCategory: no split has a category or value that is mapped.
         UserError: `root` has none of the folders in `SPLITS`, or a folder with another name of a split, such as
             validation/; or a split cannot be read.
     """
@@ -44,7 +46,7 @@ def read_dataset(root: Path, name: str, categories: Mapping[str, str] | None = N
     folders = {split: root / split for split in SPLITS if (root / split).is_dir()}
     if not folders:
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
-    splits = dict(zip(folders, _read_splits(folders.values(), categories or {}), strict=True))
+    splits = dict(zip(folders, _read_splits(folders.values(), options or ReadOptions()), strict=True))
     return Dataset(name, root, splits)
 
 
@@ -65,20 +67,19 @@ def _refuse_other_names(root: Path) -> None:
             raise UserError(f"{folder} must be called {split}, because the splits are {', '.join(SPLITS)}.")
 
 
-def _read_splits(folders: Iterable[Path], categories: Mapping[str, str]) -> list[Split]:
-    """Read folders, each with the categories that its annotation file has.
+def _read_splits(folders: Iterable[Path], options: ReadOptions) -> list[Split]:
+    """Read folders, each with the classes of the categories or values that its annotation file has.
 
     Raises:
-        NoSuchCategory: no file has one of the categories.
+        NoSuchCategory: no file has one of them.
     """
     splits, refusals = [], []
     for folder in folders:
         try:
-            splits.append(read_split(folder, categories))
+            splits.append(read_split(folder, options))
         except NoSuchCategory as refusal:
             refusals.append(refusal)
-            known = {name: label for name, label in categories.items() if name not in refusal.names}
-            splits.append(read_split(folder, known))
+            splits.append(read_split(folder, options.without(refusal.names)))
     if len(refusals) == len(splits) and frozenset.intersection(*(refusal.names for refusal in refusals)):
         raise refusals[0]
     return splits

@@ -1,9 +1,11 @@
 """Open the data set of a run: find its folder, or render it on first use, and check that it can be trained on."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from fmask.data.config import SPLITS, Data, check_installed, photos_root
+from fmask.data.config import SPLITS, Data, ReadOptions, check_installed, photos_root
 from fmask.data.dataset import Dataset, read_dataset
+from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
 
@@ -15,11 +17,11 @@ def open_dataset(data: Data) -> Dataset:
     """
     check_installed(data)
     root = Path(data.root) if data.root else _default_root(data)
-    dataset = read_dataset(root, data.name)
+    dataset = read_dataset(root, data.name, ReadOptions.from_settings(vars(data)))
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
-        if not any(not region.ignore for photo in dataset.splits[split].photos for region in photo.regions):
+        if not dataset.splits[split].objects:
             raise UserError(
                 f"{root / split} has photos but no annotated object to learn from or to score; "
                 f"`fmask check {root}` lists the faults of its regions."
@@ -28,11 +30,19 @@ def open_dataset(data: Data) -> Dataset:
 
 
 def describe(dataset: Dataset) -> str:
-    """Return one line for the terminal: name, folder, number of photos in each split, and number of faults."""
+    """Return one line for the terminal: name, folder, number of photos in each split and of others, and of faults."""
     counts = ", ".join(f"{len(split.photos)} {name}" for name, split in dataset.splits.items())
     faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
     summary = f"; faults: {len(faults)}, listed by `fmask check {dataset.root}`" if faults else ""
-    return f"data={dataset.name} ({dataset.root}): {counts} photos{summary}"
+    use = describe_use(dataset.splits.values())
+    return f"data={dataset.name} ({dataset.root}): {counts} photos; {use}{summary}"
+
+
+def describe_use(splits: Iterable[Split]) -> str:
+    """Return how many photos show no object and how many others are left out, for the terminal."""
+    splits = list(splits)
+    empty, left_out = sum(split.empty for split in splits), sum(split.left_out for split in splits)
+    return f"{empty} of them without objects, {left_out} others left out"
 
 
 def _default_root(data: Data) -> Path:

@@ -1,14 +1,15 @@
 """Evaluation of a model on annotated photos, with the scores in MLflow."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
 from fmask import tracking
-from fmask.data.config import SPLITS
+from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.formats.read import find_annotations, read_file
+from fmask.data.open import describe_use
 from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
@@ -20,7 +21,9 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
 
-def evaluate(model: str, split: Split, min_confidence: float, console: Console) -> dict[float, Scores]:
+def evaluate(
+    model: str, split: Split, min_confidence: float, console: Console, options: ReadOptions | None = None
+) -> dict[float, Scores]:
     """Score a model on a split; print the scores and log them to MLflow.
 
     Args:
@@ -28,6 +31,7 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
         split: annotated photos.
         min_confidence: confidence in [0, 1] at which scores are computed, in addition to 0.5 and 0.9.
         console: where the scores are printed.
+        options: how the split's annotation file was read, which is logged; None for the defaults.
 
     Returns:
         The scores by the lowest confidence of the detections that count.
@@ -37,15 +41,15 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     """
     network = find_model_file(model)
     predictor = load(str(network))
-    objects = sum(not region.ignore for photo in split.photos for region in photo.regions)
     faults = [fault for fault in split.faults if not fault.is_note]
     hint = f"; {len(faults)} faults (`fmask check` lists them)" if faults else ""
-    console.print(f"{split.folder}: {len(split.photos)} photos, {objects} objects{hint}", soft_wrap=True)
+    counts = f"{split.objects} objects in {len(split.photos)} photos; {describe_use([split])}"
+    console.print(f"{split.folder}: {counts}{hint}", soft_wrap=True)
     config = {
         "model": model,
         "weights": str(network),
         "weights_sha256": sha256_of(network),
-        "data": str(split.folder),
+        "data": {"name": str(split.folder), **asdict(options or ReadOptions())},
         "min_confidence": min_confidence,
     }
     with tracking.start_run(config, tracking.EVALUATIONS, f"{model} on {split.name}") as run:
@@ -58,14 +62,14 @@ def evaluate(model: str, split: Split, min_confidence: float, console: Console) 
     return scores
 
 
-def open_split(data: Path, name: str | None, photos: Path | None, categories: Mapping[str, str]) -> Split:
+def open_split(data: Path, name: str | None, photos: Path | None, options: ReadOptions | None = None) -> Split:
     """Open annotated photos.
 
     Args:
         data: a data set (a folder with train, val and test), the folder of one split, or an annotation file.
         name: the split of a data set; None selects test. It must be None if `data` is not a data set.
         photos: the folder that photo names in an annotation file are relative to; None for the file's own folder.
-        categories: COCO category name to class name; see `fmask.data.formats.coco.read_entries`.
+        options: how the annotation file is read; None for the defaults.
 
     Raises:
         UserError: `data` does not exist, the split does not exist, or no photo has an annotated object.
@@ -78,8 +82,8 @@ def open_split(data: Path, name: str | None, photos: Path | None, categories: Ma
     elif name:
         raise UserError(f"{data} is not a data set with splits; remove --split {name}.")
     file = find_annotations(data) if data.is_dir() or not data.exists() else data
-    split = read_file(file, photos or file.parent, categories)
-    if not any(not region.ignore for photo in split.photos for region in photo.regions):
+    split = read_file(file, photos or file.parent, options)
+    if not split.objects:
         raise UserError(f"{file} has no annotated objects in existing photos; evaluation needs at least one.")
     return split
 

@@ -59,7 +59,7 @@ def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min
         figure, places = _sheet(2 * len(shown), columns=min(6, 2 * len(shown)))
         for (photo, found), annotated, detected in zip(shown, places[::2], places[1::2], strict=True):
             image = load_image(photo.path)
-            _show(annotated, image, f"{photo.name}: annotated")
+            _show(annotated, image, f"{photo.name}: {'annotated' if photo.regions else 'no object'}")
             _draw(annotated, annotation_marks(photo), photo)
             _show(detected, image, "detected")
             _draw(detected, detection_marks(photo, found), photo)

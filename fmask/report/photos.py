@@ -4,16 +4,18 @@ Runs log no detections, so the page of a run loads its weights and predicts the 
 where they were, with the same contents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
 
 from fmask import tracking
-from fmask.data.config import photos_root
+from fmask.data.config import ReadOptions, photos_root
 from fmask.data.dataset import digest
+from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
 from fmask.inference.batched import predict_photos
 from fmask.structures.annotations import Photo, Split
@@ -62,9 +64,9 @@ def _find_split(run: tracking.RunInfo) -> Split:
     name, _, expected = run.datasets["test"].partition("@")
     root = tracking.read_data_folders(run)["test"]
     installed = photos_root() if name == "photos" else None
-    others = []
+    options, others = _read_options(run), []
     for folder in dict.fromkeys(each / "test" for each in (root, installed) if each):
-        if folder.is_dir() and (split := _read(folder)):
+        if folder.is_dir() and (split := _read(folder, options)):
             if digest(split).startswith(expected):
                 return split
             others.append(folder)
@@ -73,8 +75,18 @@ def _find_split(run: tracking.RunInfo) -> Split:
     raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was tested on.")
 
 
-def _read(folder: Path) -> Split | None:
+def _read_options(run: tracking.RunInfo) -> ReadOptions:
+    """Return the options with which the run read its annotation files."""
+    file = tracking.download(run, "config.yaml")
+    data = OmegaConf.select(OmegaConf.load(file), "data") if file else None
+    return ReadOptions.from_settings(data if isinstance(data, Mapping) else {})
+
+
+def _read(folder: Path, options: ReadOptions) -> Split | None:
     try:
-        return read_split(folder)
+        try:
+            return read_split(folder, options)
+        except NoSuchCategory as refusal:  # the test photos lack a class that the other splits have
+            return read_split(folder, options.without(refusal.names))
     except UserError:
         return None

@@ -22,6 +22,7 @@ FAULT_KINDS = {
     "bad coordinates": "region left out",
     "too few points": "region left out",
     "no area": "region left out",
+    "marked as empty": "its regions are used",
     "no regions": "photo left out",
     "too many regions": "photo left out",
     "missing photo": "photo left out",
@@ -71,7 +72,10 @@ class Region:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of H x W pixels, after EXIF rotation, and its G regions in file order."""
+    """A photo of H x W pixels, after EXIF rotation, and its G regions in file order.
+
+    A photo without regions shows no object: all of it is background.
+    """
 
     path: Path
     width: int
@@ -127,6 +131,21 @@ class Split:
     is_coco: bool = False
     """True if the annotations are a COCO file, False if they are a VIA file."""
 
+    @property
+    def objects(self) -> int:
+        """The number of objects, which are the regions that are not ignored."""
+        return sum(not region.ignore for photo in self.photos for region in photo.regions)
+
+    @property
+    def empty(self) -> int:
+        """The number of photos that count as photos without objects."""
+        return sum(not photo.regions for photo in self.photos)
+
+    @property
+    def left_out(self) -> int:
+        """The number of photos, listed or in the folder, that are not used."""
+        return sum(FAULT_KINDS.get(fault.kind, "").startswith(("photo left out", "not used")) for fault in self.faults)
+
 
 @dataclass(frozen=True)
 class RegionEntry:
@@ -139,6 +158,8 @@ class RegionEntry:
     """A function from width and height of the photo to the polygon (n, 2); it may raise `Unusable`."""
     fault: tuple[str, str] | None = None
     """A fault of the entry: a key of `FAULT_KINDS` and a detail."""
+    left_out: bool = False
+    """True for a region that counts as not annotated, because its class was mapped to None."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +174,8 @@ class PhotoEntry:
     """Distance in pixels by which outlines may exceed the outermost pixel centres: 0.5 if they follow pixel edges."""
     far_edge: float = 0.0
     """Distance in pixels by which outlines may exceed the last column and row with a note instead of a fault."""
+    empty: bool | str = False
+    """Whether the file says that the photo shows no object; a text if it says something that means neither."""
 
 
 class Unusable(Exception):  # noqa: N818 - a reason, not a program error

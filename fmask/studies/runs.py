@@ -24,8 +24,9 @@ from fmask.utils.renamed_settings import rename_params
 
 CONFIDENCES = (0.5, 0.9)
 """The confidences at which every run is scored on the test photos."""
-NOT_SETTINGS = {"study", "threads", "data.root"}
-"""Params that do not affect training: the MLflow experiment, the number of processors, the folder of the photos."""
+NOT_SETTINGS = {"study", "threads", "data.root", "data.attribute", "data.map", "data.empty_photos"}
+"""Params that do not affect training: the MLflow experiment, the number of processors, the folder of the photos, and
+how their annotations are read: the digest of the data depends on what is read."""
 STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
 UNSET = ("", "null")
 """Values of params that are not set."""

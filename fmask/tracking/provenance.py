@@ -20,13 +20,17 @@ PROCESSOR_FEATURES = (
 """CPU flags by which numerical libraries select their kernels, as named by Linux: first x86, then ARM."""
 
 
+_WHOLE = ("data.map",)
+"""Mappings that are one param: MLflow does not accept all their keys, which come from annotation files."""
+
+
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
     """Flatten a nested configuration to MLflow params with dotted keys.
 
     The `name` of a group becomes the value of the group's own key:
     `{"backbone": {"name": "resnet50", "depth": 50}}` becomes `backbone=resnet50` and `backbone.depth=50`.
-    Null values are left out. Strings stay as they are, other values become JSON without blanks. Values of more than
-    500 characters are shortened.
+    Null values are left out. Mappings in `_WHOLE` are not flattened. Strings stay as they are, other values become JSON
+    without blanks. Values of more than 500 characters are shortened.
     """
     return {key: shortened(without_secrets(_compact(value))) for key, value in _leaves(config, "") if value is not None}
 
@@ -79,7 +83,7 @@ def installed_packages() -> str:
 
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and f"{prefix}{key}" not in _WHOLE:
             yield from _leaves(value, f"{prefix}{key}.")
         elif key == "name" and prefix:
             yield prefix.rstrip("."), value

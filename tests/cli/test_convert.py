@@ -68,7 +68,7 @@ def test_unknown_categories_need_a_class(via_file: Path) -> None:
 
 @pytest.mark.parametrize("category", ["hard hat", "=hat", "hard hat=cap"])
 def test_a_malformed_category_is_refused(via_file: Path, category: str) -> None:
-    assert "--category must be NAME=CLASS with a class of mask, hat, or NAME= to ignore it" in str(
+    assert "--category must be NAME=CLASS with a class of mask, hat, or NAME= to leave it out" in str(
         fmask("via.json", "x.json", "--category", category).exception
     )
 
@@ -77,4 +77,5 @@ def test_an_existing_file_is_kept_without_overwrite(via_file: Path) -> None:
     before = via_file.read_text()
     assert "via.json already exists; --overwrite replaces it." in str(fmask("via.json", "via.json").exception)
     assert via_file.read_text() == before
-    assert "is a VIA file" in str(fmask("via.json", "x.json", "--category", "cap=hat").exception)
+    refusal = str(fmask("via.json", "x.json", "--category", "cap=hat").exception)
+    assert refusal == "via.json: no region has the `fmask` 'cap'; they have 'hat', 'mask'."

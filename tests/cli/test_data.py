@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from fmask import cli
+from fmask.data.config import ReadOptions
 from fmask.data.dataset import read_dataset
 from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS
@@ -45,7 +46,7 @@ def test_the_advice_about_unknown_categories_works_in_every_command(site: Path) 
     for command in ("check", "anchors"):
         advice = str(fmask(command, "site").exception)
         assert 'as in --category "hard hat=hat", or leave it out by --category "hard hat="' in advice
-        assert f"for training, write {ANNOTATIONS} with `fmask convert` and these options." in advice
+        assert 'in training, use "data.map={hard hat: hat}" or "data.map={hard hat: null}".' in advice
         assert fmask(command, "site", *OPTIONS).exit_code == 0
     for split in ("train", "val"):
         options = OPTIONS if split == "train" else OPTIONS[:2]
@@ -58,7 +59,7 @@ def test_a_category_must_be_in_at_least_one_split(site: Path) -> None:
     assert "has no category 'persons'" in str(fmask("check", "site", *OPTIONS, "--category", "persons=").exception)
     assert fmask("check", "site/val", *OPTIONS[:2]).exit_code == 0
     with pytest.raises(UserError, match="has no category 'person'; it has 'hard hat'"):
-        read_split(site / "val", {"hard hat": "hat", "person": ""})
+        read_split(site / "val", ReadOptions(map={"hard hat": "hat", "person": None}))
 
 
 def test_categories_are_those_of_the_coco_files_among_the_splits(site: Path) -> None:

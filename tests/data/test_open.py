@@ -19,7 +19,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_data_set_is_described_in_one_line(root: Path) -> None:
-    assert describe(open_dataset(Data("mine", str(root)))).endswith("1 train, 1 val, 1 test photos")
+    described = describe(open_dataset(Data("mine", str(root))))
+    assert described.endswith("1 train, 1 val, 1 test photos; 0 of them without objects, 0 others left out")
 
 
 def test_a_split_without_objects_is_refused(root: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_split_without_objects_is_refused(root: Path) -> None:
     (annotations,) = (root / "val").glob("*.json")
     region = {
         "shape_attributes": {"name": "rect", "x": 3, "y": 3, "width": 9, "height": 9},
-        "region_attributes": {"class": "hat"},
+        "region_attributes": {"fmask": ""},
     }
     annotations.write_text(
         json.dumps({"b.png1": {"filename": "b.png", "size": 1, "regions": [region], "file_attributes": {}}})

@@ -60,7 +60,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("name", ["test", "val"])
 def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, model: str, name: str) -> None:
-    split = evaluating.open_split(data, name, None, {})
+    split = evaluating.open_split(data, name, None)
     text = io.StringIO()
     scores = evaluating.evaluate(model, split, 0.7, Console(file=text, width=120))
     assert list(scores) == [0.5, 0.7, 0.9]
@@ -87,7 +87,7 @@ def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: s
     with tracking.start_run({"epochs": 1}, "trained") as run:
         run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
-    evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
+    evaluating.evaluate(model, evaluating.open_split(data, None, None), 0.5, Console(file=io.StringIO()))
     assert find_model_file("latest").read_text() == "weights"
 
 
@@ -96,30 +96,30 @@ def test_a_truncated_photo_fails_the_run(store: Path, data: Path, model: str) ->
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)).save(file, "JPEG")
     file.write_bytes(file.read_bytes()[:2000])  # the header with the size is complete
     with pytest.raises(UserError, match=r"b\.png is not a readable photo"):
-        evaluating.evaluate(model, evaluating.open_split(data, None, None, {}), 0.5, Console(file=io.StringIO()))
+        evaluating.evaluate(model, evaluating.open_split(data, None, None), 0.5, Console(file=io.StringIO()))
     (run,) = tracking.find_runs("evaluate")
     assert run.status == "FAILED"
 
 
 def test_data_sets_splits_and_files_are_opened(data: Path) -> None:
-    folder = evaluating.open_split(data, None, None, {}).folder
+    folder = evaluating.open_split(data, None, None).folder
     assert folder == data / "test"
-    assert evaluating.open_split(data / "val", None, None, {}).folder == data / "val"
+    assert evaluating.open_split(data / "val", None, None).folder == data / "val"
     moved = (data / "val" / "instances.json").rename(data / "instances.json")
-    assert len(evaluating.open_split(moved, None, data / "val", {}).photos) == 3
+    assert len(evaluating.open_split(moved, None, data / "val").photos) == 3
 
 
 def test_wrong_data_is_a_user_error(data: Path) -> None:
     with pytest.raises(UserError, match="has no split train; it has val, test"):
-        evaluating.open_split(data, "train", None, {})
+        evaluating.open_split(data, "train", None)
     with pytest.raises(UserError, match="is not a data set with splits; remove --split val"):
-        evaluating.open_split(data / "test", "val", None, {})
+        evaluating.open_split(data / "test", "val", None)
     with pytest.raises(UserError, match="gone is not a folder"):
-        evaluating.open_split(data / "gone", None, None, {})
+        evaluating.open_split(data / "gone", None, None)
     file = data / "val" / "instances.json"
     document = json.loads(file.read_text())
     for annotation in document["annotations"]:
         annotation["iscrowd"] = 1
     file.write_text(json.dumps(document))
     with pytest.raises(UserError, match="has no annotated objects in existing photos"):
-        evaluating.open_split(data / "val", None, None, {})
+        evaluating.open_split(data / "val", None, None)

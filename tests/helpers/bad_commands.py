@@ -87,15 +87,16 @@ COMMANDS = [
         "nowhere/out.json cannot be written: there is no",
     ),
     (
-        "categories of VIA",
+        "class of a value that no region has",
         "convert split out.json --category x=hat",
-        "is a VIA file; only the categories of COCO files can be mapped.",
+        "no region has the `fmask` 'x'; they have ",
     ),
     (
         "unknown class of a category",
         "convert split out.json --category x=dog",
-        "--category must be NAME=CLASS with a class of mask, hat, or NAME= to ignore it, not 'x=dog'.",
+        "--category must be NAME=CLASS with a class of mask, hat, or NAME= to leave it out, not 'x=dog'.",
     ),
+    ("other kind of empty photos", "check split --empty-photos background", "'background' is not one of 'leave_out'"),
     ("scores of a missing folder", "evaluate fake nowhere", "nowhere is not a folder; expected one with photos"),
     (
         "split of a split",

@@ -72,7 +72,12 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "listed twice",
         "a second entry for the same file",
     ),
-    ("no regions", _via(regions=[]), "no regions", "listed without regions"),
+    (
+        "no regions",
+        _via(regions=[]),
+        "no regions",
+        "listed without regions; if it shows no object, give it the file attribute `empty` with the value true",
+    ),
     (
         "too many regions",
         _via(regions=2001 * _via()["a"]["regions"]),

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as rle
 
+from fmask.data.formats.names import NoSuchCategory, how_to_map, quoted
 from fmask.data.formats.segmentation import EXACT, HALF, box_to_segmentation, has_outline, segmentation_to_outline
-from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry
 from fmask.structures.detections import CLASS_NAMES, Detections
 from fmask.structures.run_length import encode_mask
@@ -49,20 +49,12 @@ _NUMBERS = "numbers:"
 """Prefix of a string that stands for a list of numbers: Python's JSON would round those with many digits."""
 
 
-class NoSuchCategory(UserError):  # noqa: N818
-    """Categories to map are not in a file."""
-
-    def __init__(self, message: str, names: Iterable[str]) -> None:
-        super().__init__(message)
-        self.names = frozenset(names)
-
-
 def is_coco(document: Any) -> bool:
     """Return whether a JSON document has the lists `images` and `annotations` of a COCO file."""
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
 
 
-def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> list[PhotoEntry]:
+def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, str | None]) -> list[PhotoEntry]:
     """Return the photos of a COCO file, in file order, with their annotations.
 
     Several polygons of one annotation, or the parts and holes of its run-length encoded mask, become one outline by
@@ -71,7 +63,7 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
     Args:
         document: the parsed JSON, for which `is_coco` is true, with fractions as `Decimal`.
         path: the file, for error messages.
-        categories: maps a category of the file to one of `CLASS_NAMES`, or to "" to leave out its objects. Categories
+        categories: maps a category of the file to one of `CLASS_NAMES`, or to None to leave out its objects. Categories
             that are named like one of `CLASS_NAMES` need not be mapped.
 
     Raises:
@@ -93,10 +85,11 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
         if image_id is None:
             raise UserError(f"{path}: entry {number} of `annotations` has an `image_id` that is not among `images`.")
         objects[image_id].append(annotation)
-    return [
-        PhotoEntry(image["file_name"], _regions(objects[image["id"]], labels), _size(image), EDGE)
-        for image in document["images"]
-    ]
+    entries = []
+    for image in document["images"]:
+        regions = _regions(objects[image["id"]], labels)
+        entries.append(PhotoEntry(image["file_name"], regions, _size(image), EDGE, empty=not regions))
+    return entries
 
 
 def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
@@ -164,8 +157,8 @@ def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) ->
     ]
 
 
-def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str]) -> dict[Any, str]:
-    """Return the label, or "" for objects to leave out, of each `category_id` of the annotations."""
+def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str | None]) -> dict[Any, str | None]:
+    """Return the label, or None for objects to leave out, of each `category_id` of the annotations."""
     names: dict[Any, str] = {}
     renamed: dict[Any, str] = {}
     listed = document.get("categories")
@@ -179,10 +172,10 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
         if names.setdefault(category["id"], category["name"]) != category["name"]:
             renamed[category["id"]] = category["name"]
     if absent := set(categories) - set(names.values()):
-        message = f"{path} has no category {_quoted(absent)}; it has {_quoted(set(names.values()))}."
+        message = f"{path} has no category {quoted(absent)}; it has {quoted(set(names.values()))}."
         raise NoSuchCategory(message, absent)
     category_ids = _by_text(names)
-    labels: dict[Any, str] = {}
+    labels: dict[Any, str | None] = {}
     used: set[str] = set()
     for number, annotation in enumerate(document["annotations"]):
         key = _find_id(annotation.get("category_id"), category_ids) if isinstance(annotation, dict) else None
@@ -193,18 +186,16 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str])
             raise UserError(f"{path}: two entries of `categories` have the id {shortly(key)}, {two}.")
         labels[annotation["category_id"]] = categories.get(names[key], names[key].strip().lower())
         used.add(names[key])
-    if unknown := {name for name in used if categories.get(name, name.strip().lower()) not in (*CLASS_NAMES, "")}:
-        first = min(unknown)
-        name = first if first.isprintable() and len(first) < 60 else "NAME"
+    known = (*CLASS_NAMES, "", None)
+    if unknown := {name for name in used if categories.get(name, name.strip().lower()) not in known}:
         raise UserError(
-            f"{path} has objects of the unknown categories {_quoted(unknown)}: map each to one of "
-            f'{_quoted(CLASS_NAMES)}, as in --category "{name}=hat", or leave it out by --category "{name}="; '
-            f"for training, write {ANNOTATIONS} with `fmask convert` and these options."
+            f"{path} has objects of the unknown categories {quoted(unknown)}: map each to one of "
+            f"{quoted(CLASS_NAMES)}, {how_to_map(min(unknown))}."
         )
     return labels
 
 
-def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str]) -> list[RegionEntry]:
+def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -> list[RegionEntry]:
     """Return a photo's regions; consecutive crowds of different classes with the same outline become one region."""
     regions: list[RegionEntry] = []
     previous: tuple[Any, Any] | None = None
@@ -248,12 +239,6 @@ def _by_text(ids: Iterable[Any]) -> dict[Any, Any]:
 def _find_id(value: Any, ids: dict[Any, Any]) -> Any:
     """Return the id in the result of `_by_text` that a value refers to, or None."""
     return ids.get(value, ids.get(str(value))) if _is_id(value) else None
-
-
-def _quoted(names: Any) -> str:
-    """Return the sorted names in quotes, at most ten of them."""
-    quoted = [shortly(name) for name in sorted(names)]
-    return ", ".join(quoted[:10]) + (f" and {len(quoted) - 10} more" if len(quoted) > 10 else "")
 
 
 def _shape(region: Region, photo: Photo) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Convert annotation files from VIA to COCO and back."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
+from fmask.data.config import ReadOptions
 from fmask.data.formats import coco, via
 from fmask.data.formats.read import find_annotations, read_file
 from fmask.data.paths import relative_name
@@ -12,19 +12,18 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 
 
-def convert(
-    source: Path, target: Path, photos: Path | None = None, categories: Mapping[str, str] | None = None
-) -> Split:
+def convert(source: Path, target: Path, photos: Path | None = None, options: ReadOptions | None = None) -> Split:
     """Convert a VIA file to a COCO file, or a COCO file to a VIA 2.x export.
 
-    Polygons, labels and ignore marks are preserved exactly, except for what reading clips or leaves out, which is
-    recorded in the faults of the result. Photos keep their names, which are relative to the folder `photos`.
+    Polygons, labels, ignore marks and photos without objects are preserved exactly, except for what reading clips or
+    leaves out, which is recorded in the faults of the result. Photos keep their names, which are relative to the
+    folder `photos`.
 
     Args:
         source: an annotation file, or a folder with one (see `find_annotations`).
         target: the file to write.
         photos: the folder that the source's photo names are relative to; by default, the folder of the source.
-        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+        options: how the source is read; None for the defaults.
 
     Returns:
         The annotations that were written.
@@ -34,7 +33,7 @@ def convert(
     """
     file = find_annotations(source) if source.is_dir() else source
     folder = photos or file.parent
-    split = read_file(file, folder, categories)
+    split = read_file(file, folder, options)
     if not split.photos:
         fault = next(iter(split.faults), None)
         example = f"; {fault.file}: {fault.kind}, {fault.detail}" if fault else ""

@@ -5,7 +5,6 @@ Nothing is repaired silently: whatever is changed or left out is recorded as a f
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ from reprlib import repr as shortly
 from typing import Any
 
 from fmask.data import images
+from fmask.data.config import ReadOptions
 from fmask.data.formats import coco, foreign, via
 from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_with_slashes
 from fmask.data.polygons import clip, covers_pixel
@@ -27,7 +27,7 @@ MAX_REGIONS = 2000
 """Largest number of regions of one photo: a check may take some 0.01 s, and no photo shows thousands of people."""
 
 
-def read_split(folder: Path, categories: Mapping[str, str] | None = None) -> Split:
+def read_split(folder: Path, options: ReadOptions | None = None) -> Split:
     """Read the photos of a folder and their regions; only the headers of the photos are read.
 
     The annotation file is that of `find_annotations`. Faults of single photos and regions are collected in the result.
@@ -38,33 +38,37 @@ def read_split(folder: Path, categories: Mapping[str, str] | None = None) -> Spl
 
     Args:
         folder: the folder.
-        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+        options: how the file is read; None for the defaults.
 
     Raises:
+        NoSuchCategory: `options` map a category or value that the file does not have.
         UserError: there is no such folder; it does not have exactly one annotation file; or that file is neither a VIA
-            nor a COCO file.
+            nor a COCO file, or does not have the classes that `options` expect.
     """
-    return read_file(find_annotations(folder), folder, categories)
+    return read_file(find_annotations(folder), folder, options)
 
 
-def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = None) -> Split:
+def read_file(file: Path, folder: Path, options: ReadOptions | None = None) -> Split:
     """Read the photos that an annotation file lists; otherwise like `read_split`.
 
     Args:
         file: a VIA or COCO file.
         folder: the folder that the file's photo names are relative to.
-        categories: for COCO files, see `fmask.data.formats.coco.read_entries`.
+        options: how the file is read; None for the defaults.
 
     Raises:
-        UserError: there is no such folder, or the file is neither a VIA nor a COCO file.
+        NoSuchCategory: `options` map a category or value that the file does not have.
+        UserError: there is no such folder; or the file is neither a VIA nor a COCO file, or does not have the classes
+            that `options` expect.
     """
+    options = options or ReadOptions()
     file, folder = Path(file), Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; expected one with photos.")
     faults: list[Fault] = []
     photos: list[Photo] = []
     listed: set[str] = set()
-    entries, is_coco = _read_entries(file, categories or {})
+    entries, is_coco = _read_entries(file, options)
     for entry in entries:
         entry = replace(entry, name=spelled_with_slashes(folder, entry.name))
         name = Path(entry.name).as_posix()  # the same for ./a.jpg and a.jpg
@@ -73,7 +77,7 @@ def read_file(file: Path, folder: Path, categories: Mapping[str, str] | None = N
             continue
         listed.add(name)
         try:
-            photos.append(_read_photo(folder, entry, faults))
+            photos.append(_read_photo(folder, entry, options, faults))
         except Unusable as unusable:
             faults.append(Fault(unusable.kind, printable(name), None, unusable.detail))
     for path in sorted(folder.iterdir()):
@@ -106,17 +110,14 @@ def find_annotations(folder: Path) -> Path:
     return folder / found[0]
 
 
-def _read_entries(path: Path, categories: Mapping[str, str]) -> tuple[list[PhotoEntry], bool]:
+def _read_entries(path: Path, options: ReadOptions) -> tuple[list[PhotoEntry], bool]:
     """Return the file's photos, in order, and whether it is a COCO file."""
     document = _parse(path)
     if coco.is_coco(document):
-        return coco.read_entries(document, path, categories), True
+        return coco.read_entries(document, path, options.map), True
     if kind := foreign.describe(document):
         raise UserError(f"{path} is {kind}; {foreign.READ}.")
-    if categories:
-        message = f"{path} is a VIA file; only the categories of COCO files can be mapped."
-        raise coco.NoSuchCategory(message, categories)
-    return via.read_entries(document, path), False
+    return via.read_entries(document, path, options), False
 
 
 def _parse(path: Path) -> Any:
@@ -151,7 +152,7 @@ def _parse(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 
 
-def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
+def _read_photo(folder: Path, entry: PhotoEntry, options: ReadOptions, faults: list[Fault]) -> Photo:
     """Check a photo's entry against its file; append the faults of regions and of the file to `faults`."""
     name, path = printable(entry.name), folder / entry.name
     if not is_inside(entry.name):
@@ -174,21 +175,46 @@ def _read_photo(folder: Path, entry: PhotoEntry, faults: list[Fault]) -> Photo:
         faults.append(Fault("EXIF rotation", name, None, f"stored with orientation {header.orientation}"))
     if len(entry.regions) > MAX_REGIONS:
         raise Unusable("too many regions", f"{len(entry.regions)}; at most {MAX_REGIONS} are allowed")
+    present = [index for index, region in enumerate(entry.regions) if not region.left_out]
+    _check_empty(entry, len(present), options, faults)
     regions = []
-    for index in range(len(entry.regions)):
+    for index in present:
         try:
-            regions.append(_read_region(entry, index, width, height, faults))
+            regions.append(_read_region(entry, index, options.attribute, (width, height), faults))
         except Unusable as unusable:
             faults.append(Fault(unusable.kind, name, index, unusable.detail))
-    if not regions:
-        count = len(entry.regions)
-        raise Unusable("no regions", f"none of its {count} regions is usable" if count else "listed without regions")
+    if present and not regions:
+        raise Unusable("no regions", f"none of its {len(present)} regions is usable")
     return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix())
 
 
-def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults: list[Fault]) -> Region:
-    """Clip a region to its photo and resolve its label; append its faults to `faults`."""
-    entry = photo.regions[index]
+def _check_empty(entry: PhotoEntry, count: int, options: ReadOptions, faults: list[Fault]) -> None:
+    """Check that a photo has regions or counts as a photo without objects; append a wrong mark to `faults`.
+
+    Args:
+        entry: the photo.
+        count: the number of its regions, without those left out by their class.
+        options: what photos without regions are.
+        faults: the list to append to.
+
+    Raises:
+        Unusable: it has no regions and may be a photo that nobody has looked at.
+    """
+    unclear = f"its `empty` is {entry.empty}, neither true nor false" if isinstance(entry.empty, str) else ""
+    if count and entry.empty:
+        detail = unclear or f"its `empty` is true, but it has {count} region{'' if count == 1 else 's'}"
+        faults.append(Fault("marked as empty", printable(entry.name), None, detail))
+    if count or entry.empty is True or options.empty_photos == "negative":
+        return
+    if entry.regions:
+        raise Unusable("no regions", "all its regions are of classes that are left out")
+    hint = "if it shows no object, give it the file attribute `empty` with the value true"
+    raise Unusable("no regions", f"listed without regions; {unclear or hint}")
+
+
+def _read_region(photo: PhotoEntry, index: int, attribute: str, size: tuple[int, int], faults: list[Fault]) -> Region:
+    """Clip a region to its photo of `size` (width, height) and resolve its label; append its faults to `faults`."""
+    entry, (width, height) = photo.regions[index], size
     polygon = entry.outline(width, height)
     if len(polygon) < 3:
         raise Unusable("too few points", f"{len(polygon)}; a polygon needs at least 3")
@@ -208,7 +234,9 @@ def _read_region(photo: PhotoEntry, index: int, width: int, height: int, faults:
     label = _read_label(entry.label)
     if label is None:
         blank = entry.label is None or str(entry.label).strip() == ""
-        detail = "`fmask` is empty" if blank else f"{shortly(entry.label)}; expected one of {', '.join(CLASS_NAMES)}"
+        detail = (
+            f"`{attribute}` is empty" if blank else f"{shortly(entry.label)}; expected one of {', '.join(CLASS_NAMES)}"
+        )
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
     return Region(label, polygon, entry.ignore or label is None, index)
 

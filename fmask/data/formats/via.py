@@ -3,10 +3,9 @@
 Written are JSON exports of VIA 2.x. Read are JSON exports and project files of VIA 1.x, where a photo's regions are a
 dictionary, and 2.x, where they are a list.
 
-The region attribute `fmask` is the label, `mask` or `hat`. A region whose attribute `ignore` is "true" counts neither
-as an object nor as background. Both may be text, or a dropdown, radio or checkbox attribute. For these, VIA writes the
-id of the chosen option, or the ids of all options and whether each is ticked. Only project files contain the texts of
-the options; without its text, an option's id is the value.
+The region attribute `fmask`, or another one that is chosen, is the label: `mask`, `hat`, or a value that is mapped to
+one of them. A region whose attribute `ignore` is "true" counts neither as an object nor as background. A photo without
+regions whose file attribute `empty` is "true" shows no object: others may be photos that nobody has looked at.
 
 A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and y <= height, so a shape drawn to
 the right or lower edge of a photo reaches one pixel beyond its last pixel centre.
@@ -21,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from fmask.data.config import ATTRIBUTE, ReadOptions
+from fmask.data.formats.via_attributes import EMPTY, IGNORE, check_names, dig, read_empty, read_value
 from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import SHAPES, shape_to_polygon
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 
-ATTRIBUTES = ("fmask", "ignore")
-"""The region attributes that are read."""
 FAR_EDGE = 1.0
 """Distance from the centres of a photo's last pixels to VIA's limit of a point: x = width or y = height."""
 
@@ -53,14 +52,24 @@ def export(folder: Path, photos: Iterable[Photo]) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for photo in photos:
         regions = [region_entry(region.polygon, _attributes(region)) for region in photo.regions]
-        entries |= photo_entry(photo.path, relative_name(folder, photo.path), regions)
+        marks = {} if regions else {EMPTY: "true"}
+        entries |= photo_entry(photo.path, relative_name(folder, photo.path), regions, marks)
     return entries
 
 
-def photo_entry(path: Path, name: str, regions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a photo's entry of an export, under VIA's key for it: the name followed by the size in bytes."""
+def photo_entry(
+    path: Path, name: str, regions: list[dict[str, Any]], attributes: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return a photo's entry of an export, under VIA's key for it: the name followed by the size in bytes.
+
+    Args:
+        path: the photo.
+        name: its name in the export.
+        regions: entries of its regions.
+        attributes: its file attributes; none by default.
+    """
     size = path.stat().st_size
-    return {f"{name}{size}": {"filename": name, "size": size, "regions": regions, "file_attributes": {}}}
+    return {f"{name}{size}": {"filename": name, "size": size, "regions": regions, "file_attributes": attributes or {}}}
 
 
 def region_entry(polygon: np.ndarray, attributes: dict[str, str]) -> dict[str, Any]:
@@ -70,23 +79,24 @@ def region_entry(polygon: np.ndarray, attributes: dict[str, str]) -> dict[str, A
     return {"shape_attributes": shape, "region_attributes": attributes}
 
 
-def read_entries(document: Any, path: Path) -> list[PhotoEntry]:
+def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoEntry]:
     """Return the photos of a VIA export or project, in file order.
 
     Args:
         document: the parsed JSON.
         path: the file, for error messages.
+        options: the attribute that is the class, and the classes of its values.
 
     Raises:
-        UserError: the document does not have the structure of a VIA file.
+        NoSuchCategory: no region has a value that is mapped.
+        UserError: the document does not have the structure of a VIA file, or its regions have other attributes only.
     """
-    attributes: dict[str, Any] = {}
+    of_regions, of_photos = (dig(document, "_via_attributes", kind) for kind in ("region", "file"))
     if isinstance(document, dict):
-        attributes = _dig(document, "_via_attributes", "region")
         document = document.get("_via_img_metadata", document)
     if not isinstance(document, dict):
         raise UserError(f"{path} is not a VIA file: expected an object of photos, found {type(document).__name__}.")
-    photos = []
+    photos: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
     for key, entry in document.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("filename"), str):
             raise UserError(f"{path} is not a VIA export or project: its entry {shortly(key)} has no `filename`.")
@@ -99,41 +109,30 @@ def read_entries(document: Any, path: Path) -> list[PhotoEntry]:
             for part in ("shape_attributes", "region_attributes"):
                 if not isinstance(region, dict) or not isinstance(region.get(part), dict):
                     raise UserError(f"{path}: region {index} of {shortly(key)} has no `{part}` object.")
-        entries = [_region_entry(region, attributes) for region in regions]
-        photos.append(PhotoEntry(entry["filename"], entries, far_edge=FAR_EDGE))
-    return photos
+        photos.append((entry, regions))
+    check_names([each["region_attributes"] for _, regions in photos for each in regions], of_regions, options, path)
+    return [
+        PhotoEntry(
+            entry["filename"],
+            [_region_entry(region, of_regions, options) for region in regions],
+            far_edge=FAR_EDGE,
+            empty=read_empty(dig(entry, "file_attributes"), of_photos),
+        )
+        for entry, regions in photos
+    ]
 
 
 def _attributes(region: Region) -> dict[str, str]:
-    ignore = {"ignore": "true"} if region.ignore and region.label else {}
-    return {"fmask": region.label or ""} | ignore
+    ignore = {IGNORE: "true"} if region.ignore and region.label else {}
+    return {ATTRIBUTE: region.label or ""} | ignore
 
 
-def _region_entry(region: dict[str, Any], attributes: dict[str, Any]) -> RegionEntry:
-    label, ignore = (_value(region["region_attributes"].get(name), _options(attributes, name)) for name in ATTRIBUTES)
-    return RegionEntry(label, str(ignore).strip().lower() == "true", partial(_outline, region["shape_attributes"]))
-
-
-def _options(attributes: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the texts of a region attribute's options by id; empty for attributes of type text."""
-    kind = _dig(attributes, name).get("type")
-    return {} if kind == "text" else _dig(attributes, name, "options")
-
-
-def _value(value: Any, options: dict[str, Any]) -> Any:
-    """Return the text of a chosen option; a value that is not exactly one option is returned unchanged."""
-    ticked = [key for key, is_ticked in value.items() if is_ticked is True] if isinstance(value, dict) else [value]
-    if len(ticked) != 1:
-        return value
-    text = options.get(ticked[0]) if isinstance(ticked[0], str) else None
-    return text if isinstance(text, str) and text.strip() else ticked[0]
-
-
-def _dig(document: Any, *keys: str) -> dict[str, Any]:
-    """Return the object below the keys of nested objects, or an empty object if there is none."""
-    for key in keys:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
+def _region_entry(region: dict[str, Any], definitions: dict[str, Any], options: ReadOptions) -> RegionEntry:
+    label, ignore = (read_value(region["region_attributes"], name, definitions) for name in (options.attribute, IGNORE))
+    name = label.strip() if isinstance(label, str) else ""
+    label, left_out = (options.map[name], options.map[name] is None) if name in options.map else (label, False)
+    is_ignored = str(ignore).strip().lower() == "true"
+    return RegionEntry(label, is_ignored, partial(_outline, region["shape_attributes"]), left_out=left_out)
 
 
 def _outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:

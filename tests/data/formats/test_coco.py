@@ -12,6 +12,7 @@ from faster_coco_eval.core import mask as rle
 from PIL import Image
 
 from fmask.data.check import check
+from fmask.data.config import ReadOptions
 from fmask.data.formats.read import read_file, read_split
 from fmask.data.formats.via import write_split
 from fmask.structures.annotations import Split
@@ -34,11 +35,11 @@ def document(*annotations: dict[str, Any], **image: Any) -> dict[str, Any]:
 
 
 def read(
-    folder: Path, content: Any, categories: Mapping[str, str] | None = None, size: tuple[int, int] = (WIDTH, HEIGHT)
+    folder: Path, content: Any, classes: Mapping[str, str | None] | None = None, size: tuple[int, int] = (WIDTH, HEIGHT)
 ) -> Split:
     Image.new("RGB", size).save(folder / "a.png")
     (folder / "coco.json").write_text(json.dumps(content))
-    return read_file(folder / "coco.json", folder, categories)
+    return read_file(folder / "coco.json", folder, ReadOptions(map=classes or {}))
 
 
 def mask_of(split: Split) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_coco_exports_of_via_are_read(tmp_path: Path, image_id: Any, category_id
     np.testing.assert_array_equal(mask_of(split), pixels((3, 2, 9, 8)))
     assert split.photos[0].regions[0].label == "hat"
     with pytest.raises(UserError, match="has no category 'x'; it has 'Hat', 'mask', 'person'"):
-        read(tmp_path, content, {"x": ""})
+        read(tmp_path, content, {"x": None})
 
 
 def test_ids_that_are_text_refer_to_numbers_and_back(tmp_path: Path) -> None:
@@ -259,9 +260,9 @@ def test_unknown_categories_must_be_mapped_or_left_out(tmp_path: Path) -> None:
         read(tmp_path, content)
     mapped = read(tmp_path, content, {"person": "hat"})
     assert [each.label for each in mapped.photos[0].regions] == ["hat", "mask"]
-    assert [each.label for each in read(tmp_path, content, {"person": ""}).photos[0].regions] == ["mask"]
+    assert [each.label for each in read(tmp_path, content, {"person": None}).photos[0].regions] == ["mask"]
     with pytest.raises(UserError, match="has no category 'persons'; it has 'Hat', 'mask', 'person'"):
-        read(tmp_path, content, {"persons": ""})
+        read(tmp_path, content, {"persons": None})
 
 
 @pytest.mark.parametrize(

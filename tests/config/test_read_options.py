@@ -1,0 +1,24 @@
+"""The settings with which a run reads annotation files: on the command line, and as params."""
+
+from dataclasses import asdict
+
+from fmask.data.config import ReadOptions
+from fmask.tracking.provenance import flatten
+from tests.helpers.composing import smoke
+
+
+def test_a_map_is_a_setting_and_one_param() -> None:
+    config = smoke(
+        "data.attribute=label", "data.map={hard hat: hat, vest: null, 1: mask}", "data.empty_photos=negative"
+    )
+    options = ReadOptions.from_settings(vars(config.data))
+    assert options == ReadOptions("label", {"hard hat": "hat", "vest": None, "1": "mask"}, "negative")
+    params = flatten(asdict(config))
+    assert params["data.map"] == '{"hard hat":"hat","vest":null,"1":"mask"}'
+    assert (params["data.attribute"], params["data.empty_photos"]) == ("label", "negative")
+
+
+def test_without_a_map_there_is_no_param() -> None:
+    config = smoke()
+    assert ReadOptions.from_settings(vars(config.data)) == ReadOptions()
+    assert "data.map" not in flatten(asdict(config))
