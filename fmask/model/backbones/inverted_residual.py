@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from keras import KerasTensor, initializers, layers
 
+from fmask.model.depthwise import DepthwiseConv
 from fmask.model.norm import Norm
 
 
@@ -63,7 +64,7 @@ def _block(x: KerasTensor, blocks: Blocks, stride: int, name: str, norm: Norm) -
     y = x
     if blocks.expansion > 1:
         y = _conv_norm(y, blocks.expansion * x.shape[-1], 1, 1, f"{name}_expand", norm)
-    y = layers.DepthwiseConv2D(
+    y = DepthwiseConv(
         blocks.kernel,
         stride,
         padding="same",
