@@ -39,13 +39,15 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Path(name).write_text("hello\n" * 50)
     with h5py.File("model.h5", "w") as file:
         file.attrs["fmask"] = NETWORK.to_json()
+    with h5py.File("bare.h5", "w") as file:
+        file["weights"] = [0.0]
     Path("none").mkdir()
     Path("split").mkdir()
     Image.new("RGB", (20, 12)).save("split/a.png")
     Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
-    load, fake = trained.load, SimpleNamespace(batch_size=1, predict=lambda images, batch_size: [])
-    monkeypatch.setattr(trained, "load", lambda name: fake if name == "fake" else load(name))
+    load, fake = trained.load, SimpleNamespace(batch_size=1, max_detections=9, predict=lambda images, batch_size: [])
+    monkeypatch.setattr(trained, "load", lambda name, settings: fake if name == "fake" else load(name, settings))
     return store
 
 

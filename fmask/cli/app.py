@@ -12,9 +12,9 @@ TRAIN, USE, DATA, RUNS = "Train", "Use a model", "Data", "Runs and studies"
 
 COMMANDS = (
     "train", "sweep", "reproduce",
-    "detect", "splash", "watch", "evaluate", "export", "register",
+    "detect", "splash", "watch", "evaluate", "show", "export", "register",
     "install", "check", "anchors", "convert",
-    "report", "table", "send",
+    "runs", "report", "table", "send",
 )  # fmt: skip
 """All commands, in the order of the help."""
 

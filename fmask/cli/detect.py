@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Confidence, Model, Overwrite, check_output
+from fmask.cli.options import Confidence, Model, Overwrite, Settings, check_output
 from fmask.utils.errors import UserError
 
 
@@ -18,13 +18,17 @@ def detect(
         list[str], typer.Argument(help="Photos, folders of photos, or patterns such as `'site/**/*.jpg'`.")
     ],
     format: Annotated[
-        Literal["csv", "coco", "via"],
-        typer.Option(help="A CSV table, a COCO file, or a VIA file to correct by hand and train on."),
-    ] = "csv",
+        Literal["csv", "coco", "via"] | None,
+        typer.Option(
+            help="A CSV table, a COCO file, or a VIA file to correct by hand and train on. Default: csv, except in a "
+            "terminal without --output, where a table to read is printed."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write. Default: standard output.")
     ] = None,
     min_confidence: Confidence = 0.5,
+    settings: Settings = None,
     ground_truth: Annotated[
         Path | None,
         typer.Option(
@@ -33,7 +37,7 @@ def detect(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Detect masks and hats in photos and write them as CSV, COCO or VIA.
+    """Detect masks and hats in photos and print them, or write them as CSV, COCO or VIA.
 
     csv: one line per detection, with its box (y1, x1, y2, x2, ends exclusive) and the area of its mask in pixels.
 
@@ -48,6 +52,7 @@ def detect(
     Exit status: 1 if a photo could not be read. The results of the other photos are written, and the unreadable ones
     are listed.
     """
+    from fmask.cli.detection_table import DetectionTable
     from fmask.inference import outputs
     from fmask.inference.inputs import find_photos
     from fmask.utils.files import write_text
@@ -56,27 +61,36 @@ def detect(
     if output:
         check_output(output, overwrite)
     if ground_truth and format != "coco":
-        raise UserError(f"--ground-truth requires --format coco, not {format}.")
-    writer = outputs.open_writer(format, photos, ground_truth)
+        raise UserError(f"--ground-truth requires --format coco, not {format or 'csv'}.")
+    table = DetectionTable() if format is None and output is None and sys.stdout.isatty() else None
+    writer = outputs.open_writer(format or "csv", photos, ground_truth)
 
     from rich.console import Console
     from rich.progress import track
 
     from fmask.inference import load
     from fmask.inference.batched import iter_predictions
+    from fmask.inference.limits import filled
 
-    predictor = load.load(model)
+    predictor = load.load(model, settings or ())
     console = Console(stderr=True)
-    broken = []
+    broken, counts = [], []
     found = iter_predictions(predictor, photos)
-    for photo, result in track(found, "Photos", len(photos), console=console, disable=not console.is_terminal):
+    hidden = not console.is_terminal
+    for photo, result in track(found, "Photos", len(photos), console=console, transient=True, disable=hidden):
         if isinstance(result, UserError):
             broken.append(str(result))
         else:
-            writer.add(photo, result.at_least(min_confidence))
+            confident = result.at_least(min_confidence)
+            counts.append(len(confident))
+            (table or writer).add(photo, confident)
     if len(broken) == len(photos):
         raise UserError(f"None of {len(photos)} photos can be read: {broken[0]}")
-    if output:
+    if note := filled(counts, predictor):
+        print(note, file=sys.stderr)
+    if table:
+        table.show(model, photos[0])
+    elif output:
         write_text(writer.text(), output)
         print(f"{output}: detections in {len(photos) - len(broken)} photos", file=sys.stderr)
     else:

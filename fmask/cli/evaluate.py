@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Attribute, Categories, Confidence, EmptyPhotos, Model, PhotoFolder, read_options
+from fmask.cli.options import (
+    Attribute,
+    Categories,
+    Confidence,
+    EmptyPhotos,
+    Model,
+    PhotoFolder,
+    Settings,
+    read_options,
+)
 from fmask.data.config import ATTRIBUTE
 
 
@@ -25,6 +34,7 @@ def evaluate(
     attribute: Attribute = ATTRIBUTE,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
+    settings: Settings = None,
 ) -> None:
     """Score a model on photos with VIA or COCO annotations.
 
@@ -38,4 +48,4 @@ def evaluate(
 
     options = read_options(attribute, category, empty_photos)
     found = evaluate.open_split(data, split, photos, options)
-    evaluate.evaluate(model, found, min_confidence, Console(), options=options)
+    evaluate.evaluate(model, found, min_confidence, Console(), settings or (), options)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Model, check_folder
+from fmask.cli.options import Model, Settings, check_folder
 from fmask.utils.errors import UserError
 
 
@@ -34,6 +34,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write, NAME.onnx.")],
     format: Annotated[Literal["onnx"], typer.Option(help="File format: onnx, for ONNX Runtime and others.")] = "onnx",
     batch: Annotated[str, typer.Option(help="Images per call: a number, or dynamic for any number.")] = "dynamic",
+    settings: Settings = None,
 ) -> None:
     """Export a trained model to ONNX, which runs without Keras and TensorFlow."""
     if out.suffix != f".{format}":
@@ -43,15 +44,14 @@ def export(
 
     from rich.console import Console
 
-    from fmask.inference.load import find_model_file
+    from fmask.inference.load import find_model_file, load_keras
 
     file = find_model_file(model)
     with Console(stderr=True).status("Loading, tracing and converting the model (about 30 seconds)"):
-        import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
+        predictor = load_keras(file, settings or ())
         from fmask.inference.export import export_onnx
-        from fmask.inference.keras_predictor import KerasPredictor
 
-        export_onnx(KerasPredictor.load(file), out, count)
+        export_onnx(predictor, out, count)
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")
 
 

@@ -17,6 +17,15 @@ def _check_confidence(value: float) -> float:
 
 
 Model = Annotated[str, typer.Argument(help=f"The trained model: {KINDS}.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="For a weight file of matterport's own code: a setting of its network, such as recipe=report, "
+        "backbone=resnet101 or image_size=1024. Can be repeated. Other files contain their settings.",
+    ),
+]
 Confidence = Annotated[
     float,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 
@@ -19,7 +20,8 @@ class _Speed(ProgressColumn):
 
 def speed_bar(unit: str) -> Progress:
     """Return a progress bar with the count, the number of `unit` per second and the remaining time."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(unit), TimeRemainingColumn())
+    name = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=24))
+    columns = (name, BarColumn(bar_width=16), MofNCompleteColumn(), _Speed(unit), TimeRemainingColumn())
     return Progress(*columns, speed_estimate_period=10)
 
 

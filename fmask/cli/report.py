@@ -12,7 +12,12 @@ from fmask.cli.options import BaselineRow, StudyConfidence, StudyData, check_fol
 
 @app.command(rich_help_panel=RUNS)
 def report(
-    name: Annotated[str, typer.Argument(help="A run's id, latest, best, or the name of a study.", metavar="RUN|STUDY")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A run's id or its first characters, latest, best, or the name of a study.", metavar="RUN|STUDY"
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     data: StudyData = None,
     confidence: StudyConfidence = "0.9",
@@ -45,4 +50,8 @@ def report(
 
 
 def _is_run(name: str) -> bool:
+    from fmask import tracking
+
+    if tracking.is_abbreviated(name):
+        return not tracking.find_runs(name, missing_ok=True)  # a study may have such a name
     return name in ("latest", "best") or name.startswith("runs:/") or bool(re.fullmatch(r"[0-9a-f]{32}", name))

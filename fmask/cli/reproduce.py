@@ -10,7 +10,7 @@ from fmask.cli.app import TRAIN, app
 
 @app.command(rich_help_panel=TRAIN)
 def reproduce(
-    run: Annotated[str, typer.Argument(help="A finished run's id, latest or best.")],
+    run: Annotated[str, typer.Argument(help="A finished run's id or its first characters, latest or best.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The output folder. Default: a new folder in outputs/, named by the time."),

@@ -9,7 +9,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Confidence, Frames, Model
+from fmask.cli.options import Confidence, Frames, Model, Settings
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 from fmask.utils.secrets import without_secrets
 
@@ -36,6 +36,7 @@ def splash(
         list[ClassName] | None, typer.Option("--class", help="Show only this class. Can be repeated. Default: both.")
     ] = None,
     min_confidence: Confidence = 0.5,
+    settings: Settings = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +63,7 @@ def splash(
     from fmask.inference import load
 
     targets = find_targets(inputs, output)
-    predictor = load.load(model)
+    predictor = load.load(model, settings or ())
     style = SplashStyle(classes or tuple(ClassName), boxes, labels)
     photos = [target for target in targets if target.is_photo]
     videos = [target for target in targets if not target.is_photo]

@@ -8,7 +8,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Confidence, Frames, Model
+from fmask.cli.options import Confidence, Frames, Model, Settings
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def watch(
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
     min_confidence: Confidence = 0.5,
+    settings: Settings = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The output folder, new or empty. Default: VIDEO_watch.")
     ] = None,
@@ -64,7 +65,7 @@ def watch(
     from fmask.inference import load
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
-    predictor = load.load(model)
+    predictor = load.load(model, settings or ())
     watcher = Watcher(needed, hold)
     print(LIMITATIONS)
     with open_footage(source) as footage, Record(folder) as record:

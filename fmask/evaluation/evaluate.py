@@ -1,5 +1,6 @@
 """Evaluation of a model on annotated photos, with the scores in MLflow."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fmask.data.open import describe_use
 from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
+from fmask.inference.limits import crowded, filled
 from fmask.inference.load import find_model_file, load
 from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Split
@@ -22,7 +24,12 @@ from fmask.utils.files import sha256_of
 
 
 def evaluate(
-    model: str, split: Split, min_confidence: float, console: Console, options: ReadOptions | None = None
+    model: str,
+    split: Split,
+    min_confidence: float,
+    console: Console,
+    settings: Sequence[str] = (),
+    options: ReadOptions | None = None,
 ) -> dict[float, Scores]:
     """Score a model on a split; print the scores and log them to MLflow.
 
@@ -31,6 +38,7 @@ def evaluate(
         split: annotated photos.
         min_confidence: confidence in [0, 1] at which scores are computed, in addition to 0.5 and 0.9.
         console: where the scores are printed.
+        settings: settings of the network that a weight file of matterport's code lacks; see `load`.
         options: how the split's annotation file was read, which is logged; None for the defaults.
 
     Returns:
@@ -40,7 +48,8 @@ def evaluate(
         UserError: the model does not exist, a photo cannot be decoded, or the tracking store cannot be used.
     """
     network = find_model_file(model)
-    predictor = load(str(network))
+    predictor = load(str(network), settings)
+    limit = predictor.max_detections
     faults = [fault for fault in split.faults if not fault.is_note]
     hint = f"; {len(faults)} faults (`fmask check` lists them)" if faults else ""
     counts = f"{split.objects} objects in {len(split.photos)} photos; {describe_use([split])}"
@@ -51,11 +60,15 @@ def evaluate(
         "weights_sha256": sha256_of(network),
         "data": {"name": str(split.folder), **asdict(options or ReadOptions())},
         "min_confidence": min_confidence,
+        **({"settings": " ".join(settings)} if settings else {}),
     }
     with tracking.start_run(config, tracking.EVALUATIONS, f"{model} on {split.name}") as run:
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         log_split(run, split.name, split.folder.resolve().parent.name, split.folder, split)
         detections = _detect(predictor, split)
+        for note in (limit and crowded(split, limit), filled([len(found) for found in detections], predictor)):
+            if note:
+                console.print(note, highlight=False, soft_wrap=True)
         scores = scores_by_confidence(split.photos, detections, min_confidence)
         log_scores(run, split.name, split.photos, detections, scores, min_confidence, main_split=True)
         console.print(scores_table({split.name: scores}))

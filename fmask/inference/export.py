@@ -4,15 +4,29 @@ TensorFlow traces `MaskRCNN.call`, and tf2onnx translates the graph. Keras' own 
 have no names, and it fixes them to the traced size.
 """
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from fmask import __version__
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.inference.onnx import ALIGN_CORNERS, ANTIALIAS, IMAGE_SIZE, OUTPUTS
+from fmask.inference.onnx import (
+    ALIGN_CORNERS,
+    ANTIALIAS,
+    BACKBONE,
+    CLASSES,
+    CONVENTIONS,
+    IMAGE_SIZE,
+    OUTPUTS,
+    RUN,
+    SETTINGS,
+    VERSION,
+)
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
 
@@ -58,10 +72,24 @@ def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None)
         return detect({"image": image, "window": window}, training=False)
 
     model, _ = tf2onnx.convert.from_function(network, signature, opset=OPSET)
-    facts = {IMAGE_SIZE: size, ANTIALIAS: predictor.antialias, ALIGN_CORNERS: predictor.align_corners}
-    _describe(model, {key: str(value) for key, value in facts.items()})
+    _describe(model, _metadata(predictor))
     with atomic_write(path) as draft:
         draft.write_bytes(model.SerializeToString())
+
+
+def _metadata(predictor: KerasPredictor) -> dict[str, str]:
+    """Return what a program must know to use the file, and where the network comes from."""
+    facts = {
+        VERSION: __version__,
+        IMAGE_SIZE: predictor.image_size,
+        ANTIALIAS: predictor.antialias,
+        ALIGN_CORNERS: predictor.align_corners,
+        CLASSES: json.dumps(CLASS_NAMES),
+        BACKBONE: predictor.network.backbone,
+        SETTINGS: json.dumps(asdict(predictor.network.config)),
+        **({RUN: predictor.run} if predictor.run else {}),
+    }
+    return {key: str(value) for key, value in facts.items()} | CONVENTIONS
 
 
 def _in_float32(network: MaskRCNN) -> MaskRCNN:

@@ -10,7 +10,7 @@ import numpy as np
 from fmask.inference.predictor import Predictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import matterport
-from fmask.model.weights.metadata import NetworkMetadata, read_metadata
+from fmask.model.weights.metadata import RUN, NetworkMetadata, read_metadata, read_run
 from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
 
@@ -36,6 +36,8 @@ class KerasPredictor(Predictor):
     def __init__(self, network: MaskRCNN, image_size: int, antialias: bool) -> None:
         super().__init__(image_size, antialias, network.config.detection.align_corners)
         self.network = network
+        self.run: str | None = None
+        """Id of the MLflow run that trained the network, if known."""
         self._detect = _Detect(network)
         self._detect.compile(jit_compile=JIT)
 
@@ -43,6 +45,11 @@ class KerasPredictor(Predictor):
     def batch_size(self) -> int:
         """Number of photos in a batch by default: as many as `MAX_REGIONS` allows."""
         return max(1, MAX_REGIONS // self.network.config.proposals.detect)
+
+    @property
+    def max_detections(self) -> int:
+        """The setting `detection.count`."""
+        return self.network.config.detection.count
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
         return self._detect.predict_on_batch(inputs)
@@ -56,21 +63,51 @@ class KerasPredictor(Predictor):
         Raises:
             UserError: the file cannot be written; no partial file remains.
         """
-        metadata = NetworkMetadata(
+        matterport.save_weights(self.network, path, {"fmask": self.metadata().to_json()} | self._origin())
+
+    def _origin(self) -> dict[str, str]:
+        return {RUN: self.run} if self.run else {}
+
+    def metadata(self) -> NetworkMetadata:
+        """Return the description of the network, which `save` writes."""
+        return NetworkMetadata(
             self.network.backbone, self.network.config, self.image_size, self.antialias, self.network.num_classes
         )
-        matterport.save_weights(self.network, path, {"fmask": metadata.to_json()})
 
     @classmethod
-    def load(cls, path: Path) -> "KerasPredictor":
-        """Build a network from a file that `save` wrote.
+    def load(cls, path: Path, stated: NetworkMetadata | None = None) -> "KerasPredictor":
+        """Build a network from a weight file.
+
+        Args:
+            path: a file that `save` wrote, or another file in matterport's layout.
+            stated: the description of the network if the file lacks it.
 
         Raises:
-            UserError: the file is missing, or `save` did not write it.
+            UserError: the file is missing; it is damaged; or its layers are not those of the stated network.
         """
         path = Path(path)
-        metadata = read_metadata(path)
+        metadata = stated or read_metadata(path)
         network = MaskRCNN(metadata.backbone, metadata.num_classes, metadata.model)
-        if missing := matterport.load_weights(network, path).random:
-            raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(missing)}.")
-        return cls(network, metadata.image_size, metadata.antialias)
+        report = matterport.load_weights(network, path)
+        if stated:
+            _check_complete(report, metadata)
+        elif report.random:
+            raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(report.random)}.")
+        predictor = cls(network, metadata.image_size, metadata.antialias)
+        predictor.run = read_run(path)
+        return predictor
+
+
+def _check_complete(report: matterport.LoadReport, stated: NetworkMetadata) -> None:
+    """Check that the layers of a file are exactly those of the stated network."""
+    classes = matterport.count_classes(report.path)
+    if classes not in (None, stated.num_classes):
+        raise UserError(
+            f"{report.path} is a network for {classes - 1} classes, not for {stated.num_classes - 1}; it can only be "
+            f"trained on: weights={report.path}."
+        )
+    if report.random or report.skipped:
+        raise UserError(
+            f"{report.path} is not a network with the stated settings, of which the backbone is {stated.backbone}: "
+            f"{str(report).partition(': ')[2]}."
+        )

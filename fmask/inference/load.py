@@ -1,5 +1,6 @@
 """Loading of a trained network from a file, an MLflow run or the model registry."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,9 +8,10 @@ from fmask import tracking
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
+    from fmask.inference.keras_predictor import KerasPredictor
     from fmask.inference.predictor import Predictor
 
-KINDS = "a weight file (.h5), a run's id, latest, best, or models:/NAME/VERSION"
+KINDS = "a weight file (.h5), a run's id or its first characters, latest, best, or models:/NAME/VERSION"
 """The references that `load` accepts, for help texts and messages."""
 
 
@@ -34,23 +36,36 @@ def find_model_file(reference: str) -> Path:
     return tracking.download_weights(reference)
 
 
-def load(reference: str) -> "Predictor":
+def load(reference: str, settings: Sequence[str] = ()) -> "Predictor":
     """Load a trained network.
 
     For a file of `fmask export`, which ends in .onnx, neither Keras nor TensorFlow is imported.
 
     Args:
         reference: a file, a run or a registered model; see `find_model_file`.
+        settings: for a weight file of matterport's own code, the settings of its network that differ from those of
+            `recipe=report`, as overrides such as `["backbone=resnet101", "image_size=1024"]`; `["recipe=report"]` if
+            none do. Other files contain their settings.
 
     Raises:
-        UserError: there is no such file, run or model, or its file is damaged.
+        UserError: there is no such file, run or model, its file is damaged, or the settings do not fit the file.
     """
     file = find_model_file(reference)
-    if file.suffix == ".onnx":
-        from fmask.inference.onnx import OnnxPredictor
+    if file.suffix != ".onnx":
+        return load_keras(file, settings)
+    if settings:
+        raise UserError(f"{file} contains the settings of its network; remove --set {settings[0]}.")
+    from fmask.inference.onnx import OnnxPredictor
 
-        return OnnxPredictor(file)
+    return OnnxPredictor(file)
+
+
+def load_keras(file: Path, settings: Sequence[str] = ()) -> "KerasPredictor":
+    """Load a network from a weight file; see `load`."""
+    from fmask.inference.stated import stated_network
+
+    stated = stated_network(file, settings)  # before Keras is imported, which takes seconds
     import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
     from fmask.inference.keras_predictor import KerasPredictor
 
-    return KerasPredictor.load(file)
+    return KerasPredictor.load(file, stated)

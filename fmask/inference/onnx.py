@@ -11,6 +11,22 @@ from fmask.utils.errors import UserError
 
 IMAGE_SIZE, ANTIALIAS, ALIGN_CORNERS = "fmask.image_size", "fmask.antialias", "fmask.align_corners"
 """Keys in the metadata of the file; see `Predictor`."""
+CLASSES, BACKBONE, SETTINGS, RUN, VERSION = (
+    f"fmask.{name}" for name in ("classes", "backbone", "settings", "run", "version")
+)
+"""More keys, with a JSON list, a name, a JSON object, the id of an MLflow run, and a version of fmask."""
+CONVENTIONS = {
+    "fmask.inputs": "image: float32 (B, S, S, 3), RGB in 0..255, where S is fmask.image_size: the photo is scaled so "
+    "that its longer side is S, and centred in a square of zeros. If fmask.antialias is True, shrinking averages "
+    "pixels; else they are sampled bilinearly. window: float32 (B, 4), the box of the photo in the square, as below.",
+    "fmask.boxes": "y1, x1, y2, x2 of the square, normalised: y1 / (S - 1), x1 / (S - 1), (y2 - 1) / (S - 1), "
+    "(x2 - 1) / (S - 1), where y1, x1, y2, x2 are pixels with exclusive ends.",
+    "fmask.class_ids": "1 + the position in fmask.classes; 0 where there is no detection. Scores are in 0..1, best "
+    "first.",
+    "fmask.masks": "(B, D, M, M), the probability of each cell of the detection's own box, stretched over the box with "
+    "half-pixel centres; a pixel belongs to the object from 0.5 on.",
+}
+"""The meaning of the inputs and outputs, in words, which is part of the metadata."""
 OLD_KEYS = {IMAGE_SIZE: "fmask.size", ANTIALIAS: "fmask.smooth"}
 """Keys in files of version 0.1."""
 OUTPUTS = ("boxes", "class_ids", "scores", "masks")
@@ -39,7 +55,8 @@ class OnnxPredictor(Predictor):
         options.log_severity_level = 3  # errors
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-            metadata = self._session.get_modelmeta().custom_metadata_map
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            metadata = self.metadata
             image_size, antialias = (metadata.get(key) or metadata[OLD_KEYS[key]] for key in (IMAGE_SIZE, ANTIALIAS))
             align_corners = metadata.get(ALIGN_CORNERS, "True")  # files of version 0.1 lack it
             super().__init__(int(image_size), antialias == "True", align_corners == "True")
@@ -47,11 +64,19 @@ class OnnxPredictor(Predictor):
             raise UserError(f"{path} is not a network exported by fmask: {str(error).splitlines()[0]}.") from error
         fixed = self._session.get_inputs()[0].shape[0]
         self._fixed = fixed if isinstance(fixed, int) else None
+        shapes = {output.name: output.shape for output in self._session.get_outputs()}
+        count = shapes["scores"][1]
+        self._max_detections = count if isinstance(count, int) else None
 
     @property
     def batch_size(self) -> int:
         """Number of photos in a batch by default."""
         return self._fixed or 1
+
+    @property
+    def max_detections(self) -> int | None:
+        """The most detections in a photo; None if the file does not say."""
+        return self._max_detections
 
     @property
     def fixed_batch_size(self) -> int | None:

@@ -37,6 +37,11 @@ class Predictor(ABC):
         """Number of photos in a batch by default."""
 
     @property
+    def max_detections(self) -> int | None:
+        """The most detections in a photo; None if that is not known."""
+        return None
+
+    @property
     def fixed_batch_size(self) -> int | None:
         """The only batch size that the network accepts; None if it accepts any."""
         return None

@@ -11,6 +11,7 @@ here import it when they are called.
 """
 
 from fmask.tracking.artifacts import add_text, download, read_data_folders, read_end_time, read_history, read_json
+from fmask.tracking.listing import recent_trainings
 from fmask.tracking.logged_model import register
 from fmask.tracking.lookup import (
     EVALUATIONS,
@@ -23,6 +24,7 @@ from fmask.tracking.lookup import (
     end_abandoned_runs,
     find_run,
     find_runs,
+    is_abbreviated,
     pin_reference,
     require_store,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "find_spools",
     "flatten",
     "installed_packages",
+    "is_abbreviated",
     "machine_tags",
     "open_spool",
     "pin_reference",
@@ -63,6 +66,7 @@ __all__ = [
     "read_end_time",
     "read_history",
     "read_json",
+    "recent_trainings",
     "register",
     "require_store",
     "send_spool",

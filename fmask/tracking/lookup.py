@@ -1,5 +1,6 @@
 """Finding runs, and downloading their weights."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +29,9 @@ EVALUATIONS = "evaluate"
 MEND = "move them back to that folder, or make that folder a link to the one that they are in now."
 """What to do about artifacts that are not where MLflow recorded them."""
 
-_TRAINED = "attributes.status = 'FINISHED' and params.epochs != '' and tags.command != ''"
-"""Filter for finished trainings of fmask: sweeps, evaluations and runs of other programs lack some of these."""
+TRAINING = "params.epochs != '' and tags.command != ''"
+"""Filter for trainings of fmask: sweeps, evaluations and runs of other programs lack some of these."""
+_TRAINED = f"attributes.status = 'FINISHED' and {TRAINING}"
 _RANKED = {
     "latest": (_TRAINED, "attributes.start_time DESC"),
     "best": (f"{_TRAINED} and metrics.`val/mask_ap50` >= 0", "metrics.`val/mask_ap50` DESC"),
@@ -72,8 +74,9 @@ def find_run(reference: str) -> RunInfo:
     """Find a run.
 
     Args:
-        reference: the run's id, with or without `runs:/`; or among the finished trainings of all experiments, `latest`
-            for the newest, or `best` for the one with the highest `val/mask_ap50`.
+        reference: the run's id or its first characters, at least 6, with or without `runs:/`; or among the finished
+            trainings of all experiments, `latest` for the newest, or `best` for the one with the highest
+            `val/mask_ap50`.
 
     Raises:
         UserError: the run or the store does not exist, or the store cannot be used.
@@ -82,7 +85,7 @@ def find_run(reference: str) -> RunInfo:
     client = _client()
     with as_user_errors():
         if run_id not in _RANKED:
-            return _as_info(client, _get_run(client, run_id))
+            return _as_info(client, _get_run(client, _whole_id(client, run_id)))
         condition, order = _RANKED[run_id]
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         first = client.search_runs(experiments, condition, max_results=1, order_by=[order])
@@ -92,14 +95,20 @@ def find_run(reference: str) -> RunInfo:
 
 
 def pin_reference(reference: str) -> str:
-    """Replace `latest` and `best`, which change over time, by the present run's `runs:/<id>`.
+    """Replace references that change over time, `latest`, `best` and the beginning of an id, by `runs:/<id>`.
 
     Other references are returned unchanged.
 
     Raises:
         UserError: the run or the store does not exist, or the store cannot be used.
     """
-    return f"runs:/{find_run(reference).id}" if reference.removeprefix("runs:/").strip("/") in _RANKED else reference
+    name = reference.removeprefix("runs:/").strip("/")
+    return f"runs:/{find_run(reference).id}" if name in _RANKED or is_abbreviated(name) else reference
+
+
+def is_abbreviated(reference: str) -> bool:
+    """Return whether this can be the beginning of a run's id."""
+    return bool(re.fullmatch(r"[0-9a-f]{6,31}", reference))
 
 
 def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
@@ -226,6 +235,18 @@ def _client() -> Any:
 
     with as_user_errors():
         return MlflowClient(prepare_store())
+
+
+def _whole_id(client: Any, run_id: str) -> str:
+    """Return the id of the only run whose id begins with `run_id`; `run_id` itself if there is none."""
+    if not is_abbreviated(run_id):
+        return run_id
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    found = client.search_runs(experiments, f"attributes.run_id LIKE '{run_id}%'", max_results=2)
+    if len(found) > 1:
+        ids = " and ".join(run.info.run_id for run in found)
+        raise UserError(f"The id {run_id} is ambiguous: it is the beginning of {ids}.")
+    return found[0].info.run_id if found else run_id
 
 
 def _get_run(client: Any, run_id: str) -> Any:

@@ -31,6 +31,12 @@ from fmask.utils.errors import Diverged
 from fmask.utils.signals import StopRequest
 
 
+SHORT_NAMES = {"loss": "loss", "val_loss": "val", "val_mask_ap50": "AP50"}
+"""The metrics that are shown after an epoch, and their names in the progress bar."""
+OTHER_COLUMNS = 68
+"""Width of the progress bar's other columns: of 80 columns, 12 are left for the bar."""
+
+
 class EpochLogger(keras.callbacks.Callback):
     """Log each epoch, score the validation photos every few epochs and at the end, and save the best weights.
 
@@ -182,9 +188,9 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.console = console
         self.bar = Bar(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
-            disable=not console.is_terminal,
+            BarColumn(bar_width=max(5, min(40, console.width - OTHER_COLUMNS))), MofNCompleteColumn(),
+            TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self.task = self.bar.add_task("training", total=epochs * steps, losses="")
 
@@ -200,9 +206,8 @@ class Progress(keras.callbacks.Callback):
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        losses = " ".join(
-            f"{name} {logs[name]:.3f}" for name in ("loss", "val_loss", "val_mask_ap50") if logs and name in logs
-        )
-        self.bar.update(self.task, losses=losses)
+        shown = {name: f"{logs[name]:.3f}" for name in SHORT_NAMES if logs and name in logs}
+        self.bar.update(self.task, losses=" ".join(f"{SHORT_NAMES[name]} {value}" for name, value in shown.items()))
         if self.bar.disable:
+            losses = " ".join(f"{name} {value}" for name, value in shown.items())
             self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {losses}", highlight=False)

@@ -24,6 +24,7 @@ from fmask.evaluation.report import log_scores, log_split, scores_by_confidence,
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_photos
 from fmask.inference.keras_predictor import KerasPredictor
+from fmask.inference.limits import crowded, filled
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
@@ -32,6 +33,7 @@ from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoi
 from fmask.training.fit import fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.provenance_diff import refuse_other_data
+from fmask.utils.backend import devices
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
 from fmask.utils.renamed_settings import rename_settings
@@ -81,6 +83,11 @@ def train(
         return _train(config, output_dir, console or Console(), name, tags=tags, callbacks=callbacks)
 
 
+def _print_notes(console: Console, *notes: str | None) -> None:
+    for note in filter(None, notes):
+        console.print(note, highlight=False, soft_wrap=True, markup=False)
+
+
 def new_output_dir() -> Path:
     """Return the path of a new folder in `outputs/`, named after the time as by Hydra."""
     return Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
@@ -101,6 +108,7 @@ def _train(
     """
     dataset = open_dataset(config.data)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
+    _print_notes(console, *(crowded(split, config.detection.count) for split in dataset.splits.values()))
     if checkpoint:
         interrupted = tracking.find_run(checkpoint.run_id)
         refuse_other_data(interrupted, dataset)
@@ -109,7 +117,13 @@ def _train(
     keras.utils.set_random_seed(config.seed)
     use_threads(config.threads)
 
-    all_tags = {"output_dir": str(output_dir.absolute()), **(tags or {})}
+    device = devices()
+    console.print(
+        f"recipe={config.recipe.name} backbone={config.backbone.name} precision={config.precision} on {device}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    all_tags = {"output_dir": str(output_dir.absolute()), "device": device, **(tags or {})}
     resumed = checkpoint.run_id if checkpoint else None
     with (
         tracking.start_run(asdict(config), config.study, name, all_tags, output_dir, resumed) as run,
@@ -122,6 +136,7 @@ def _train(
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)
         predictor = KerasPredictor(network, config.image_size, config.antialias)
+        predictor.run = run.id
 
         def score_part(name: str) -> None:
             for split in ("val", "test"):
@@ -135,6 +150,8 @@ def _train(
         scores = {}
         for name in ("val", "test"):
             photos, detections = dataset.splits[name].photos, detect(predictor, dataset, name)
+            note = filled([len(found) for found in detections], predictor)
+            _print_notes(console, note and f"{name}: {note}")
             scores[name] = scores_by_confidence(photos, detections, config.min_confidence)
             log_scores(run, name, photos, detections, scores[name], config.min_confidence, main_split=name == "test")
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
@@ -143,6 +160,12 @@ def _train(
         run.log_model(output_dir / "last.h5")
         console.print(scores_table(scores))
     (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
+    _print_notes(
+        console,
+        f"The weights are in {output_dir / 'last.h5'}, the figures are artifacts of the run. Next:",
+        f"  fmask report {run.id[:8]}               # one page: scores, photos, curves",
+        f"  fmask splash {run.id[:8]} photo.jpg     # find masks and hats in a photo",
+    )
     return Result(run.id, scores, run.metrics)
 
 

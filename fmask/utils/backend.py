@@ -31,6 +31,19 @@ JIT = keras.backend.backend() != "tensorflow"
 """Value of Keras' `jit_compile`. JAX needs it; TensorFlow's kernel for non-maximum suppression cannot be compiled."""
 
 
+def devices() -> str:
+    """Return the accelerators that the network runs on, such as `GPU: NVIDIA A100`; `CPU` without one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        names = [tf.config.experimental.get_device_details(each).get("device_name", each.name) for each in found]
+        return f"GPU: {', '.join(names)}" if names else "CPU"
+    jax = import_module("jax")
+    names = [each.device_kind for each in jax.devices() if each.platform != "cpu"]
+    return f"{jax.default_backend().upper()}: {', '.join(names)}" if names else "CPU"
+
+
 def require(value: Any, condition: Any, message: str) -> Any:
     """Return `value`, and fail with `message` unless `condition` is true everywhere. Works inside graphs."""
     if keras.backend.backend() == "tensorflow":

@@ -1,6 +1,8 @@
 """The command `fmask detect`."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ from typer.testing import CliRunner
 from fmask import cli
 from fmask.inference import load
 from fmask.structures.detections import Detections
+from tests.helpers.terminal import in_terminal
+
+ROOT = Path(__file__).parents[2]
 
 
 class FakePredictor:
     """Finds a hat in the upper left of every photo, and a mask with a low score beside it."""
 
     batch_size = 2
+    max_detections = 2
 
     def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
@@ -35,9 +41,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(load, "load", {"finder": FakePredictor()}.__getitem__)
+    monkeypatch.setattr(load, "load", lambda name, settings: {"finder": FakePredictor()}[name])
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def run_fake() -> None:
+    """Run the command in a process of its own, with the fake predictor."""
+    load.load = lambda name, settings=(): FakePredictor()  # type: ignore[assignment,return-value]
+    cli.main()
 
 
 def fmask(*arguments: str) -> Any:
@@ -57,6 +69,33 @@ def test_a_table_is_printed(site: Path) -> None:
         "a.png,hat,0.9000,0,0,4,5,20\nb.png,hat,0.9000,0,0,4,5,20\nd.png,hat,0.9000,0,0,4,5,20\n"
     )
     assert fmask("finder", "a.png", "--min-confidence", "0.4").stdout.count("a.png,") == 2
+
+
+def test_a_terminal_shows_a_table_to_read(site: Path) -> None:
+    """In a terminal of 80 columns, a photo is named once, and nothing is cut off."""
+    Path("long").mkdir()
+    shutil.copy("a.png", "long/a_photo_with_a_name_that_does_not_fit_beside_the_numbers.png")
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.cli.test_detect import run_fake; run_fake()"
+    shown = in_terminal([sys.executable, "-c", program, "detect", "finder", "a.png", "long", "--min-confidence", "0.4"])
+    lines = [line.rstrip() for line in shown[shown.index("photo  ") :].splitlines()]  # after the progress bar
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
+    assert lines[2].split() == ["a.png", "hat", "0.90", "0", "0", "4", "5", "20"]
+    assert lines[3].split() == ["mask", "0.40", "0", "5", "4", "20", "60"]
+    assert "a_photo_with_a_name_that_does_not_fit_beside_the_numbers.png" in "".join(
+        line.split("  ")[0].strip() for line in lines[4:]
+    )
+    assert "4 objects in 2 photos; boxes and areas in pixels." in lines
+    assert "As a picture: fmask splash finder a.png --boxes --labels" in lines
+    csv = in_terminal([sys.executable, "-c", program, "detect", "finder", "a.png", "--format", "csv"])
+    assert "\nphoto,class,score,y1,x1,y2,x2,area\n" in csv
+
+
+def test_full_photos_are_reported(site: Path) -> None:
+    """The fake network returns two detections at most; a limit that no photo reaches is not mentioned."""
+    note = "2 of 2 photos have detection.count=2 detections, the most that the network returns: others may be missing."
+    assert fmask("finder", "a.png", "b.png", "--min-confidence", "0.4").stderr == f"{note}\n"
+    assert fmask("finder", "a.png", "b.png").stderr == ""
 
 
 @pytest.mark.parametrize("format", ["csv", "coco", "via"])

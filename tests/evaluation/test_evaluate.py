@@ -29,6 +29,7 @@ class FakePredictor:
     """Returns the same detections for every photo."""
 
     batch_size = 2
+    max_detections: int | None = None
 
     def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
         return [FOUND] * len(images)
@@ -54,8 +55,22 @@ def data(tmp_path: Path) -> Path:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     file = tmp_path / "finder.h5"
     file.write_text("weights")
-    monkeypatch.setattr(KerasPredictor, "load", lambda _: FakePredictor())
+    monkeypatch.setattr(KerasPredictor, "load", lambda *_: FakePredictor())
     return str(file)
+
+
+def test_photos_with_more_objects_than_the_network_can_return_are_reported(
+    store: Path, data: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = evaluating.open_split(data, "test", None)
+    for limit, notes in ((1, 1), (2, 0)):
+        monkeypatch.setattr(FakePredictor, "max_detections", limit)
+        text = io.StringIO()
+        evaluating.evaluate(model, split, 0.7, Console(file=text, width=200))
+        more = "3 of 3 photos of test have more than detection.count=1 objects, up to 2: the network returns at most 1"
+        assert text.getvalue().count(more) == notes
+        full = f"3 of 3 photos have detection.count={limit} detections, the most that the network returns"
+        assert text.getvalue().count(full) == 1
 
 
 @pytest.mark.parametrize("name", ["test", "val"])

@@ -1,8 +1,8 @@
 """Wrong commands, one in a row, each with words that the error message must contain.
 
 The working directory has a store without runs, `a.png`, `text.jpg`, `text.h5` and `text.mp4` (text files), `model.h5`
-(metadata of a network), `none` (an empty folder), `runs.csv` (two runs), and `split` (a folder with an annotated
-photo).
+(metadata of a network), `bare.h5` (an HDF5 file without it), `none` (an empty folder), `runs.csv` (two runs), and
+`split` (a folder with an annotated photo).
 """
 
 COMMANDS = [
@@ -20,6 +20,25 @@ COMMANDS = [
         "detect text.h5 a.png",
         "text.h5 is not a network saved by fmask: it is not an HDF5 file (.h5).",
     ),
+    (
+        "setting of a file that contains its settings",
+        "detect model.h5 a.png --set recipe=report",
+        "model.h5 contains the settings of its network; remove --set recipe=report.",
+    ),
+    (
+        "weights without settings",
+        "detect bare.h5 a.png",
+        "for a weight file of matterport's code, state the settings of the network, such as `--set recipe=report` or",
+    ),
+    (
+        "setting that is not of the network",
+        "detect bare.h5 a.png --set steps=5",
+        "--set steps=5: only settings of the network can be stated: recipe, backbone, image_size, antialias,",
+    ),
+    ("unknown setting of the network", "export bare.h5 x.onnx --set widths.x=5", "unknown key 'widths.x'"),
+    ("description of a text file", "show text.h5", "text.h5 is not a network saved by fmask: it is not an HDF5 file"),
+    ("description of bare weights", "show bare.h5", "bare.h5 is not a network saved by fmask: it lacks the attribute"),
+    ("runs of an unknown study", "runs nothing", "There is no study 'nothing'; existing ones: Default."),
     ("model of the latest run without runs", "detect latest a.png", "has no finished training yet."),
     ("model of an unknown run", "detect 0123abcd a.png", "has no run '0123abcd'."),
     ("unregistered model", "detect models:/hats/1 a.png", "has no model 'models:/hats/1'"),

@@ -1,5 +1,6 @@
 """An exported network detects the same objects, without Keras and TensorFlow."""
 
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -71,6 +72,18 @@ def test_an_exported_network_detects_the_same_in_photos_of_any_size(file: Path, 
         expected = predictor.predict(noise(*shape))
         assert len(expected) > 1
         assert_same(exported.predict(noise(*shape)), expected)
+
+
+def test_the_file_says_what_a_program_must_know(file: Path) -> None:
+    metadata = OnnxPredictor(file).metadata
+    assert json.loads(metadata["fmask.classes"]) == ["mask", "hat"]
+    assert (metadata["fmask.image_size"], metadata["fmask.antialias"]) == (str(SIZE), "True")
+    assert json.loads(metadata["fmask.settings"])["detection"]["count"] == OnnxPredictor(file).max_detections == 6
+    for key in ("inputs", "boxes", "class_ids", "masks"):
+        assert len(metadata[f"fmask.{key}"]) > 50
+    shown = CliRunner().invoke(app, ["show", str(file)], catch_exceptions=False).output
+    for line in ("classes", "mask, hat", "resnet18", "any batch size", "normalised", "half-pixel", "detection.count"):
+        assert line in shown
 
 
 def test_detections_do_not_depend_on_the_batch(file: Path) -> None:

@@ -1,11 +1,15 @@
 """Finding runs, and downloading their weights."""
 
+import csv
+import sqlite3
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from typer.testing import CliRunner
 
 from fmask import tracking
+from fmask.cli import app
 from fmask.utils.errors import UserError
 
 
@@ -23,6 +27,47 @@ def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
     assert found.metrics == {"accuracy": 0.5}
     assert found.datasets == {"test": "photos@" + "ab" * 8}
     assert tracking.find_run("latest") == found
+
+
+def test_a_run_is_found_by_the_first_characters_of_its_id(store: Path) -> None:
+    with tracking.start_run({"epochs": 1}, "first") as run:
+        pass
+    assert tracking.find_run(run.id[:6]) == tracking.find_run(f"runs:/{run.id[:12]}") == tracking.find_run(run.id)
+    assert tracking.pin_reference(run.id[:8]) == f"runs:/{run.id}"
+    for beginning in (run.id[:5], "0" * 6 if run.id[0] != "0" else "1" * 6):
+        with pytest.raises(UserError, match=f"has no run '{beginning}'"):
+            tracking.find_run(beginning)
+
+
+def test_an_ambiguous_beginning_of_an_id_is_refused(store: Path) -> None:
+    twins = ["0123456" + 25 * digit for digit in "ab"]
+    client = MlflowClient(tracking.tracking_uri())
+    with sqlite3.connect("mlflow.db") as database:
+        for twin in twins:
+            run_id = client.create_run("0").info.run_id
+            for table in ("tags", "runs"):
+                database.execute(f"UPDATE {table} SET run_uuid = ? WHERE run_uuid = ?", (twin, run_id))
+            database.commit()
+    with pytest.raises(UserError, match="The id 0123456 is ambiguous: it is the beginning of 0123456"):
+        tracking.find_run("0123456")
+    assert tracking.find_run("0123456a").id == twins[0]
+
+
+def test_trainings_are_listed_newest_first(store: Path) -> None:
+    ids = []
+    for study in ("one", "two", "one"):
+        with tracking.start_run({"epochs": 1}, study) as run:
+            run.log_scores({"mask_ap50": 0.5}, prefix="val")
+        ids.append(run.id)
+    with tracking.start_run({}, "one", tags={"sweep": "search"}):
+        pass
+    assert [run.id for run in tracking.recent_trainings(9)] == ids[::-1]
+    assert [run.id for run in tracking.recent_trainings(9, "one")] == [ids[2], ids[0]]
+    assert [run.id for run in tracking.recent_trainings(1)] == [ids[2]]
+    shown = CliRunner().invoke(app, ["runs", "two"], catch_exceptions=False).output.splitlines()
+    assert shown[0] == "id,study,name,data,status,started,val mask AP50"
+    (row,) = csv.reader(shown[1:])
+    assert (row[0], row[1], row[4], row[6]) == (ids[1], "two", "FINISHED", "0.500")
 
 
 def test_latest_and_best_are_trainings_of_fmask(store: Path) -> None:

@@ -1,6 +1,7 @@
 """The progress bar restores the terminal, and the best weights are those of the best validation score."""
 
 import io
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,19 @@ def test_the_cursor_is_restored_however_training_ends(interrupt: list[keras.call
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     assert drawn.count(HIDE) == drawn.count(SHOW) == 1
     assert drawn.endswith("\n" + SHOW)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_bar_fits_into_the_terminal(columns: int) -> None:
+    """The times and the scores of a long training are whole."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=columns)
+    with Progress(36, 1000, console) as progress:
+        progress.bar.advance(progress.task, 35_999)
+        progress.on_epoch_end(35, {"loss": 12.3456, "val_loss": 154.2284, "val_mask_ap50": 0.8125})
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    assert "35999/36000 loss 12.346 val 154.228 AP50 0.812 0:00:0" in lines[-1]
+    assert re.search(r"left [-\d]:[-\d]{2}:[-\d]{2} *$", lines[-1])
+    assert all(len(line.split("\r")[-1]) <= columns for line in lines)
 
 
 class Saved:

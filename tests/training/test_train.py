@@ -20,6 +20,7 @@ from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
+from fmask.model.weights.metadata import read_run
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
 from fmask.training.train import _name, train
@@ -87,6 +88,13 @@ def test_a_run_logs_everything_to_mlflow(
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
 
     output_text = capsys.readouterr().out
+    assert f"recipe=scratch backbone=resnet18 precision={config.precision} on CPU\n" in output_text
+    last = output_text.splitlines()[-3:]
+    assert last[0] == f"The weights are in {output / 'last.h5'}, the figures are artifacts of the run. Next:"
+    for line, command in zip(last[1:], ("report", "splash"), strict=True):
+        assert line.startswith(f"  fmask {command} {result.run_id[:8]} ")
+    assert tracking.find_run(result.run_id[:6]).tags["device"] == "CPU"
+    assert read_run(output / "last.h5") == read_run(output / "best.h5") == result.run_id
     assert output_text.startswith("data=rendered")
     count = len(matterport.layers_of(start))
     assert f"weights=start.h5: start.h5: {count} of {count} layers loaded" in output_text

@@ -90,6 +90,13 @@ def save_weights(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None 
         file.attrs.update(notes or {})
 
 
+def count_classes(path: Path) -> int | None:
+    """Return the number of classes of a weight file, including the background; None if it has no class layer."""
+    with h5py.File(path) as file:
+        bias = _stored(file).get(CLASS_LAYERS[0], {}).get("bias")
+        return None if bias is None else int(bias.shape[0])
+
+
 def layers_of(network: MaskRCNN) -> dict[str, keras.layers.Layer]:
     """Return the layers with weights by name, ordered from input to output."""
     parts = (network.trunk, network.box_head, network.mask_head)

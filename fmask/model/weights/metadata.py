@@ -14,6 +14,8 @@ from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.settings import check_value, side
 
+RUN = "fmask_run"
+"""Attribute of a weight file: the id of the MLflow run that trained the network."""
 OLD_KEYS = {"size": "image_size", "smooth": "antialias"}
 """Keys in files of version 0.1, and their current names."""
 
@@ -80,6 +82,13 @@ def read_metadata(path: Path) -> NetworkMetadata:
         if type(error) is KeyError:
             reason = f"it lacks {reason}"
         raise UserError(f"{path} is not a network saved by fmask: {reason}.") from error
+
+
+def read_run(path: Path) -> str | None:
+    """Return the id of the MLflow run that trained a network; None if its file does not name one."""
+    with h5py.File(path) as file:
+        run = file.attrs.get(RUN)
+    return run if isinstance(run, str) else None
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,66 @@
+"""The command `fmask show`."""
+
+from typing import TYPE_CHECKING
+
+from fmask.cli.app import USE, app
+from fmask.cli.options import Model
+from fmask.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from fmask.tracking import RunInfo
+
+
+@app.command(rich_help_panel=USE)
+def show(model: Model) -> None:
+    """Print the classes, the input size, the settings and the training run of a model.
+
+    The model is not loaded. For an ONNX file, the meaning of its inputs and outputs is printed too.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from fmask import tracking
+    from fmask.inference.description import describe_network
+    from fmask.inference.load import find_model_file
+
+    found = describe_network(find_model_file(model))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "file": f"{found.file} ({found.bytes / 2**20:.1f} MB, {found.kind})",
+        "sha256": found.sha256,
+        "classes": ", ".join(found.classes),
+        "backbone": found.backbone,
+        "image_size": f"{found.image_size} px, the longer side of a photo",
+        "antialias": str(found.antialias).lower(),
+        **_run_rows(found.run),
+        **{key: str(value) for key, value in tracking.flatten(found.settings).items()},
+        **found.conventions,
+    }
+    for key, value in rows.items():
+        table.add_row(key, value)
+    Console(highlight=False).print(table)
+
+
+def _run_rows(run_id: str | None) -> dict[str, str]:
+    """Return facts about the run that trained the model; only its id if the store does not have it."""
+    from fmask import tracking
+
+    if run_id is None:
+        return {"run": "not recorded"}
+    try:
+        return _facts(tracking.find_run(run_id))
+    except UserError:
+        return {"run": f"{run_id}, which is not in the MLflow store"}
+
+
+def _facts(run: "RunInfo") -> dict[str, str]:
+    score = run.metrics.get("val/mask_ap50")
+    return {
+        "run": f"{run.id} ({run.name})",
+        "study": run.experiment,
+        "trained": f"{run.started:%Y-%m-%d %H:%M}, {run.status}",
+        "data": ", ".join(f"{split} {name}" for split, name in sorted(run.datasets.items())) or "not recorded",
+        **({} if score is None else {"val mask AP50": f"{score:.3f}"}),
+    }
