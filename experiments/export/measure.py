@@ -55,7 +55,7 @@ def main(model: Path, photos: Path) -> None:
         print(f"| {HEADER} |", "|---" * 10 + "|", sep="\n")
         for name, (_, file) in runtimes.items():
             cpu, wall = medians[name]
-            scores = average_precision(val, found[name]).metrics
+            scores = average_precision(val, [each.encode() for each in found[name]]).metrics
             times = f"{cpu * 1000:.0f} | {medians[BASELINE][0] / cpu:.2f} | {wall * 1000:.0f}"
             numbers = f"{times} | {size(file):.1f}"
             precisions = f"{scores['mask_ap50']:.4f} | {scores['box_ap50']:.4f}"

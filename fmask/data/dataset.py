@@ -94,5 +94,7 @@ def digest(split: Split) -> str:
             # Rounded to 1/1000 pixel: the last bits of a circle's points differ between math libraries.
             points = np.rint(region.polygon * 1000).astype("<i8")
             content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
+            if region.coco:
+                content.update(f"{region.coco} ".encode())
         photos.append(content.digest())
     return hashlib.sha256(b"".join(sorted(photos))).hexdigest()

@@ -1,7 +1,8 @@
 """COCO average precision of boxes and masks (Lin et al. 2014, https://cocodataset.org/#detection-eval).
 
-Regions marked "ignore" are passed to COCO as crowds of every class: a detection that lies mostly inside one counts
-neither as a hit nor as a false positive.
+On a COCO file, the numbers are those of COCO's own tools: masks, boxes, crowds and the order of photos are theirs. On a
+VIA file, masks are rasterised as in the reference, boxes are those of the masks, and regions marked "ignore" are crowds
+of every class: a detection that lies mostly inside one counts neither as a hit nor as a false positive.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,19 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
-from faster_coco_eval.core import mask as rle
 
 from fmask.data.formats.coco import results_of
-from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, Detections
-from fmask.structures.run_length import encode_mask
+from fmask.structures.annotations import CocoObject, Photo, Region
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.run_length import RunLengths, area, bounding_box
 
 _IOU_TYPES = {"box": "bbox", "mask": "segm"}
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """COCO's scores over a set of photos, from up to 100 detections per photo, of any confidence."""
+    """COCO's scores over a set of photos, from up to 100 detections of a class in a photo, of any confidence."""
 
     metrics: dict[str, float]
     """`box_ap`, `mask_ap` (mean over IoU 0.50:0.05:0.95), `..._ap50`, `..._ap75`, each also for one class
@@ -32,7 +32,7 @@ class AveragePrecision:
     """Class name to (101,) interpolated precision of its masks at IoU 0.5; without classes that have no objects."""
 
 
-def average_precision(photos: Sequence[Photo], detections: Iterable[Detections]) -> AveragePrecision:
+def average_precision(photos: Sequence[Photo], detections: Iterable[EncodedDetections]) -> AveragePrecision:
     """Compute average precision over all detections, of any confidence.
 
     Args:
@@ -42,21 +42,61 @@ def average_precision(photos: Sequence[Photo], detections: Iterable[Detections])
     Raises:
         ValueError: the numbers of photos and detections differ.
     """
-    annotated = COCO(_ground_truth(photos))
-    results = [
-        result
-        for image_id, (_, found) in enumerate(zip(photos, detections, strict=True), start=1)
-        for result in results_of(found, image_id, found.class_ids.tolist())
-    ]
-    precisions = {name: _precisions(annotated, results, iou_type) for name, iou_type in _IOU_TYPES.items()}
-    metrics: dict[str, float] = {}
-    for name, precision in precisions.items():
-        metrics |= _summary(name, precision, suffix="")
-        for k, class_name in enumerate(CLASS_NAMES):
-            metrics |= _summary(name, precision[..., k : k + 1], suffix=f"_{class_name}")
-    at_half = precisions["mask"][0]
-    curves = {name: at_half[:, k] for k, name in enumerate(CLASS_NAMES) if not np.isnan(at_half[:, k]).any()}
-    return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves)
+    collected = Collected()
+    for photo, found in zip(photos, detections, strict=True):
+        collected.add(photo, photo.run_lengths(), found)
+    return collected.average_precision()
+
+
+class Collected:
+    """Annotations and detections of photos that are added one by one, in COCO's format, with masks as run lengths."""
+
+    def __init__(self) -> None:
+        self._photos: list[Photo] = []
+        self._annotations: list[list[dict]] = []
+        self._results: list[EncodedDetections] = []
+
+    def add(self, photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections) -> None:
+        """Add a photo, the result of its `run_lengths`, and the detections in it."""
+        entries = [each for region, mask in zip(photo.regions, masks, strict=True) for each in _entries(region, mask)]
+        self._photos.append(photo)
+        self._annotations.append(entries)
+        self._results.append(found)
+
+    def average_precision(self) -> AveragePrecision:
+        """Compute average precision over the photos added so far."""
+        ids = _image_ids(self._photos)
+        annotated = COCO(self._ground_truth(ids))
+        results = [
+            result
+            for image_id, found in zip(ids, self._results, strict=True)
+            for result in results_of(found, image_id, found.class_ids.tolist())
+        ]
+        precisions = {name: _precisions(annotated, results, iou_type) for name, iou_type in _IOU_TYPES.items()}
+        metrics: dict[str, float] = {}
+        for name, precision in precisions.items():
+            metrics |= _summary(name, precision, suffix="")
+            for k, class_name in enumerate(CLASS_NAMES):
+                metrics |= _summary(name, precision[..., k : k + 1], suffix=f"_{class_name}")
+        at_half = precisions["mask"][0]
+        curves = {name: at_half[:, k] for k, name in enumerate(CLASS_NAMES) if not np.isnan(at_half[:, k]).any()}
+        return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves)
+
+    def _ground_truth(self, ids: Sequence[int]) -> dict:
+        annotations = [
+            {"image_id": image_id, **entry}
+            for image_id, entries in zip(ids, self._annotations, strict=True)
+            for entry in entries
+        ]
+        return {
+            "images": [
+                {"id": i, "height": photo.height, "width": photo.width}
+                for i, photo in zip(ids, self._photos, strict=True)
+            ],
+            "categories": [{"id": k, "name": name} for k, name in enumerate(CLASS_NAMES, start=1)],
+            # COCO uses id 0 for "unmatched".
+            "annotations": [{"id": i, **annotation} for i, annotation in enumerate(annotations, start=1)],
+        }
 
 
 def _precisions(annotated: COCO, results: list[dict], iou_type: str) -> np.ndarray:
@@ -77,26 +117,30 @@ def _summary(name: str, precision: np.ndarray, suffix: str) -> dict[str, float]:
     }
 
 
-def _ground_truth(photos: Sequence[Photo]) -> dict:
-    every_class = range(1, 1 + len(CLASS_NAMES))
-    annotations: list[dict] = []
-    for image_id, photo in enumerate(photos, start=1):
-        for region, mask in zip(photo.regions, photo.masks(), strict=True):
-            code = encode_mask(mask)
-            for class_id in every_class if region.ignore else [region.class_id]:
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,  # COCO uses id 0 for "unmatched"
-                        "image_id": image_id,
-                        "category_id": class_id,
-                        "segmentation": code,
-                        "bbox": rle.toBbox(code).tolist(),
-                        "area": float(rle.area(code)),
-                        "iscrowd": int(region.ignore),
-                    }
-                )
-    return {
-        "images": [{"id": i, "height": p.height, "width": p.width} for i, p in enumerate(photos, start=1)],
-        "categories": [{"id": k, "name": CLASS_NAMES[k - 1]} for k in every_class],
-        "annotations": annotations,
-    }
+def _image_ids(photos: Sequence[Photo]) -> list[int]:
+    """Number the photos from 1 in the order of their ids in a COCO file, or else as they are.
+
+    Among detections of equal score, COCO's tools put those of the photo with the smaller id first.
+    """
+    ids = [photo.image_id for photo in photos]
+    if not (all(isinstance(each, int) for each in ids) or all(isinstance(each, str) for each in ids)):
+        return list(range(1, len(photos) + 1))
+    ranks = np.empty(len(ids), dtype=int)
+    ranks[sorted(range(len(ids)), key=lambda index: ids[index])] = np.arange(1, len(ids) + 1)  # type: ignore
+    return ranks.tolist()
+
+
+def _entries(region: Region, mask: RunLengths) -> list[dict]:
+    """Return a region as COCO annotations, without ids: one, or a crowd for each class that ignores it."""
+    coco = region.coco or CocoObject(mask, bounding_box(mask), float(area(mask)))
+    labels = (coco.crowd_of or CLASS_NAMES) if region.ignore else [region.label]
+    return [
+        {
+            "category_id": 1 + CLASS_NAMES.index(str(label)),
+            "segmentation": mask,
+            "bbox": list(coco.bbox),
+            "area": coco.area,
+            "iscrowd": int(region.ignore),
+        }
+        for label in labels
+    ]

@@ -13,12 +13,12 @@ from fmask.data.formats.read import find_annotations, read_file
 from fmask.data.open import describe_use
 from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
-from fmask.inference.batched import predict_photos
+from fmask.inference.batched import predict_encoded
 from fmask.inference.limits import crowded, filled
 from fmask.inference.load import find_model_file, load
 from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Split
-from fmask.structures.detections import Detections
+from fmask.structures.detections import EncodedDetections
 from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
@@ -101,9 +101,9 @@ def open_split(data: Path, name: str | None, photos: Path | None, options: ReadO
     return split
 
 
-def _detect(predictor: Predictor, split: Split) -> list[Detections]:
+def _detect(predictor: Predictor, split: Split) -> list[EncodedDetections]:
     """Return the detections in each photo of the split, with a progress bar on a terminal."""
     console = Console(stderr=True)
     paths = [photo.path for photo in split.photos]
-    detections = predict_photos(predictor, paths)
+    detections = predict_encoded(predictor, paths)
     return list(track(detections, "Photos", len(paths), console=console, disable=not console.is_terminal))

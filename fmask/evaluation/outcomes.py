@@ -15,16 +15,15 @@ Shapes: N detections and G annotated regions in a photo of H x W pixels, K class
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix
 
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.run_length import RunLengths, area, shared_area, unite
 
 BACKGROUND = 0
 MIN_IOU = 0.5
@@ -82,6 +81,8 @@ class Rate:
         """Return the rate of `successes` among `trials`; both are counts of at least 0."""
         if trials == 0:
             return cls(float("nan"), float("nan"), float("nan"))
+        from scipy.stats import binomtest  # importing it takes half a second, which `fmask table` does not need
+
         interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
         return cls(successes / trials, float(interval.low), float(interval.high))
 
@@ -104,9 +105,16 @@ class Outcomes:
 
     @property
     def precision(self) -> Rate:
-        """The share of found objects among the claimed ones. As in the study, spurious detections are ignored."""
+        """The study's precision, the share of found objects among the claimed ones: spurious detections are ignored."""
         found = self.count(Outcome.FOUND)
         return Rate.of(found, found + self.count(Outcome.FOUND_WRONGLY))
+
+    @property
+    def precision_all(self) -> Rate:
+        """The share of right detections among all: a found object has one, spurious ones and other claims are wrong."""
+        return Rate.of(
+            self.count(Outcome.FOUND), sum(len(record.claims) for record in self.objects) + len(self.spurious)
+        )
 
     @property
     def recall(self) -> Rate:
@@ -125,6 +133,8 @@ class Outcomes:
         An object is counted in the column of its best claim, however small the IoU, or in the background column if it
         was missed. Further claims are counted in the background row, like spurious detections.
         """
+        from sklearn.metrics import confusion_matrix  # importing it takes a second
+
         annotated, detected = [], []
         for record in self.objects:
             best, *further = record.claimed_class_ids or (BACKGROUND,)
@@ -138,7 +148,19 @@ class Outcomes:
         return confusion_matrix(annotated, detected, labels=range(size))
 
 
-def count_outcomes(photos: Sequence[Photo], detections: Sequence[Detections]) -> Outcomes:
+@dataclass(frozen=True)
+class Overlaps:
+    """How the masks of N detections in a photo overlap with its regions, of which G are objects."""
+
+    shares: np.ndarray
+    """(N, G) in [0, 1]: the share of each detection's mask on each object; 0 for an empty mask."""
+    ious: np.ndarray
+    """(N, G) in [0, 1]: their IoU; 0 for two empty masks."""
+    on_ignored: np.ndarray
+    """(N,) in [0, 1]: the share of each detection's mask on regions to ignore."""
+
+
+def count_outcomes(photos: Sequence[Photo], detections: Iterable[EncodedDetections]) -> Outcomes:
     """Determine the outcome of each annotated object, and the spurious detections.
 
     Args:
@@ -149,27 +171,60 @@ def count_outcomes(photos: Sequence[Photo], detections: Sequence[Detections]) ->
     Raises:
         ValueError: the numbers of photos and detections, or the sizes of photo and masks, differ.
     """
-    objects: list[ObjectRecord] = []
-    spurious: list[SpuriousRecord] = []
-    for photo, found in zip(photos, detections, strict=True):
-        photo_objects, photo_spurious = _photo_outcomes(photo, found)
-        objects += photo_objects
-        spurious += photo_spurious
-    return Outcomes(tuple(objects), tuple(spurious))
+    counted = [
+        photo_outcomes(photo, found, overlaps(photo, photo.run_lengths(), found))
+        for photo, found in zip(photos, detections, strict=True)
+    ]
+    return combine(counted)
 
 
-def _photo_outcomes(photo: Photo, found: Detections) -> tuple[list[ObjectRecord], list[SpuriousRecord]]:
-    if found.masks.shape[1:] != (photo.height, photo.width):
+def combine(outcomes: Iterable[Outcomes]) -> Outcomes:
+    """Return the outcomes of several photos as one."""
+    outcomes = list(outcomes)
+    objects = tuple(record for each in outcomes for record in each.objects)
+    return Outcomes(objects, tuple(record for each in outcomes for record in each.spurious))
+
+
+def overlaps(photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections) -> Overlaps:
+    """Measure how detections overlap with a photo's regions.
+
+    Args:
+        photo: the photo.
+        masks: the result of its `run_lengths`.
+        found: the detections.
+
+    Raises:
+        ValueError: the sizes of photo and masks differ.
+    """
+    if (found.height, found.width) != (photo.height, photo.width):
         raise ValueError(
-            f"the detections of {photo.name} have masks of {found.masks.shape[1:]} pixels (height, width), "
+            f"the detections of {photo.name} have masks of {(found.height, found.width)} pixels (height, width), "
             f"the photo has {(photo.height, photo.width)}"
         )
-    masks, class_ids = photo.masks(), photo.class_ids()
-    ignored = class_ids < 0
+    objects = [mask for region, mask in zip(photo.regions, masks, strict=True) if not region.ignore]
+    ignored = [mask for region, mask in zip(photo.regions, masks, strict=True) if region.ignore]
+    areas = np.array([area(mask) for mask in found.masks], dtype=np.int64)
+    shared = np.array([[shared_area(mask, each) for each in objects] for mask in found.masks], dtype=float)
+    shared = shared.reshape(len(found), len(objects))
+    union = areas[:, None] + np.array([area(mask) for mask in objects], dtype=np.int64) - shared
+    on_ignored = np.zeros(len(found))
+    if ignored:
+        around = unite(ignored)
+        on_ignored = np.array([shared_area(mask, around) for mask in found.masks]) / np.maximum(areas, 1)
+    return Overlaps(shared / np.maximum(areas, 1)[:, None], shared / np.maximum(union, 1), on_ignored)
+
+
+def photo_outcomes(photo: Photo, found: EncodedDetections, measured: Overlaps) -> Outcomes:
+    """Determine the outcomes of one photo.
+
+    Args:
+        photo: the photo.
+        found: the detections that count.
+        measured: the overlaps of these detections, and of any that follow them.
+    """
+    shares, ious = measured.shares[: len(found)], measured.ious[: len(found)]
+    on_ignored = measured.on_ignored[: len(found)]
     regions = [region for region in photo.regions if not region.ignore]
-    areas = np.count_nonzero(found.masks, axis=(1, 2))
-    shares, ious = _overlaps(found.masks, masks[~ignored])
-    on_ignored = np.count_nonzero(found.masks & masks[ignored].any(axis=0), axis=(1, 2)) / np.maximum(areas, 1)
 
     claimed = np.full(len(found), -1)
     if regions:
@@ -189,28 +244,10 @@ def _photo_outcomes(photo: Photo, found: Detections) -> tuple[list[ObjectRecord]
         SpuriousRecord(photo.name, int(n), int(found.class_ids[n]), float(found.scores[n]))
         for n in np.flatnonzero((claimed < 0) & (on_ignored < MIN_SHARE))
     ]
-    return objects, spurious
+    return Outcomes(tuple(objects), tuple(spurious))
 
 
 def _outcome(class_id: int, claimed_classes: tuple[int, ...], iou: float) -> Outcome:
     if not claimed_classes:
         return Outcome.MISSED
     return Outcome.FOUND if claimed_classes == (class_id,) and iou >= MIN_IOU else Outcome.FOUND_WRONGLY
-
-
-def _overlaps(detected: np.ndarray, annotated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each detection's mask on each object, and their IoU.
-
-    Args:
-        detected: (N, H, W) bool.
-        annotated: (G, H, W) bool.
-
-    Returns:
-        Shares and IoU, (N, G) each, in [0, 1]; 0 for an empty mask.
-    """
-    areas = np.count_nonzero(detected, axis=(1, 2))
-    shared = np.zeros((len(detected), len(annotated)))
-    for g, mask in enumerate(annotated):  # one object at a time: (N, G, H, W) would not fit in memory
-        shared[:, g] = np.count_nonzero(detected & mask, axis=(1, 2))
-    union = areas[:, None] + np.count_nonzero(annotated, axis=(1, 2)) - shared
-    return shared / np.maximum(areas, 1)[:, None], shared / np.maximum(union, 1)

@@ -1,6 +1,6 @@
 """Computing, logging and printing the scores of a split, for training and `fmask evaluate`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,19 @@ from fmask.data.dataset import digest
 from fmask.evaluation import figures, sheets
 from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 
 THRESHOLDS = (0.5, 0.9)
 """Confidences at which scores are computed, in addition to the chosen `min_confidence`."""
+RATES = {"accuracy": "accuracy", "precision": "precision (study)", "precision_all": "precision (all detections)"}
+"""Metrics that are rates, and how tables call them: the study's precision ignores spurious detections."""
 
 
 def scores_by_confidence(
-    photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float
+    photos: Sequence[Photo], detections: Iterable[EncodedDetections], min_confidence: float
 ) -> dict[float, Scores]:
     """Return the scores by the lowest confidence of the detections that count: `min_confidence`, 0.5 and 0.9."""
-    return {each: compute_scores(photos, detections, each) for each in sorted({min_confidence, *THRESHOLDS})}
+    return compute_scores(photos, detections, sorted({min_confidence, *THRESHOLDS}))
 
 
 def log_split(run: tracking.Run, name: str, dataset: str, root: Path, split: Split) -> None:
@@ -35,15 +37,16 @@ def log_scores(
     run: tracking.Run,
     split: str,
     photos: Sequence[Photo],
-    detections: Sequence[Detections],
+    detections: Sequence[EncodedDetections],
     scores: dict[float, Scores],
     min_confidence: float,
     main_split: bool,
+    epoch: int = 0,
 ) -> None:
     """Log a split's scores as files, and its metrics and figures at `min_confidence`.
 
-    For the run's main split, all metrics are logged under their own names, and sheets of photos with detections are
-    drawn. For other splits, only the headline metrics are logged, with the split before their names.
+    The metrics have the split before their names: `val`, or `test` for any other split. For the run's main split,
+    sheets of photos with detections are drawn.
 
     Args:
         run: the run to log to.
@@ -53,11 +56,13 @@ def log_scores(
         scores: the scores by confidence; see `scores_by_confidence`.
         min_confidence: the confidence for metrics and figures; a key of `scores`.
         main_split: whether this is the run's main split.
+        epoch: number of finished epochs, if the split is also scored during the training.
     """
     for threshold, result in scores.items():
         run.log_json(result.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
-    run.log_scores(chosen.metrics() if main_split else chosen.headline(), prefix=None if main_split else split)
+    place = split if split in tracking.SCORES else "test"
+    run.log_scores(tracking.pick_scores(place, chosen.metrics()), place, epoch)
     run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
     if main_split:
@@ -77,8 +82,8 @@ def scores_table(scores: dict[str, dict[float, Scores]]) -> Table:
             columns.append(result.metrics())
     for name in ("found", "found_wrongly", "missed", "spurious"):
         table.add_row(name.replace("_", " "), *(f"{column[name]:.0f}" for column in columns))
-    for name in ("accuracy", "precision"):
-        table.add_row(name, *(f"{column[name]:.3f}" if name in column else "-" for column in columns))
+    for name, title in RATES.items():
+        table.add_row(title, *(f"{column[name]:.3f}" if name in column else "-" for column in columns))
         ends = [(column.get(f"{name}_low"), column.get(f"{name}_high")) for column in columns]
         table.add_row("  95 %", *(f"{low:.2f} to {high:.2f}" if low is not None else "-" for low, high in ends))
     for name in ("mask_ap50", "box_ap50", "mask_ap"):

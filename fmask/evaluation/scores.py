@@ -1,20 +1,14 @@
 """All scores of a model on annotated photos."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fmask.evaluation.average_precision import AveragePrecision, average_precision
-from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
+from fmask.evaluation.average_precision import AveragePrecision, Collected
+from fmask.evaluation.outcomes import Outcome, Outcomes, combine, overlaps, photo_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, Detections
-
-HEADLINE = {
-    *("found", "found_wrongly", "missed", "spurious"),
-    *("accuracy", "precision", "recall"),
-    *("mask_ap50", "box_ap50", "mask_ap"),
-}
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 
 
 @dataclass(frozen=True)
@@ -28,9 +22,9 @@ class Scores:
     def metrics(self) -> dict[str, float]:
         """Return metric names and values, ready for tracking.
 
-        The metrics are the counts `found`, `found_wrongly`, `missed` and `spurious`; the rates `accuracy`, `precision`
-        and `recall` in [0, 1], each with the ends of its 95 % interval, `..._low` and `..._high`; and those of
-        `AveragePrecision.metrics`. Undefined metrics (0 of 0, a class without objects) are left out.
+        The metrics are the counts `found`, `found_wrongly`, `missed` and `spurious`; the rates `accuracy`, `precision`,
+        `precision_all` and `recall` in [0, 1], each with the ends of its 95 % interval, `..._low` and `..._high`; and
+        those of `AveragePrecision.metrics`. Undefined metrics (0 of 0, a class without objects) are left out.
         """
         counts = {
             "found": self.outcomes.count(Outcome.FOUND),
@@ -39,15 +33,11 @@ class Scores:
             "spurious": len(self.outcomes.spurious),
         }
         metrics = {name: float(count) for name, count in counts.items()}
-        for name in ("accuracy", "precision", "recall"):
+        for name in ("accuracy", "precision", "precision_all", "recall"):
             rate = getattr(self.outcomes, name)
             metrics |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
         metrics |= self.average_precision.metrics
         return {name: value for name, value in metrics.items() if not math.isnan(value)}
-
-    def headline(self) -> dict[str, float]:
-        """Return the most important metrics. They are logged for splits and parts besides a run's main split."""
-        return {name: value for name, value in self.metrics().items() if name in HEADLINE}
 
     def to_json(self) -> dict[str, Any]:
         """Return everything except the precision-recall curves, as JSON-serializable values."""
@@ -66,17 +56,30 @@ class Scores:
         }
 
 
-def compute_scores(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> Scores:
-    """Compute all scores of detections in annotated photos.
+def compute_scores(
+    photos: Sequence[Photo], detections: Iterable[EncodedDetections], confidences: Collection[float]
+) -> dict[float, Scores]:
+    """Compute all scores of detections in annotated photos, photo by photo.
 
     Args:
         photos: annotated photos.
         detections: detections of any confidence; `detections[i]` belongs to `photos[i]`.
-        min_confidence: lowest confidence in [0, 1] of the detections that count for the outcomes. Average precision
-            uses all detections.
+        confidences: lowest confidences in [0, 1] of the detections that count for the outcomes. Average precision uses
+            all detections; all scores have the same.
+
+    Returns:
+        The scores by confidence, in the order of `confidences`.
 
     Raises:
         ValueError: photos and detections do not match; see `count_outcomes`.
     """
-    confident = [found.at_least(min_confidence) for found in detections]
-    return Scores(min_confidence, count_outcomes(photos, confident), average_precision(photos, detections))
+    collected = Collected()
+    counted: dict[float, list[Outcomes]] = {confidence: [] for confidence in confidences}
+    for photo, found in zip(photos, detections, strict=True):
+        masks = photo.run_lengths()
+        measured = overlaps(photo, masks, found)
+        for confidence, outcomes in counted.items():
+            outcomes.append(photo_outcomes(photo, found.at_least(confidence), measured))
+        collected.add(photo, masks, found)
+    precision = collected.average_precision()
+    return {confidence: Scores(confidence, combine(outcomes), precision) for confidence, outcomes in counted.items()}

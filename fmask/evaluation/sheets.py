@@ -22,7 +22,8 @@ from skimage.measure import find_contours
 from fmask.data.images import load_image
 from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.run_length import RunLengths, area, decode_crop
 from fmask.visualization.palette import CLASS_COLOURS
 from fmask.visualization.splash import splash
 
@@ -41,7 +42,9 @@ _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
 }
 
 
-def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
+def contact_sheet(
+    photos: Sequence[Photo], detections: Sequence[EncodedDetections], min_confidence: float
+) -> list[Figure]:
     """Draw each photo twice: with its annotations, and beside it with its detections.
 
     Every detection is labelled with class, score and outcome. Missed objects have a dotted outline.
@@ -68,13 +71,15 @@ def contact_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min
     return figures
 
 
-def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float) -> list[Figure]:
+def splash_sheet(
+    photos: Sequence[Photo], detections: Sequence[EncodedDetections], min_confidence: float
+) -> list[Figure]:
     """Draw each photo in grey with the detected objects in colour; arguments and pages as in `contact_sheet`."""
     figures = []
     for shown in _pages(photos, detections, min_confidence):
         figure, places = _sheet(len(shown), columns=min(4, len(shown)))
         for (photo, found), axes in zip(shown, places, strict=True):
-            _show(axes, splash(load_image(photo.path), found.masks), photo.name)
+            _show(axes, splash(load_image(photo.path), found.union()[None]), photo.name)
         figures.append(figure)
     return figures
 
@@ -83,8 +88,7 @@ def splash_sheet(photos: Sequence[Photo], detections: Sequence[Detections], min_
 class Mark:
     """An outlined and labelled region in a photo."""
 
-    mask: np.ndarray
-    """(H, W) bool."""
+    mask: RunLengths
     text: str
     outcome: str
     """An `Outcome`, `spurious` or `ignored`."""
@@ -100,8 +104,8 @@ class Mark:
 
 
 def _pages(
-    photos: Sequence[Photo], detections: Sequence[Detections], min_confidence: float
-) -> Iterator[list[tuple[Photo, Detections]]]:
+    photos: Sequence[Photo], detections: Sequence[EncodedDetections], min_confidence: float
+) -> Iterator[list[tuple[Photo, EncodedDetections]]]:
     pairs = list(zip(photos, detections, strict=True))
     for start in range(0, len(pairs), PHOTOS_PER_SHEET):
         yield [(photo, found.at_least(min_confidence)) for photo, found in pairs[start : start + PHOTOS_PER_SHEET]]
@@ -111,11 +115,11 @@ def annotation_marks(photo: Photo) -> list[Mark]:
     """Return the annotated regions of a photo, in file order."""
     return [
         Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
-        for region, mask in zip(photo.regions, photo.masks(), strict=True)
+        for region, mask in zip(photo.regions, photo.run_lengths(), strict=True)
     ]
 
 
-def detection_marks(photo: Photo, found: Detections) -> list[Mark]:
+def detection_marks(photo: Photo, found: EncodedDetections) -> list[Mark]:
     """Return the detections in a photo, best score first, with score and outcome; then the missed objects."""
     outcomes = count_outcomes([photo], [found])
     outcome_of: dict[int, str] = {n: record.outcome for record in outcomes.objects for n in record.claims}
@@ -127,7 +131,7 @@ def detection_marks(photo: Photo, found: Detections) -> list[Mark]:
     regions = {region.index: region for region in photo.regions}
     for record in outcomes.objects:
         if record.outcome is Outcome.MISSED:
-            mask = regions[record.region].mask(photo.height, photo.width)
+            mask = regions[record.region].run_lengths(photo.height, photo.width)
             marks.append(Mark(mask, f"{CLASS_NAMES[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
     return marks
 
@@ -153,7 +157,7 @@ def _show(axes: Axes, image: np.ndarray, title: str) -> None:
 
 
 def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
-    marks = [mark for mark in marks if mark.mask.any()]
+    marks = [mark for mark in marks if area(mark.mask)]
     outlines = [_outline(mark.mask) for mark in marks]
     objects = [outline.get_extents() for outline in outlines]
     em = _FONT * max(photo.width, photo.height) / (_PANEL * 72)  # the font's size in photo pixels
@@ -181,10 +185,16 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
         )
 
 
-def _outline(mask: np.ndarray) -> Outline:
+def borders(mask: RunLengths) -> list[np.ndarray]:
+    """Return the closed borders of a mask and of its holes, each (n, 2): y, x with pixel centres at whole numbers."""
+    part, top, left = decode_crop(mask)
+    corner = np.array([top - 1, left - 1])
+    return [contour + corner for contour in find_contours(np.pad(part, 1).astype(np.uint8), 0.5)]
+
+
+def _outline(mask: RunLengths) -> Outline:
     """Return the mask's borders, including holes, as one path in pixels of the photo."""
-    contours = find_contours(np.pad(mask, 1).astype(np.uint8), 0.5)
-    return Outline.make_compound_path(*(Outline(contour[:, ::-1] - 1, closed=True) for contour in contours))
+    return Outline.make_compound_path(*(Outline(border[:, ::-1], closed=True) for border in borders(mask)))
 
 
 def label_place(

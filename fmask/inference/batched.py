@@ -7,7 +7,7 @@ import numpy as np
 
 from fmask.data.images import load_image
 from fmask.inference.predictor import Predictor
-from fmask.structures.detections import Detections
+from fmask.structures.detections import Detections, EncodedDetections
 from fmask.utils.errors import UserError
 
 
@@ -44,6 +44,13 @@ def predict_photos(predictor: Predictor, photos: Sequence[Path], batch_size: int
         if isinstance(found, UserError):
             raise found
         yield found
+
+
+def predict_encoded(
+    predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None
+) -> Iterator[EncodedDetections]:
+    """Yield the detections in each photo like `predict_photos`, with masks as run lengths."""
+    return map(Detections.encode, predict_photos(predictor, photos, batch_size))
 
 
 def _read(photo: Path) -> np.ndarray | UserError:

@@ -74,7 +74,7 @@ class CocoDatasetWriter:
         height, width = found.masks.shape[1:]
         self._images.append(coco.image_entry(image_id, relative_name(self._folder, photo), width, height))
         areas = np.count_nonzero(found.masks, axis=(1, 2)).tolist()
-        for result, area in zip(results_of(found, image_id, found.class_ids.tolist()), areas, strict=True):
+        for result, area in zip(results_of(found.encode(), image_id, found.class_ids.tolist()), areas, strict=True):
             self._annotations.append({"id": len(self._annotations) + 1, **result, "area": float(area), "iscrowd": 0})
 
     def text(self) -> str:
@@ -121,7 +121,7 @@ class CocoResultsWriter:
 
     def add(self, photo: Path, found: Detections) -> None:
         category_ids = [self._category_ids[class_id] for class_id in found.class_ids]
-        self._results += results_of(found, self._image_ids[photo], category_ids)
+        self._results += results_of(found.encode(), self._image_ids[photo], category_ids)
 
     def text(self) -> str:
         return json.dumps(self._results)

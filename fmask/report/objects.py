@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fmask.evaluation.outcomes import Outcome
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 
 SPURIOUS = "spurious"
 OUTCOMES = (*map(str, Outcome), SPURIOUS)
@@ -34,7 +34,7 @@ class ObjectRow:
         return sorted({*self.detected_as, *([self.label] if self.label else [])})
 
 
-def object_rows(scores: dict[str, Any], detections: dict[str, Detections] | None = None) -> list[ObjectRow]:
+def object_rows(scores: dict[str, Any], detections: dict[str, EncodedDetections] | None = None) -> list[ObjectRow]:
     """Return the rows for one confidence, sorted by photo.
 
     Args:
@@ -46,7 +46,7 @@ def object_rows(scores: dict[str, Any], detections: dict[str, Detections] | None
     return sorted(rows, key=lambda row: row.photo)
 
 
-def _objects(scores: dict[str, Any], detections: dict[str, Detections]) -> Iterator[ObjectRow]:
+def _objects(scores: dict[str, Any], detections: dict[str, EncodedDetections]) -> Iterator[ObjectRow]:
     for record in scores["objects"]:
         claims, found = record["claims"], detections.get(record["photo"])
         yield ObjectRow(

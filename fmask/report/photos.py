@@ -17,9 +17,9 @@ from fmask.data.config import ReadOptions, photos_root
 from fmask.data.dataset import digest
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
-from fmask.inference.batched import predict_photos
+from fmask.inference.batched import predict_encoded
 from fmask.structures.annotations import Photo, Split
-from fmask.structures.detections import Detections
+from fmask.structures.detections import EncodedDetections
 from fmask.utils.errors import UserError
 
 
@@ -28,7 +28,7 @@ class PredictedPhotos:
     """Photos and their detections."""
 
     photos: Sequence[Photo]
-    detections: Sequence[Detections]
+    detections: Sequence[EncodedDetections]
 
 
 class PhotosUnavailable(Exception):  # noqa: N818 - not an error: the page is written without photos
@@ -52,7 +52,7 @@ def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
         predictor = load.load(str(weights))
     except UserError as error:
         raise PhotosUnavailable(str(error)) from error
-    found = predict_photos(predictor, [photo.path for photo in photos])
+    found = predict_encoded(predictor, [photo.path for photo in photos])
     shown = track(found, "test photos", len(photos), console=console, transient=True, disable=not console.is_terminal)
     return PredictedPhotos(photos, list(shown))
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.transforms import Bbox
 from PIL import Image
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import approximate_polygon
 
 from fmask.data.images import load_image
-from fmask.evaluation.sheets import Mark, annotation_marks, detection_marks, label_place
+from fmask.evaluation.sheets import Mark, annotation_marks, borders, detection_marks, label_place
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.run_length import RunLengths, area, bounding_box
 
 LONGER_SIDE = 560
 """Longer side of the JPEG in pixels: twice the size in a wide window, for high-resolution screens."""
@@ -56,7 +57,7 @@ class Picture:
     """Outlines of the detections for each minimum confidence."""
 
 
-def draw(photo: Photo, found: Detections, confidences: Sequence[float]) -> Picture:
+def draw(photo: Photo, found: EncodedDetections, confidences: Sequence[float]) -> Picture:
     """Draw a photo, its annotations, and its detections at each confidence.
 
     Args:
@@ -83,8 +84,8 @@ def _as_jpeg(pixels: np.ndarray) -> str:
 
 
 def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
-    marks = [mark for mark in marks if mark.mask.any()]
-    boxes = [_box(mark.mask) for mark in marks]
+    marks = [mark for mark in marks if area(mark.mask)]
+    boxes = [Bbox.from_bounds(*bounding_box(mark.mask)) for mark in marks]
     pixel = max(photo.width, photo.height) / SHOWN
     tags: list[Bbox] = []
     outlines = []
@@ -104,19 +105,14 @@ def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
     return outlines
 
 
-def _box(mask: np.ndarray) -> Bbox:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return Bbox.from_extents(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-
-
-def _path(mask: np.ndarray) -> str:
+def _path(mask: RunLengths) -> str:
     """Trace the borders of a mask, including its holes.
 
     The pixel in row y and column x covers x to x + 1 and y to y + 1.
     """
-    tolerance = max(mask.shape) / 800
+    tolerance = max(mask["size"]) / 800
     parts = []
-    for contour in find_contours(np.pad(mask, 1).astype(np.uint8), 0.5):
-        points = approximate_polygon(contour, tolerance) - 0.5
+    for border in borders(mask):
+        points = approximate_polygon(border, tolerance) + 0.5
         parts.append("M" + "L".join(f"{x:.1f} {y:.1f}" for y, x in points[:-1]) + "Z")
     return "".join(parts)

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.evaluation import figures
+from fmask.evaluation.outcomes import Rate
+from fmask.evaluation.report import RATES
 from fmask.evaluation.scores import compute_scores
 from fmask.report import charts
 from fmask.report.facts import run_facts, run_parts
@@ -55,6 +57,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         parts=run_parts(run),
         params=sorted(run.params.items()),
         scores=scores,
+        rates=RATES,
         confidences=list(tested),
         chosen=_chosen(run, tested),
         photos=photos,
@@ -76,7 +79,17 @@ def _chosen(run: tracking.RunInfo, tested: Scores) -> float | None:
 
 def _read_scores(run: tracking.RunInfo, split: str, confidences: Sequence[float]) -> Scores:
     read = {each: tracking.read_json(run, f"scores/{split}_at_{each:g}.json") for each in confidences}
-    return {each: logged for each, logged in read.items() if logged is not None}
+    return {each: _with_precision_all(logged) for each, logged in read.items() if logged is not None}
+
+
+def _with_precision_all(scores: dict[str, Any]) -> dict[str, Any]:
+    """Add `precision_all` to the scores of a run of a version that did not log it."""
+    detections = sum(len(record["claims"]) for record in scores["objects"]) + len(scores["spurious"])
+    if "precision_all" in scores["metrics"] or not detections:
+        return scores
+    rate = Rate.of(int(scores["metrics"]["found"]), detections)
+    added = {"precision_all": rate.value, "precision_all_low": rate.low, "precision_all_high": rate.high}
+    return {**scores, "metrics": {**scores["metrics"], **added}}
 
 
 def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
@@ -87,7 +100,7 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
         note = f"{reason} Therefore the page has no pictures, and the scores of the detections are unknown."
         return _Photos([], rows, None, note)
     pairs = list(zip(predicted.photos, predicted.detections, strict=True))
-    again = {confidence: compute_scores(predicted.photos, predicted.detections, confidence) for confidence in logged}
+    again = compute_scores(predicted.photos, predicted.detections, list(logged))
     scores = {confidence: result.to_json() for confidence, result in again.items()}
     found = {photo.name: detections for photo, detections in pairs}
     shown = sorted(pairs, key=lambda pair: pair[0].name)[:MAX_PICTURES]
@@ -125,19 +138,15 @@ def _limit(photos: int) -> str:
 
 
 def _curves(run: tracking.RunInfo) -> list[Markup]:
-    names = [name for name in run.metrics if name.endswith("loss") and "/" not in name]
-    scored = ["val_mask_ap50", "val_box_ap50"]
-    history = tracking.read_history(run, [*sorted(names, key=_total_first), *scored])
-    losses = {name: list(history[name].values()) for name in history if name in names}
+    names = {f"{split}/{loss}": f"{before}{loss}" for split, before in (("train", ""), ("val", "val_"))
+             for loss in tracking.LOSSES if f"{split}/{loss}" in run.metrics}  # fmt: skip
+    history = tracking.read_history(run, [*names, *(f"val/{name}" for name in tracking.CURVES)])
+    losses = {keras_name: list(history[name].values()) for name, keras_name in names.items()}
     curves = []
     if losses:
         description = "Losses by epoch on the training and validation photos, the total loss first."
         curves.append(charts.as_svg(figures.loss_curves(losses), "losses", description))
-    if history["val_mask_ap50"]:
+    if history["val/mask_ap50"]:
         description = "AP50 of masks and boxes on the validation photos, by epoch."
         curves.append(charts.as_svg(charts.ap_by_epoch(history), "ap", description))
     return curves
-
-
-def _total_first(name: str) -> tuple[bool, str]:
-    return (name != "loss", name)

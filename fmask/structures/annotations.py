@@ -12,6 +12,7 @@ import numpy as np
 import skimage.draw
 
 from fmask.structures.detections import CLASS_NAMES
+from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",
@@ -22,6 +23,7 @@ FAULT_KINDS = {
     "bad coordinates": "region left out",
     "too few points": "region left out",
     "no area": "region left out",
+    "no pixel": "not trained on; scored as by COCO's tools",
     "marked as empty": "its regions are used",
     "no regions": "photo left out",
     "too many regions": "photo left out",
@@ -43,6 +45,20 @@ NOTE_KINDS = {
 
 
 @dataclass(frozen=True)
+class CocoObject:
+    """What COCO's tools read of an annotation. With it, scores on a COCO file are equal to theirs."""
+
+    mask: RunLengths
+    """The pixels: run lengths as in the file, or its polygons rasterised as by COCO's tools."""
+    bbox: tuple[float, float, float, float]
+    """Left, top, width and height in pixels, as in the file; the box around `mask` if the file has none."""
+    area: float
+    """In pixels, as in the file; that of `mask` if the file has none."""
+    crowd_of: tuple[str, ...] = ()
+    """The classes whose detections on a crowd do not count as wrong; empty for an object."""
+
+
+@dataclass(frozen=True)
 class Region:
     """An annotated object.
 
@@ -57,6 +73,12 @@ class Region:
     """True for a region that counts neither as an object nor as background; always True if `label` is None."""
     index: int
     """Position in the photo's list of regions in its file, from 0."""
+    coco: CocoObject | None = None
+    """The annotation for scoring, if it comes from a COCO file. Otherwise the polygon is rasterised, as in the
+    reference, and a region to ignore has all classes."""
+    covers_pixel: bool = True
+    """False for a region of a COCO file whose outline covers no pixel's centre: COCO's tools score it, but nothing can
+    be learned from it."""
 
     @property
     def class_id(self) -> int:
@@ -64,10 +86,16 @@ class Region:
         return -1 if self.ignore or self.label is None else 1 + CLASS_NAMES.index(self.label)
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        """Return the region's mask on a photo of that size, bool (height, width)."""
+        """Return the region's mask on its photo, which has that size: bool (height, width)."""
+        if self.coco:
+            return decode_mask(self.coco.mask)
         mask = np.zeros((height, width), dtype=bool)
         mask[skimage.draw.polygon(self.polygon[:, 1], self.polygon[:, 0], mask.shape)] = True
         return mask
+
+    def run_lengths(self, height: int, width: int) -> RunLengths:
+        """Return the region's mask on its photo, which has that size, as run lengths."""
+        return self.coco.mask if self.coco else encode_mask(self.mask(height, width))
 
 
 @dataclass(frozen=True)
@@ -83,6 +111,8 @@ class Photo:
     regions: tuple[Region, ...]
     listed: str = ""
     """Path relative to the folder of its split, with slashes; empty if unknown."""
+    image_id: int | str | None = None
+    """The photo's id in a COCO file; COCO's tools order photos by it. None for other photos."""
 
     @property
     def name(self) -> str:
@@ -96,9 +126,13 @@ class Photo:
             mask[:] = region.mask(self.height, self.width)
         return masks
 
+    def run_lengths(self) -> list[RunLengths]:
+        """Return the masks of the G regions as run lengths; at full size, only one is in memory at a time."""
+        return [region.run_lengths(self.height, self.width) for region in self.regions]
+
     def class_ids(self) -> np.ndarray:
-        """Return the class ids of the regions, int64 (G,): 1..K - 1, or -1 for regions to ignore."""
-        return np.array([region.class_id for region in self.regions], dtype=np.int64)
+        """Return the class ids to train on, int64 (G,): 1..K - 1, or -1 for regions to ignore or without pixels."""
+        return np.array([region.class_id if region.covers_pixel else -1 for region in self.regions], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -158,6 +192,8 @@ class RegionEntry:
     """A function from width and height of the photo to the polygon (n, 2); it may raise `Unusable`."""
     fault: tuple[str, str] | None = None
     """A fault of the entry: a key of `FAULT_KINDS` and a detail."""
+    coco: Callable[[int, int], CocoObject] | None = None
+    """A function from width and height of the photo to the annotation for scoring; it may raise `Unusable`."""
     left_out: bool = False
     """True for a region that counts as not annotated, because its class was mapped to None."""
 
@@ -174,6 +210,8 @@ class PhotoEntry:
     """Distance in pixels by which outlines may exceed the outermost pixel centres: 0.5 if they follow pixel edges."""
     far_edge: float = 0.0
     """Distance in pixels by which outlines may exceed the last column and row with a note instead of a fault."""
+    image_id: int | str | None = None
+    """The photo's id in a COCO file."""
     empty: bool | str = False
     """Whether the file says that the photo shows no object; a text if it says something that means neither."""
 

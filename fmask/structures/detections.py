@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
+from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 from fmask.visualization.boxes import Mark
 from fmask.visualization.overlay import overlay
 from fmask.visualization.palette import CLASS_COLOURS
@@ -46,6 +47,12 @@ class Detections:
         boxes, class_ids = self.boxes[first], self.class_ids[first]
         return replace(self, boxes=boxes, class_ids=class_ids, scores=self.scores[first], masks=self.masks[first])
 
+    def encode(self) -> "EncodedDetections":
+        """Return the detections with masks as run lengths."""
+        codes = tuple(encode_mask(mask) for mask in self.masks)
+        height, width = self.masks.shape[1:]
+        return EncodedDetections(self.boxes, self.class_ids, self.scores, codes, height, width)
+
     def plot(self, image: np.ndarray | None = None, min_confidence: float = 0.5) -> Image.Image:
         """Draw the detections over the photo.
 
@@ -73,3 +80,45 @@ class Detections:
             )
         ]
         return Image.fromarray(overlay(photo, shown.masks, shown.class_ids, marks))
+
+
+@dataclass(frozen=True)
+class EncodedDetections:
+    """The objects detected in one photo, with masks as run lengths: some kilobytes, however large the photo is.
+
+    Scores are computed from them, so that no masks at full size are kept. `Detections.encode` makes them.
+    """
+
+    boxes: np.ndarray
+    """As in `Detections`."""
+    class_ids: np.ndarray
+    """As in `Detections`."""
+    scores: np.ndarray
+    """As in `Detections`."""
+    masks: tuple[RunLengths, ...]
+    """The N masks."""
+    height: int
+    """H."""
+    width: int
+    """W."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def at_least(self, min_confidence: float) -> "EncodedDetections":
+        """Return the detections whose score is `min_confidence` or more."""
+        first = slice(np.count_nonzero(self.scores >= min_confidence))
+        return replace(
+            self,
+            boxes=self.boxes[first],
+            class_ids=self.class_ids[first],
+            scores=self.scores[first],
+            masks=self.masks[first],
+        )
+
+    def union(self) -> np.ndarray:
+        """Return which pixels any of the masks covers, bool (H, W)."""
+        covered = np.zeros((self.height, self.width), dtype=bool)
+        for mask in self.masks:
+            covered |= decode_mask(mask)
+        return covered

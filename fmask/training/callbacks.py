@@ -22,7 +22,7 @@ from rich.progress import (
 
 from fmask.data.batches import Batches
 from fmask.evaluation.average_precision import average_precision
-from fmask.inference.batched import predict_photos
+from fmask.inference.batched import predict_encoded
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import LOSSES
 from fmask.structures.annotations import Photo
@@ -98,7 +98,7 @@ class EpochLogger(keras.callbacks.Callback):
     def _score(self, cpu_seconds: float) -> dict[str, float]:
         before = time.process_time()
         with averaged_weights(self.model):
-            found = predict_photos(self.predictor, [photo.path for photo in self.photos], self.predictor.batch_size)
+            found = predict_encoded(self.predictor, [photo.path for photo in self.photos], self.predictor.batch_size)
             metrics = average_precision(self.photos, found).metrics
             self.cpu_offset += time.process_time() - before
             if metrics["mask_ap50"] >= max(self.mask_ap50, default=0.0):

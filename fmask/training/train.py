@@ -22,13 +22,13 @@ from fmask.data.open import describe, open_dataset
 from fmask.evaluation import figures
 from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
-from fmask.inference.batched import predict_photos
+from fmask.inference.batched import predict_encoded
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.limits import crowded, filled
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.fit import fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
@@ -236,9 +236,10 @@ def use_threads(count: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[Detections]:
+def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[EncodedDetections]:
     """Return the detections in each photo of a split."""
-    return list(predict_photos(predictor, [photo.path for photo in dataset.splits[split].photos], predictor.batch_size))
+    photos = [photo.path for photo in dataset.splits[split].photos]
+    return list(predict_encoded(predictor, photos, predictor.batch_size))
 
 
 def _load_initial_weights(weights: InitialWeights, network: MaskRCNN, run: tracking.Run, console: Console) -> None:

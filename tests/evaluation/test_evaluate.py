@@ -79,7 +79,7 @@ def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, mode
     text = io.StringIO()
     scores = evaluating.evaluate(model, split, 0.7, Console(file=text, width=120))
     assert list(scores) == [0.5, 0.7, 0.9]
-    expected = compute_scores(split.photos, [FOUND] * 3, 0.7).metrics()
+    expected = compute_scores(split.photos, [FOUND.encode()] * 3, [0.7])[0.7].metrics()
     assert (expected["found"], expected["missed"]) == (3, 3)
     assert f"{name} at 0.7" in text.getvalue()
 

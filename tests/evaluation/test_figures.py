@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fmask.evaluation.average_precision import average_precision
 from fmask.evaluation.figures import ap_curve, confusion_matrix, loss_curves, pr_curve
 from fmask.evaluation.outcomes import count_outcomes
-from tests.helpers.scenes import detections, photo
+from tests.helpers.scenes import encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
@@ -23,7 +23,7 @@ def rendered(figure: Figure) -> np.ndarray:
 
 @pytest.mark.filterwarnings("error")
 def test_confusion_matrix_shows_both_matrices() -> None:
-    found = detections((*MASK, 0.95), ("hat", (50, 0, 60, 10), 0.92))
+    found = encoded((*MASK, 0.95), ("hat", (50, 0, 60, 10), 0.92))
     figure = confusion_matrix(count_outcomes([photo(MASK, HAT)], [found]))
     assert rendered(figure).std() > 0
     study, classes = ([text.get_text() for text in axes.texts] for axes in figure.axes)
@@ -58,7 +58,7 @@ def test_loss_curves_of_a_run_without_finite_losses() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
-    scores = average_precision([photo(MASK)], [detections((*MASK, 0.9))])
+    scores = average_precision([photo(MASK)], [encoded((*MASK, 0.9))])
     figure = pr_curve(scores)
     rendered(figure)
     legend = figure.axes[0].get_legend()

@@ -12,8 +12,8 @@ from PIL import Image
 from fmask.data.formats.read import read_split
 from fmask.evaluation.outcomes import Outcome, Outcomes, Rate, count_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import Detections
-from tests.helpers.scenes import detections, from_masks, photo
+from fmask.structures.detections import Detections, EncodedDetections
+from tests.helpers.scenes import encoded, from_masks, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
@@ -23,7 +23,7 @@ def outcomes_of(outcomes: Outcomes) -> list[Outcome]:
 
 
 def test_one_right_claim_finds_an_object() -> None:
-    outcomes = count_outcomes([photo(MASK, HAT)], [detections((*HAT, 0.99), (*MASK, 0.95))])
+    outcomes = count_outcomes([photo(MASK, HAT)], [encoded((*HAT, 0.99), (*MASK, 0.95))])
     assert outcomes_of(outcomes) == [Outcome.FOUND, Outcome.FOUND]
     assert [record.claims for record in outcomes.objects] == [(1,), (0,)]
     assert [record.iou for record in outcomes.objects] == [1.0, 1.0]
@@ -31,18 +31,18 @@ def test_one_right_claim_finds_an_object() -> None:
 
 
 def test_an_unclaimed_object_is_missed() -> None:
-    outcomes = count_outcomes([photo(MASK, HAT)], [detections((*HAT, 0.99))])
+    outcomes = count_outcomes([photo(MASK, HAT)], [encoded((*HAT, 0.99))])
     assert outcomes_of(outcomes) == [Outcome.MISSED, Outcome.FOUND]
 
 
 def test_a_claim_with_the_wrong_class_is_found_wrongly() -> None:
-    outcomes = count_outcomes([photo(MASK)], [detections(("hat", MASK[1], 0.99))])
+    outcomes = count_outcomes([photo(MASK)], [encoded(("hat", MASK[1], 0.99))])
     assert outcomes_of(outcomes) == [Outcome.FOUND_WRONGLY]
     assert outcomes.objects[0].claimed_class_ids == (2,)
 
 
 def test_two_claims_are_found_wrongly_even_if_one_is_perfect() -> None:
-    found = detections((*MASK, 0.99), ("hat", MASK[1], 0.95))
+    found = encoded((*MASK, 0.99), ("hat", MASK[1], 0.95))
     assert outcomes_of(count_outcomes([photo(MASK)], [found])) == [Outcome.FOUND_WRONGLY]
 
 
@@ -51,7 +51,7 @@ def test_two_claims_are_found_wrongly_even_if_one_is_perfect() -> None:
     [(10, Outcome.FOUND), (9, Outcome.FOUND_WRONGLY)],  # of the object's 20: IoU 0.5 and 0.45
 )
 def test_too_small_an_iou_is_found_wrongly(rows: int, outcome: Outcome) -> None:
-    found = detections(("mask", (20, 10, 20 + rows, 30), 0.99))
+    found = encoded(("mask", (20, 10, 20 + rows, 30), 0.99))
     assert outcomes_of(count_outcomes([photo(MASK)], [found])) == [outcome]
 
 
@@ -63,42 +63,42 @@ def test_too_small_an_iou_is_found_wrongly(rows: int, outcome: Outcome) -> None:
     ],  # half and just under half of the detection on the object
 )
 def test_a_claim_requires_half_of_the_detection(left: int, outcome: Outcome, spurious: int) -> None:
-    outcomes = count_outcomes([photo(MASK)], [detections(("mask", (20, left, 40, left + 20), 0.99))])
+    outcomes = count_outcomes([photo(MASK)], [encoded(("mask", (20, left, 40, left + 20), 0.99))])
     assert outcomes_of(outcomes) == [outcome]
     assert len(outcomes.spurious) == spurious
 
 
 def test_the_object_with_the_largest_share_is_claimed() -> None:
     scene = photo(("mask", (0, 0, 20, 40)), ("hat", (0, 10, 20, 50)))
-    on_both = detections(("hat", (0, 12, 20, 50), 0.99))  # 28 columns on the mask, all 38 on the hat
+    on_both = encoded(("hat", (0, 12, 20, 50), 0.99))  # 28 columns on the mask, all 38 on the hat
     assert outcomes_of(count_outcomes([scene], [on_both])) == [Outcome.MISSED, Outcome.FOUND]
-    tie = detections(("mask", (0, 10, 20, 40), 0.99))
+    tie = encoded(("mask", (0, 10, 20, 40), 0.99))
     assert outcomes_of(count_outcomes([scene], [tie])) == [Outcome.FOUND, Outcome.MISSED]
 
 
 def test_detections_on_ignored_regions_are_dropped() -> None:
     scene = photo(HAT, MASK, (None, (40, 40, 60, 60)), ignored=(0,))
-    found = detections((*MASK, 0.99), (*HAT, 0.98), ("hat", (40, 50, 60, 70), 0.97))
+    found = encoded((*MASK, 0.99), (*HAT, 0.98), ("hat", (40, 50, 60, 70), 0.97))
     outcomes = count_outcomes([scene], [found])
     assert [(record.region, record.outcome, record.claims) for record in outcomes.objects] == [(1, Outcome.FOUND, (0,))]
     assert outcomes.spurious == ()  # the third lies half on the region without a label
-    assert len(count_outcomes([scene], [detections(("hat", (40, 51, 60, 71), 0.97))]).spurious) == 1
+    assert len(count_outcomes([scene], [encoded(("hat", (40, 51, 60, 71), 0.97))]).spurious) == 1
 
 
 def test_a_detection_on_an_object_inside_an_ignored_region_still_claims_it() -> None:
     scene = photo(MASK, (None, (0, 0, 60, 40)))
-    assert outcomes_of(count_outcomes([scene], [detections((*MASK, 0.9))])) == [Outcome.FOUND]
+    assert outcomes_of(count_outcomes([scene], [encoded((*MASK, 0.9))])) == [Outcome.FOUND]
 
 
 def test_an_empty_mask_is_spurious() -> None:
-    outcomes = count_outcomes([photo(MASK)], [detections(("mask", (5, 5, 5, 5), 0.99))])
+    outcomes = count_outcomes([photo(MASK)], [encoded(("mask", (5, 5, 5, 5), 0.99))])
     assert outcomes_of(outcomes) == [Outcome.MISSED]
     assert [record.detection for record in outcomes.spurious] == [0]
 
 
 def test_class_matrix_has_missed_and_spurious_in_the_background() -> None:
     scene = photo(MASK, HAT, ("hat", (40, 40, 60, 60)))
-    found = detections(
+    found = encoded(
         ("mask", (20, 10, 40, 26), 0.99),  # IoU 0.8: a further claim on the mask
         (*MASK, 0.98),
         ("mask", HAT[1], 0.97),
@@ -128,7 +128,7 @@ def test_wilson_interval() -> None:
 
 
 def test_masks_of_another_size_are_refused() -> None:
-    wrong = Detections(np.zeros((1, 4)), np.ones(1, int), np.ones(1), np.ones((1, 10, 10), bool))
+    wrong = Detections(np.zeros((1, 4)), np.ones(1, int), np.ones(1), np.ones((1, 10, 10), bool)).encode()
     with pytest.raises(ValueError, match=r"made_up.png have masks of \(10, 10\)"):
         count_outcomes([photo(MASK)], [wrong])
 
@@ -142,7 +142,7 @@ def published_rows() -> dict[str, dict[str, list[str]]]:
     return rows
 
 
-def laid_on_annotation(annotated: Photo, classes: list[str]) -> Detections:
+def laid_on_annotation(annotated: Photo, classes: list[str]) -> EncodedDetections:
     """Return detections on the outlines of their classes. A class detected twice gets the top and the bottom half."""
     found = []
     for position, label in enumerate(classes):
@@ -152,7 +152,7 @@ def laid_on_annotation(annotated: Photo, classes: list[str]) -> Detections:
             half = np.cumsum(outline).reshape(outline.shape) <= outline.sum() / 2
             outline = outline & (half if position == classes.index(label) else ~half)
         found.append((region.class_id, outline, 0.99 - 0.01 * position))
-    return from_masks(found)
+    return from_masks(found).encode()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_photos_with_equal_names_in_different_folders(tmp_path: Path) -> None:
     photos = read_split(tmp_path).photos
     mask = np.zeros((1, 12, 20), bool)
     mask[:, :, 12:] = True
-    found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask)
+    found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask).encode()
     outcomes = count_outcomes(photos, [found] * 3)
     expected = ["1.png", "site1/1.png", "site2/1.png"]  # in the top folder, the file's name alone
     assert [each.name for each in photos] == expected

@@ -59,10 +59,11 @@ def make_run(folder: Path, found: Any = None) -> str:
     with tracking.start_run(CONFIG, "made up", name="run of <i>mine</i> & yours", output_dir=folder) as run:
         run.log_dataset("test", "photos", folder, digest(split), len(split.photos), {"mask": 2, "hat": 2})
         for epoch in (1, 2):
-            run.log_epoch(epoch, {"loss": 2 / epoch, "val_loss": 3 / epoch, "rpn_class_loss": 1 / epoch})
-        run.log_epoch(2, {"val_mask_ap50": 0.4, "val_box_ap50": 0.5, "cpu_seconds": 130, "images_per_second": 9})
-        for confidence in (0.5, 0.9):
-            scores = compute_scores(split.photos, seen, confidence)
+            run.log_epoch(epoch, {"train/loss": 2 / epoch, "val/loss": 3 / epoch, "train/rpn_class_loss": 1 / epoch})
+        run.log_epoch(2, {"val/mask_ap50": 0.4, "val/box_ap50": 0.5})
+        run.log_epoch(2, {"train/cpu_seconds": 130, "train/images_per_second": 9})
+        by_confidence = compute_scores(split.photos, [each.encode() for each in seen], [0.5, 0.9])
+        for confidence, scores in by_confidence.items():
             for name in ("test", "val"):
                 run.log_json(scores.to_json(), f"scores/{name}_at_{confidence:g}.json")
         run.log_scores(scores.metrics(), prefix="two/test")

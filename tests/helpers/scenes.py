@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fmask.structures.annotations import Photo, Region
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import CLASS_NAMES, Detections, EncodedDetections
 
 HEIGHT, WIDTH = 60, 80
 Box = tuple[int, int, int, int]
@@ -36,6 +36,11 @@ def detections(*found: tuple[str, Box, float]) -> Detections:
         scores=np.array([score for *_, score in found], dtype=np.float32),
         masks=masks,
     )
+
+
+def encoded(*found: tuple[str, Box, float]) -> EncodedDetections:
+    """Return `detections` with masks as run lengths."""
+    return detections(*found).encode()
 
 
 def from_masks(instances: list[tuple[int, np.ndarray, float]]) -> Detections:

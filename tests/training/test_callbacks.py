@@ -85,7 +85,7 @@ def scored_training(
         metrics = {"mask_ap50": next(coming), "box_ap50": 0.0}
         return AveragePrecision(metrics, np.zeros(101), {})
 
-    monkeypatch.setattr(callbacks, "predict_photos", lambda *_: [])
+    monkeypatch.setattr(callbacks, "predict_encoded", lambda *_: [])
     monkeypatch.setattr(callbacks, "average_precision", score)
     run = SimpleNamespace(log_epoch=lambda epoch, logs: after_epoch.append(predictor.weight))
     logger = EpochLogger(run, predictor, [], 1, 1, Path("best.h5"))  # type: ignore[arg-type]

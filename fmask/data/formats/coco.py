@@ -2,20 +2,22 @@
 
 Coordinates: in COCO files, pixel edges lie at whole numbers. In this program, the point (x, y) is the centre of column
 x, row y, so it is (x + 0.5, y + 0.5) in a COCO file. The half is added and subtracted in decimal, as the file writes
-numbers, so that a polygon survives writing and reading to the last digit. Masks differ only on the outline: a pixel
-whose centre lies on it is inside for this program, and for COCO's tools on some sides only.
+numbers, so that a polygon survives writing and reading to the last digit.
 
-Crowds: an annotation with `iscrowd` 1 is a region to ignore. Consecutive crowds of different classes with the same
-outline are one region. It has the label under the key `fmask` of the annotations, which COCO's tools do not read, or
-none. A region to ignore is written as such crowds of every class: a crowd of one class would not keep COCO's tools from
-counting a detection of another class in it as wrong.
+Outlines are what a network is trained on. What scores need is read as COCO's tools read it (`CocoObject`), so that
+average precision is theirs: masks differ on the outline, and the `bbox` of a file need not be the box of the mask.
+
+Crowds: an annotation with `iscrowd` 1 is a region to ignore. Average precision applies it to its own class, as COCO's
+tools do. Consecutive crowds of different classes with the same outline are one region. It has the label under the key
+`fmask` of the annotations, which COCO's tools do not read, or none. A region to ignore is written as such crowds of
+every class.
 
 Boxes: an annotation with a `bbox` and without an outline is a region to ignore, the rectangle of its box.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -27,10 +29,16 @@ import numpy as np
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.formats.names import NoSuchCategory, how_to_map, quoted
-from fmask.data.formats.segmentation import EXACT, HALF, box_to_segmentation, has_outline, segmentation_to_outline
-from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry
-from fmask.structures.detections import CLASS_NAMES, Detections
-from fmask.structures.run_length import encode_mask
+from fmask.data.formats.segmentation import (
+    EXACT,
+    HALF,
+    annotation_to_object,
+    box_to_segmentation,
+    has_outline,
+    segmentation_to_outline,
+)
+from fmask.structures.annotations import CocoObject, Photo, PhotoEntry, Region, RegionEntry
+from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 from fmask.utils.errors import UserError
 
 EDGE = 0.5
@@ -87,8 +95,10 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
         objects[image_id].append(annotation)
     entries = []
     for image in document["images"]:
-        regions = _regions(objects[image["id"]], labels)
-        entries.append(PhotoEntry(image["file_name"], regions, _size(image), EDGE, empty=not regions))
+        regions, image_id = _regions(objects[image["id"]], labels), image["id"]
+        entries.append(
+            PhotoEntry(image["file_name"], regions, _size(image), EDGE, image_id=image_id, empty=not regions)
+        )
     return entries
 
 
@@ -133,7 +143,7 @@ def image_entry(image_id: int, name: str, width: int, height: int) -> dict[str, 
     return {"id": image_id, "file_name": name, "width": width, "height": height}
 
 
-def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) -> list[dict[str, Any]]:
+def results_of(found: EncodedDetections, image_id: Any, category_ids: Sequence[Any]) -> list[dict[str, Any]]:
     """Return a photo's detections as entries of a COCO result list.
 
     Boxes are x, y, width, height; masks are compressed run lengths.
@@ -149,7 +159,7 @@ def results_of(found: Detections, image_id: Any, category_ids: Sequence[Any]) ->
             "category_id": category_id,
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "score": score,
-            "segmentation": encode_mask(mask),
+            "segmentation": mask,
         }
         for category_id, (y1, x1, y2, x2), score, mask in zip(
             category_ids, found.boxes.tolist(), found.scores.tolist(), found.masks, strict=True
@@ -199,7 +209,7 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -
     """Return a photo's regions; consecutive crowds of different classes with the same outline become one region."""
     regions: list[RegionEntry] = []
     previous: tuple[Any, Any] | None = None
-    merged: set[Any] = set()
+    merged: dict[Any, str] = {}
     for annotation in annotations:
         category_id, crowd, kept = annotation["category_id"], bool(annotation.get("iscrowd")), annotation.get(LABEL)
         if not (label := labels[category_id]):
@@ -208,13 +218,19 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -
         if not has_outline(segmentation) and (box := box_to_segmentation(annotation.get("bbox"))):
             segmentation, fault = box, BOX_ONLY
         if crowd and segmentation and previous == (segmentation, kept) and category_id not in merged:
-            regions[-1] = replace(regions[-1], label=kept if kept in CLASS_NAMES else None)
-            merged.add(category_id)
+            merged[category_id] = label
+            coco = _object(annotation, tuple(merged.values())) if not fault else None
+            regions[-1] = replace(regions[-1], label=kept if kept in CLASS_NAMES else None, coco=coco)
             continue
         ignore = crowd or fault is not None
-        regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault))
-        previous, merged = ((segmentation, kept) if crowd else None), {category_id}
+        coco = _object(annotation, (label,) if crowd else ()) if not fault else None
+        regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault, coco))
+        previous, merged = ((segmentation, kept) if crowd else None), {category_id: label}
     return regions
+
+
+def _object(annotation: dict[str, Any], crowd_of: tuple[str, ...]) -> Callable[[int, int], CocoObject]:
+    return partial(annotation_to_object, annotation, crowd_of)
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from reprlib import repr as shortly
 from typing import Any
 
+import numpy as np
+
 from fmask.data import images
 from fmask.data.config import ReadOptions
 from fmask.data.formats import coco, foreign, via
@@ -185,7 +187,7 @@ def _read_photo(folder: Path, entry: PhotoEntry, options: ReadOptions, faults: l
             faults.append(Fault(unusable.kind, name, index, unusable.detail))
     if present and not regions:
         raise Unusable("no regions", f"none of its {len(present)} regions is usable")
-    return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix())
+    return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix(), entry.image_id)
 
 
 def _check_empty(entry: PhotoEntry, count: int, options: ReadOptions, faults: list[Fault]) -> None:
@@ -227,10 +229,15 @@ def _read_region(photo: PhotoEntry, index: int, attribute: str, size: tuple[int,
         kind = "outside the photo" if near > photo.edge or far > photo.far_edge else "drawn to the edge"
         detail = f"{overshoot:.3g} px beyond the outermost pixels of {width} x {height}"
         faults.append(Fault(kind, printable(photo.name), index, detail))
+    whole = polygon
     if overshoot > 0:
         polygon = clip(polygon, width, height)
-    if not covers_pixel(polygon, width, height):
-        raise Unusable("no area", "covers no pixel of the photo")
+    coco = entry.coco(width, height) if entry.coco else None
+    if not (has_pixel := covers_pixel(polygon, width, height)):
+        if coco is None:
+            raise Unusable("no area", "covers no pixel of the photo")
+        faults.append(Fault("no pixel", printable(photo.name), index, "its outline covers no pixel's centre"))
+        polygon = np.clip(whole, 0, (width - 1, height - 1))
     label = _read_label(entry.label)
     if label is None:
         blank = entry.label is None or str(entry.label).strip() == ""
@@ -238,7 +245,7 @@ def _read_region(photo: PhotoEntry, index: int, attribute: str, size: tuple[int,
             f"`{attribute}` is empty" if blank else f"{shortly(entry.label)}; expected one of {', '.join(CLASS_NAMES)}"
         )
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
-    return Region(label, polygon, entry.ignore or label is None, index)
+    return Region(label, polygon, entry.ignore or label is None, index, coco, has_pixel)
 
 
 def _read_label(value: Any) -> str | None:

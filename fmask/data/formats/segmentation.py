@@ -1,4 +1,4 @@
-"""The `segmentation` of COCO annotations: polygons and run-length encoded masks become outlines.
+"""The `segmentation` of COCO annotations: outlines to train on, and the pixels and boxes that scores need.
 
 `fmask.data.formats.coco` describes the coordinates.
 """
@@ -12,7 +12,8 @@ import shapely
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.polygons import MAX_POINTS, check_outline, check_outlines, join, trace
-from fmask.structures.annotations import Unusable
+from fmask.structures.annotations import CocoObject, Unusable
+from fmask.structures.run_length import RunLengths, area, bounding_box, encode_mask, fill_polygons
 
 HALF = Decimal("0.5")
 EXACT = Context(prec=400)
@@ -36,6 +37,23 @@ def segmentation_to_outline(segmentation: Any, width: int, height: int) -> np.nd
         raise Unusable("bad coordinates", str(error)) from error
 
 
+def annotation_to_object(annotation: dict[str, Any], crowd_of: tuple[str, ...], width: int, height: int) -> CocoObject:
+    """Return what COCO's tools read of an annotation with an outline, in a photo of the given size.
+
+    A `bbox` and an `area` that are missing or invalid are replaced by those of the mask.
+
+    Args:
+        annotation: the annotation; `segmentation_to_outline` accepts its `segmentation`.
+        crowd_of: see `CocoObject`.
+        width: width of the photo in pixels.
+        height: height of the photo in pixels.
+    """
+    mask = _run_lengths(annotation["segmentation"], width, height)
+    size: Any = annotation.get("area")
+    pixels = float(size) if _is_number(size) and 0 <= size < 10**14 else float(area(mask))
+    return CocoObject(mask, _box(annotation.get("bbox")) or bounding_box(mask), pixels, crowd_of)
+
+
 def has_outline(segmentation: Any) -> bool:
     """Return False if there is no segmentation, or none of its polygons has three points.
 
@@ -57,6 +75,22 @@ def box_to_segmentation(bbox: Any) -> list[list[Decimal]]:
     return [[left, top, right, top, right, bottom, left, bottom]]
 
 
+def _run_lengths(segmentation: Any, width: int, height: int) -> RunLengths:
+    """Return the pixels of a `segmentation` that `segmentation_to_outline` accepts."""
+    if isinstance(segmentation, dict):
+        return encode_mask(_decode(segmentation, width, height))
+    parts = [[float(value) for value in part] for part in _parts(segmentation) if len(part) >= 6]
+    return fill_polygons(parts, height, width)
+
+
+def _box(bbox: Any) -> tuple[float, float, float, float] | None:
+    """Return a `bbox`, which is left, top, width and height, as floats; None if it is not a box."""
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_coordinate, bbox)):
+        return None
+    left, top, width, height = map(float, bbox)
+    return (left, top, width, height) if width >= 0 and height >= 0 else None
+
+
 def _parts(segmentation: list[Any]) -> list[Any]:
     """Return the polygons of a list; VIA writes a single polygon without a list around it."""
     is_flat = bool(segmentation) and all(type(value) in (int, Decimal) for value in segmentation)
@@ -75,7 +109,11 @@ def _points(part: Any) -> np.ndarray:
 
 
 def _is_coordinate(value: Any) -> bool:
-    return type(value) in (int, Decimal) and -(10**7) < value < 10**7  # abs() would round a Decimal first
+    return _is_number(value) and -(10**7) < value < 10**7  # abs() would round a Decimal first
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is Decimal and value.is_finite())
 
 
 def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:

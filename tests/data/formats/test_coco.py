@@ -229,7 +229,6 @@ def test_an_outline_may_touch_the_photos_edge_but_not_cross_it(tmp_path: Path) -
         ([3, 4, 5, 6, 7, "8"], "bad coordinates", "not a list of x, y pairs"),
         ([[1, 2, 3, "4", 5, 9]], "bad coordinates", "'4'"),
         ([[1, 2, 3, float("nan"), 5, 9]], "bad coordinates", "nan"),
-        ([[1, 1, 2, 2, 3, 3]], "no area", "no pixel"),
         ({"size": [WIDTH, HEIGHT], "counts": "0"}, "bad coordinates", "but the photo has [12, 20]"),
         ({"size": [HEIGHT, WIDTH], "counts": "zz"}, "bad coordinates", "cannot be decoded"),
         ({"size": [HEIGHT, WIDTH]}, "bad coordinates", "cannot be decoded"),
