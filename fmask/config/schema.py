@@ -59,6 +59,8 @@ class Optim:
     """sgd (momentum 0.9) | adamw"""
     weight_decay: float = between(0, 1, default=0.0)
     """Decoupled weight decay of adamw."""
+    backbone_lr: float = between(0.001, 1, default=1.0)
+    """Factor of the learning rate in the backbone, for pretrained weights that should change less than new ones."""
     clip: float = between(1e-6, 1e6, default=5.0)
     """Largest global norm of the gradients; larger gradients are scaled down to it."""
     warmup: int = between(0, 1e6, default=0)

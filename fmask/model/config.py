@@ -121,9 +121,10 @@ class ModelConfig:
     precision: str = one_of(*POLICIES, default="fp32")
     """Number format of the layers: fp32 | bf16, which takes half the time on processors that support it. Weights, boxes
     and losses are always fp32."""
-    norm: str = one_of("frozen", "batch", "group", default="frozen")
+    norm: str = one_of("frozen", "batch", "frozen_backbone", "group", default="frozen")
     """frozen: batch normalisation by its moving statistics, with trainable scale and shift (reference) | batch: batch
-    normalisation in backbone and pyramid, none in the heads | group: group normalisation, the same for any batch."""
+    normalisation in backbone and pyramid, none in the heads | frozen_backbone: frozen in the backbone, batch
+    normalisation in the pyramid | group: group normalisation, the same for any batch."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the parts after the backbone."""
     anchors: Anchors = field(default_factory=Anchors)

@@ -68,7 +68,10 @@ class MaskRCNN(keras.Model):
         super().__init__(name=name)
         config = config or ModelConfig()
         self.backbone, self.num_classes, self.config, self.seed = backbone, num_classes, config, seed
-        norm, widths, regions = Norm(config.norm), config.widths, config.regions
+        widths, regions = config.widths, config.regions
+        backbone_norm, norm = (
+            (Norm("frozen"), Norm("batch")) if config.norm == "frozen_backbone" else (Norm(config.norm),) * 2
+        )
 
         with layers_in(config.precision):
             image = keras.Input((None, None, 3), name="image")
@@ -76,7 +79,7 @@ class MaskRCNN(keras.Model):
             # In float32: bf16 cannot represent a photo's 256 levels once a mean is subtracted from them.
             offset = [-mean * below.scale for mean in below.mean]
             centre = keras.layers.Rescaling(below.scale, offset, name="centre", dtype="float32")
-            pyramid = feature_pyramid(below.build(centre(image), backbone, norm), widths.fpn, norm)
+            pyramid = feature_pyramid(below.build(centre(image), backbone, backbone_norm), widths.fpn, norm)
             self.trunk = keras.Model(
                 image, [pyramid, *rpn_head(pyramid, widths.rpn, len(config.anchors.ratios))], name="trunk"
             )

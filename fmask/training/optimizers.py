@@ -1,12 +1,13 @@
 """Optimizers and learning rate schedules."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 
 from fmask.config.schema import Config
+from fmask.model.backbones import backbone_of
 
 
 def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
@@ -26,6 +27,7 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
         optimizer = FusedSGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
     else:
         optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
+    optimizer.slow_down(backbone_of(config.backbone.name).stage_of, optim.backbone_lr)
     # Weight decay is meant for kernels only, not for scales, shifts and biases.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -65,7 +67,31 @@ def _schedule(config: Config) -> float | keras.optimizers.schedules.LearningRate
 # formulas; their compilers fuse operations.
 
 
-class FusedSGD(keras.optimizers.SGD):
+class _LayerwiseRate(keras.optimizers.Optimizer):
+    """An optimizer whose learning rate is lower in the backbone."""
+
+    _factor = 1.0
+
+    def slow_down(self, stage_of: Callable[[str], int | None], factor: float) -> None:
+        """Multiply the learning rate by `factor` in the layers that have a stage; see `Backbone.stage_of`."""
+        self._stage_of, self._factor = stage_of, factor
+
+    def rate_of(self, variable: Any, learning_rate: Any) -> Any:
+        """Return the learning rate of a weight."""
+        if self._factor == 1:
+            return learning_rate
+        path = self._trainable_variables[self._get_variable_index(variable)].path  # `variable` may be TensorFlow's
+        return learning_rate * self._factor if any(map(self._stage_of, path.split("/"))) else learning_rate
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        if self.weight_decay is None:
+            return
+        for variable in filter(self._use_weight_decay, variables):
+            rate = self.rate_of(variable, keras.ops.cast(self.learning_rate, variable.dtype))
+            variable.assign(variable - variable * keras.ops.cast(self.weight_decay, variable.dtype) * rate)
+
+
+class FusedSGD(_LayerwiseRate, keras.optimizers.SGD):
     """Gradient descent with momentum that updates momentum and weights in one pass.
 
     Gradients are clipped by scaling the learning rate, which is equivalent: they enter the momentum only as products
@@ -85,6 +111,7 @@ class FusedSGD(keras.optimizers.SGD):
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        learning_rate = self.rate_of(variable, learning_rate)
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return
@@ -99,7 +126,7 @@ class FusedSGD(keras.optimizers.SGD):
         )
 
 
-class FusedAdamW(keras.optimizers.AdamW):
+class FusedAdamW(_LayerwiseRate, keras.optimizers.AdamW):
     """AdamW (Loshchilov & Hutter 2019) that updates moments and weights in one pass."""
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
@@ -110,6 +137,7 @@ class FusedAdamW(keras.optimizers.AdamW):
         return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        learning_rate = self.rate_of(variable, learning_rate)
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return

@@ -87,15 +87,21 @@ def test_the_box_loss_trains_the_proposals_only_if_they_are_not_detached(detach:
     assert reached == {"rpn_bbox_loss"} | (set() if detach else {"mrcnn_bbox_loss"})
 
 
-@pytest.mark.parametrize(("norm", "moves"), [("frozen", False), ("batch", True)])
-def test_training_updates_statistics_unless_they_are_frozen(norm: str, moves: bool) -> None:
+@pytest.mark.parametrize(
+    ("norm", "expected"), [("frozen", set()), ("batch", {"backbone", "pyramid"}), ("frozen_backbone", {"pyramid"})]
+)
+def test_training_updates_statistics_unless_they_are_frozen(norm: str, expected: set[str]) -> None:
     network = tiny(norm)
     statistics = [weight for weight in network.weights if "moving" in weight.path]
     before = [weight.numpy() for weight in statistics]
     losses_of(network, batch())
-    moved = [not np.array_equal(weight, old) for weight, old in zip(statistics, before, strict=True)]
-    assert len(moved) > 30
-    assert all(moved) if moves else not any(moved)
+    moved: dict[str, list[bool]] = {"backbone": [], "pyramid": []}
+    for weight, old in zip(statistics, before, strict=True):
+        place = "pyramid" if "fpn" in weight.path else "backbone"
+        moved[place].append(not np.array_equal(weight, old))
+    assert len(moved["backbone"]) > 30
+    for place, changes in moved.items():
+        assert all(changes) if place in expected else not any(changes)
 
 
 def test_validation_does_not_change_the_draws_of_training(network: MaskRCNN) -> None:

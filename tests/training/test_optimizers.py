@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from fmask.config.schema import Config, Optim
+from fmask.config.schema import Backbone, Config, Optim
 from fmask.training.optimizers import FusedAdamW, FusedSGD, averaged_weights, build_optimizer
 
 SHAPES = {"kernel": (3, 4), "bias": (4,), "gamma": (4,)}
@@ -18,7 +18,7 @@ def variables() -> list[keras.Variable]:
 
 
 def config(steps: int = 10, epochs: int = 10, lr: float = 0.1, **optim: Any) -> Config:
-    return Config(steps=steps, epochs=epochs, lr=lr, optim=Optim(**optim))
+    return Config(steps=steps, epochs=epochs, lr=lr, optim=Optim(**optim), backbone=Backbone("resnet18"))
 
 
 def learning_rates(chosen: Config, *steps: int) -> list[float]:
@@ -78,6 +78,22 @@ def test_only_kernels_decay() -> None:
     np.testing.assert_allclose(kernel, 1 - 0.1 * 0.5, rtol=1e-6)
     np.testing.assert_array_equal(bias, 1)
     np.testing.assert_array_equal(gamma, 1)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_the_backbone_learns_at_its_own_rate(name: str) -> None:
+    steps = {}
+    for factor in (1.0, 0.1):
+        network = keras.Sequential([keras.Input((4, 4, 3))])
+        for layer in ("res2a_branch2a", "fpn_c5p5"):
+            network.add(keras.layers.Conv2D(3, 1, name=layer, kernel_initializer="ones"))
+        optimizer = build_optimizer(config(name=name, backbone_lr=factor, weight_decay=0.5, clip=100))
+        kernels = [layer.kernel for layer in network.layers]
+        for _ in range(2):
+            optimizer.apply([keras.ops.ones_like(kernel) for kernel in kernels], kernels)
+        steps[factor] = [1 - kernel.numpy().mean() for kernel in kernels]
+    assert steps[1.0][0] == steps[1.0][1] == steps[0.1][1]
+    assert steps[0.1][0] == pytest.approx(0.1 * steps[1.0][0], rel=0.05)  # decay and step are both a tenth
 
 
 def test_sgd_clips_by_the_global_norm() -> None:
