@@ -58,10 +58,10 @@ def test_a_coco_photo_without_annotations_shows_no_object(tmp_path: Path) -> Non
 
 
 def test_a_coco_photo_whose_annotations_are_unusable_is_left_out(tmp_path: Path) -> None:
-    unusable = {"image_id": 2, "category_id": 1, "segmentation": [[3, 3, 3, 3, 3, 3]]}
+    unusable = {"image_id": 2, "category_id": 1, "segmentation": [[1, 2, 3, 4, 5, "6"]]}
     split = read_split(write_coco(tmp_path, [{"image_id": 1, "category_id": 1, "segmentation": SQUARE}, unusable]))
     assert names(split) == {"1.png": 1}
-    assert kinds(split) == ["no area", "no regions"]
+    assert kinds(split) == ["bad coordinates", "no regions"]
     assert (split.empty, split.left_out) == (0, 1)
 
 
