@@ -59,10 +59,15 @@ EmptyPhotos = Annotated[
 ]
 """`Attribute`, `Categories` and `EmptyPhotos` are how annotation files are read: see `read_options`."""
 StudyConfidence = Annotated[
-    Literal["0.5", "0.9"], typer.Option("--confidence", help="Ignore detections with a lower score in the table.")
+    float | None,
+    typer.Option(
+        "--confidence",
+        help="Ignore detections with a lower score in the table: 0.5, 0.9 or the min_confidence of the runs, which is "
+        "the default.",
+    ),
 ]
 StudyData = Annotated[
-    str | None, typer.Option("--data", help="Use only runs of the study on this data: NAME or NAME@DIGEST.")
+    str | None, typer.Option("--data", help="Show only the table of the runs on this data: NAME or NAME@DIGEST.")
 ]
 BaselineRow = Annotated[
     int, typer.Option("--against", help="Number of the table row that the other rows are compared with.")

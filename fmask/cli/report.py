@@ -20,7 +20,7 @@ def report(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     data: StudyData = None,
-    confidence: StudyConfidence = "0.9",
+    confidence: StudyConfidence = None,
     against: BaselineRow = 1,
 ) -> None:
     """Write one HTML page of a run or a study.
@@ -28,7 +28,8 @@ def report(
     The page of a run shows its scores, test photos, objects, curves and settings, and is also stored as an artifact of
     the run. To draw the test photos, the model of the run predicts them again.
 
-    The page of a study shows its table, its figure and its runs; --data, --confidence and --against apply to the table.
+    The page of a study shows a table for each data set, the figure and the runs; --data, --confidence and --against
+    apply to the tables.
     """
     from rich.console import Console
 
@@ -44,8 +45,8 @@ def report(
         print(f"{output} shows the run {run.id} ({run.name}); the run has it as its artifact report.html.")
     else:
         study = studies.collect(name)
-        table = studies.tabulate(study, float(confidence), against, data)
-        write_text(report.study_page(table, study), output)
+        tables = studies.tabulate(study, confidence, against, data)
+        write_text(report.study_page(tables, study), output)
         print(f"{output} shows the study {name}.")
 
 

@@ -19,10 +19,10 @@ def table(
         typer.Option("--from", help="Add the runs in a file written by --save-runs. Can be repeated."),
     ] = None,
     data: StudyData = None,
-    confidence: StudyConfidence = "0.9",
+    confidence: StudyConfidence = None,
     against: BaselineRow = 1,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table to this Markdown file.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the numbers of the table to this CSV file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the numbers of the tables to this CSV file.")] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the accuracy of each row to this file (.png, .svg or .pdf).")
     ] = None,
@@ -30,9 +30,9 @@ def table(
         Path | None, typer.Option(help="Write the outcome of each object in each run to this CSV file, for --from.")
     ] = None,
 ) -> None:
-    """Compare the runs of a study in one table.
+    """Compare the runs of a study in one table for each data set.
 
-    Each row is one setting, with its seeds pooled, confidence intervals, and an exact test against the row --against.
+    Each row is one setting, with its seeds pooled, confidence intervals, and a test against the row --against.
     """
     from rich.console import Console
 
@@ -45,7 +45,7 @@ def table(
     runs = studies.merge(sources)
     if save_runs:
         studies.write_runs(runs, save_runs)
-    result = studies.tabulate(runs, float(confidence), against, data)
+    result = studies.tabulate(runs, confidence, against, data)
     if markdown:
         write_text(studies.as_markdown(result), markdown)
     if csv:

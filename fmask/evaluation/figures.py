@@ -36,9 +36,14 @@ def confusion_matrix(outcomes: Outcomes) -> Figure:
         cell_labels=[["not defined", *["extra"] * classes], *[["missed", *[""] * classes]] * classes],
     )
     right.set(xlabel="detected", ylabel="annotated", title="Classes")
-    rates = {"accuracy": outcomes.accuracy, "precision": outcomes.precision, "recall": outcomes.recall}
-    text = "     ".join(f"{name} {_rate(rate)}" for name, rate in rates.items())
-    figure.supxlabel(f"{text}     (95 % intervals)", fontsize=10)
+    rates = {
+        "accuracy": outcomes.accuracy,
+        "precision (study)": outcomes.precision,
+        "precision (all detections)": outcomes.precision_all,
+        "recall": outcomes.recall,
+    }
+    text = "    ".join(f"{name} {_rate(rate)}" for name, rate in rates.items())
+    figure.supxlabel(f"{text}    (95 % intervals)", fontsize=9)
     return figure
 
 

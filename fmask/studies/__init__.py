@@ -1,15 +1,16 @@
-"""Studies: the runs of one MLflow experiment, or of a CSV file, as one table with confidence intervals and exact tests.
+"""Studies: the runs of one MLflow experiment, or of a CSV file, as tables with confidence intervals and tests.
 
     study = studies.collect("fmask")  # or studies.read_runs(Path("runs.csv"))
-    table = studies.tabulate(study, confidence=0.9)
-    studies.show(table, console)
+    tables = studies.tabulate(study)  # one for each data set
+    studies.show(tables, console)
 
 "Study" means these runs. The study whose results the table quotes is called "the published study".
 """
 
 from fmask.studies.figure import draw, save
 from fmask.studies.output import as_csv, as_markdown, as_rich, show
-from fmask.studies.runs import Study, StudyRun, collect, merge, read_runs, write_runs
+from fmask.studies.runs import Study, StudyRun, collect, merge
+from fmask.studies.runs_file import read_runs, write_runs
 from fmask.studies.table import Row, StudyTable, tabulate
 
 __all__ = [

@@ -1,33 +1,20 @@
-"""The runs of a study, read from MLflow or from a CSV file.
+"""The runs of a study, read from MLflow or merged from several places."""
 
-The CSV file has one line for each annotated object of each run (one line for a run without scores), a form that any
-statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
-val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...`. Nothing in it
-depends on the machine.
-"""
-
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from fmask import tracking
 from fmask.evaluation.outcomes import Outcome
 from fmask.utils.errors import UserError
-from fmask.utils.files import write_text
-from fmask.utils.renamed_settings import rename_params
 
 CONFIDENCES = (0.5, 0.9)
-"""The confidences at which every run is scored on the test photos."""
+"""The confidences at which every run is scored on the test photos, besides its own `min_confidence`."""
 NOT_SETTINGS = {"study", "threads", "data.root", "data.attribute", "data.map", "data.empty_photos"}
 """Params that do not affect training: the MLflow experiment, the number of processors, the folder of the photos, and
 how their annotations are read: the digest of the data depends on what is read."""
-STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
 UNSET = ("", "null")
 """Values of params that are not set."""
 
@@ -39,7 +26,9 @@ class Scored:
     outcomes: dict[tuple[str, int], Outcome]
     """The outcome of each annotated object, by its photo and region."""
     spurious: int
-    """Number of detections that match no object."""
+    """Number of detections that claim no object."""
+    detections: dict[str, int] | None
+    """Number of detections in each photo with objects or detections; None in files of version 0.1."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +52,13 @@ class StudyRun:
 
     @property
     def counts(self) -> bool:
-        """Whether the run is part of the table."""
+        """Whether the run can be part of a table."""
         return self.status == "FINISHED" and bool(self.scores)
+
+    @property
+    def min_confidence(self) -> float | None:
+        """The run's own `min_confidence`; None if it was not logged."""
+        return float(self.params["min_confidence"]) if "min_confidence" in self.params else None
 
 
 @dataclass(frozen=True)
@@ -95,51 +89,6 @@ def collect(name: str) -> Study:
     return Study(name, tuple(sorted(map(_from_mlflow, found), key=lambda run: (run.started, run.id))))
 
 
-def write_runs(study: Study, file: Path) -> None:
-    """Write a study to a CSV file from which `read_runs` reads an equal study.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    params = sorted({key for run in study.runs for key in run.params})
-    splits = sorted({split for run in study.runs for split in run.data})
-    header = ["study", "run", "name", "started", "status"]
-    header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
-    header += ["val_mask_ap50", "cpu_seconds", *_columns("spurious"), "photo", "region", *_columns("outcome")]
-    text = io.StringIO()
-    lines = csv.DictWriter(text, header, restval="", lineterminator="\n")
-    lines.writeheader()
-    for run in study.runs:
-        lines.writerows({"study": study.name, **line} for line in _lines(run))
-    write_text(text.getvalue(), file)
-
-
-def read_runs(file: Path) -> Study:
-    """Read a study from a CSV file of `write_runs`.
-
-    Raises:
-        UserError: the file cannot be read, or a line is not valid.
-    """
-    try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            lines = list(csv.DictReader(opened))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{file} cannot be read as a study's runs: {error}.") from error
-    required = ["study", "run", "name", "started", "status", "photo", "region", *_columns("spurious", "outcome")]
-    if missing := [column for column in required if not lines or column not in lines[0]]:
-        raise UserError(f"{file} is not a file of a study's runs: it has no lines with {', '.join(missing)}.")
-    runs = []
-    for _, group in groupby(enumerate(lines, start=2), key=lambda numbered: numbered[1]["run"]):
-        numbers, of_run = zip(*group, strict=True)
-        try:
-            runs.append(_from_lines(of_run))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{file}, lines {numbers[0]} to {numbers[-1]}: {error}.") from error
-    return Study(lines[0]["study"], tuple(runs))
-
-
 def merge(parts: Sequence[Study]) -> Study:
     """Merge studies, such as those of several machines.
 
@@ -154,8 +103,9 @@ def merge(parts: Sequence[Study]) -> Study:
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
     scores, missing = {}, ""
+    own = [float(run.params["min_confidence"])] if "min_confidence" in run.params else []
     try:
-        for confidence in CONFIDENCES if run.status == "FINISHED" else ():
+        for confidence in sorted({*CONFIDENCES, *own}) if run.status == "FINISHED" else ():
             logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
             if logged is not None:
                 scores[confidence] = _scored(logged)
@@ -169,7 +119,7 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
         params={key: value for key, value in run.params.items() if value not in UNSET and key not in NOT_SETTINGS},
         data=run.datasets,
         val_mask_ap50=run.metrics.get("val/mask_ap50"),
-        cpu_seconds=run.metrics.get("cpu_seconds"),
+        cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
         missing_artifacts=missing,
     )
@@ -177,66 +127,8 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
 
 def _scored(logged: dict[str, Any]) -> Scored:
     outcomes = {(each["photo"], each["region"]): Outcome(each["outcome"]) for each in logged["objects"]}
-    return Scored(outcomes, len(logged["spurious"]))
-
-
-def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
-    common = {"run": run.id, "name": run.name, "started": run.started.isoformat(), "status": run.status}
-    common |= {f"param.{key}": value for key, value in run.params.items()}
-    common |= {f"data.{split}": label for split, label in run.data.items()}
-    numbers = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
-    numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
-    common |= {key: repr(value) for key, value in numbers.items() if value is not None}
-    objects = sorted({key for scored in run.scores.values() for key in scored.outcomes})
-    for photo, region in objects:
-        outcomes = {f"outcome_at_{c:g}": scored.outcomes.get((photo, region), "") for c, scored in run.scores.items()}
-        yield {**common, "photo": photo, "region": region, **outcomes}
-    if not objects:
-        yield common
-
-
-def _from_lines(lines: tuple[dict[str, str], ...]) -> StudyRun:
-    first = lines[0]
-    if any(None in line or None in line.values() for line in lines):
-        raise ValueError(f"run {first['run']} has a line with a different number of fields than the header")
-    if first["status"] not in STATUSES:
-        raise ValueError(
-            f"run {first['run']} has the status {first['status']!r}; it must be one of {', '.join(STATUSES)}"
-        )
-    scores = {}
-    for confidence in CONFIDENCES:
-        column = f"outcome_at_{confidence:g}"
-        scored = [line for line in lines if line[column]]
-        outcomes = {(line["photo"], int(line["region"])): Outcome(line[column]) for line in scored}
-        if len(outcomes) < len(scored):
-            raise ValueError(f"run {first['run']} has two lines for the same object; it must have one")
-        if scored:
-            scores[confidence] = Scored(outcomes, int(first[f"spurious_at_{confidence:g}"]))
-            if scores[confidence].spurious < 0:
-                raise ValueError(f"run {first['run']} has a negative spurious_at_{confidence:g}; it must be at least 0")
-    return StudyRun(
-        id=first["run"],
-        name=first["name"],
-        started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # naive, like the times from MLflow
-        status=first["status"],
-        params=rename_params(_with_prefix(first, "param.")),
-        data=_with_prefix(first, "data."),
-        val_mask_ap50=_number(first, "val_mask_ap50"),
-        cpu_seconds=_number(first, "cpu_seconds"),
-        scores=scores,
-    )
-
-
-def _with_prefix(line: dict[str, str], prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in line.items() if key.startswith(prefix) and value}
-
-
-def _number(line: dict[str, str], column: str) -> float | None:
-    text = line.get(column)
-    if text and not isfinite(float(text)):
-        raise ValueError(f"{column} must be a finite number, not {text!r}")
-    return float(text) if text else None
-
-
-def _columns(*kinds: str) -> list[str]:
-    return [f"{kind}_at_{confidence:g}" for kind in kinds for confidence in CONFIDENCES]
+    detections = Counter(dict.fromkeys((each["photo"] for each in logged["objects"]), 0))
+    for each in logged["objects"]:
+        detections[each["photo"]] += len(each["claims"])
+    detections.update(each["photo"] for each in logged["spurious"])
+    return Scored(outcomes, len(logged["spurious"]), dict(detections))

@@ -12,7 +12,10 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 MODULE = "hydra_plugins.fmask"
-DEFAULT_METRICS = ["found", "found_wrongly", "missed", "accuracy", "precision", "mask_ap50", "cpu_seconds"]
+DEFAULT_METRICS = [
+    *("found", "found_wrongly", "missed", "spurious"),
+    *("accuracy", "precision", "precision_all", "mask_ap50", "cpu_seconds"),
+]
 
 
 @dataclass

@@ -15,6 +15,11 @@ from fmask.sweeping.job import JobResult
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLES = {"test/precision": "test/precision (study)", "test/precision_all": "test/precision (all)"}
+"""What tables call metrics of these names: the study's precision ignores spurious detections."""
+COUNTED = "Detections from the min_confidence of each run on count."
+"""What the counts and rates of a sweep's table mean."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -55,9 +60,9 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
     header, lines = cells(rows, metrics)
     if header[-1] == "error":
         header, lines = header[:-1], [line[:-1] for line in lines]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=f"{title}. {COUNTED}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, name in enumerate(header):
-        words = name.replace("_", " ")
+        words = TITLES.get(name, name).replace("_", " ")
         justify: Literal["left", "right"] = "right" if name in metrics or name == "job" else "left"
         # Words are not broken, except values of more than 20 characters.
         longest = max(map(len, [*words.split(), *(line[index] for line in lines)]))
@@ -72,7 +77,8 @@ def as_markdown(rows: Sequence[Row], metrics: Sequence[str]) -> str:
     header, lines = cells(rows, metrics)
     rule = ["---"] * len(header)
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *escaped))
+    titles = [TITLES.get(name, name) for name in header]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (titles, rule, *escaped)) + f"\n{COUNTED}\n"
 
 
 def as_csv(rows: Sequence[Row], metrics: Sequence[str]) -> str:
@@ -105,7 +111,7 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
         values = [value if math.isfinite(value) else 0.0 for value in values]  # only the label shows NaN and infinity
         bars = axes.barh(range(len(rows)), values, color="#0072B2")
         axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
-        axes.set_title(name, fontsize=10)
+        axes.set_title(TITLES.get(name, name), fontsize=10)
         axes.tick_params(labelsize=8)
         axes.margins(x=0.25)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,6 @@
 """Fabricated runs of a study."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,14 +14,25 @@ PHOTOS = {"train": "photos@" + "aa" * 8, "val": "photos@" + "bb" * 8, "test": "p
 
 
 def run(number: int, outcomes: str, status: str = "FINISHED", **params: Any) -> StudyRun:
-    """Return a run whose n-th object has the outcome of the n-th letter of `outcomes`, at both confidences."""
-    scored = Scored({(f"{n // 2}.jpg", n % 2): LETTERS[letter] for n, letter in enumerate(outcomes)}, spurious=number)
+    """Return a run whose n-th object has the outcome of the n-th letter of `outcomes`, at both confidences.
+
+    Photos have two objects. Objects that are not missed have one detection, and photo 0 has `number` spurious ones.
+    """
+    by_object = {(f"{n // 2}.jpg", n % 2): LETTERS[letter] for n, letter in enumerate(outcomes)}
+    detections = Counter({photo: 0 for photo, _ in by_object})
+    detections.update(photo for (photo, _), outcome in by_object.items() if outcome != Outcome.MISSED)
+    detections["0.jpg"] += number
+    scored = Scored(by_object, number, dict(detections))
     return StudyRun(
         id=f"run{number}",
         name=f"name {number}",
         started=datetime(2026, 1, 1) + timedelta(minutes=number),
         status=status,
-        params={"seed": "1", **{key.replace("__", "."): str(value) for key, value in params.items()}},
+        params={
+            "seed": "1",
+            "min_confidence": "0.9",
+            **{key.replace("__", "."): str(value) for key, value in params.items()},
+        },
         data=PHOTOS,
         val_mask_ap50=0.5 + number / 10,
         cpu_seconds=100.0 * number,
@@ -35,6 +47,7 @@ def study(runs: Sequence[StudyRun]) -> Study:
 def scores_json(outcomes: str, spurious: int) -> dict[str, Any]:
     """Return the part of a run's `scores/test_at_0.9.json` that a study reads."""
     objects = [
-        {"photo": f"{n // 2}.jpg", "region": n % 2, "outcome": LETTERS[letter]} for n, letter in enumerate(outcomes)
+        {"photo": f"{n // 2}.jpg", "region": n % 2, "outcome": LETTERS[letter], "claims": [] if letter == "m" else [n]}
+        for n, letter in enumerate(outcomes)
     ]
     return {"objects": objects, "spurious": [{"photo": "0.jpg"}] * spurious}

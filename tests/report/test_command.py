@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,18 @@ def test_the_page_of_a_study_has_its_table_figure_and_runs() -> None:
     assert "Runs left out: 1 failed." in document.text
     assert "2: aug=<u>blur</u>" in [text.text for text in document.all("svg")[0].all("text")]
     assert len(listed.all("tr")) == 4
-    assert [" ".join(cell.text.split()) for cell in listed.all("tr")[2].inside[3:8]] == [
-        "5",
-        "1",
-        "0",
-        "2",
-        "0.83 0.44-0.97",
+    assert [" ".join(cell.text.split()) for cell in listed.all("tr")[2].inside[3:12]] == [
+        "photos@" + "cc" * 8,
+        *("0.9", "5", "1", "0", "2"),
+        *("0.83 0.15-0.99", "0.83 0.15-0.99", "0.62 0.12-0.95"),
+    ]
+    other = study([*runs.runs, replace(run(4, "ff", min_confidence=0.5), data={"test": "drawn@" + "ee" * 8})])
+    page = parse(report.study_page(tabulate(other), other))
+    assert len(page.all("table")) == 3
+    titles = [heading.text for heading in page.all("h3")]
+    assert titles == [
+        f"report: 1 run on drawn@{'ee' * 8}, confidence 0.5",
+        f"report: 2 runs on photos@{'cc' * 8}, confidence 0.9",
     ]
 
 

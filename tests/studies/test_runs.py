@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mlflow import MlflowClient
 
 from fmask import tracking
 from fmask.studies import Study, as_csv, as_markdown, collect, merge, read_runs, tabulate, write_runs
+from fmask.studies.runs import Scored
 from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, scores_json, study
 
@@ -20,6 +22,7 @@ def log_run(aug: str, seed: int, outcomes: str, tags: Mapping[str, str] | None =
         "aug": {"name": aug, "augmenters": [aug, {"p": 0.5}]},
         "data": {"name": "photos", "root": "/somewhere"},
         "weights": None,
+        "min_confidence": 0.9,
         "seed": seed,
         "threads": seed,
         "study": "report",
@@ -38,20 +41,20 @@ def test_a_study_is_the_same_from_mlflow_and_from_its_file(store: Path) -> None:
     with pytest.raises(ValueError, match="broken"), tracking.start_run({"aug": {"name": "blur"}}, "report"):
         raise ValueError("broken")
     collected = collect("report")
-    table = tabulate(collected)
+    (table,) = tabulate(collected)
     assert [(row.settings, row.runs, row.found, row.spurious) for row in table.rows] == [
         (("none",), 2, 5, 3),
         (("blur",), 1, 1, 1),
     ]
     assert (table.columns, table.data, table.left_out) == (("aug",), "photos@" + "ab" * 8, {"failed": 1})
     assert (table.rows[0].val_mask_ap50, table.rows[0].cpu_seconds) == (0.1 + 0.2, 100 / 3)
-    assert [row.found for row in tabulate(collected, confidence=0.5).rows] == [8, 4]
+    assert [row.found for row in tabulate(collected, confidence=0.5)[0].rows] == [8, 4]
 
     write_runs(collected, store / "runs.csv")
     kept = read_runs(store / "runs.csv")
     assert kept == collected
-    assert as_csv(tabulate(kept)) == as_csv(table)
-    assert as_markdown(tabulate(kept)) == as_markdown(table)
+    assert as_csv(tabulate(kept)) == as_csv([table])
+    assert as_markdown(tabulate(kept)) == as_markdown([table])
     assert "/somewhere" not in (store / "runs.csv").read_text()
     assert len((store / "runs.csv").read_text().splitlines()) == 1 + 3 * 4 + 1
 
@@ -102,13 +105,13 @@ def test_the_table_names_the_runs_that_have_lost_their_artifacts(store: Path) ->
         log_run("none", seed, "ff")
     lost = collect("report").runs[1]
     shutil.rmtree(store / "mlruns/report" / lost.id)
-    table = tabulate(collect("report"))
+    (table,) = tabulate(collect("report"))
     assert table.rows[0].runs == 2
     ((reason, count),) = table.left_out.items()
     assert count == 1
     assert str(store / "mlruns/report") in reason
     assert lost.id in reason
-    assert lost.id in as_markdown(table)
+    assert lost.id in as_markdown([table])
 
 
 def test_an_unscored_run_of_another_program_has_not_lost_its_artifacts(store: Path) -> None:
@@ -124,7 +127,9 @@ def test_an_unscored_run_of_another_program_has_not_lost_its_artifacts(store: Pa
         ("found", "lost", r"runs.csv, lines 2 to 3: 'lost' is not a valid Outcome"),
         ("0.jpg,0", "0.jpg,1", r"lines 2 to 3: run run1 has two lines for the same object"),
         ("2026-01-01", "yesterday", r"lines 2 to 3: Invalid isoformat string"),
-        (",found\n", "\n", r"run run1 has a line with a different number of fields than the header"),
+        (",found,found,", ",found,", r"run run1 has a line with a different number of fields than the header"),
+        (",3,3\n", ",3,0\n", r"run run1 has two values of detections_at_0.9 for the same photo; it must have one"),
+        (",0.9,1,", ",high,1,", r"could not convert string to float: 'high'"),
         ("outcome_at_0.9", "outcome", r"not a file of a study's runs: it has no lines with outcome_at_0.9"),
     ],
 )
@@ -134,6 +139,35 @@ def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, message: 
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(UserError, match=message):
         read_runs(file)
+
+
+def test_a_file_with_fewer_detections_than_found_objects_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    write_runs(study([run(1, "f")]), file)
+    file.write_text(file.read_text().replace(",2,2\n", ",2,0\n"))
+    message = (
+        r"run run1 has detections_at_0.9 0 for 0.jpg; it must be at least 1, the number of objects that are not missed"
+    )
+    with pytest.raises(UserError, match=message):
+        read_runs(file)
+
+
+def test_photos_without_objects_and_other_confidences_are_kept(tmp_path: Path) -> None:
+    outcomes = run(1, "fm").scores[0.9].outcomes
+    scores = {0.5: Scored(outcomes, 2, {"0.jpg": 1, "empty.jpg": 2}), 0.7: Scored(outcomes, 0, {"0.jpg": 1})}
+    runs = study([replace(run(1, "fm"), scores=scores), run(2, "ff")])
+    write_runs(runs, tmp_path / "runs.csv")
+    assert read_runs(tmp_path / "runs.csv") == runs
+
+
+def test_files_of_version_1_have_no_numbers_of_detections(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    write_runs(study([run(1, "ff")]), file)
+    header, *lines = file.read_text().splitlines()
+    assert header.endswith(",detections_at_0.5,detections_at_0.9")
+    file.write_text("\n".join(line.rsplit(",", 2)[0] for line in (header, *lines)) + "\n")
+    (kept,) = read_runs(file).runs
+    assert kept.scores[0.9] == Scored(run(1, "ff").scores[0.9].outcomes, 1, None)
 
 
 def test_a_missing_file_and_a_missing_folder_are_refused(tmp_path: Path) -> None:

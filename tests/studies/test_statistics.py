@@ -1,11 +1,13 @@
-"""Intervals and tests, compared with results computed by hand or by scipy."""
+"""Intervals and tests, compared with results computed by hand, and their error rates in simulated studies."""
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import norm, t, ttest_1samp, ttest_ind
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.statistics import design_effect, holm, paired_test, pooled_rate, wilson
+from fmask.studies.statistics import compare, holm, pooled_rate, wilson
+
+Z = norm.ppf(0.975)
 
 
 def test_wilson_of_12_in_18() -> None:
@@ -13,88 +15,125 @@ def test_wilson_of_12_in_18() -> None:
     assert wilson(12 / 18, 18) == pytest.approx((0.437494, 0.837207), abs=1e-5)
 
 
-@pytest.mark.parametrize(("found", "objects"), [(0, 18), (1, 18), (12, 18), (18, 18)])
-def test_one_seed_gives_plain_wilson(found: int, objects: int) -> None:
-    hits = np.arange(objects)[None] < found
-    pooled, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(found, objects)
-    assert (pooled.value, pooled.low, pooled.high) == pytest.approx((plain.value, plain.low, plain.high))
+def test_one_seed_by_hand() -> None:
+    # 4 photos with 2 objects; 2, 2, 1 and 0 found, 5/8. The photos' deviations from 2 * 5/8 are .75, .75, -.25, -1.25,
+    # their squares add up to 2.75. Variance 4/3 * 2.75 / 8^2, effective number of trials (15/64) / variance, 3 degrees.
+    value, low, high = pooled_rate(np.array([[2, 2, 1, 0]]), np.full((1, 4), 2))
+    effective = 15 / 64 / (4 / 3 * 2.75 / 64)
+    assert value == 5 / 8
+    assert (low, high) == pytest.approx(wilson(5 / 8, effective, t.ppf(0.975, 3)))
 
 
-def test_precision_counts_only_detected_objects() -> None:
-    trials = np.arange(18)[None] < 14
-    pooled, plain = pooled_rate(np.arange(18)[None] < 13, trials), Rate.of(13, 14)
-    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high))
-    assert np.isnan(pooled_rate(~trials & trials, ~trials & trials).value)
+def test_the_photo_is_the_unit() -> None:
+    """Photos in which all objects have the same outcome are as informative as photos with one object."""
+    one = pooled_rate(np.array([[1, 1, 1, 0, 0]]), np.ones((1, 5)))
+    three = pooled_rate(np.array([[3, 3, 3, 0, 0]]), np.full((1, 5), 3))
+    assert np.array(three) == pytest.approx(np.array(one))
 
 
 def test_seeds_that_agree_add_no_information() -> None:
-    hits = np.repeat(np.arange(18)[None] < 12, 3, axis=0)
-    pooled, plain = pooled_rate(hits, np.ones_like(hits)), Rate.of(12, 18)
-    assert (pooled.value, pooled.low, pooled.high) == pytest.approx((plain.value, plain.low, plain.high), abs=0.01)
-    everything = np.ones((3, 18), bool)
-    assert pooled_rate(everything, everything).low == pytest.approx(Rate.of(18, 18).low)
+    hits = np.array([[2, 1, 0, 2, 1, 2]])
+    one, three = (pooled_rate(np.repeat(hits, runs, axis=0), np.full((runs, 6), 2)) for runs in (1, 3))
+    assert np.array(three) == pytest.approx(np.array(one))
 
 
 def test_seeds_that_differ_widen_the_interval() -> None:
-    lucky = np.stack([np.arange(40) < 40, np.arange(40) < 0])
-    pooled = pooled_rate(lucky, np.ones_like(lucky))
-    assert pooled.value == 0.5
-    assert pooled.high - pooled.low > 0.7  # 40 independent objects, or 80, would give 0.3 or 0.2
+    """Photos that are alike and two seeds, of which one finds 8 of 10 and the other 4: one degree of freedom."""
+    hits = np.array([[8] * 20, [4] * 20])
+    value, low, high = pooled_rate(hits, np.full((2, 20), 10))
+    variance = (0.2**2 + 0.2**2) / 2
+    assert value == pytest.approx(0.6)
+    assert (low, high) == pytest.approx(wilson(0.6, 0.24 / variance, t.ppf(0.975, 1)))
 
 
-def test_design_effect_by_hand() -> None:
-    # Rows are runs. Mean 1/2; by object 2 * (1/4 + 0 + 1/4) = 1 (2 df), by run 0, total 6/4 (5 df), error 1/2 (2 df).
-    residuals = np.array([[1, 1, 0], [1, 0, 0]]) - 0.5
-    by_run = 3 * 2 * (1 / 6) ** 2
-    error = (1.5 - 1 - by_run) / 2
-    assert design_effect(residuals) == pytest.approx((1 / 2 + max(0, by_run - error)) / (1.5 / 5))
+@pytest.mark.parametrize("found", [0, 2])
+def test_each_photo_counts_once_if_all_or_no_objects_are_found(found: int) -> None:
+    value, low, high = pooled_rate(np.full((3, 9), found), np.full((3, 9), 2))
+    expected = Rate.of(9 * found // 2, 9)
+    assert (value, low, high) == pytest.approx((expected.value, expected.low, expected.high))
 
 
-def test_the_interval_has_its_nominal_coverage() -> None:
-    """Accuracy 0.7, objects that differ much and runs that differ a little: about 95 % of 400 intervals contain it."""
-    rng = np.random.default_rng(1)
-    covered = naive = 0
-    for _ in range(400):
-        ability = rng.normal(0, 1.5, 18) + rng.normal(0, 0.3, (3, 1))
-        noise = rng.normal(0, 1, (3, 18))
-        threshold = -0.5244005 * np.sqrt(1.5**2 + 0.3**2 + 1)  # the 30 % quantile of their sum
-        hits = ability + noise > threshold
-        pooled = pooled_rate(hits, np.ones_like(hits))
-        covered += pooled.low <= 0.7 <= pooled.high
-        plain = Rate.of(int(hits.sum()), hits.size)
-        naive += plain.low <= 0.7 <= plain.high
-    assert 368 <= covered <= 394
-    assert naive < 348
+def test_photos_and_runs_without_trials_do_not_count() -> None:
+    some = pooled_rate(np.array([[1, 0, 2, 0]]), np.array([[2, 1, 2, 0]]))
+    assert np.array(some) == pytest.approx(np.array(pooled_rate(np.array([[1, 0, 2]]), np.array([[2, 1, 2]]))))
+    assert np.isnan(pooled_rate(np.zeros((2, 3)), np.zeros((2, 3)))).all()
+    assert np.isfinite(pooled_rate(np.array([[1, 0], [0, 0]]), np.array([[2, 0], [0, 0]]))).all()
 
 
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (1, 0), (5, 1), (6, 0), (3, 3), (7, 2)])
-def test_one_seed_each_is_mcnemars_exact_test(gained: int, lost: int) -> None:
-    first, second = np.zeros((1, 20), bool), np.zeros((1, 20), bool)
-    second[0, :gained] = True
-    first[0, gained : gained + lost] = True
-    first[0, 18:] = second[0, 18:] = True
-    difference, p = paired_test(first, second)
-    assert difference == pytest.approx((gained - lost) / 20)
-    assert p == pytest.approx(binomtest(gained, gained + lost).pvalue if gained + lost else 1)
+def test_without_differences_between_seeds_the_test_is_the_paired_t_test_of_photos() -> None:
+    first, second = np.array([2, 1, 0, 2, 1, 0, 1, 2]), np.array([2, 2, 2, 2, 2, 1, 0, 2])
+    difference, p = compare(np.stack([first] * 3), np.stack([second] * 4), np.full(8, 2))
+    assert difference == pytest.approx((second - first).mean() / 2)
+    assert p == pytest.approx(ttest_1samp(second - first, 0).pvalue)
 
 
-def test_six_objects_gained_and_none_lost() -> None:
-    assert paired_test(np.zeros((1, 6), bool), np.ones((1, 6), bool)) == (1, 2 / 64)
+def test_without_differences_between_photos_the_test_is_welchs_t_test_of_seeds() -> None:
+    rates = np.array([3, 4, 5]), np.array([7, 7, 8, 5, 9])
+    first, second = (np.repeat(each[:, None], 30, axis=1) for each in rates)
+    difference, p = compare(first, second, np.full(30, 10))
+    assert difference == pytest.approx(0.32)
+    assert p == pytest.approx(ttest_ind(*rates, equal_var=False).pvalue)
+    assert compare(second, first, np.full(30, 10)) == pytest.approx((-difference, p))
 
 
-def test_several_seeds_give_the_p_of_all_sign_patterns() -> None:
-    rng = np.random.default_rng(4)
-    first, second = rng.random((2, 9)) < 0.4, rng.random((3, 9)) < 0.7
-    difference, p = paired_test(first, second)
-    by_object = second.mean(axis=0) - first.mean(axis=0)
-    expected = permutation_test((by_object,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert (difference, p) == pytest.approx((by_object.mean(), expected.pvalue))
-    assert paired_test(second, first) == pytest.approx((-difference, p))
+def test_one_seed_on_either_side_is_never_significant() -> None:
+    none, every = np.zeros((1, 50)), np.full((5, 50), 4)
+    for first, second in ((none, every), (every, none), (none, every[:1])):
+        difference, p = compare(first, second, np.full(50, 4))
+        assert abs(difference) == 1
+        assert np.isnan(p)
 
 
-def test_the_test_is_exact_for_many_objects() -> None:
-    _, p = paired_test(np.zeros((3, 200), bool), np.ones((3, 200), bool))
-    assert p == pytest.approx(2.0**-199)
+@pytest.mark.parametrize(("photos", "smallest"), [(1, 1), (2, 1 / 2), (5, 1 / 16)])
+def test_a_few_photos_decide_nothing(photos: int, smallest: float) -> None:
+    assert compare(np.zeros((3, photos)), np.full((3, photos), 2), np.full(photos, 2)) == pytest.approx((1, smallest))
+
+
+def test_equal_settings_have_a_p_of_1() -> None:
+    runs = np.random.default_rng(1).integers(0, 3, (3, 9))
+    assert compare(runs, runs, np.full(9, 2)) == (0, 1)
+
+
+def simulate(
+    rng: np.random.Generator, seeds: int, photos: int, seed_sd: float, shift: float = 0, accuracy: float = 0.6
+) -> np.ndarray:
+    """Return the objects found, (500, seeds, photos, 2): two settings with 3 objects a photo, correlated by 0.5."""
+    difficulty = 1.5 * (rng.normal(size=(500, 1, photos, 1, 1)) + rng.normal(size=(500, 1, photos, 1, 3))) / 2**0.5
+    luck = seed_sd * rng.normal(size=(500, seeds, 1, 2, 1)) + np.array([0, shift])[:, None]
+    noise = (rng.normal(size=(500, seeds, photos, 2, 1)) + rng.normal(size=(500, seeds, photos, 2, 3))) / 2**0.5
+    return (difficulty + luck + noise > norm.ppf(1 - accuracy) * np.sqrt(1.5**2 + seed_sd**2 + 1)).sum(axis=-1)
+
+
+@pytest.mark.parametrize("photos", [6, 21, 67])  # 18, 63 and 201 objects
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_equal_settings_are_told_apart_in_5_percent_of_studies(seeds: int, photos: int) -> None:
+    rng = np.random.default_rng([seeds, photos])
+    objects = np.full(photos, 3)
+    for seed_sd in (0, 0.3, 0.6):
+        found = simulate(rng, seeds, photos, seed_sd)
+        _, p = compare(found[..., 0], found[..., 1], objects)
+        assert (p < 0.05).mean() <= 0.075  # 2.5 standard errors above 0.05
+    found = simulate(rng, 5, photos, 0.3, shift=1)
+    _, p = compare(found[..., 0], found[..., 1], objects)
+    assert (p < 0.05).mean() > {6: 0.2, 21: 0.8, 67: 0.9}[photos]
+
+
+@pytest.mark.parametrize("photos", [6, 21, 67])
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_intervals_have_their_nominal_coverage(seeds: int, photos: int) -> None:
+    rng = np.random.default_rng([seeds, photos])
+    for seed_sd in (0, 0.3, 0.6) if seeds > 1 else (0,):
+        found = simulate(rng, seeds, photos, seed_sd)[..., 0]
+        _, low, high = pooled_rate(found, np.full(found.shape, 3))
+        covered = ((low <= 0.6) & (high >= 0.6)).mean()
+        assert covered >= (0.86 if seeds == 2 else 0.92)
+    assert np.mean(high - low) < 0.8
+
+
+def test_an_interval_of_one_seed_does_not_cover_other_seeds() -> None:
+    found = simulate(np.random.default_rng(1), 1, 67, 0.6)[..., 0]
+    _, low, high = pooled_rate(found, np.full(found.shape, 3))
+    assert ((low <= 0.6) & (high >= 0.6)).mean() < 0.8
 
 
 def test_holm_by_hand() -> None:

@@ -1,11 +1,12 @@
 """The table of a study: pooling, columns, comparisons, and runs that are refused."""
 
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 import pytest
 
-from fmask.studies import StudyTable, tabulate
+from fmask.studies import StudyRun, StudyTable, tabulate
 from fmask.studies.output import notes
 from fmask.utils.errors import UserError
 from tests.helpers.fabricated import run, study
@@ -17,7 +18,7 @@ def test_seeds_are_pooled_by_setting() -> None:
         run(2, "fmmm", aug="blur", seed=1),
         run(3, "fffm", aug="none", seed=2),
     ]
-    table = tabulate(study(runs))
+    (table,) = tabulate(study(runs))
     assert (table.columns, [row.settings for row in table.rows]) == (("aug",), [("none",), ("blur",)])
     none, blur = table.rows
     assert (none.runs, none.found, none.wrong, none.missed, none.spurious) == (2, 5, 1, 2, 4)
@@ -28,30 +29,57 @@ def test_seeds_are_pooled_by_setting() -> None:
     assert (table.objects, table.photos, table.data) == (4, 2, "photos@" + "cc" * 8)
 
 
+def seeds(first: int, *outcomes: str, **params: Any) -> list[StudyRun]:
+    """Return a run for each seed, numbered from `first`."""
+    return [run(first + n, each, seed=n, **params) for n, each in enumerate(outcomes)]
+
+
 def test_rows_are_compared_with_the_baseline_by_holm() -> None:
     runs = [
-        run(1, "m" * 12 + "ffff", aug="none"),
-        run(2, "f" * 8 + "mmmm" + "ffff", aug="blur"),
-        run(3, "m" * 11 + "fffff", aug="clahe"),
-        run(4, "f" * 6 + "m" * 6 + "ffff", aug="sharpen"),
+        *seeds(1, "m" * 24 + "ffff" * 2, "fm" + "m" * 22 + "ffff" * 2, aug="none"),
+        *seeds(3, "f" * 32, "f" * 31 + "m", aug="blur"),
+        *seeds(5, "m" * 23 + "f" * 9, "m" * 24 + "f" * 8, aug="clahe"),
+        *seeds(7, "f" * 18 + "m" * 6 + "f" * 8, "f" * 18 + "m" * 5 + "f" * 9, aug="sharpen"),
     ]
-    first, *others = tabulate(study(runs)).rows
+    (table,) = tabulate(study(runs))
+    first, *others = table.rows
     assert first.comparison is None
     compared = [row.comparison for row in others if row.comparison]
-    assert [each.p for each in compared] == pytest.approx([2 / 2**8, 1, 2 / 2**6])
-    assert [each.adjusted_p for each in compared] == pytest.approx([6 / 2**8, 1, 4 / 2**6])
-    assert [each.difference for each in compared] == pytest.approx([8 / 16, 1 / 16, 6 / 16])
-    assert [each.verdict for each in compared] == ["better", "undecided", "undecided"]
-    against_blur = tabulate(study(runs), baseline=2).rows
-    assert against_blur[1].comparison is None
-    assert against_blur[0].comparison is not None
-    assert against_blur[0].comparison.verdict == "worse"
+    assert [each.difference for each in compared] == pytest.approx([46 / 64, 0, 36 / 64])
+    assert [each.adjusted_p for each in compared] == pytest.approx([compared[0].p * 3, 1, compared[2].p * 2])
+    assert [each.verdict for each in compared] == ["better", "undecided", "better"]
+    (against_blur,) = tabulate(study(runs), baseline=2)
+    assert against_blur.rows[1].comparison is None
+    assert against_blur.rows[0].comparison is not None
+    assert against_blur.rows[0].comparison.verdict == "worse"
     with pytest.raises(UserError, match=r"The baseline must be a row from 1 to 4, not 5."):
         tabulate(study(runs), baseline=5)
 
 
+def test_a_row_or_a_baseline_of_one_seed_is_never_better_or_worse() -> None:
+    runs = [
+        run(1, "m" * 40, aug="none"),
+        *seeds(2, "f" * 40, "f" * 40, "f" * 40, aug="blur"),
+        run(5, "f" * 40, aug="x"),
+    ]
+    for baseline in (1, 2, 3):
+        (table,) = tabulate(study(runs), baseline=baseline)
+        compared = [row.comparison for row in table.rows if row.comparison]
+        assert {each.verdict for each in compared} == {"one seed"}
+        assert all(isnan(each.p) and isnan(each.adjusted_p) for each in compared)
+
+
+def test_rows_of_one_seed_do_not_count_for_holm() -> None:
+    runs = [*seeds(1, "m" * 40, "m" * 40, aug="none"), *seeds(3, "f" * 40, "fm" * 20, aug="blur"), run(5, "f" * 40)]
+    (table,) = tabulate(study(runs))
+    blur = table.rows[1].comparison
+    assert blur is not None
+    assert blur.adjusted_p == blur.p
+
+
 def columns(*settings: dict[str, Any]) -> StudyTable:
-    return tabulate(study([run(number, "ff", **each) for number, each in enumerate(settings, start=1)]))
+    (table,) = tabulate(study([run(number, "ff", **each) for number, each in enumerate(settings, start=1)]))
+    return table
 
 
 def test_columns_are_the_params_that_differ_by_their_shortest_names() -> None:
@@ -110,7 +138,7 @@ def test_repeated_seeds_count_once_and_unfinished_runs_not_at_all() -> None:
         run(5, "", status="FAILED"),
         replace(run(6, "ffff"), scores={}),
     ]
-    table = tabulate(study(runs))
+    (table,) = tabulate(study(runs))
     assert [(row.runs, row.found) for row in table.rows] == [(1, 4)]
     assert table.left_out == {
         "failed": 2,
@@ -126,16 +154,59 @@ def test_a_study_without_finished_runs_is_refused() -> None:
         tabulate(study(runs))
 
 
-def test_runs_on_different_data_are_refused() -> None:
+def test_each_data_set_has_its_own_table_that_of_the_latest_run_first() -> None:
     other = {"train": "photos@" + "aa" * 8, "val": "photos@" + "bb" * 8, "test": "photos@" + "dd" * 8}
-    runs = [run(1, "ff"), run(2, "fm", aug="blur"), replace(run(3, "mm"), data=other)]
-    with pytest.raises(UserError, match=r"test is photos@c{16} in run run1 and photos@d{16} in run run3; choose"):
-        tabulate(study(runs))
-    assert [row.found for row in tabulate(study(runs), data="photos@" + "dd" * 8).rows] == [0]
-    with pytest.raises(UserError, match=r"test is photos@c{16} in run run1 and not logged in run run3"):
-        tabulate(study([runs[0], replace(runs[2], data={})]))
+    runs = [
+        run(1, "ff"),
+        replace(run(2, "mm", min_confidence=0.5), data=other),
+        run(3, "fm", aug="blur"),
+        run(4, "", status="FAILED"),
+        replace(run(5, "", status="FAILED"), data={}),
+    ]
+    both = tabulate(study(runs))
+    assert [(table.data[-2:], [row.found for row in table.rows]) for table in both] == [("cc", [2, 1]), ("dd", [0])]
+    assert [table.confidence for table in both] == [0.9, 0.5]
+    assert [table.left_out for table in both] == [{"failed": 2}, {}]
+    latest_first = tabulate(study([*runs, replace(run(6, "ff"), data=other)]), confidence=0.5)
+    assert [table.data[-2:] for table in latest_first] == ["dd", "cc"]
+    (chosen,) = tabulate(study(runs), data="photos@" + "dd" * 8)
+    assert [row.found for row in chosen.rows] == [0]
+    assert len(tabulate(study([runs[0], replace(runs[2], data={})]))) == 2
+    with pytest.raises(UserError, match=r"from 1 to 1, not 2 in the table of the runs on photos@d+; --data chooses a"):
+        tabulate(study(runs), baseline=2)
     with pytest.raises(UserError, match="no finished run with test scores on rendered; runs on rendered: none"):
-        tabulate(study(runs), data="rendered")
+        tabulate(study(runs[:4]), data="rendered")
+
+
+def test_the_confidence_is_that_of_the_runs() -> None:
+    high = run(1, "ffmm")
+    low = replace(run(2, "fmmm", min_confidence=0.5, aug="blur"), scores={0.5: high.scores[0.5]})
+    assert tabulate(study([high]))[0].confidence == 0.9
+    assert tabulate(study([low]))[0].confidence == 0.5
+    with pytest.raises(
+        UserError, match=r"on photos@c+ have different min_confidence, 0.5 and 0.9: choose .*--confidence"
+    ):
+        tabulate(study([high, low]))
+    (table,) = tabulate(study([high, low]), confidence=0.5)
+    assert (table.columns, len(table.rows)) == (("aug",), 2), "min_confidence is not a setting of the rows"
+    (table,) = tabulate(study([high, low]), confidence=0.9)
+    assert table.left_out == {"not scored at confidence 0.9": 1}
+    with pytest.raises(UserError, match=r"--confidence must be 0.5 or 0.9, at which the runs .* were scored, not 0.7"):
+        tabulate(study([high, low]), confidence=0.7)
+    unknown = replace(high, params={})
+    with pytest.raises(UserError, match="have not logged their min_confidence: choose"):
+        tabulate(study([unknown]))
+
+
+def test_precision_of_all_detections_counts_those_that_are_not_on_objects() -> None:
+    (table,) = tabulate(study([run(17, "ffmm")]))
+    (row,) = table.rows
+    assert (row.precision.value, row.precision_all.value) == (1, 2 / 19)
+    assert row.precision_all.low < 2 / 19 < row.precision_all.high
+    scored = replace(run(17, "ffmm").scores[0.9], detections=None)
+    (table,) = tabulate(study([replace(run(17, "ffmm"), scores={0.9: scored})]))
+    assert table.rows[0].precision_all.value == 2 / 19
+    assert "may be too narrow" in " ".join(notes(table))
 
 
 def test_runs_on_different_objects_are_refused() -> None:

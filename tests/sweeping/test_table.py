@@ -21,7 +21,7 @@ def test_columns_without_values_are_left_out() -> None:
         "0,none,finished,15,0.8333,\n"
         '1,[a|b],failed,,,"ValueError: no, never"\n'
     )  # fmt: skip
-    assert as_markdown(ROWS, METRICS).splitlines()[-1] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
+    assert as_markdown(ROWS, METRICS).splitlines()[3] == r"| 1 | [a\|b] | failed |  |  | ValueError: no, never |"
 
 
 def test_nan_and_infinity_are_shown() -> None:
@@ -48,3 +48,16 @@ def test_the_figure_has_a_panel_for_each_metric() -> None:
     assert figure is not None
     assert [axes.get_title() for axes in figure.axes] == ["found", "accuracy"]
     assert comparison(ROWS[1:], METRICS) is None
+
+
+def test_the_precision_of_the_study_is_beside_that_of_all_detections_and_the_table_says_what_counts() -> None:
+    row = Row(0, {}, JobResult("finished", {"test/precision": 1.0, "test/precision_all": 0.5}))
+    lines = as_markdown([row], ["test/precision", "test/precision_all"]).splitlines()
+    assert lines[0] == "| job | status | test/precision (study) | test/precision (all) |"
+    assert lines[-1] == "Detections from the min_confidence of each run on count."
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(as_rich([row], ["test/precision", "test/precision_all"], "Sweep"))
+    assert " ".join(console.export_text().split()).startswith(f"Sweep. {lines[-1]}")
+    assert as_csv([row], ["test/precision", "test/precision_all"]).startswith(
+        "job,status,test/precision,test/precision_all\n"
+    )

@@ -1,0 +1,74 @@
+"""The counts of the runs of one setting in each photo, and their rates."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmask.evaluation.outcomes import Outcome, Rate
+from fmask.studies.runs import Scored
+from fmask.studies.statistics import pooled_rate
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of S runs in each of the P photos with objects, int (S, P) each."""
+
+    found: np.ndarray
+    wrong: np.ndarray
+    missed: np.ndarray
+    spurious: int
+    """Number of spurious detections in all runs and photos."""
+    other: np.ndarray
+    """(S, Q), detections that are not the only one of a found object: the first P columns are those in the photos with
+    objects, the others are those in photos without. Where the photos are unknown, each spurious detection has a column.
+    """
+
+    @property
+    def objects(self) -> np.ndarray:
+        """The number of objects in each photo, (P,)."""
+        return self.found[0] + self.wrong[0] + self.missed[0]
+
+    @property
+    def accuracy(self) -> Rate:
+        """The share of found objects among all objects."""
+        return _rate(self.found, np.broadcast_to(self.objects, self.found.shape))
+
+    @property
+    def precision(self) -> Rate:
+        """The share of found objects among those that are not missed: the study's precision."""
+        return _rate(self.found, self.found + self.wrong)
+
+    @property
+    def precision_all(self) -> Rate:
+        """The share of right detections among all detections."""
+        found = np.pad(self.found, ((0, 0), (0, self.other.shape[1] - self.found.shape[1])))
+        return _rate(found, found + self.other)
+
+
+def count(runs: Sequence[Scored], objects: Sequence[tuple[str, int]]) -> Counts:
+    """Count the outcomes and detections of runs by photo.
+
+    Args:
+        runs: the runs of one setting, scored at the same confidence.
+        objects: the objects, each by its photo and region, that all runs were scored on.
+    """
+    photos = list(dict.fromkeys(photo for photo, _ in objects))
+    counts = [Counter((photo, outcome) for (photo, _), outcome in run.outcomes.items()) for run in runs]
+    found, wrong, missed = (
+        np.array([[each[photo, outcome] for photo in photos] for each in counts]) for outcome in Outcome
+    )
+    if all(run.detections is not None for run in runs):
+        rest = sorted({photo for run in runs for photo in run.detections or ()} - set(photos))
+        other = np.array([[(run.detections or {}).get(photo, 0) for photo in (*photos, *rest)] for run in runs])
+        other[:, : len(photos)] -= found
+    else:
+        # Each object found wrongly has at least one detection, and each spurious detection is in an unknown photo.
+        owner = np.repeat(np.arange(len(runs)), [run.spurious for run in runs])
+        other = np.hstack([wrong, owner == np.arange(len(runs))[:, None]])
+    return Counts(found, wrong, missed, sum(run.spurious for run in runs), other)
+
+
+def _rate(hits: np.ndarray, trials: np.ndarray) -> Rate:
+    return Rate(*map(float, pooled_rate(hits, trials)))

@@ -1,0 +1,169 @@
+"""The runs of a study as a CSV file.
+
+The file has one line for each annotated object of each run (one line for a run without scores), a form that any
+statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
+val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...,
+detections_at_<confidence> ...`. `spurious` is of the whole run, `detections` of the line's photo. A photo with
+detections and without objects has a line without region and outcome. Nothing in the file depends on the machine.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from fmask.evaluation.outcomes import Outcome
+from fmask.studies.runs import CONFIDENCES, Scored, Study, StudyRun
+from fmask.utils.errors import UserError
+from fmask.utils.files import write_text
+from fmask.utils.renamed_settings import rename_params
+
+STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
+
+
+def write_runs(study: Study, file: Path) -> None:
+    """Write a study to a CSV file from which `read_runs` reads an equal study.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    params = sorted({key for run in study.runs for key in run.params})
+    splits = sorted({split for run in study.runs for split in run.data})
+    confidences = sorted({*CONFIDENCES, *(confidence for run in study.runs for confidence in run.scores)})
+    header = ["study", "run", "name", "started", "status"]
+    header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
+    header += ["val_mask_ap50", "cpu_seconds", *_columns(confidences, "spurious"), "photo", "region"]
+    header += _columns(confidences, "outcome", "detections")
+    text = io.StringIO()
+    lines = csv.DictWriter(text, header, restval="", lineterminator="\n")
+    lines.writeheader()
+    for run in study.runs:
+        lines.writerows({"study": study.name, **line} for line in _lines(run))
+    write_text(text.getvalue(), file)
+
+
+def read_runs(file: Path) -> Study:
+    """Read a study from a CSV file of `write_runs`.
+
+    Raises:
+        UserError: the file cannot be read, or a line is not valid.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            lines = list(csv.DictReader(opened))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{file} cannot be read as a study's runs: {error}.") from error
+    confidences = _confidences(lines[0] if lines else ())
+    required = ["study", "run", "name", "started", "status", "photo", "region"]
+    required += _columns(confidences, "spurious", "outcome")
+    if missing := [column for column in required if not lines or column not in lines[0]]:
+        raise UserError(f"{file} is not a file of a study's runs: it has no lines with {', '.join(missing)}.")
+    runs = []
+    for _, group in groupby(enumerate(lines, start=2), key=lambda numbered: numbered[1]["run"]):
+        numbers, of_run = zip(*group, strict=True)
+        try:
+            runs.append(_from_lines(of_run, confidences))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{file}, lines {numbers[0]} to {numbers[-1]}: {error}.") from error
+    return Study(lines[0]["study"], tuple(runs))
+
+
+def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
+    common = {"run": run.id, "name": run.name, "started": run.started.isoformat(), "status": run.status}
+    common |= {f"param.{key}": value for key, value in run.params.items()}
+    common |= {f"data.{split}": label for split, label in run.data.items()}
+    numbers = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
+    numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
+    common |= {key: repr(value) for key, value in numbers.items() if value is not None}
+    objects: set[tuple[str, int | str]] = {key for scored in run.scores.values() for key in scored.outcomes}
+    photos = {photo for scored in run.scores.values() for photo in scored.detections or ()}
+    objects |= {(photo, "") for photo in photos - {photo for photo, _ in objects}}
+    for photo, region in sorted(objects):
+        of_object: dict[str, object] = {}
+        for confidence, scored in run.scores.items():
+            if isinstance(region, int):
+                of_object[f"outcome_at_{confidence:g}"] = scored.outcomes.get((photo, region), "")
+            if scored.detections is not None:
+                of_object[f"detections_at_{confidence:g}"] = scored.detections.get(photo, "")
+        yield {**common, "photo": photo, "region": region, **of_object}
+    if not objects:
+        yield common
+
+
+def _from_lines(lines: tuple[dict[str, str], ...], confidences: Sequence[float]) -> StudyRun:
+    first = lines[0]
+    if any(None in line or None in line.values() for line in lines):
+        raise ValueError(f"run {first['run']} has a line with a different number of fields than the header")
+    _number(first, "param.min_confidence")  # raises ValueError if it is not a number
+    if first["status"] not in STATUSES:
+        raise ValueError(
+            f"run {first['run']} has the status {first['status']!r}; it must be one of {', '.join(STATUSES)}"
+        )
+    scores = {confidence: _scored_lines(lines, confidence) for confidence in confidences}
+    return StudyRun(
+        id=first["run"],
+        name=first["name"],
+        started=datetime.fromisoformat(first["started"]).replace(tzinfo=None),  # naive, like the times from MLflow
+        status=first["status"],
+        params=rename_params(_with_prefix(first, "param.")),
+        data=_with_prefix(first, "data."),
+        val_mask_ap50=_number(first, "val_mask_ap50"),
+        cpu_seconds=_number(first, "cpu_seconds"),
+        scores={confidence: scored for confidence, scored in scores.items() if scored},
+    )
+
+
+def _scored_lines(lines: Sequence[dict[str, str]], confidence: float) -> Scored | None:
+    run, column = lines[0]["run"], f"outcome_at_{confidence:g}"
+    scored = [line for line in lines if line[column]]
+    if not scored:
+        return None
+    outcomes = {(line["photo"], int(line["region"])): Outcome(line[column]) for line in scored}
+    if len(outcomes) < len(scored):
+        raise ValueError(f"run {run} has two lines for the same object; it must have one")
+    spurious = int(lines[0][f"spurious_at_{confidence:g}"])
+    if spurious < 0:
+        raise ValueError(f"run {run} has a negative spurious_at_{confidence:g}; it must be at least 0")
+    column = f"detections_at_{confidence:g}"
+    numbers = {(line["photo"], int(line[column])) for line in lines if line.get(column)}
+    detections = dict(numbers)
+    if any(number < 0 for number in detections.values()):
+        raise ValueError(f"run {run} has a negative {column}; it must be at least 0")
+    if len(detections) < len(numbers):
+        raise ValueError(f"run {run} has two values of {column} for the same photo; it must have one")
+    claimed = Counter(photo for (photo, _), outcome in outcomes.items() if outcome != Outcome.MISSED)
+    if detections and (few := [photo for photo, count in claimed.items() if detections.get(photo, 0) < count]):
+        raise ValueError(
+            f"run {run} has {column} {detections.get(few[0], 0)} for {few[0]}; it must be at least {claimed[few[0]]}, "
+            "the number of objects that are not missed"
+        )
+    return Scored(outcomes, spurious, detections or None)
+
+
+def _confidences(columns: Iterable[str]) -> list[float]:
+    """Return the confidences that the columns of a file name; those of every run if they name none."""
+    named = (re.fullmatch(r"(?:outcome|spurious)_at_(\d+(?:\.\d+)?(?:e-\d+)?)", column or "") for column in columns)
+    return sorted({float(match[1]) for match in named if match}) or list(CONFIDENCES)
+
+
+def _with_prefix(line: dict[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in line.items() if key.startswith(prefix) and value}
+
+
+def _number(line: dict[str, str], column: str) -> float | None:
+    text = line.get(column)
+    if text and not isfinite(float(text)):
+        raise ValueError(f"{column} must be a finite number, not {text!r}")
+    return float(text) if text else None
+
+
+def _columns(confidences: Sequence[float], *kinds: str) -> list[str]:
+    return [f"{kind}_at_{confidence:g}" for kind in kinds for confidence in confidences]
