@@ -18,7 +18,7 @@ def register(
     """Add a trained model to MLflow's model registry.
 
     The model becomes the next version of NAME. Serve it with
-    `mlflow models serve -m models:/NAME/VERSION --env-manager local`.
+    `mlflow models serve -m models:/NAME/VERSION --env-manager local --port 5001`.
     """
     from fmask import tracking
     from fmask.inference.load import find_model_file

@@ -63,11 +63,12 @@ def _run(program: str) -> None:
     def run(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        import fmask.utils.backend  # noqa: F401 - imports Keras without TensorFlow's messages
         from fmask.config.validate import validate
-        from fmask.training.train import train
 
         with cli_errors(program):  # Hydra would print a traceback
+            import fmask.utils.backend  # noqa: F401 - imports Keras without TensorFlow's messages
+            from fmask.training.train import train
+
             train(validate(config), Path(HydraConfig.get().runtime.output_dir))
 
     run()

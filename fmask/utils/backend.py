@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from fmask.utils.errors import UserError
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
@@ -23,6 +25,12 @@ def _quiet() -> Iterator[None]:
         os.close(stderr)
         os.close(sink)
 
+
+BACKENDS = ("tensorflow", "jax")
+"""The backends of Keras that fmask supports."""
+
+if os.environ["KERAS_BACKEND"] not in BACKENDS:  # fmask sets a default
+    raise UserError(f"KERAS_BACKEND must be {' or '.join(BACKENDS)}, not {os.environ['KERAS_BACKEND']}.")
 
 with _quiet():
     import keras  # only the first import writes messages

@@ -137,3 +137,15 @@ def test_a_run_prints_warnings_and_has_no_log_file(tmp_path: Path, monkeypatch: 
     assert "unimportant" not in shown
     (folder,) = tmp_path.glob("outputs/*/*")
     assert [path.name for path in folder.iterdir()] == [".hydra"]
+
+
+@pytest.mark.parametrize("arguments", [["train", "experiment=smoke"], ["detect", "a.h5", "a.png"]])
+def test_an_unsupported_backend_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.h5").touch()
+    (tmp_path / "a.png").touch()
+    command = [sys.executable, "-m", "fmask", *arguments]
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    message = "KERAS_BACKEND must be tensorflow or jax, not torch.\n"
+    assert done.stderr.removeprefix("fmask: ").removeprefix("fmask train: ") == message
+    assert done.returncode == 2
