@@ -62,7 +62,7 @@ def overhead(overrides: list[str]) -> dict[str, Any]:
         with _counted(spent, "hydra"):
             config = configuration("experiment=smoke", *overrides)
         with _counted(spent, "imports"):
-            from fmask.tracking.store import import_mlflow
+            from fmask.tracking.environment import import_mlflow
 
             import_mlflow()
         from fmask import tracking

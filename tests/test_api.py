@@ -30,7 +30,7 @@ def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
     run = fmask.train(settings, callbacks=[counter])
     assert epochs == [0]
     assert set(run.scores) == {"val", "test"}
-    assert "mask_ap50" in run.metrics
+    assert "test/mask_ap50" in run.metrics
 
     model = fmask.load(run.run_id)
     photo = next((drawn / "test").glob("*.jpg"))

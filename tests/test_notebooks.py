@@ -44,8 +44,8 @@ def add_run(seed: int, found: int) -> None:
             for place, each in enumerate(scores["objects"]):
                 each["outcome"] = "found" if place < found else "missed"
             run.log_json(scores, f"scores/test_at_{confidence}.json")
-        run.log_epoch(1, {"val_mask_ap50": 0.5, "cpu_seconds": 90.0})
-        run.log_scores({"accuracy": found / 8, "mask_ap50": 0.4, "val/mask_ap50": 0.5})
+        run.log_epoch(1, {"val/mask_ap50": 0.5, "train/cpu_seconds": 90.0})
+        run.log_scores({"accuracy": found / 8, "mask_ap50": 0.4}, prefix="test")
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)

@@ -29,9 +29,9 @@ def collect(studies: list[str]) -> pd.DataFrame:
     for run in (run for study in studies for run in tracking.find_runs(study) if "seed" in run.params):
         if run.status != "FINISHED":
             continue
-        cpu_seconds = {metric.step: metric.value for metric in client.get_metric_history(run.id, "cpu_seconds")}
+        cpu_seconds = {metric.step: metric.value for metric in client.get_metric_history(run.id, "train/cpu_seconds")}
         recipe = " ".join(f"{key}={run.params[key]}" for key in SETTINGS)
-        for metric in client.get_metric_history(run.id, "val_mask_ap50"):
+        for metric in client.get_metric_history(run.id, "val/mask_ap50"):
             rows.append((recipe, int(run.params["seed"]), metric.step, cpu_seconds[metric.step], metric.value))
     found = pd.DataFrame(rows, columns=["recipe", "seed", "epoch", "cpu_seconds", "val_mask_ap50"])
     return found.sort_values(["recipe", "seed", "epoch"], kind="stable")

@@ -1,5 +1,6 @@
 """Compose a checked configuration from command-line overrides."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from fmask.data.config import photos_root
 from fmask.model.precision import fastest
 from fmask.model.weights.pretrained import coco_file
 from fmask.utils.errors import UserError
+from fmask.utils.processors import processors
 
 
 def conf_folder() -> Path:
@@ -35,11 +37,17 @@ def register() -> None:
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
     OmegaConf.register_new_resolver("by_data", _by_data, replace=True)
+    OmegaConf.register_new_resolver("ray_processors", _ray_processors, replace=True)
 
 
 def _by_data(name: str, value: Any, otherwise: Any, *, _root_: Any) -> Any:
     """Return `value` if the configuration's data set has this name, else `otherwise`."""
     return value if _root_.data.name == name else otherwise
+
+
+def _ray_processors(wanted: int, address: str | None) -> int:
+    """Return the processors that a job asks Ray for: at most those of this machine, if Ray is started on it."""
+    return wanted if address or "RAY_ADDRESS" in os.environ else min(wanted, processors())
 
 
 def _installed_data() -> str:

@@ -112,6 +112,8 @@ class Config(ModelConfig):
     """Lowest score of a detection that counts in the confusion matrix."""
     score_every: int = between(1, 1e5, default=5)
     """Epochs between two scorings of the validation photos; the best weights are chosen by these scores."""
+    keep_weights: str = one_of("best_and_last", "last", "none", default="best_and_last")
+    """Weight files that a finished run keeps: best_and_last | last | none. A search of many runs needs none."""
     threads: int = between(0, 1024, default=0)
     """Processor threads for the network; 0 uses all."""
     optim: Optim = field(default_factory=Optim)

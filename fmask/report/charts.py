@@ -47,12 +47,12 @@ def ap_by_epoch(history: Mapping[str, Mapping[int, float]]) -> Figure:
     """Plot the validation AP50 of masks and boxes, in [0, 1], over the epochs.
 
     Args:
-        history: values of each metric by epoch; `val_mask_ap50` and `val_box_ap50` are used.
+        history: values of each metric by epoch; `val/mask_ap50` and `val/box_ap50` are used.
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     axes = figure.subplots()
     for kind, style, colour in (("mask", "o-", "black"), ("box", "s--", ACCENT_COLOUR)):
-        points = history.get(f"val_{kind}_ap50", {})
+        points = history.get(f"val/{kind}_ap50", {})
         axes.plot(list(points), list(points.values()), style, color=colour, markersize=3.5, label=kind)
     axes.set(ylim=(0, 1.02), xlabel="epoch", ylabel="AP50", title="Validation photos")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -90,10 +90,10 @@ def _cost(run: tracking.RunInfo) -> list[tuple[str, str]]:
     facts = [("started", f"{run.started:%d %B %Y, %H:%M}")]
     if ended := tracking.read_end_time(run):
         facts.append(("duration", _minutes((ended - run.started).total_seconds())))
-    if "cpu_seconds" in run.metrics:
-        facts.append(("CPU time", _minutes(run.metrics["cpu_seconds"])))
-    if "images_per_second" in run.metrics:
-        facts.append(("speed", f"{run.metrics['images_per_second']:.1f} images per second"))
+    if "train/cpu_seconds" in run.metrics:
+        facts.append(("CPU time", _minutes(run.metrics["train/cpu_seconds"])))
+    if "train/images_per_second" in run.metrics:
+        facts.append(("speed", f"{run.metrics['train/images_per_second']:.1f} images per second"))
     machine = [run.tags.get("platform"), f"{run.tags['cpus']} CPU cores" if "cpus" in run.tags else None]
     backend = run.tags.get("backend")
     software = [f"Keras {run.tags['keras']}"] if "keras" in run.tags else []

@@ -12,9 +12,9 @@ from fmask.utils.errors import UserError
 
 CONFIDENCES = (0.5, 0.9)
 """The confidences at which every run is scored on the test photos, besides its own `min_confidence`."""
-NOT_SETTINGS = {"study", "threads", "data.root", "data.attribute", "data.map", "data.empty_photos"}
-"""Params that do not affect training: the MLflow experiment, the number of processors, the folder of the photos, and
-how their annotations are read: the digest of the data depends on what is read."""
+NOT_SETTINGS = {"study", "threads", "keep_weights", "data.root", "data.attribute", "data.map", "data.empty_photos"}
+"""Params that do not affect training: the MLflow experiment, the number of processors, the weight files that stay, the
+folder of the photos, and how their annotations are read: the digest of the data depends on what is read."""
 UNSET = ("", "null")
 """Values of params that are not set."""
 
@@ -83,7 +83,7 @@ def collect(name: str) -> Study:
     found = tracking.find_runs(name)
     parents = {run.tags.get("mlflow.parentRunId") for run in found}  # sweeps, which train nothing themselves
     # A reproduced run repeats a seed, so it is not another observation.
-    found = [run for run in found if run.id not in parents and "reproduces" not in run.tags]
+    found = [run for run in found if run.id not in parents and not {"sweep", "reproduces"} & run.tags.keys()]
     if not found:
         raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
     return Study(name, tuple(sorted(map(_from_mlflow, found), key=lambda run: (run.started, run.id))))

@@ -1,5 +1,6 @@
 """Checks of a sweep before its first job starts."""
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,8 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from fmask.config.overrides import check_overrides, explain
 from fmask.sweeping import space
 from fmask.sweeping.grid import combinations
+from fmask.sweeping.objectives import check_metrics
 from fmask.sweeping.plugins import register
 from fmask.utils.errors import UserError
+from fmask.utils.processors import processors
 from fmask.utils.secrets import without_secrets
 
 _PLUGINS = {
@@ -44,11 +47,11 @@ def check(conf: Path, name: str, overrides: list[str], only_shown: bool = False)
             if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
                 raise UserError(f"{override} needs a package that is not installed: uv pip install {package}")
     check_overrides(conf, name, overrides, only_shown)
-    for job in _jobs(conf, name, overrides):
+    for job in _jobs(conf, name, overrides, only_shown):
         check_overrides(conf, name, job, only_shown)
 
 
-def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
+def _jobs(conf: Path, name: str, overrides: list[str], only_shown: bool) -> list[list[str]]:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -71,9 +74,34 @@ def _jobs(conf: Path, name: str, overrides: list[str]) -> list[list[str]]:
                 raise UserError(f"{key} must be at least 1, not {number}.")
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
         _check_storage(settings.get("storage", ""))
+        check_metrics(settings)
+        _check_ray(OmegaConf.select(config, "hydra.launcher.ray"), only_shown)
         if "space" in settings:
             return space.probes(*space.split(job_overrides, settings["space"], loader))
         return combinations(job_overrides)
+
+
+def _check_ray(ray: Any, only_shown: bool) -> None:
+    """Refuse jobs that would wait forever, because a Ray that is started on this machine has too few processors.
+
+    On a running cluster, say what each job waits for.
+    """
+    if ray is None:
+        return
+    wanted = OmegaConf.select(ray, "remote.num_cpus") or 0
+    if (address := OmegaConf.select(ray, "init.address")) or os.environ.get("RAY_ADDRESS"):
+        if not only_shown:
+            place = address or os.environ["RAY_ADDRESS"]
+            print(
+                f"Each job waits for a machine of the Ray cluster {without_secrets(str(place))} with {wanted:g} free "
+                "processors (hydra.launcher.ray.remote.num_cpus).",
+                flush=True,
+            )
+    elif wanted > (here := OmegaConf.select(ray, "init.num_cpus") or processors()):
+        raise UserError(
+            f"hydra.launcher.ray.remote.num_cpus={wanted:g}: Ray on this machine has {here} processors, so that each "
+            f"job would wait forever; it must be at most {here}."
+        )
 
 
 def _check_storage(storage: str) -> None:

@@ -3,13 +3,15 @@
 import hashlib
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fmask import tracking
+from fmask.sweeping.grid_parent import GRID_TAG, continue_parent, grid_digest, lock_parent
 from fmask.sweeping.job import JobResult
 from fmask.sweeping.space import values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
@@ -36,18 +38,19 @@ class GridSweeper(ParentSweeper):
         jobs = combinations(overrides)
         configs = [self._config(job) for job in jobs]
         digests = [_digest(config) for config in configs]
-        finished = self._finished(configs) if self.settings["resume"] else {}
+        studies = list(dict.fromkeys(OmegaConf.select(config, "study") or self.experiment for config in configs))
+        resume = self.settings["resume"]
+        earlier = [run for study in studies for run in tracking.find_runs(study, missing_ok=True)] if resume else []
+        finished = _finished(earlier)
         pending = [index for index, digest in enumerate(digests) if digest not in finished]
-        if self.settings["resume"]:
+        if resume:
             print(f"{len(jobs) - len(pending)} of {len(jobs)} jobs are already finished", flush=True)
+        if pending:  # else there may be no run of this sweep in its own study
+            self.experiment = OmegaConf.select(configs[pending[0]], "study") or self.experiment
         varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
-        name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
-        tags = {"sweep": "grid"}
-        with tracking.start_run({}, self.experiment, f"sweep {name}", tags, output_dir=self.folder) as parent:
-            listed = "\n".join(override.input_line or "" for override in overrides) + "\n"
-            parent.log_text(without_secrets(listed), "overrides.txt")
+        with self._parent(overrides, grid_digest(digests), earlier, bool(pending)) as parent:
             pending_jobs = [[*jobs[index], env_override(tracking.JOB_VARIABLE, digests[index])] for index in pending]
-            results = self.launch(pending_jobs, parent, first=0) if pending_jobs else []
+            results = self.launch(pending_jobs, parent, first=0) if parent and pending_jobs else []
             launched = dict(zip(pending, enumerate(results), strict=True))
             rows = []
             for index, (job, digest) in enumerate(zip(jobs, digests, strict=True)):
@@ -55,25 +58,52 @@ class GridSweeper(ParentSweeper):
                 rows.append(Row(number, {key: value for key, value in map(_split, job) if key in varied}, result))
             self.publish(rows, parent)
 
+    @contextmanager
+    def _parent(
+        self, overrides: Sequence[Override], grid: str, earlier: Sequence[tracking.RunInfo], is_pending: bool
+    ) -> Iterator[tracking.Run | None]:
+        """Open the sweep's run; None if all jobs have finished in other sweeps.
+
+        The run of an earlier sweep with the same jobs is continued, whether its process was killed or it has ended.
+        """
+        name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
+        tags = {"sweep": "grid", GRID_TAG: grid, "output_dir": str(self.folder.absolute())}
+        with ExitStack() as stack:
+            known = continue_parent(earlier, grid, stack)
+            if known:
+                tags, self.experiment = {}, known.experiment
+            elif is_pending:
+                stack.enter_context(lock_parent(self.folder, "this sweep"))
+            else:
+                yield None
+                return
+            parent = stack.enter_context(
+                tracking.start_run({}, self.experiment, f"sweep {name}", tags, self.folder, known.id if known else None)
+            )
+            if any(override.get_key_element() == "study" for override in overrides if override.is_sweep_override()):
+                print(f"The sweep's own run is in the study {self.experiment}.", flush=True)
+            listed = "\n".join(override.input_line or "" for override in overrides) + "\n"
+            parent.log_text(without_secrets(listed), "overrides.txt")
+            yield parent
+
     def _config(self, job: Sequence[str]) -> DictConfig:
         """Return a job's configuration."""
         return self.context.config_loader.load_sweep_config(self.master, list(job))
 
-    def _finished(self, configs: Sequence[DictConfig]) -> dict[str, JobResult]:
-        """Return the newest result of each job, by digest, that finished in earlier sweeps of the jobs' studies."""
-        studies = dict.fromkeys(OmegaConf.select(config, "study") or self.experiment for config in configs)
-        runs = [run for study in studies for run in tracking.find_runs(study, missing_ok=True)]
-        return {
-            run.tags["job"]: JobResult("finished", run.metrics)
-            for run in sorted(runs, key=lambda run: run.started)
-            if run.status == "FINISHED" and "job" in run.tags
-        }
+
+def _finished(runs: Sequence[tracking.RunInfo]) -> dict[str, JobResult]:
+    """Return the newest result of each finished job of earlier sweeps, by the job's digest."""
+    return {
+        run.tags["job"]: JobResult("finished", run.metrics)
+        for run in sorted(runs, key=lambda run: run.started)
+        if run.status == "FINISHED" and "job" in run.tags
+    }
 
 
 def _digest(config: DictConfig) -> str:
-    """Return a hash of a job's resolved configuration, without `hydra` and `threads`."""
+    """Return a hash of a job's resolved configuration, without settings that do not affect the training."""
     with open_dict(config):
-        for key in ("hydra", "threads"):
+        for key in ("hydra", "threads", "keep_weights"):
             config.pop(key, None)
     return hashlib.sha256(OmegaConf.to_yaml(config, resolve=True, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -25,6 +25,8 @@ class JobResult:
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""
     """Why the job failed or was pruned, in one line."""
+    lacks_objective: bool = False
+    """Whether the job finished, but without a value for an objective of its search; its status is failed."""
 
 
 class Job:

@@ -24,8 +24,10 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.version import VersionBase, getbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from fmask.sweeping.job import JobResult
 from fmask.sweeping.processes import MP_CONTEXT, RunningProcesses, start_server
 from fmask.utils.errors import INTERRUPTED, UserError
+from fmask.utils.processors import processors
 
 
 class LocalLauncher(Launcher):
@@ -74,7 +76,7 @@ class LocalLauncher(Launcher):
             config.hydra.job.id = str(number)
             config.hydra.job.num = number
             if self.jobs > 1 and OmegaConf.select(config, "threads") == 0:
-                config.threads = max(1, _processors() // self.jobs)
+                config.threads = max(1, processors() // self.jobs)
         return config
 
     def _run(self, running: RunningProcesses, config: DictConfig, folder: Path, overrides: Sequence[str]) -> JobReturn:
@@ -94,6 +96,9 @@ class LocalLauncher(Launcher):
             process.join()
             result = JobReturn(status=JobStatus.FAILED, _return_value=UserError(_exit_reason(process.exitcode)))
         running.join(process)
+        ended = result._return_value
+        if isinstance(ended, JobResult) and ended.status == "pruned":
+            print(f"job {config.hydra.sweep.subdir} was pruned: {ended.error}", flush=True)
         if self.jobs > 1:
             print(f"{name}: ended after {time.monotonic() - started:.0f} s", flush=True)
         return result
@@ -165,8 +170,3 @@ def _new_folder(config: DictConfig) -> Path:
             f"The job folder {folder} already exists; choose another with hydra.sweep.dir=FOLDER."
         ) from error
     return folder
-
-
-def _processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

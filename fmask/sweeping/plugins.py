@@ -13,8 +13,9 @@ from hydra.core.plugins import Plugins
 
 MODULE = "hydra_plugins.fmask"
 DEFAULT_METRICS = [
-    *("found", "found_wrongly", "missed", "spurious"),
-    *("accuracy", "precision", "precision_all", "mask_ap50", "cpu_seconds"),
+    *("test/found", "test/found_wrongly", "test/missed", "test/spurious"),
+    *("test/accuracy", "test/precision", "test/precision_all", "test/mask_ap50"),
+    "train/cpu_seconds",
 ]
 
 
@@ -47,7 +48,7 @@ class SearchConf:
     """Metrics of a finished run to maximize."""
     minimize: list[str] = field(default_factory=list)
     """Metrics of a finished run to minimize. With several objectives, the search is for the Pareto front."""
-    watch: str | None = "val_mask_ap50"
+    watch: str | None = "val/mask_ap50"
     """Metric of an epoch by which trials are pruned; null never prunes. It must improve in the same direction as the
     objective. Optuna prunes only with a single objective."""
     space: dict[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ class PruningCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         from fmask.sweeping import trial
 
-        trial.current().report(epoch + 1, logs or {})
+        trial.current().report(epoch + 1, tracking.epoch_metrics(logs or {}))
 
 
 def callbacks() -> list[keras.callbacks.Callback]:

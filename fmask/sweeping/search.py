@@ -125,8 +125,14 @@ class OptunaSweeper(ParentSweeper):
         ]
         with heartbeat(trials):
             results = self.launch(jobs, parent, first=trials[0].number)
-            for trial, result in zip(trials, results, strict=True):
-                tell(trial, result, self.settings)  # does nothing if the job itself has done so
+            # Telling does nothing if the job itself has done so.
+            pairs = zip(trials, results, strict=True)
+            told = [tell(trial, result, self.settings) for trial, result in pairs]
+        if all(result.lacks_objective for result in told) and not _has_value(trials[0].study):
+            raise UserError(
+                f"The search has stopped, because no trial has a value of its objectives; job {trials[0].number}: "
+                f"{told[0].error}."
+            )
 
     def _publish(self, optuna_study: "Study", parent: tracking.Run) -> None:
         from fmask.sweeping import optuna_figures
@@ -143,9 +149,19 @@ class OptunaSweeper(ParentSweeper):
 
         statuses = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
         values = trial.values if trial.state == TrialState.COMPLETE else []
-        metrics = trial.user_attrs.get("metrics", {}) | dict(zip(self.objectives, values, strict=False))
+        metrics = tracking.rename_metrics(trial.user_attrs.get("metrics", {})) | dict(
+            zip(self.objectives, values, strict=False)
+        )
         result = JobResult(statuses[trial.state], metrics, trial.user_attrs.get("error", ""))
         return Row(trial.number, {key: _short(value) for key, value in trial.params.items()}, result)
+
+
+def _has_value(optuna_study: "Study") -> bool:
+    """Return whether a trial has finished with values, or was pruned."""
+    from optuna.trial import TrialState
+
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    return bool(optuna_study.get_trials(deepcopy=False, states=states))
 
 
 def _short(value: Any) -> str:

@@ -72,18 +72,20 @@ class ParentSweeper(Sweeper):
         returned = self.launcher.launch([[*job, parent_override] for job in jobs], first)
         return [_result(each) for each in returned]
 
-    def publish(self, rows: Sequence[Row], parent: tracking.Run) -> None:
-        """Print the sweep's table, and log it and its figure to the sweep's run.
+    def publish(self, rows: Sequence[Row], parent: tracking.Run | None) -> None:
+        """Print the sweep's table, and log it and its figure to the sweep's run if it has one.
 
         Raises:
             SomeFailedError: some jobs failed; the message lists them.
         """
         metrics = self.columns
-        Console().print(as_rich(rows, metrics, title=f"Sweep of {self.experiment}, MLflow run {parent.id}"))
-        parent.log_text(as_markdown(rows, metrics), "table.md")
-        parent.log_text(as_csv(rows, metrics), "table.csv")
-        if figure := comparison(rows, metrics):
-            parent.log_figure(figure, "figures/comparison.png")
+        run = f", MLflow run {parent.id}" if parent else ""
+        Console().print(as_rich(rows, metrics, title=f"Sweep of {self.experiment}{run}"))
+        if parent:
+            parent.log_text(as_markdown(rows, metrics), "table.md")
+            parent.log_text(as_csv(rows, metrics), "table.csv")
+            if figure := comparison(rows, metrics):
+                parent.log_figure(figure, "figures/comparison.png")
         failures = [row for row in rows if row.result.status == "failed"]
         if failures:
             lines = [

@@ -20,10 +20,10 @@ from optuna.trial import Trial, TrialState
 
 from fmask import tracking
 from fmask.sweeping.heartbeat import heartbeat
-from fmask.sweeping.job import Job, JobResult, failed_result
+from fmask.sweeping.job import Job, JobResult
 from fmask.sweeping.optuna_study import build_component, open_storage
 from fmask.sweeping.retry import STORAGE_ERRORS, one_line, retry_briefly, retry_long
-from fmask.utils.errors import Pruned, UserError
+from fmask.utils.errors import Pruned
 
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -115,7 +115,8 @@ def tell(trial: Trial, result: JobResult, settings: Mapping[str, Any]) -> JobRes
         missing = [name for name, value in zip(names, values, strict=True) if math.isnan(value)]
         if missing:
             known = ", ".join(sorted(result.metrics)) or "none"
-            result = failed_result(UserError(f"it returned no value for {', '.join(missing)}; its metrics are {known}"))
+            error = f"it returned no value for {', '.join(missing)}; its metrics are {known}"
+            result = JobResult("failed", error=error, lacks_objective=True)
             values = []  # Optuna accepts no values for a failed trial
     metrics = {name: value for name, value in result.metrics.items() if name in settings["metrics"]}
 

@@ -2,8 +2,8 @@
 
     with tracking.start_run(config, experiment="report", name="aug=blur") as run:
         run.log_dataset("train", "photos", root, digest, photos=90, objects={"mask": 60, "hat": 70})
-        run.log_epoch(1, {"loss": 2.31, "val_loss": 2.78})
-        run.log_scores({"accuracy": 0.72, "mask_ap50": 0.61})
+        run.log_epoch(1, {"train/loss": 2.31, "val/loss": 2.78})
+        run.log_scores({"accuracy": 0.72, "mask_ap50": 0.61}, prefix="test")
 
 Runs are logged to MLFLOW_TRACKING_URI; the default is an SQLite file `mlflow.db` in the working directory, with the
 artifacts in `mlruns/` beside it, which `mlflow ui` opens by default. Importing MLflow takes seconds, so the functions
@@ -22,11 +22,24 @@ from fmask.tracking.lookup import (
     download_model,
     download_weights,
     end_abandoned_runs,
+    end_dead_run,
     find_run,
     find_runs,
     is_abbreviated,
     pin_reference,
     require_store,
+)
+from fmask.tracking.metric_names import (
+    COSTS,
+    CURVES,
+    LOSSES,
+    METRICS,
+    RENAMED,
+    SCORES,
+    epoch_metrics,
+    is_metric,
+    pick_scores,
+    rename_metrics,
 )
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start_run
@@ -34,10 +47,16 @@ from fmask.tracking.spool import SendResult, Spool, find_spools, open_spool, sen
 from fmask.tracking.store import check_store, prepare_store, tracking_uri
 
 __all__ = [
+    "COSTS",
+    "CURVES",
     "EVALUATIONS",
     "JOB_VARIABLE",
+    "LOSSES",
     "MEND",
+    "METRICS",
     "PARENT_VARIABLE",
+    "RENAMED",
+    "SCORES",
     "TRIAL_VARIABLE",
     "WEIGHTS_ARTIFACT",
     "MissingArtifactsError",
@@ -52,14 +71,18 @@ __all__ = [
     "download_model",
     "download_weights",
     "end_abandoned_runs",
+    "end_dead_run",
+    "epoch_metrics",
     "find_run",
     "find_runs",
     "find_spools",
     "flatten",
     "installed_packages",
     "is_abbreviated",
+    "is_metric",
     "machine_tags",
     "open_spool",
+    "pick_scores",
     "pin_reference",
     "prepare_store",
     "read_data_folders",
@@ -68,6 +91,7 @@ __all__ = [
     "read_json",
     "recent_trainings",
     "register",
+    "rename_metrics",
     "require_store",
     "send_spool",
     "start_run",

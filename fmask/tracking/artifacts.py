@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from fmask.tracking.lookup import RunInfo, _client, check_artifacts
-from fmask.tracking.store import as_user_errors, import_mlflow
+from fmask.tracking.environment import import_mlflow
+from fmask.tracking.lookup import RunInfo, _client, check_artifacts, list_files
+from fmask.tracking.metric_names import logged_name
+from fmask.tracking.store import as_user_errors
 
 
 def read_history(run: RunInfo, metrics: Iterable[str]) -> dict[str, dict[int, float]]:
-    """Read the values of metrics by epoch.
+    """Read the values of metrics by epoch, also those that an earlier version logged under other names.
 
     Returns:
         Metric name to values by epoch, in order of epochs; empty for a metric that was never logged.
@@ -23,7 +25,8 @@ def read_history(run: RunInfo, metrics: Iterable[str]) -> dict[str, dict[int, fl
     """
     client = _client()
     with as_user_errors():
-        points = {name: client.get_metric_history(run.id, name) for name in metrics}
+        logged = client.get_run(run.id).data.metrics
+        points = {name: client.get_metric_history(run.id, logged_name(name, logged)) for name in metrics}
     return {
         name: {point.step: point.value for point in sorted(values, key=lambda p: p.step)}
         for name, values in points.items()
@@ -72,10 +75,10 @@ def download(run: RunInfo, path: str) -> Path | None:
     folder = _local_folder(run)
     if folder and (folder / path).is_file():  # MLflow takes 20 ms to say the same
         return folder / path
-    client = _client()
+    _client()  # raises UserError if there is no store
     mlflow = import_mlflow()
     with as_user_errors():
-        if _is_logged(client, run, path):
+        if _is_logged(run, path):
             return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{path}"))
     check_artifacts(run)
     return None
@@ -98,10 +101,10 @@ def _local_folder(run: RunInfo) -> Path | None:
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
-def _is_logged(client: Any, run: RunInfo, path: str) -> bool:
+def _is_logged(run: RunInfo, path: str) -> bool:
     folder = str(PurePosixPath(path).parent)
     # The path of the top folder must be None: for "." a server returns other paths.
-    return path in {file.path for file in client.list_artifacts(run.id, None if folder == "." else folder)}
+    return path in list_files(run, None if folder == "." else folder)
 
 
 def add_text(run: RunInfo, text: str, path: str) -> None:

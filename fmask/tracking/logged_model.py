@@ -1,62 +1,60 @@
-"""Logging a trained network as an MLflow model, and registering it."""
+"""Logging a trained network as an MLflow model, and registering it.
+
+A server before MLflow 3.0 has no logged models. There, the model is stored as MLflow 2 did: as artifacts of a run, in
+the folder `model/`. `runs:/ID/model` and `models:/NAME/VERSION` find it in both places.
+"""
 
 import io
 import shutil
 import tempfile
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from fmask.tracking.dependencies import PACKAGE, required_modules, requirements_of
-from fmask.tracking.store import (
-    as_user_errors,
-    current_store,
-    experiment_id,
-    import_mlflow,
-    prepare_store,
-    without_chosen_run,
-)
+from fmask.tracking.environment import import_mlflow, own_settings
+from fmask.tracking.links import link_copy
+from fmask.tracking.server import check_server, has_logged_models
+from fmask.tracking.store import as_user_errors, current_store, experiment_id, prepare_store
 from fmask.utils.errors import UserError
 
+MODEL = "model"
+"""Name of the model of a run."""
 REGISTERED = "registered"
 """Experiment of models that are registered without a run."""
 EXAMPLE_SIDE = 96
 """Longer side in pixels of the photo in the model's input example."""
 
 
-def log_model(network: Path, register_as: str | None = None) -> Any:
-    """Log a trained network as an MLflow model, with the code and the package versions that it needs.
+def log_model(client: Any, run_id: str, network: Path) -> None:
+    """Log a trained network as the MLflow model of a run, with the code and the package versions that it needs.
 
-    The model is logged to the active run or, without one, to the current experiment.
+    A model that the run has already is kept; MLflow would store a second one.
 
     Args:
+        client: an `MlflowClient`.
+        run_id: id of the run.
         network: a file for `KerasPredictor.load`.
-        register_as: name of a registered model to add a version to; None does not register the model.
-
-    Returns:
-        MLflow's `ModelInfo`.
     """
     mlflow = import_mlflow()
-    modules = required_modules("fmask.inference.serving")
-    with tempfile.TemporaryDirectory() as folder:
-        for module in modules:
-            copy = Path(folder, module)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PACKAGE.parent / module, copy)
-        return mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(PACKAGE / "inference" / "serving.py"),
-            artifacts={"network": str(network)},
-            code_paths=[str(Path(folder, PACKAGE.name))],
-            pip_requirements=requirements_of(modules),
-            signature=_signature(),
-            input_example=[_example()],
-            registered_model_name=register_as,
-        )
+    if not has_logged_models(client.tracking_uri):
+        _log_as_artifacts(client, run_id, network)
+        return
+    outputs = client.get_run(run_id).outputs
+    models = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]
+    if any(model.name == MODEL and str(model.status) == "READY" for model in models):
+        return
+    with _contents(network) as contents:
+        active = mlflow.active_run()
+        is_active = active and active.info.run_id == run_id
+        with own_settings(), nullcontext() if is_active else mlflow.start_run(run_id, log_system_metrics=False):
+            logged = mlflow.pyfunc.log_model(name=MODEL, **contents)
+    link_copy(network, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{network.name}")
 
 
 def register(network: Path, name: str, source: str) -> str:
-    """Log a network without a run, and register it as the next version of a model.
+    """Register a network as the next version of a model.
 
     Args:
         network: a file for `KerasPredictor.load`.
@@ -77,11 +75,66 @@ def register(network: Path, name: str, source: str) -> str:
     uri = prepare_store()
     mlflow = import_mlflow()
     # MLflow prints a message for each version.
-    with as_user_errors(), redirect_stderr(io.StringIO()), current_store(uri), without_chosen_run():
-        mlflow.set_experiment(experiment_id=experiment_id(uri, REGISTERED))
-        version = log_model(network, name).registered_model_version
-        mlflow.MlflowClient().set_model_version_tag(name, str(version), "source", source)
+    with as_user_errors(), redirect_stderr(io.StringIO()), current_store(uri), own_settings():
+        check_server(uri)
+        client = mlflow.MlflowClient()
+        experiment = experiment_id(uri, REGISTERED)
+        if has_logged_models(uri):
+            mlflow.set_experiment(experiment_id=experiment)
+            with _contents(network) as contents:
+                version = mlflow.pyfunc.log_model(
+                    name=MODEL, registered_model_name=name, **contents
+                ).registered_model_version
+        else:
+            version = _register_artifacts(client, experiment, network, name)
+        client.set_model_version_tag(name, str(version), "source", source)
     return str(version)
+
+
+def _log_as_artifacts(client: Any, run_id: str, network: Path) -> None:
+    """Store the model in the folder `model/` of a run's artifacts; one that is there is replaced."""
+    mlflow = import_mlflow()
+    from mlflow.models import Model
+
+    model = Model(artifact_path=MODEL, run_id=run_id)
+    with tempfile.TemporaryDirectory() as folder, _contents(network) as contents:
+        mlflow.pyfunc.save_model(str(Path(folder, MODEL)), mlflow_model=model, **contents)
+        client.log_artifacts(run_id, str(Path(folder, MODEL)), MODEL)
+    client._record_logged_model(run_id, model)  # for the server's pages: the run has a model
+
+
+def _register_artifacts(client: Any, experiment: str, network: Path, name: str) -> Any:
+    """Store the model in a run of its own, and return its version in the registry."""
+    from mlflow.exceptions import MlflowException
+
+    run = client.create_run(experiment, run_name=name).info
+    _log_as_artifacts(client, run.run_id, network)
+    client.set_terminated(run.run_id)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return client.create_model_version(name, f"{run.artifact_uri}/{MODEL}", run.run_id).version
+
+
+@contextmanager
+def _contents(network: Path) -> Iterator[dict[str, Any]]:
+    """Return the arguments of MLflow's functions that save a model; files that they name exist within the block."""
+    modules = required_modules("fmask.inference.serving")
+    with tempfile.TemporaryDirectory() as folder:
+        for module in modules:
+            copy = Path(folder, module)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PACKAGE.parent / module, copy)
+        yield {
+            "python_model": str(PACKAGE / "inference" / "serving.py"),
+            "artifacts": {"network": str(network)},
+            "code_paths": [str(Path(folder, PACKAGE.name))],
+            "pip_requirements": requirements_of(modules),
+            "signature": _signature(),
+            "input_example": [_example()],
+        }
 
 
 def _signature() -> Any:

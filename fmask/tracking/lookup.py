@@ -8,15 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from fmask.tracking.store import (
-    as_user_errors,
-    current_store,
-    import_mlflow,
-    prepare_store,
-    reason,
-    sqlite_file,
-    tracking_uri,
-)
+from fmask.tracking.database import sqlite_file
+from fmask.tracking.environment import import_mlflow
+from fmask.tracking.metric_names import rename_metrics
+from fmask.tracking.store import as_user_errors, current_store, prepare_store, reason, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_params
 from fmask.utils.secrets import without_secrets
@@ -62,7 +57,7 @@ class RunInfo:
     started: datetime
     params: dict[str, str]
     metrics: dict[str, float]
-    """Metric name to last value."""
+    """Metric name to last value; those of trainings with earlier versions have their present names."""
     tags: dict[str, str]
     datasets: dict[str, str]
     """Split (train, val, test) to `name@digest`."""
@@ -152,7 +147,9 @@ def download_weights(reference: str) -> Path:
     try:
         return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
     except Exception as error:
-        raise UserError(f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}.") from error
+        why = ": it was trained with keep_weights=none" if run.params.get("keep_weights") == "none" else ""
+        message = f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}{why}."
+        raise UserError(message) from error
 
 
 def check_artifacts(run: RunInfo) -> None:
@@ -166,13 +163,24 @@ def check_artifacts(run: RunInfo) -> None:
     """
     if run.status != "FINISHED" or "command" not in run.tags:  # it may have none yet, or is of another program
         return
-    client = _client()
     with as_user_errors():
-        if client.list_artifacts(run.id):
+        if list_files(run):
             return
     place = run.artifacts.removesuffix("/artifacts").removesuffix(f"/{run.id}")
     parts = urlsplit(place)
     raise MissingArtifactsError(run, url2pathname(parts.path) if parts.scheme == "file" else without_secrets(place))
+
+
+def list_files(run: RunInfo, folder: str | None = None) -> set[str]:
+    """Return the paths of the artifacts of a run that are directly in a folder; None is the top folder.
+
+    The artifacts are listed where they are stored. `MlflowClient.list_artifacts` also searches for logged models, which
+    servers before MLflow 3.0 do not have.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    repository = get_artifact_repository(run.artifacts, tracking_uri=tracking_uri())
+    return {file.path for file in repository.list_artifacts(folder)}
 
 
 def download_model(reference: str) -> Path:
@@ -198,21 +206,28 @@ def download_model(reference: str) -> Path:
     return networks[0]
 
 
-def end_abandoned_runs(parent: str, trial: int) -> None:
-    """Mark as KILLED the runs of a trial that are still RUNNING although their process has ended.
+def end_abandoned_runs(parent: str, trial: int | None = None) -> None:
+    """Mark as KILLED the runs of a sweep's jobs that are still RUNNING although their process has ended.
 
     Args:
-        parent: id of the search's run.
-        trial: number of the trial.
+        parent: id of the sweep's run.
+        trial: number of a search's trial; None means all jobs.
     """
     client = _client()
     with as_user_errors():
-        experiment = client.get_run(parent).info.experiment_id
-        running = "attributes.status = 'RUNNING'"
-        of_trial = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '{trial}'"
-        for run in client.search_runs([experiment], f"{running} and {of_trial}"):
-            client.set_tag(run.info.run_id, "failure", "its process died", synchronous=True)
-            client.set_terminated(run.info.run_id, "KILLED")
+        running = f"attributes.status = 'RUNNING' and tags.`mlflow.parentRunId` = '{parent}'"
+        of_trial = "" if trial is None else f" and tags.trial = '{trial}'"
+        experiments = [each.experiment_id for each in client.search_experiments()]  # a grid may be over several
+        for run in client.search_runs(experiments, running + of_trial):
+            end_dead_run(run.info.run_id)
+
+
+def end_dead_run(run_id: str) -> None:
+    """Mark a run as KILLED because its process has ended."""
+    client = _client()
+    with as_user_errors():
+        client.set_tag(run_id, "failure", "its process died", synchronous=True)
+        client.set_terminated(run_id, "KILLED")
 
 
 def require_store() -> None:
@@ -267,6 +282,8 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         for tag in used.tags
         if tag.key == "mlflow.data.context"
     }
+    trained = "epochs" in run.data.params
+    metrics = rename_metrics(run.data.metrics) if trained else dict(run.data.metrics)
     return RunInfo(
         id=run.info.run_id,
         name=run.info.run_name,
@@ -274,7 +291,7 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         status=run.info.status,
         started=datetime.fromtimestamp(run.info.start_time / 1000),
         params=rename_params(run.data.params),
-        metrics=dict(run.data.metrics),
+        metrics=metrics,
         tags=dict(run.data.tags),
         datasets=datasets,
         artifacts=run.info.artifact_uri,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fmask.tracking.environment import own_settings
+from fmask.tracking.links import log_file
 from fmask.tracking.logged_model import log_model
-from fmask.tracking.store import import_mlflow, without_chosen_run
 
 MAX_PARAMS = 100
 """Largest number of params in one call of MLflow."""
@@ -46,7 +47,7 @@ class LoggedItem:
 
 
 def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
-    """Send an item to MLflow, and wait until MLflow has accepted it, also if MLFLOW_ENABLE_ASYNC_LOGGING is set.
+    """Send an item to MLflow, and wait until MLflow has accepted it.
 
     Args:
         client: an `MlflowClient`.
@@ -56,6 +57,11 @@ def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
     Raises:
         Exception: any exception of MLflow.
     """
+    with own_settings():
+        _send(client, run_id, item)
+
+
+def _send(client: Any, run_id: str, item: LoggedItem) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     match item.record:
@@ -73,9 +79,9 @@ def send_item(client: Any, run_id: str, item: LoggedItem) -> None:
         case {"artifact": path}:
             _send_content(client, run_id, PurePosixPath(path), item.content or b"")
         case {"file": file, "folder": folder}:
-            client.log_artifact(run_id, file, folder)
+            log_file(client, run_id, Path(file), folder)
         case {"model": network}:
-            _send_model(client, run_id, Path(network))
+            log_model(client, run_id, Path(network))
         case {"status": status, "time_ms": time_ms}:
             client.set_terminated(run_id, status, time_ms)
         case _:
@@ -96,18 +102,3 @@ def _send_content(client: Any, run_id: str, path: PurePosixPath, content: bytes)
         file = Path(folder, path.name)
         file.write_bytes(content)
         client.log_artifact(run_id, str(file), None if len(path.parts) == 1 else str(path.parent))
-
-
-def _send_model(client: Any, run_id: str, network: Path) -> None:
-    """Log the model unless the run already has one: MLflow would store a second model."""
-    mlflow = import_mlflow()
-    outputs = client.get_run(run_id).outputs
-    models = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]
-    if any(model.name == "model" and str(model.status) == "READY" for model in models):
-        return
-    active = mlflow.active_run()
-    if active and active.info.run_id == run_id:
-        log_model(network)
-        return
-    with without_chosen_run(), mlflow.start_run(run_id, log_system_metrics=False):
-        log_model(network)

@@ -13,17 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmask.tracking import provenance
+from fmask.tracking.environment import import_mlflow, own_settings
 from fmask.tracking.records import END_TAGS, FAILURE, LoggedItem, Record, send_item
+from fmask.tracking.server import check_server
 from fmask.tracking.spool import Spool
-from fmask.tracking.store import (
-    as_user_errors,
-    current_store,
-    experiment_id,
-    import_mlflow,
-    prepare_store,
-    reason,
-    without_chosen_run,
-)
+from fmask.tracking.store import as_user_errors, current_store, experiment_id, prepare_store, reason
 from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
 from fmask.utils.signals import sigterm_as_interrupt
@@ -58,8 +52,9 @@ def start_run(
     The status is FINISHED at the end of the block; KILLED after Ctrl-C, a termination signal or pruning; FAILED after
     any other exception. The exception is logged as the tag `failure` and the artifact `failure.txt`, or as the tag
     `pruned`, and raised again. While the run is being closed, all signals except SIGKILL are ignored. The runs of a
-    sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`. The run
-    and the experiment that the environment chooses for MLflow, such as MLFLOW_RUN_ID, are ignored and not changed.
+    sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`.
+    Environment variables that choose another run for MLflow, or would lose records, are ignored: see
+    `fmask.tracking.environment`.
 
     Args:
         config: the resolved configuration, nested; logged as params and as `config.yaml`.
@@ -83,6 +78,7 @@ def start_run(
         outer_run = mlflow.active_run()
         try:
             with as_user_errors():
+                check_server(uri)
                 run = _open(mlflow, uri, experiment, name, output_dir, resume)
                 # Not started by MLflow, which would leave it running if closing the run fails.
                 monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)
@@ -104,7 +100,7 @@ def start_run(
             if run:
                 run._end(status)
             elif mlflow.active_run() is not outer_run:  # MLflow would end it as FINISHED at exit
-                with suppress(Exception), without_chosen_run():
+                with suppress(Exception), own_settings():
                     mlflow.end_run(status)
 
 
@@ -112,7 +108,7 @@ def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: 
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     experiment_number = experiment_id(uri, experiment)
-    with without_chosen_run():
+    with own_settings():
         active = mlflow.start_run(
             resume, experiment_id=experiment_number, run_name=name, nested=True, log_system_metrics=False
         )
@@ -175,10 +171,16 @@ class Run:
         self.metrics |= values
         self._log({"epoch": epoch, "time_ms": _now(), "metrics": values})
 
-    def log_scores(self, scores: Mapping[str, float | None], prefix: str | None = None) -> None:
-        """Log final scores as `name` or `prefix/name`. Scores that are None or NaN are left out."""
+    def log_scores(self, scores: Mapping[str, float | None], prefix: str | None = None, epoch: int = 0) -> None:
+        """Log final scores as `name` or `prefix/name`. Scores that are None or NaN are left out.
+
+        Args:
+            scores: name to value.
+            prefix: what comes before the names.
+            epoch: the number of finished epochs, for scores that are also logged by epoch.
+        """
         known = {key: value for key, value in scores.items() if value is not None and not math.isnan(value)}
-        self.log_epoch(0, {f"{prefix}/{key}" if prefix else key: value for key, value in known.items()})
+        self.log_epoch(epoch, {f"{prefix}/{key}" if prefix else key: value for key, value in known.items()})
 
     def log_text(self, text: str, path: str) -> None:
         """Log a text as the artifact `path`."""
@@ -241,7 +243,7 @@ class Run:
 
         self._retry_at = 0.0
         self._log({"status": status, "time_ms": _now()})
-        with suppress(Exception), without_chosen_run():
+        with suppress(Exception), own_settings():
             mlflow.end_run(status)  # so that it is no longer the active run of this process
         if self._spool.items:
             folder = self._spool.folder.parent.parent

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fmask.tracking.environment import import_mlflow
 from fmask.tracking.lookup import RunInfo, find_run
 from fmask.tracking.records import LoggedItem, Record, send_item
-from fmask.tracking.store import current_store, import_mlflow, reason, tracking_uri
+from fmask.tracking.store import current_store, reason, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 from fmask.utils.locks import lock_folder

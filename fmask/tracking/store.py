@@ -1,38 +1,16 @@
 """The MLflow store that runs are logged to: its address, its creation, and its errors."""
 
-import logging
 import os
 import re
-import sqlite3
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from fmask.tracking.database import create_database, create_sqlite, lock_sqlite, sqlite_file
+from fmask.tracking.environment import import_mlflow
 from fmask.utils.errors import UserError
-from fmask.utils.locks import lock_file
 from fmask.utils.secrets import shortened, without_secrets
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-
-_MLFLOW_SETTINGS = {  # defaults, which the environment overrides
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's default of 7 blocks a training for minutes if the server is gone
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-_RUN_CHOICES: dict[
-    str, str | None
-] = {  # variables that choose a run or an experiment, and the value that disables each
-    "MLFLOW_RUN_ID": None,
-    "MLFLOW_EXPERIMENT_ID": None,
-    "MLFLOW_EXPERIMENT_NAME": None,
-    "_MLFLOW_ENABLE_SGC_RUN_RESUMPTION_FOR_DATABRICKS_JOBS": "false",
-}
 
 
 def tracking_uri() -> str:
@@ -46,30 +24,21 @@ def tracking_uri() -> str:
 
 
 def prepare_store() -> str:
-    """Create an SQLite store with its tables if it does not exist.
-
-    MLflow creates the tables on first use without a lock, so that jobs that start at the same time would corrupt a new
-    file. Here, one process creates them in a draft and renames it, while the other processes wait.
+    """Create the tables of an SQLite file or a database server if they do not exist.
 
     Returns:
         The store's URI.
 
     Raises:
-        UserError: the file cannot be created, or it is not an SQLite file.
+        UserError: the store cannot be used.
     """
     uri = tracking_uri()
     file = sqlite_file(uri)
-    if file is None:
-        return uri
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with lock_file(file.with_name(f"{file.name}.lock")):
-            if not file.exists():
-                _create_tables(file)
-        with closing(sqlite3.connect(file)) as store:
-            store.execute("PRAGMA schema_version")
-    except (OSError, sqlite3.Error) as error:
-        raise UserError(f"The MLflow store {file} cannot be used ({error}): set MLFLOW_TRACKING_URI.") from error
+    if file:
+        create_sqlite(file)
+    else:
+        with as_user_errors():
+            create_database(uri)
     return uri
 
 
@@ -103,7 +72,7 @@ def experiment_id(uri: str, name: str) -> str:
 
     client = MlflowClient(uri)
     file = sqlite_file(uri)
-    with lock_file(file.with_name(f"{file.name}.lock")) if file else nullcontext():
+    with lock_sqlite(file):
         found = client.get_experiment_by_name(name)
         if found is None:
             folder = file.parent / "mlruns" / re.sub(r"[^\w.-]+|^\.+$", "_", name) if file else None  # never . or ..
@@ -123,24 +92,6 @@ def experiment_id(uri: str, name: str) -> str:
     return found.experiment_id
 
 
-def sqlite_file(uri: str) -> Path | None:
-    """Return the absolute path of an SQLite store's file; None for other stores."""
-    path = uri.removeprefix("sqlite:///")
-    return None if path in (uri, "", ":memory:") else Path(path).absolute()
-
-
-def import_mlflow() -> Any:
-    """Import MLflow without its messages and telemetry, and with fewer retries."""
-    for key, value in _MLFLOW_SETTINGS.items():
-        os.environ.setdefault(key, value)
-    warnings.filterwarnings("ignore", module=r"(mlflow|pydantic|alembic)\b")
-    import mlflow
-
-    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # if it was imported before
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs a line for each retry
-    return mlflow
-
-
 @contextmanager
 def current_store(uri: str) -> Iterator[None]:
     """Make a store MLflow's current one, and restore the one before at the end."""
@@ -151,36 +102,6 @@ def current_store(uri: str) -> Iterator[None]:
         yield
     finally:
         mlflow.set_tracking_uri(before)
-
-
-@contextmanager
-def without_chosen_run() -> Iterator[None]:
-    """Hide the run and the experiment that the environment or `mlflow.set_experiment` chose; restore them at the end.
-
-    With them, MLflow would log into the run of MLFLOW_RUN_ID instead of a new one, refuse to resume a run of another
-    experiment, and remove MLFLOW_RUN_ID from the environment when a run ends.
-    """
-    import_mlflow()
-    from mlflow.tracking import fluent
-
-    chosen = {name: os.environ.get(name) for name in _RUN_CHOICES}
-    experiment = fluent._active_experiment_id
-    _set_environment(_RUN_CHOICES)
-    fluent._active_experiment_id = None
-    try:
-        yield
-    finally:
-        _set_environment(chosen)
-        fluent._active_experiment_id = experiment
-
-
-def _set_environment(values: Mapping[str, str | None]) -> None:
-    """Set environment variables; None removes one."""
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @contextmanager
@@ -197,16 +118,7 @@ def as_user_errors() -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Return an exception as one line, without secrets."""
+    """Return an exception as one line, without secrets; for a database's refusal, what the database itself says."""
+    error = getattr(error.__cause__, "orig", None) or error
     first_line = shortened(next(iter(str(error).splitlines()), ""), 250).rstrip(".")
     return without_secrets(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
-
-
-def _create_tables(file: Path) -> None:
-    import_mlflow()
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    unfinished = file.with_name(f"{file.name}.new")
-    unfinished.unlink(missing_ok=True)  # of a process that was killed here
-    SqlAlchemyStore(f"sqlite:///{unfinished}", str(file.parent / "mlruns")).engine.dispose()
-    unfinished.replace(file)

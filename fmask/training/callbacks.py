@@ -20,6 +20,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from fmask import tracking
 from fmask.data.batches import Batches
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.batched import predict_encoded
@@ -29,7 +30,6 @@ from fmask.structures.annotations import Photo
 from fmask.training.optimizers import averaged_weights
 from fmask.utils.errors import Diverged
 from fmask.utils.signals import StopRequest
-
 
 SHORT_NAMES = {"loss": "loss", "val_loss": "val", "val_mask_ap50": "AP50"}
 """The metrics that are shown after an epoch, and their names in the progress bar."""
@@ -93,7 +93,7 @@ class EpochLogger(keras.callbacks.Callback):
         logs["cpu_seconds"] = cpu_seconds
         if (epoch + 1) % self.score_every == 0 or epoch + 1 == self.params["epochs"]:
             logs |= self._score(cpu_seconds)
-        self.run.log_epoch(epoch + 1, logs)
+        self.run.log_epoch(epoch + 1, tracking.epoch_metrics(logs))
 
     def _score(self, cpu_seconds: float) -> dict[str, float]:
         before = time.process_time()

@@ -14,9 +14,6 @@ from fmask.training import provenance_diff
 from fmask.training.train import train
 from fmask.utils.errors import UserError
 
-COSTS = ("images_per_second", "cpu_seconds")
-"""Metrics that are not results."""
-
 History = Mapping[str, Mapping[int, float]]
 """Metric name to values by epoch; final scores have epoch 0."""
 
@@ -94,5 +91,5 @@ def _gap(one: float | None, other: float | None) -> float:
 
 
 def _history(run: tracking.RunInfo) -> History:
-    names = [name for name in run.metrics if name not in COSTS and not name.startswith("system/")]
+    names = [name for name in run.metrics if tracking.is_metric(name) and name not in tracking.COSTS]
     return tracking.read_history(run, names)

@@ -32,6 +32,7 @@ from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.fit import fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
+from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.backend import devices
 from fmask.utils.errors import Diverged, Pruned, UserError
@@ -153,18 +154,18 @@ def _train(
             note = filled([len(found) for found in detections], predictor)
             _print_notes(console, note and f"{name}: {note}")
             scores[name] = scores_by_confidence(photos, detections, config.min_confidence)
-            log_scores(run, name, photos, detections, scores[name], config.min_confidence, main_split=name == "test")
+            main, at = name == "test", 0 if name == "test" else sum(part.epochs for part in config.parts().values())
+            log_scores(run, name, photos, detections, scores[name], config.min_confidence, main, at)
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
-        for name in ("last", "best"):
-            run.log_file(output_dir / f"{name}.h5", "weights")
-        run.log_model(output_dir / "last.h5")
+        log_weights(run, output_dir, config.keep_weights)
         console.print(scores_table(scores))
     (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
+    last = output_dir / "last.h5"
     _print_notes(
         console,
-        f"The weights are in {output_dir / 'last.h5'}, the figures are artifacts of the run. Next:",
+        (f"The weights are in {last}, " if last.exists() else "") + "the figures are artifacts of the run. Next:",
         f"  fmask report {run.id[:8]}               # one page: scores, photos, curves",
-        f"  fmask splash {run.id[:8]} photo.jpg     # find masks and hats in a photo",
+        f"  fmask splash {run.id[:8]} photo.jpg     # find masks and hats in a photo" if last.exists() else None,
     )
     return Result(run.id, scores, run.metrics)
 
@@ -212,6 +213,7 @@ def _resume_hint(run: tracking.Run, config: Config, output_dir: Path, console: C
         yield
     except Pruned:
         (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
+        delete_weights(output_dir, config.keep_weights)
         raise
     except Diverged:
         best = output_dir / "best.h5"
@@ -251,7 +253,7 @@ def _load_initial_weights(weights: InitialWeights, network: MaskRCNN, run: track
 
 def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
     """Log the scores after a part of the schedule. Those after the last part are logged as the scores of the run."""
-    run.log_scores(scores[min_confidence].headline(), prefix=f"{name}/{split}")
+    run.log_scores(tracking.pick_scores(split, scores[min_confidence].metrics()), prefix=f"{name}/{split}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
 
 

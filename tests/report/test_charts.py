@@ -14,7 +14,7 @@ def figure() -> Figure:
 
 
 def test_text_stays_text_and_black_becomes_the_colour_of_the_page() -> None:
-    svg = as_svg(ap_by_epoch({"val_mask_ap50": {5: 0.2, 10: 0.6}}), "ap", 'AP <"50">')
+    svg = as_svg(ap_by_epoch({"val/mask_ap50": {5: 0.2, 10: 0.6}}), "ap", 'AP <"50">')
     (chart,) = parse(svg).all("svg")
     assert chart.attributes["aria-label"] == 'AP <"50">'
     assert {"epoch", "AP50", "mask", "box"} <= {text.text for text in chart.all("text")}

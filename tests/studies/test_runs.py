@@ -29,7 +29,7 @@ def log_run(aug: str, seed: int, outcomes: str, tags: Mapping[str, str] | None =
     }
     with tracking.start_run(config, "report", name=f"{aug}, {seed}", tags=tags) as made:
         made.log_dataset("test", "photos", Path("/somewhere"), "ab" * 32, photos=9, objects={})
-        made.log_epoch(1, {"cpu_seconds": 100 / 3})
+        made.log_epoch(1, {"train/cpu_seconds": 100 / 3})
         made.log_scores({"mask_ap50": 0.1 + 0.2}, prefix="val")
         made.log_json(scores_json(outcomes, spurious=seed), "scores/test_at_0.9.json")
         made.log_json(scores_json("f" * len(outcomes), spurious=10), "scores/test_at_0.5.json")

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from fmask.config.compose import register
 from fmask.sweeping import check
+from fmask.sweeping.check import _check_ray
 from fmask.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,16 @@ OPTUNA = "hydra/sweeper=optuna"
         ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trails=3"], "trails"),
         ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.trials=many"], "many"),
         (["hydra/sweeper=optna", "seed=1,2"], "optna"),
+        (
+            [OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.maximize=[val/map50]"],
+            "did you mean val/mask_ap50",
+        ),
+        ([OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.minimize=[cpu_seconds]"], "is now called train/cpu_seconds"),
+        (
+            [OPTUNA, "lr=interval(0.1,1)", "hydra.sweeper.watch=val/accuracy"],
+            "not logged by epoch; it must be one",
+        ),
+        (["seed=1,2", "hydra.sweeper.metrics=[acuracy]"], "hydra.sweeper.metrics: runs have no metric acuracy"),
         (["hydra/launcher=slurm", "seed=1,2"], "uv pip install hydra-submitit-launcher"),
     ],
 )
@@ -40,6 +52,8 @@ def test_valid_sweeps_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     check(ROOT / "conf", "sweep", ["aug=glob(*)", "seed=1,2", "experiment=smoke"])
     check(ROOT / "conf", "sweep", [OPTUNA, "aug=choice(none,blur)", "lr=tag(log,interval(1e-4,1e-2))"])
+    objectives = "hydra.sweeper.maximize=[one/test/found,val/mask_ap50]"
+    check(ROOT / "conf", "sweep", [OPTUNA, "lr=interval(0.1,1)", objectives, "hydra.sweeper.watch=null"])
     monkeypatch.setenv("PASSWORD", "hunter2")
     monkeypatch.setenv("DATABASE", "postgresql://me:hunter2@host/studies")
     for storage in ("${oc.env:DATABASE}", "postgresql://me:${oc.env:PASSWORD}@host/studies", "postgresql://me@host/x"):
@@ -53,6 +67,28 @@ def test_cluster_launchers_compose_if_they_are_installed(choice: str, module: st
     pytest.importorskip(f"hydra_plugins.{module}", reason=f"{module} is not installed")
     register()
     check(ROOT / "conf", "sweep", [f"hydra/launcher={choice}", "seed=1,2"])
+
+
+def test_ray_jobs_ask_for_processors_that_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    register()
+    settings = OmegaConf.load(ROOT / "conf/hydra/launcher/ray_cluster.yaml").ray
+    for count in (2, 64):
+        monkeypatch.setattr("fmask.config.compose.processors", lambda count=count: count)
+        monkeypatch.setattr("fmask.sweeping.check.processors", lambda count=count: count)
+        assert settings.remote.num_cpus == min(4, count)
+        _check_ray(settings, only_shown=False)
+    assert capsys.readouterr().out == ""
+    own = OmegaConf.merge(settings, {"remote": {"num_cpus": 65}})
+    with pytest.raises(UserError, match=r"num_cpus=65: Ray on this machine has 64 processors.* at most 64"):
+        _check_ray(own, only_shown=False)
+    on_cluster = OmegaConf.merge(settings, {"init": {"address": "auto"}})
+    monkeypatch.setattr("fmask.config.compose.processors", lambda: 2)
+    _check_ray(on_cluster, only_shown=False)
+    assert "cluster auto with 4 free processors" in capsys.readouterr().out
+    _check_ray(None, only_shown=False)
 
 
 def test_sweep_py_refuses_without_importing_tensorflow(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """Grids of toy jobs: all jobs run under one parent, also if some of them fail."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import mlflow
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from fmask import tracking
 from fmask.sweeping.grid import combinations
-from fmask.sweeping.launcher import _processors
 from fmask.utils.errors import UserError
+from fmask.utils.processors import processors
 from tests.helpers.toys import artifacts, lines
 
 Swept = Callable[..., tuple[int, str]]
@@ -43,7 +48,7 @@ def test_a_job_that_fails_or_dies_does_not_stop_the_others(swept: Swept, store: 
     logged = artifacts(parent)
     assert (logged / "overrides.txt").read_text() == "kind=broken,killed,plain\nx=3\nstudy=grid\n"
     assert (logged / "figures/comparison.png").exists()
-    threads = max(1, _processors() // 2)
+    threads = max(1, processors() // 2)
     last = (logged / "table.csv").read_text().splitlines()[-1]
     assert last == f"2,plain,finished,0,3,{threads},"
 
@@ -68,7 +73,7 @@ def test_resuming_runs_missing_jobs_and_lists_all(swept: Swept, store: Path) -> 
     code, output = swept("x=1,2,4", "threads=1", *resume)  # the number of threads does not make it a different job
     assert code == 0, output
     assert "2 of 3 jobs are already finished" in output
-    newest, *_ = parents = [run for run in tracking.find_runs("resumed") if run.tags.get("sweep") == "grid"]
+    newest, _ = parents = [run for run in tracking.find_runs("resumed") if run.tags.get("sweep") == "grid"]
     children = [run for run in tracking.find_runs("resumed") if run not in parents]
     assert sorted(float(run.params["x"]) for run in children) == [1, 2, 4]
     table = (artifacts(newest) / "table.csv").read_text().splitlines()
@@ -84,4 +89,63 @@ def test_resuming_finds_finished_jobs_in_every_study_of_the_grid(swept: Swept, s
     code, output = swept("study=a,b", *resume)
     assert code == 0, output
     assert "2 of 2 jobs are already finished" in output
-    assert [len(tracking.find_runs(study)) for study in ("a", "b")] == [2, 1], "a also has the first sweep"
+    assert [len(tracking.find_runs(study)) for study in ("a", "b")] == [2, 2], "each has a job, and a sweep's own run"
+    assert [run.status for study in ("a", "b") for run in tracking.find_runs(study)] == ["FINISHED"] * 4
+
+
+def test_a_killed_grid_continues_under_the_same_run(
+    start: Callable[..., BaseProcess], swept: Swept, store: Path
+) -> None:
+    command = ("kind=plain", "x=1,2,3", "pause=0.5", "study=killed", "hydra.sweeper.resume=true")
+    process = start(*command)
+    while len(lines(store / "began.txt")) < 2:
+        assert process.is_alive()
+        time.sleep(0.05)
+    refused, output = swept(*command)
+    (parent,) = tracking.find_runs("killed")
+    assert (refused, parent.status) == (2, "RUNNING")
+    assert f"the run {parent.id} of the same grid is still running; wait for its end." in output
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    assert tracking.find_run(parent.id).status == "RUNNING"
+    with tracking.start_run({}, "killed", tags={"mlflow.parentRunId": parent.id}) as child:
+        pass
+    mlflow.MlflowClient(tracking.tracking_uri()).update_run(child.id, "RUNNING")  # of a machine that was switched off
+
+    code, output = swept(*command)
+    assert code == 0, output
+    runs = tracking.find_runs("killed")
+    assert sorted((run.id, run.status) for run in runs) == sorted([(parent.id, "FINISHED"), (child.id, "KILLED")])
+    assert len((artifacts(parent) / "table.csv").read_text().splitlines()) == 4
+
+
+def test_the_run_of_another_killed_grid_is_ended(start: Callable[..., BaseProcess], swept: Swept, store: Path) -> None:
+    process = start("kind=plain", "x=1,2", "pause=60", "study=killed")
+    while not lines(store / "began.txt"):
+        assert process.is_alive()
+        time.sleep(0.05)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    code, output = swept("kind=plain", "x=3,4", "study=killed", "hydra.sweeper.resume=true")
+    assert code == 0, output
+    newest, killed = tracking.find_runs("killed")
+    assert (newest.status, killed.status, killed.tags["failure"]) == ("FINISHED", "KILLED", "its process died")
+
+
+def test_a_complete_grid_gets_no_further_run(swept: Swept, store: Path) -> None:
+    command = ("kind=tracked", "study=complete", "hydra.sweeper.resume=true")
+    assert swept("x=1,2", *command)[0] == 0
+    before = {run.id for run in tracking.find_runs("complete")}
+    for x in ("x=2,1", "x=1"):  # the same jobs, and some of them
+        code, output = swept(x, *command)
+        assert code == 0, output
+        assert "finished" in output
+    assert {run.id for run in tracking.find_runs("complete")} == before
+
+
+def test_the_run_of_a_grid_over_studies_is_in_one_of_them(swept: Swept, store: Path) -> None:
+    code, output = swept("study=a,b", "kind=tracked")
+    assert code == 0, output
+    assert "The sweep's own run is in the study a." in output
+    assert [len(tracking.find_runs(study)) for study in ("a", "b")] == [2, 1]
+    assert tracking.find_runs("toy", missing_ok=True) == []

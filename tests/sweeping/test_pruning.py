@@ -31,4 +31,4 @@ def test_epochs_are_reported_and_pruning_ends_the_training(monkeypatch: pytest.M
     with pytest.raises(Pruned, match="hopeless"):
         model.fit(data, data, epochs=5, verbose=0, callbacks=callbacks())
     assert [step for step, _ in reported] == [1, 2]
-    assert "loss" in reported[0][1]
+    assert "train/loss" in reported[0][1]

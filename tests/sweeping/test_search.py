@@ -115,3 +115,21 @@ def test_a_study_is_refused_to_a_different_search(swept: Swept) -> None:
     assert "Traceback" not in output
     code, output = swept(*command, "x=interval(0,10)", "hydra.sweeper.pruner.name=Median")
     assert "hydra.sweeper.pruner.name must be one of HyperbandPruner, MedianPruner," in output
+
+
+def test_a_search_for_a_metric_that_no_job_returns_stops(swept: Swept, store: Path) -> None:
+    command = ("hydra/sweeper=optuna", "hydra.sweeper.maximize=[vlaue]", "study=typo", "x=interval(0,10)")
+    code, output = swept(*command, "hydra.sweeper.trials=6")
+    assert code == 2
+    assert "The search has stopped, because no trial has a value of its objectives; job 0: " in output
+    assert "it returned no value for vlaue; its metrics are cost, threads, value." in output
+    assert len(lines(store / "done.txt")) == 1
+    (parent,) = tracking.find_runs("typo")
+    assert parent.status == "FAILED"
+
+
+def test_a_pruned_job_is_named_on_the_terminal(swept: Swept) -> None:
+    pruner = ("hydra.sweeper.pruner.name=ThresholdPruner", "+hydra.sweeper.pruner.lower=0")
+    code, output = swept(*SEARCH, "study=pruned", "x=interval(0,10)", "kind=epochs", "hydra.sweeper.trials=1", *pruner)
+    assert code == 0, output
+    assert "job 0 was pruned: val -" in output

@@ -11,6 +11,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from fmask import tracking
 from fmask.inference.keras_predictor import KerasPredictor
+from fmask.tracking import environment
 from tests.helpers.networks import SIZE, tiny
 
 
@@ -93,3 +94,26 @@ def test_no_epoch_is_lost_with_asynchronous_logging(store: Path, monkeypatch: py
     info = tracking.find_run(run.id)
     assert info.status == "FINISHED"
     assert list(tracking.read_history(info, ["loss"])["loss"]) == [1, 2, 3, 4, 5]
+
+
+def test_variables_that_change_what_is_logged_are_ignored(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {
+        "MLFLOW_TRUNCATE_LONG_VALUES": "false",  # MLflow would refuse the record with the long tag
+        "MLFLOW_RUN_CONTEXT": '{"mlflow.parentRunId": "abc", "pruned": "yes"}',
+        "MLFLOW_ACTIVE_MODEL_ID": "m-123",
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    with tracking.start_run({}, "mine") as run:
+        run.tag("long", "x" * 20_000)
+        run.log_epoch(1, {"loss": 1.0})
+    info = tracking.find_run(run.id)
+    assert len(info.tags["long"]) > 5000
+    assert not {"mlflow.parentRunId", "pruned"} & info.tags.keys()
+    assert not (Path("outputs") / "unsent").exists()
+    assert {name: os.environ[name] for name in chosen} == chosen
+
+
+def test_every_ignored_variable_is_one_of_mlflow() -> None:
+    known = {value.name for value in vars(mlflow.environment_variables).values() if hasattr(value, "name")}
+    assert known >= environment.IGNORED.keys()

@@ -47,8 +47,9 @@ class FakeTrainer:
                 log_split(run, name, dataset.name, dataset.root, split)
             for epoch in (1, 2, 3):
                 noise = self.noise if epoch > 1 else 0.0
-                run.log_epoch(epoch, {"loss": 1 / epoch + noise, "val_loss": 2 / epoch, "cpu_seconds": id(run)})
-            run.log_scores({"accuracy": 0.5 + self.noise})
+                run.log_epoch(epoch, {"train/loss": 1 / epoch + noise, "val/loss": 2 / epoch})
+                run.log_epoch(epoch, {"train/cpu_seconds": id(run)})
+            run.log_scores({"accuracy": 0.5 + self.noise}, prefix="test")
         return run.id
 
     def result(self, config: Config, folder: Path, console: Console, tags: Mapping[str, str]) -> SimpleNamespace:
@@ -77,8 +78,26 @@ def test_an_equal_run_is_reported_as_equal(store: Path, rendered: Path) -> None:
 def test_differences_have_an_epoch_and_a_size(store: Path, rendered: Path) -> None:
     FakeTrainer()(smoke(f"data.root={rendered}"), store)
     differences, output = again("latest", FakeTrainer(noise=2**-20))
-    assert differences == [Difference("loss", 2, 2**-20), Difference("accuracy", 0, 2**-20)]
+    assert differences == [Difference("train/loss", 2, 2**-20), Difference("test/accuracy", 0, 2**-20)]
     assert "9.54e-07" in output
+
+
+def test_a_run_of_an_earlier_version_is_compared_under_the_present_names(store: Path, rendered: Path) -> None:
+    class OldTrainer(FakeTrainer):
+        """Logs what 0.1.0 logged: a score under two names, and scores that are no metrics any more."""
+
+        def __call__(self, *arguments: Any, **settings: Any) -> str:
+            old = {new: name for name, new in tracking.RENAMED.items()}
+            log = tracking.Run.log_epoch
+            with patch.object(tracking.Run, "log_epoch", lambda run, epoch, metrics: log(
+                run, epoch, {old[name]: value for name, value in metrics.items()} | ({} if epoch else {"box_ap75": 0.1})
+            )):  # fmt: skip
+                return super().__call__(*arguments, **settings)
+
+    first = OldTrainer()(smoke(f"data.root={rendered}", "study=mine"), store)
+    assert tracking.find_run(first).metrics["train/loss"] == 1 / 3
+    differences, _ = again(first, FakeTrainer(noise=2**-20))
+    assert differences == [Difference("train/loss", 2, 2**-20), Difference("test/accuracy", 0, 2**-20)]
 
 
 def test_changed_provenance_is_listed(store: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
