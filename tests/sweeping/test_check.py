@@ -77,7 +77,7 @@ def test_ray_jobs_ask_for_processors_that_exist(
     settings = OmegaConf.load(ROOT / "conf/hydra/launcher/ray_cluster.yaml").ray
     for count in (2, 64):
         monkeypatch.setattr("fmask.config.compose.processors", lambda count=count: count)
-        monkeypatch.setattr("fmask.sweeping.check.processors", lambda count=count: count)
+        monkeypatch.setattr(sys.modules[_check_ray.__module__], "processors", lambda count=count: count)
         assert settings.remote.num_cpus == min(4, count)
         _check_ray(settings, only_shown=False)
     assert capsys.readouterr().out == ""
