@@ -1,5 +1,6 @@
 """The command `fmask show`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmask.cli.app import USE, app
@@ -24,6 +25,7 @@ def show(model: Model) -> None:
     from fmask.inference.load import find_model_file
 
     found = describe_network(find_model_file(model))
+    is_run = not (Path(model).is_file() or model.startswith("models:/"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -34,7 +36,7 @@ def show(model: Model) -> None:
         "backbone": found.backbone,
         "image_size": f"{found.image_size} px, the longer side of a photo",
         "antialias": str(found.antialias).lower(),
-        **_run_rows(found.run),
+        **_run_rows(tracking.find_run(model).id if is_run else found.run),
         **{key: str(value) for key, value in tracking.flatten(found.settings).items()},
         **found.conventions,
     }

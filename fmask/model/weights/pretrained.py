@@ -148,7 +148,7 @@ def _download(url: str, part: Path, size: int) -> None:
     have = part.stat().st_size if part.exists() else 0
     if have >= size:
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), DownloadColumn(), TransferSpeedColumn())
     try:
         with (
             requests.get(url, headers={"Range": f"bytes={have}-"} if have else {}, stream=True, timeout=60) as response,
