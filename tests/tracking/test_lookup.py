@@ -18,13 +18,13 @@ def test_a_run_is_found_by_id_by_uri_and_as_the_latest(store: Path) -> None:
         pass
     with tracking.start_run({"steps": 60, "epochs": 1}, "second", name="newer") as newer:
         newer.log_dataset("test", "photos", store, "ab" * 32, photos=9, objects={})
-        newer.log_scores({"accuracy": 0.5})
+        newer.log_scores({"accuracy": 0.5}, prefix="test")
     with pytest.raises(ValueError, match="broken"), tracking.start_run({}, "second"):
         raise ValueError("broken")
     assert tracking.find_run(older.id).params == {"steps": "50", "epochs": "1"}
     found = tracking.find_run(f"runs:/{newer.id}")
     assert (found.name, found.experiment, found.status) == ("newer", "second", "FINISHED")
-    assert found.metrics == {"accuracy": 0.5}
+    assert found.metrics == {"test/accuracy": 0.5}
     assert found.datasets == {"test": "photos@" + "ab" * 8}
     assert tracking.find_run("latest") == found
 

@@ -11,6 +11,7 @@ import pytest
 from fmask import tracking
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.tracking import logged_model, server
+from fmask.tracking.store import current_store
 from fmask.utils.errors import UserError
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.old_server import serve
@@ -52,11 +53,8 @@ def test_a_server_of_mlflow_2_stores_everything(
     assert tracking.download(info, "none.json") is None
     assert tracking.download_weights(run.id).read_bytes() == network.read_bytes()
     assert not any("logged-models" in path for path in old), "no request for what the server lacks"
-    mlflow.set_tracking_uri(tracking.tracking_uri())
-    try:
+    with current_store(tracking.tracking_uri()):
         model = mlflow.pyfunc.load_model(f"runs:/{run.id}/model")
-    finally:
-        mlflow.set_tracking_uri(None)
     assert "mask" in model.predict([logged_model._example()]).columns
     old.clear()  # MLflow itself has asked
 
