@@ -19,33 +19,31 @@ def log_file(client: Any, run_id: str, file: Path, folder: str | None) -> None:
         file: the file.
         folder: artifact folder; None is the top folder.
     """
-    artifacts = _local_folder(client, client.get_run(run_id).info.artifact_uri)
+    artifacts = _local_folder(client.get_run(run_id).info.artifact_uri)
     if artifacts is None or not _link(file, artifacts / (folder or "") / file.name):
         client.log_artifact(run_id, str(file), folder)
 
 
-def link_copy(client: Any, file: Path, location: str, path: str) -> None:
+def link_copy(file: Path, location: str, path: str) -> None:
     """Replace a copy of a file in a local store by a hard link, if it is on the same disk.
 
     Args:
-        client: an `MlflowClient`.
         file: the file.
         location: URI of a folder of artifacts.
         path: the copy, relative to this folder.
     """
-    folder = _local_folder(client, location)
+    folder = _local_folder(location)
     copy = folder / path if folder else None
     if copy and copy.is_file() and copy.stat().st_size == file.stat().st_size:
         _link(file, copy)
 
 
-def _local_folder(client: Any, location: str) -> Path | None:
+def _local_folder(location: str) -> Path | None:
     """Return the folder that an artifact URI refers to; None if it is not on this machine."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
 
-    repository = get_artifact_repository(location, tracking_uri=client.tracking_uri)
-    return Path(repository.artifact_dir) if isinstance(repository, LocalArtifactRepository) else None
+    return Path(local_file_uri_to_path(location)) if is_local_uri(location) else None
 
 
 def _link(file: Path, link: Path) -> bool:

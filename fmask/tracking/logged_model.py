@@ -50,7 +50,7 @@ def log_model(client: Any, run_id: str, network: Path) -> None:
         is_active = active and active.info.run_id == run_id
         with own_settings(), nullcontext() if is_active else mlflow.start_run(run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(name=MODEL, **contents)
-    link_copy(client, network, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{network.name}")
+    link_copy(network, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{network.name}")
 
 
 def register(network: Path, name: str, source: str) -> str:

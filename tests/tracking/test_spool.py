@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,9 +44,10 @@ class Client:
     def set_terminated(self, run_id: str, status: str, end_time: int) -> None:
         self.accepted.append(status)
 
-    def get_run(self, run_id: str) -> None:
+    def get_run(self, run_id: str) -> Any:
         if not self.reachable:
             raise OSError("unreachable")
+        return SimpleNamespace(info=SimpleNamespace(artifact_uri="mlflow-artifacts:/1"))
 
 
 def tag(key: str) -> LoggedItem:

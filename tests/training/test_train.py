@@ -133,10 +133,10 @@ def test_a_run_logs_everything_to_mlflow(
     assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
 
     photo = open_dataset(smoke(f"data.root={rendered}").data).splits["test"].photos[0]
-    last = KerasPredictor.load(output / "last.h5")
-    assert len(last.predict(load_image(photo.path))) <= 4
+    predictor = KerasPredictor.load(output / "last.h5")
+    assert len(predictor.predict(load_image(photo.path))) <= 4
     for name, layer in matterport.layers_of(
-        last.network
+        predictor.network
     ).items():  # the backbone moved in part one, and not in part two
         moved = np.abs(np.asarray(layer.weights[0]) - np.asarray(matterport.layers_of(start)[name].weights[0])).max()
         assert moved > 1e-5, name
