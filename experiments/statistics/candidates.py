@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import t
 
 from experiments.statistics.simulate import Studies
-from fmask.studies.statistics import compare
+from fmask.studies.statistics import paired_test
 
 SIGNS = 999
 RESAMPLES = 399
@@ -73,8 +73,8 @@ def bootstrap(studies: Studies, rng: np.random.Generator) -> np.ndarray:
 
 
 def chosen(studies: Studies, _: np.random.Generator) -> np.ndarray:
-    """Return the p-values of `fmask.studies.statistics.compare`."""
-    return compare(*studies.found, studies.objects)[1]
+    """Return the p-values of `fmask.studies.statistics.paired_test`."""
+    return paired_test(*studies.found, studies.objects)[1]
 
 
 def chosen_and_photos(studies: Studies, rng: np.random.Generator) -> np.ndarray:

@@ -97,7 +97,9 @@ def wilson(
     return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
 
 
-def compare(first: np.ndarray, second: np.ndarray, objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def paired_test(
+    first: np.ndarray, second: np.ndarray, objects: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Test whether two settings have different accuracies, for other photos and other seeds.
 
     A two-sided t-test of the difference. Its variance is that of the photos' differences (photos are paired: both
@@ -108,12 +110,13 @@ def compare(first: np.ndarray, second: np.ndarray, objects: np.ndarray) -> tuple
     Args:
         first: (..., S1, P), number of objects found in each photo by the runs of the first setting.
         second: (..., S2, P), the same of the second setting, on the same photos.
-        objects: (P,), number of objects in each photo, at least 1.
+        objects: (P,), number of objects in each photo, at least 1; None: one in each.
 
     Returns:
         The second setting's accuracy minus the first's, and the p-value, (...); a p-value of NaN if one of the
         settings has a single run, which does not show how much seeds differ.
     """
+    objects = np.ones(first.shape[-1]) if objects is None else objects
     total, photos = objects.sum(), len(objects)
     rates = [runs.sum(axis=-1).mean(axis=-1) / total for runs in (first, second)]
     difference = rates[1] - rates[0]

@@ -13,7 +13,7 @@ from fmask.studies.missing import check_artifacts, without_artifacts
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.settings import by_setting, differing, shortest_names
-from fmask.studies.statistics import compare, holm
+from fmask.studies.statistics import holm, paired_test
 from fmask.utils.errors import UserError
 
 NOT_SET = "-"
@@ -30,7 +30,7 @@ class Comparison:
     difference: float
     """This row's accuracy minus the baseline's."""
     p: float
-    """P-value of the two-sided test for other photos and other seeds (`compare`); NaN if a row has a single seed."""
+    """P-value of the two-sided test for other photos and seeds (`paired_test`); NaN if a row has a single seed."""
     adjusted_p: float
     """The p-value, adjusted by Holm's method for the number of tested rows."""
 
@@ -178,7 +178,7 @@ def _table(
 
 def _compare(counts: Sequence[Counts], baseline: int) -> list[Comparison | None]:
     others = [i for i in range(len(counts)) if i != baseline]
-    tests = [compare(counts[baseline].found, counts[i].found, counts[i].objects) for i in others]
+    tests = [paired_test(counts[baseline].found, counts[i].found, counts[i].objects) for i in others]
     tested = [i for i, (_, p) in enumerate(tests) if not isnan(p)]
     adjusted = dict(zip(tested, holm([float(tests[i][1]) for i in tested]), strict=True))
     comparisons: list[Comparison | None] = [None] * len(counts)

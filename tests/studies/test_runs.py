@@ -59,6 +59,17 @@ def test_a_study_is_the_same_from_mlflow_and_from_its_file(store: Path) -> None:
     assert len((store / "runs.csv").read_text().splitlines()) == 1 + 3 * 4 + 1
 
 
+def test_the_files_of_a_local_store_are_read_without_asking_mlflow(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_run("none", 1, "ff")
+    before = collect("report")
+    assert before.runs[0].scores.keys() == {0.5, 0.9}
+    monkeypatch.delattr("fmask.tracking.artifacts.list_files")
+    monkeypatch.delattr("mlflow.artifacts.download_artifacts")
+    assert collect("report") == before
+
+
 def test_runs_made_in_several_places_are_one_study() -> None:
     first, second, third = (run(number, "ff", aug="none", seed=number) for number in (1, 2, 3))
     merged = merge([study([second, third]), Study("elsewhere", (first, second))])

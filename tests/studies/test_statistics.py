@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, t, ttest_1samp, ttest_ind
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.statistics import compare, holm, pooled_rate, wilson
+from fmask.studies.statistics import holm, paired_test, pooled_rate, wilson
 
 Z = norm.ppf(0.975)
 
@@ -22,6 +22,15 @@ def test_one_seed_by_hand() -> None:
     effective = 15 / 64 / (4 / 3 * 2.75 / 64)
     assert value == 5 / 8
     assert (low, high) == pytest.approx(wilson(5 / 8, effective, t.ppf(0.975, 3)))
+
+
+def test_two_seeds_by_hand() -> None:
+    # Three photos with one object. Photos: 3/2 * (1/4 + 0 + 1/4) / 3^2 = 1/12, 2 degrees of freedom. Seeds: their rates
+    # are 2/3 and 1/3, 1/36, 1 degree. The rest, 1/36 with 2 degrees, is in both: 1/12 + 1/36 - 1/36.
+    value, low, high = pooled_rate(np.array([[1, 1, 0], [1, 0, 0]]), np.ones((2, 3)))
+    degrees = (1 / 12) ** 2 / ((1 / 12) ** 2 / 2 + (1 / 36) ** 2 + (1 / 36) ** 2 / 2)
+    assert value == 0.5
+    assert (low, high) == pytest.approx(wilson(0.5, 1 / 4 * 12, t.ppf(0.975, degrees)))
 
 
 def test_the_photo_is_the_unit() -> None:
@@ -62,7 +71,7 @@ def test_photos_and_runs_without_trials_do_not_count() -> None:
 
 def test_without_differences_between_seeds_the_test_is_the_paired_t_test_of_photos() -> None:
     first, second = np.array([2, 1, 0, 2, 1, 0, 1, 2]), np.array([2, 2, 2, 2, 2, 1, 0, 2])
-    difference, p = compare(np.stack([first] * 3), np.stack([second] * 4), np.full(8, 2))
+    difference, p = paired_test(np.stack([first] * 3), np.stack([second] * 4), np.full(8, 2))
     assert difference == pytest.approx((second - first).mean() / 2)
     assert p == pytest.approx(ttest_1samp(second - first, 0).pvalue)
 
@@ -70,28 +79,35 @@ def test_without_differences_between_seeds_the_test_is_the_paired_t_test_of_phot
 def test_without_differences_between_photos_the_test_is_welchs_t_test_of_seeds() -> None:
     rates = np.array([3, 4, 5]), np.array([7, 7, 8, 5, 9])
     first, second = (np.repeat(each[:, None], 30, axis=1) for each in rates)
-    difference, p = compare(first, second, np.full(30, 10))
+    difference, p = paired_test(first, second, np.full(30, 10))
     assert difference == pytest.approx(0.32)
     assert p == pytest.approx(ttest_ind(*rates, equal_var=False).pvalue)
-    assert compare(second, first, np.full(30, 10)) == pytest.approx((-difference, p))
+    assert paired_test(second, first, np.full(30, 10)) == pytest.approx((-difference, p))
+
+
+def test_photos_have_one_object_by_default() -> None:
+    runs = np.random.default_rng(2).random((2, 3, 30)) < 0.5
+    assert paired_test(*runs) == paired_test(*runs, np.ones(30))
 
 
 def test_one_seed_on_either_side_is_never_significant() -> None:
     none, every = np.zeros((1, 50)), np.full((5, 50), 4)
     for first, second in ((none, every), (every, none), (none, every[:1])):
-        difference, p = compare(first, second, np.full(50, 4))
+        difference, p = paired_test(first, second, np.full(50, 4))
         assert abs(difference) == 1
         assert np.isnan(p)
 
 
 @pytest.mark.parametrize(("photos", "smallest"), [(1, 1), (2, 1 / 2), (5, 1 / 16)])
 def test_a_few_photos_decide_nothing(photos: int, smallest: float) -> None:
-    assert compare(np.zeros((3, photos)), np.full((3, photos), 2), np.full(photos, 2)) == pytest.approx((1, smallest))
+    assert paired_test(np.zeros((3, photos)), np.full((3, photos), 2), np.full(photos, 2)) == pytest.approx(
+        (1, smallest)
+    )
 
 
 def test_equal_settings_have_a_p_of_1() -> None:
     runs = np.random.default_rng(1).integers(0, 3, (3, 9))
-    assert compare(runs, runs, np.full(9, 2)) == (0, 1)
+    assert paired_test(runs, runs, np.full(9, 2)) == (0, 1)
 
 
 def simulate(
@@ -111,10 +127,10 @@ def test_equal_settings_are_told_apart_in_5_percent_of_studies(seeds: int, photo
     objects = np.full(photos, 3)
     for seed_sd in (0, 0.3, 0.6):
         found = simulate(rng, seeds, photos, seed_sd)
-        _, p = compare(found[..., 0], found[..., 1], objects)
+        _, p = paired_test(found[..., 0], found[..., 1], objects)
         assert (p < 0.05).mean() <= 0.075  # 2.5 standard errors above 0.05
     found = simulate(rng, 5, photos, 0.3, shift=1)
-    _, p = compare(found[..., 0], found[..., 1], objects)
+    _, p = paired_test(found[..., 0], found[..., 1], objects)
     assert (p < 0.05).mean() > {6: 0.2, 21: 0.8, 67: 0.9}[photos]
 
 
