@@ -73,7 +73,10 @@ class GridSweeper(ParentSweeper):
             if known:
                 tags, self.experiment = {}, known.experiment
             elif is_pending:
-                stack.enter_context(lock_parent(self.folder, "this sweep"))
+                busy = (
+                    f"{self.folder}: another sweep is running in this folder; choose one with hydra.sweep.dir=FOLDER."
+                )
+                stack.enter_context(lock_parent(self.folder, busy))
             else:
                 yield None
                 return

@@ -41,7 +41,8 @@ def continue_parent(earlier: Sequence[tracking.RunInfo], grid: str, stack: ExitS
     parents = sorted((run for run in earlier if GRID_TAG in run.tags), key=lambda run: run.started, reverse=True)
     known = next((run for run in parents if run.tags[GRID_TAG] == grid), None)
     if known:
-        stack.enter_context(lock_parent(Path(known.tags["output_dir"]), f"the run {known.id}"))
+        busy = f"hydra.sweeper.resume=true: the run {known.id} of the same grid is still running; wait for its end."
+        stack.enter_context(lock_parent(Path(known.tags["output_dir"]), busy))
         tracking.end_abandoned_runs(known.id)
     for run in parents:
         folder = Path(run.tags["output_dir"])
@@ -57,12 +58,12 @@ def continue_parent(earlier: Sequence[tracking.RunInfo], grid: str, stack: ExitS
 
 
 @contextmanager
-def lock_parent(folder: Path, name: str) -> Iterator[None]:
+def lock_parent(folder: Path, busy_message: str) -> Iterator[None]:
     """Hold the lock of a sweep's output folder within the block.
 
     Raises:
-        UserError: another process holds the lock.
+        UserError: another process holds the lock; the message is `busy_message`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder, f"hydra.sweeper.resume=true: {name} of the same grid is still running; wait for its end."):
+    with lock_folder(folder, busy_message):
         yield
