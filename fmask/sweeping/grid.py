@@ -74,7 +74,7 @@ class GridSweeper(ParentSweeper):
                 tags, self.experiment = {}, known.experiment
             elif is_pending:
                 busy = (
-                    f"{self.folder}: another sweep is running in this folder; choose one with hydra.sweep.dir=FOLDER."
+                    f"{self.folder}: another sweep is running here; choose another folder with hydra.sweep.dir=FOLDER."
                 )
                 stack.enter_context(lock_parent(self.folder, busy))
             else:
