@@ -63,6 +63,17 @@ def test_classes_are_averaged_and_undefined_without_objects() -> None:
     assert set(scores.precision) == {"mask"}
 
 
+def test_at_most_100_detections_of_a_class_count_in_a_photo() -> None:
+    def ap50(count: int, label: str) -> float:
+        """Return AP50 of the object's detection after `count` detections of a class that are wrong."""
+        found = encoded(*[(label, (50, 0, 60, 10), 0.9)] * count, (*MASK, 0.5))
+        return average_precision([photo(MASK)], [found]).metrics["mask_ap50"]
+
+    assert ap50(99, "mask") == pytest.approx(1 / 100)
+    assert ap50(100, "mask") == 0
+    assert ap50(100, "hat") == 1
+
+
 def test_detections_on_ignored_regions_do_not_count() -> None:
     scene = photo(MASK, HAT, (None, (40, 40, 60, 60)), ignored=(1,))
     found = encoded(("hat", HAT[1], 0.99), ("mask", (40, 40, 60, 60), 0.98), (*MASK, 0.9))
