@@ -1,6 +1,6 @@
 """Measure how often the tests and intervals of a study's table are wrong: python -m experiments.statistics.measure
 
-Writes `level.csv`, `power.csv`, `coverage.csv` and `results.md` beside this file. Takes about five minutes on one core.
+Writes `level.csv`, `power.csv`, `coverage.csv` and `results.md` beside this file. Takes about two minutes on one core.
 """
 
 import csv
