@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -32,8 +31,8 @@ class FakePredictor:
     batch_size = 2
     max_detections: int | None = None
 
-    def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
-        return [FOUND for _ in images]
+    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
+        return [FOUND] * len(images)
 
 
 @pytest.fixture
@@ -87,7 +86,6 @@ def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, mode
     (run,) = tracking.find_runs("evaluate")
     assert run.status == "FINISHED"
     picked = tracking.pick_scores(name, expected)
-    assert {"found", "mask_ap50"} <= set(picked)
     assert {key: run.metrics[f"{name}/{key}"] for key in picked} == picked
     assert run.params["model"] == run.params["weights"] == model
     assert len(run.params["weights_sha256"]) == 64

@@ -2,8 +2,7 @@
 
 none        random weights
 coco        matterport's Mask R-CNN trained on COCO, from `fmask install coco`
-imagenet    a backbone trained on ImageNet: efficientnet_lite0 is installed with fmask, others come from
-            keras.applications by `fmask install imagenet NAME`
+imagenet    a backbone trained on ImageNet: installed with fmask, or by `fmask install imagenet NAME`
 PATH        a weight file: best.h5 or last.h5 of a run, or another file in matterport's layout
 runs:/ID    the final weights of an MLflow run
 
