@@ -30,19 +30,24 @@ def shown(notebook: Any, kind: str) -> list[str]:
     return [output.data[kind] for output in outputs if kind in output.get("data", {})]
 
 
-def add_run(seed: int, found: int) -> None:
+def add_run(seed: int, found: int, data: str = "rendered") -> None:
     """A run like the newest, but with an augmentation of its own, which found so many of the objects."""
     real = tracking.find_run("latest")
-    config = {"data": {"name": "rendered"}, "aug": {"name": "blur"}, "seed": seed}
+    config = {
+        "data": {"name": data},
+        "aug": {"name": "blur"},
+        "seed": seed,
+        "min_confidence": real.params["min_confidence"],
+    }
     with tracking.start_run(config, "fmask", name=f"made up {seed}") as run:
         for split, label in real.datasets.items():
-            name, _, digest = label.partition("@")
-            run.log_dataset(split, name, Path(), digest, photos=1, objects={})
+            digest = label.partition("@")[2]
+            run.log_dataset(split, data, Path(), digest, photos=1, objects={})
         for confidence in ("0.5", "0.9"):
             scores = tracking.read_json(real, f"scores/test_at_{confidence}.json")
             assert scores is not None
             for place, each in enumerate(scores["objects"]):
-                each["outcome"] = "found" if place < found else "missed"
+                each["outcome"], each["claims"] = ("found", [0]) if place < found else ("missed", [])
             run.log_json(scores, f"scores/test_at_{confidence}.json")
         run.log_epoch(1, {"val/mask_ap50": 0.5, "train/cpu_seconds": 90.0})
         run.log_scores({"accuracy": found / 8, "mask_ap50": 0.4}, prefix="test")
@@ -68,9 +73,12 @@ def test_training_and_comparison_run_from_top_to_bottom(store: Path) -> None:
 
     for seed, found in ((2, 5), (3, 6)):
         add_run(seed, found)
+    add_run(4, 7, data="photos")
     compared = execute("compare_runs", store)
     (table,) = shown(compared, "text/markdown")
-    assert "fmask: 3 runs, confidence 0.9" in table
+    confidence = run.params["min_confidence"]
+    titles = re.findall(rf"\*\*fmask: (\d) runs? on (\w+)@\w+, confidence {confidence}\*\*", table)
+    assert titles == [("1", "photos"), ("3", "rendered")]
     assert "11/0/5/" in table  # of the two made up, on 8 objects each
     assert len(shown(compared, "image/png")) == 3
 

@@ -88,7 +88,13 @@ def coverages() -> Iterator[Record]:
             precision = accuracy / (accuracy + (1 - accuracy) * 2 / 3)
             _, low, high = pooled_rate(found, found + wrong)
             inside["precision"].append((low <= precision) & (precision <= high))
-        facts = {"accuracy": accuracy, "runs": runs, "objects": objects, "seed_sd": sd, "correlation": correlation}
+        facts: Record = {
+            "accuracy": accuracy,
+            "runs": runs,
+            "objects": objects,
+            "seed_sd": sd,
+            "correlation": correlation,
+        }
         yield facts | {f"inside_{name.replace(' ', '_')}": float(np.mean(each)) for name, each in inside.items()}
 
 

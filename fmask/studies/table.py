@@ -131,7 +131,7 @@ def tabulate(
         if not run.counts and not run.missing_artifacts
     )
     unscored.update(without_artifacts(chosen))
-    tables = []
+    tables: list[StudyTable] = []
     for runs in groups:
         left_out = Counter() if tables else unscored
         tables.append(_table(study.name, runs, confidence, baseline, left_out, several=len(groups) > 1))

@@ -5,7 +5,7 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,8 @@ def test_scores_have_intervals_and_each_part_has_a_row(store: Path, tmp_path: Pa
     assert "accuracy 0.50" in text
     assert "95 % interval 0.15 to 0.85; found / all objects" in text  # the Wilson interval of 2 in 4
     assert "2 of 4 found 2 found wrongly, 0 missed; 2 spurious" in text
+    assert "precision (study) 0.50" in text
+    assert "precision (all detections) 0.33 95 % interval 0.10 to 0.70; found / all detections" in text  # 2 of 6
     assert "test, after part two lr=0.1" in " ".join(document.text.split())
     assert "2 epochs of 50 steps with 8 photos" in document.text
 
@@ -129,7 +131,7 @@ def test_ids_are_unique_and_links_have_targets(store: Path, tmp_path: Path, show
 
 def test_other_outcomes_than_logged_are_reported(store: Path, tmp_path: Path, show: Pages) -> None:
     class Blind(FakePredictor):
-        def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
+        def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
             return [detections() for _ in images]
 
     document = show(make_run(tmp_path / "data"), Blind())

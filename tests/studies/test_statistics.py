@@ -86,8 +86,8 @@ def test_without_differences_between_photos_the_test_is_welchs_t_test_of_seeds()
 
 
 def test_photos_have_one_object_by_default() -> None:
-    runs = np.random.default_rng(2).random((2, 3, 30)) < 0.5
-    assert paired_test(*runs) == paired_test(*runs, np.ones(30))
+    first, second = np.random.default_rng(2).random((2, 3, 30)) < 0.5
+    assert paired_test(first, second) == paired_test(first, second, np.ones(30))
 
 
 def test_one_seed_on_either_side_is_never_significant() -> None:
