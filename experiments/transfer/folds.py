@@ -1,8 +1,8 @@
 """Deal the study's training and validation photos into folds: python experiments/transfer/folds.py [FOLDER]
 
 Choices about training are made on these folds, never on the nine test photos. FOLDER (outputs/folds) gets a data set
-for each fold, 1/ to 5/: val/ has about a fifth of the photos and train/ the rest, as links to the photos in FMASK_PHOTOS.
-Near-duplicates are in one fold, and folds have about equally many objects of each class.
+for each fold, 1/ to 5/: val/ has about a fifth of the photos and train/ the rest, as links to the photos in
+FMASK_PHOTOS. Near-duplicates are in one fold, and folds have about equally many objects of each class.
 """
 
 import json

@@ -33,7 +33,7 @@ def perfect(photo: Photo, pooling: str, align_corners: bool) -> Detections:
 
 def ceiling(photos: Sequence[Photo], pooling: str, align_corners: bool) -> dict[str, float]:
     objects = [replace(photo, regions=tuple(each for each in photo.regions if not each.ignore)) for photo in photos]
-    return average_precision(objects, [perfect(photo, pooling, align_corners) for photo in objects]).metrics
+    return average_precision(objects, [perfect(photo, pooling, align_corners).encode() for photo in objects]).metrics
 
 
 @pytest.mark.parametrize(
