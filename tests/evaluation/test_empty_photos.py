@@ -19,10 +19,10 @@ from fmask.evaluation.evaluate import open_split
 from fmask.evaluation.outcomes import count_outcomes
 from fmask.evaluation.scores import compute_scores
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import Detections
+from fmask.structures.detections import EncodedDetections
 from fmask.studies.runs import _scored
 from fmask.utils.errors import UserError
-from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
+from tests.helpers.scenes import HEIGHT, WIDTH, encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
@@ -37,10 +37,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found() -> list[Detections]:
+def found() -> list[EncodedDetections]:
     """Return the detections in both photos: the objects of the first, and 15 in the one without objects."""
     wrong = [(("mask", "hat")[n % 2], (2 + n, 5 + n, 20 + n, 30 + n), 0.99 - n / 100) for n in range(15)]
-    return [detections((*MASK, 0.95), (*HAT, 0.9)), detections(*wrong)]
+    return [encoded((*MASK, 0.95), (*HAT, 0.9)), encoded(*wrong)]
 
 
 def photos_of(folder: Path) -> tuple[Photo, ...]:
