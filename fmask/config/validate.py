@@ -1,9 +1,12 @@
 """Validation of a composed configuration, before any work is done."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 
 from fmask.config.schema import Config
@@ -37,7 +40,7 @@ def validate(config: Any) -> Config:
         raise UserError(
             f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
         )
-    _check_map(config.data.map)
+    classes = _read_map(config.data.map)
     if not config.data.attribute.strip():
         raise UserError("data.attribute= is empty; it must be the region attribute of VIA files that is the class.")
     if config.data.root is not None and not Path(config.data.root).is_dir():
@@ -50,6 +53,7 @@ def validate(config: Any) -> Config:
         )
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
+    result.data.map = classes
     if file := find_weights(result.weights, result.backbone.name):
         _check_norm(result, file)
     for part in result.parts().values():
@@ -60,15 +64,20 @@ def validate(config: Any) -> Config:
     return result
 
 
-def _check_map(classes: Any) -> None:
-    """Refuse a `data.map` that is not a mapping of names to classes."""
-    example = "it must be names and their classes, as in data.map={helmet: hat, vest: null}"
-    if classes is not None and not OmegaConf.is_dict(classes):
-        raise UserError(f"data.map is {classes}; {example}.")
+def _read_map(typed: Any) -> dict[str, str | None] | None:
+    """Return the setting `data.map`, which may be the text of a mapping; refuse what is not names and their classes."""
+    classes = typed
+    if isinstance(typed, str):
+        with suppress(yaml.YAMLError):
+            classes = yaml.safe_load(typed)
+    if classes is not None and not isinstance(classes, Mapping):
+        example = "it must be names and their classes, as in data.map={helmet: hat, vest: null}"
+        raise UserError(f"data.map is {typed}; {example}.")
     for name, label in (classes or {}).items():
         if label not in (*CLASS_NAMES, None):
             known = " or ".join(CLASS_NAMES)
             raise UserError(f"data.map: {name} must be {known}, or null to leave it out, not {label}.")
+    return None if classes is None else {str(name): label for name, label in classes.items()}
 
 
 def _check_norm(config: Config, file: Path) -> None:

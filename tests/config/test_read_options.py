@@ -2,6 +2,9 @@
 
 from dataclasses import asdict
 
+import pytest
+
+from fmask.config.compose import compose_config
 from fmask.data.config import ReadOptions
 from fmask.tracking.provenance import flatten
 from tests.helpers.composing import smoke
@@ -16,6 +19,12 @@ def test_a_map_is_a_setting_and_one_param() -> None:
     params = flatten(asdict(config))
     assert params["data.map"] == '{"hard hat":"hat","vest":null,"1":"mask"}'
     assert (params["data.attribute"], params["data.empty_photos"]) == ("label", "negative")
+
+
+@pytest.mark.parametrize("name", ["口罩", "Hüte", "no-mask (wrong)", "it's", "a.b/c", "back\\slash", "a=b"])
+def test_names_may_have_any_characters(name: str) -> None:
+    config = compose_config(["experiment=smoke", f"data.map={{{name}: hat, vest: null}}"])
+    assert config.data.map == {name: "hat", "vest": None}
 
 
 def test_without_a_map_there_is_no_param() -> None:

@@ -57,7 +57,7 @@ def test_they_are_counted_as_spurious(folder: Path) -> None:
 
 
 def test_studies_count_them(folder: Path) -> None:
-    logged = json.loads(json.dumps(compute_scores(photos_of(folder), found(), 0.9).to_json()))
+    logged = json.loads(json.dumps(compute_scores(photos_of(folder), found(), [0.9])[0.9].to_json()))
     scored = _scored(logged)
     assert (scored.spurious, len(scored.outcomes)) == (10, 2)
 
