@@ -1,11 +1,12 @@
 """The settings with which a run reads annotation files: on the command line, and as params."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pytest
 
 from fmask.config.compose import compose_config
 from fmask.data.config import ReadOptions
+from fmask.studies.runs import NOT_SETTINGS
 from fmask.tracking.provenance import flatten
 from tests.helpers.composing import smoke
 
@@ -31,3 +32,8 @@ def test_without_a_map_there_is_no_param() -> None:
     config = smoke()
     assert ReadOptions.from_settings(vars(config.data)) == ReadOptions()
     assert "data.map" not in flatten(asdict(config))
+
+
+def test_they_do_not_divide_the_rows_of_a_study() -> None:
+    """What is read is part of the digest of the data."""
+    assert {f"data.{field.name}" for field in fields(ReadOptions)} <= NOT_SETTINGS

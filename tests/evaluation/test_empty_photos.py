@@ -1,5 +1,6 @@
 """Detections in photos without objects are spurious in every score."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ from matplotlib.axes import Axes
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from rich.console import Console
 
 from fmask.data.formats.coco import dataset_text, results_of
 from fmask.data.formats.read import read_split
 from fmask.evaluation import sheets
 from fmask.evaluation.average_precision import average_precision
-from fmask.evaluation.evaluate import open_split
+from fmask.evaluation.evaluate import evaluate, open_split
 from fmask.evaluation.outcomes import count_outcomes
 from fmask.evaluation.scores import compute_scores
+from fmask.inference.keras_predictor import KerasPredictor
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import EncodedDetections
+from fmask.structures.detections import Detections, EncodedDetections
 from fmask.studies.runs import _scored
 from fmask.utils.errors import UserError
-from tests.helpers.scenes import HEIGHT, WIDTH, encoded, photo
+from tests.helpers.scenes import HEIGHT, WIDTH, detections, encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
@@ -96,3 +99,23 @@ def test_a_split_without_any_object_is_refused(folder: Path) -> None:
     assert len(read_split(folder).photos) == 2
     with pytest.raises(UserError, match="has no annotated objects in existing photos; evaluation needs at least one"):
         open_split(folder, None, None)
+
+
+class FakePredictor:
+    """Finds a mask in every photo."""
+
+    batch_size, max_detections = 2, 100
+
+    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
+        return [detections((*MASK, 0.95))] * len(images)
+
+
+def test_an_evaluation_says_how_many_there_are(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (store / "model.h5").write_text("weights")
+    monkeypatch.setattr(KerasPredictor, "load", lambda *_: FakePredictor())
+    console = Console(file=io.StringIO(), width=200)
+    scores = evaluate(str(store / "model.h5"), open_split(folder, None, None), 0.5, console)
+    assert isinstance(console.file, io.StringIO)
+    first = console.file.getvalue().splitlines()[0]
+    assert first == f"{folder}: 2 objects in 2 photos; 1 of them without objects, 0 others left out"
+    assert scores[0.5].metrics()["spurious"] == 1

@@ -1,0 +1,40 @@
+"""The test photos of a run are found again, read as the run read them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fmask import tracking
+from fmask.data.config import ReadOptions
+from fmask.data.dataset import digest
+from fmask.data.formats.read import read_split
+from fmask.report.photos import PhotosUnavailable, _find_split
+from tests.helpers.via import region, write_via
+
+OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None}, "negative")
+
+
+def log_run(folder: Path, data: dict[str, Any]) -> tracking.RunInfo:
+    """Log a run on test photos with helmets and vests, and one without regions."""
+    (folder / "test").mkdir(parents=True)
+    write_via(folder / "test", {"a.png": [region(label="helmet"), region(label="vest")], "b.png": []})
+    split = read_split(folder / "test", OPTIONS)
+    with tracking.start_run({"data": {"name": "mine", **data}}, "mine", output_dir=folder) as run:
+        run.log_dataset("test", "mine", folder, digest(split), len(split.photos), {"mask": 0, "hat": 1})
+    return tracking.find_run(run.id)
+
+
+def test_annotations_are_read_with_the_settings_of_the_run(store: Path, tmp_path: Path) -> None:
+    classes = {"helmet": "hat", "vest": None, "cap": "hat"}  # no test photo has a cap
+    run = log_run(tmp_path / "site", {"attribute": "label", "map": classes, "empty_photos": "negative"})
+    assert [len(photo.regions) for photo in _find_split(run).photos] == [1, 0]
+
+
+@pytest.mark.parametrize("other", [{"map": {"helmet": "mask", "vest": None}}, {"empty_photos": "leave_out"}])
+def test_photos_that_are_read_otherwise_are_not_those_of_the_run(
+    store: Path, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    settings = {"attribute": "label", "map": {"helmet": "hat", "vest": None}, "empty_photos": "negative"}
+    with pytest.raises(PhotosUnavailable, match="differ from those that the run was tested on"):
+        _find_split(log_run(tmp_path / "site", settings | other))
