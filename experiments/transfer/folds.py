@@ -1,14 +1,16 @@
 """Deal the study's training and validation photos into folds: python experiments/transfer/folds.py [FOLDER]
 
 Choices about training are made on these folds, never on the nine test photos. FOLDER (outputs/folds) gets a data set
-for each fold, 1/ to 5/: val/ has about a fifth of the photos and train/ the rest, as links to the photos in
-FMASK_PHOTOS. Near-duplicates are in one fold, and folds have about equally many objects of each class.
+for each fold, 1/ to 5/: val/ and test/ have a tenth of the photos each, the fold's halves, and train/ has the rest, as
+links to the photos in FMASK_PHOTOS. Near-duplicates are in one half, and halves have about equally many objects of each
+class.
 """
 
 import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from fmask.data.config import photos_root
 from fmask.data.formats.read import find_annotations
 
 FOLDS = 5
+HALVES = ("val", "test")
 SEED = 0
 SOURCES = ("train", "val")
 
@@ -32,17 +35,17 @@ def groups(report: Report) -> list[list[str]]:
     return list({id(each): each for each in group.values()}.values())
 
 
-def deal(groups: list[list[str]], objects: dict[str, Counter[str]]) -> list[list[str]]:
-    """Deal groups into folds, largest first, each to the fold that has the fewest objects of its classes."""
+def deal(groups: list[list[str]], objects: dict[str, Counter[str]], parts: int) -> list[list[str]]:
+    """Deal groups into parts, largest first, each to the part that has the fewest objects of its classes."""
     order = np.random.default_rng(SEED).permutation(len(groups))
-    totals = [Counter[str]() for _ in range(FOLDS)]
-    folds: list[list[str]] = [[] for _ in range(FOLDS)]
+    totals = [Counter[str]() for _ in range(parts)]
+    dealt: list[list[str]] = [[] for _ in range(parts)]
     counts = {index: sum((objects[name] for name in group), Counter[str]()) for index, group in enumerate(groups)}
     for index in sorted(order, key=lambda index: -counts[index].total()):
-        fold = min(range(FOLDS), key=lambda k: sum(totals[k][label] * n for label, n in counts[index].items()))
-        folds[fold] += groups[index]
-        totals[fold] += counts[index]
-    return folds
+        part = min(range(parts), key=lambda k: sum(totals[k][label] * n for label, n in counts[index].items()))
+        dealt[part] += groups[index]
+        totals[part] += counts[index]
+    return dealt
 
 
 def main(folder: Path) -> None:
@@ -58,21 +61,25 @@ def main(folder: Path) -> None:
         for entry in json.loads(find_annotations(root / split).read_text()).values():
             name = f"{split}/{entry['filename']}"
             entries[name] = {**entry, "filename": name}
-    folds = deal(groups(report), objects)
-    for number, held_out in enumerate(folds, start=1):
-        others = [name for fold in folds if fold is not held_out for name in fold]
-        for part, names in (("train", others), ("val", held_out)):
-            place = folder / str(number) / part
-            place.mkdir(parents=True, exist_ok=True)
-            for split in SOURCES:
-                link = place / split
-                link.unlink(missing_ok=True)
-                link.symlink_to((root / split).resolve(), target_is_directory=True)
-            (place / "via_region_data.json").write_text(json.dumps({name: entries[name] for name in sorted(names)}))
-        found = sum((objects[name] for name in held_out), Counter[str]())
-        print(
-            f"fold {number}: {len(held_out)} photos, " + ", ".join(f"{n} {label}" for label, n in sorted(found.items()))
-        )
+    dealt = deal(groups(report), objects, FOLDS * len(HALVES))
+    for number in range(1, FOLDS + 1):
+        held_out = dict(zip(HALVES, dealt[(number - 1) * len(HALVES) :], strict=False))
+        others = [name for part in dealt if part not in held_out.values() for name in part]
+        for split, names in {"train": others, **held_out}.items():
+            write(folder / str(number) / split, {name: entries[name] for name in sorted(names)}, root)
+            found = sum((objects[name] for name in names), Counter[str]())
+            counts = ", ".join(f"{count} {label}" for label, count in sorted(found.items()))
+            print(f"fold {number} {split}: {len(names)} photos, {counts}")
+
+
+def write(folder: Path, entries: dict[str, Any], root: Path) -> None:
+    """Write a split: its annotation file, and links to the folders that its photos are in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in SOURCES:
+        link = folder / source
+        link.unlink(missing_ok=True)
+        link.symlink_to((root / source).resolve(), target_is_directory=True)
+    (folder / "via_region_data.json").write_text(json.dumps(entries))
 
 
 if __name__ == "__main__":
