@@ -207,9 +207,9 @@ def signature(predictor: KerasPredictor) -> list[dict[str, Any]]:
 
 def framing(predictor: KerasPredictor, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
     """Return a function that scales a photo, runs a model and returns the detections."""
-    return lambda image: predict_in_batches(
-        [image], predictor.image_size, predictor.antialias, predictor.align_corners, 1, run
-    )[0]
+    return lambda image: next(
+        predict_in_batches([image], predictor.image_size, predictor.antialias, predictor.align_corners, 1, run)
+    )
 
 
 def framed(image: np.ndarray, onnx: OnnxPredictor) -> dict[str, np.ndarray]:

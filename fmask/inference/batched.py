@@ -14,7 +14,7 @@ from fmask.utils.errors import UserError
 def iter_predictions(
     predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None
 ) -> Iterator[tuple[Path, Detections | UserError]]:
-    """Yield the detections in each photo, in order, with no more than one batch of photos in memory.
+    """Yield the detections in each photo, in order. One photo, or the masks of one photo, are in memory at a time.
 
     Args:
         predictor: the network.
@@ -27,23 +27,21 @@ def iter_predictions(
     """
     size = batch_size or min(predictor.batch_size, len(photos))
     for start in range(0, len(photos), max(size, 1)):
-        read = [_read(photo) for photo in photos[start : start + size]]
-        images = [image for image in read if not isinstance(image, UserError)]
-        found = iter(predictor.predict(images, batch_size=size))
-        for photo, image in zip(photos[start:], read, strict=False):
-            yield photo, image if isinstance(image, UserError) else next(found)
+        part = photos[start : start + size]
+        refused: dict[Path, UserError] = {}
+        found = iter(predictor.predict_each(_readable(part, refused), batch_size=size))
+        ready = [next(found, None)]  # with it, all photos of the batch have been read
+        for photo in part:
+            yield photo, refused.get(photo) or (ready.pop() if ready else next(found))  # type: ignore[misc]
 
 
 def predict_photos(predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None) -> Iterator[Detections]:
-    """Yield the detections in each photo, in order, with no more than one batch of photos in memory.
+    """Yield the detections in each photo, in order. One photo, or the masks of one photo, are in memory at a time.
 
     Raises:
         UserError: a photo cannot be read.
     """
-    for _, found in iter_predictions(predictor, photos, batch_size):
-        if isinstance(found, UserError):
-            raise found
-        yield found
+    return map(_found, iter_predictions(predictor, photos, batch_size))
 
 
 def predict_encoded(
@@ -53,8 +51,20 @@ def predict_encoded(
     return map(Detections.encode, predict_photos(predictor, photos, batch_size))
 
 
-def _read(photo: Path) -> np.ndarray | UserError:
-    try:
-        return load_image(photo)
-    except UserError as error:
-        return error
+def _found(prediction: tuple[Path, Detections | UserError]) -> Detections:
+    _, found = prediction
+    if isinstance(found, UserError):
+        raise found
+    return found
+
+
+def _readable(photos: Sequence[Path], refused: dict[Path, UserError]) -> Iterator[np.ndarray]:
+    """Yield the photos that can be read; put the reasons why others cannot into `refused`."""
+    for photo in photos:
+        try:
+            image = load_image(photo)
+        except UserError as error:
+            refused[photo] = error
+        else:
+            yield image
+            del image  # before the next photo is read

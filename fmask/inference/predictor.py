@@ -1,7 +1,7 @@
 """The interface of trained networks that detect objects in photos."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -78,14 +78,30 @@ class Predictor(ABC):
         """
         if isinstance(images, str | PathLike | np.ndarray):
             return self.predict([images], batch_size or 1, max_mask_pixels)[0]
-        photos = [_pixels(image) for image in images]
-        batch_size = self.fixed_batch_size or batch_size or self.batch_size
-        preparation = self.image_size, self.antialias, self.align_corners
-        found = predict_in_batches(photos, *preparation, batch_size, self._run, max_mask_pixels)
+        found = self.predict_each(map(_pixels, images), batch_size, max_mask_pixels)
         return [
             each if isinstance(image, np.ndarray) else replace(each, load_photo=partial(load_image, Path(image)))
             for image, each in zip(images, found, strict=True)
         ]
+
+    def predict_each(
+        self, images: Iterable[np.ndarray], batch_size: int | None = None, max_mask_pixels: int | None = None
+    ) -> Iterator[Detections]:
+        """Yield the detections in each photo, in order, with few photos and masks in memory.
+
+        The photos of a batch are read one after the other before its first detections.
+
+        Args:
+            images: the photos, uint8 (H, W, 3), RGB, of any sizes; they may be made one by one.
+            batch_size: as in `predict`.
+            max_mask_pixels: as in `predict`.
+
+        Raises:
+            UserError: the masks of a photo have more than `max_mask_pixels` pixels.
+        """
+        batch_size = self.fixed_batch_size or batch_size or self.batch_size
+        preparation = self.image_size, self.antialias, self.align_corners
+        return predict_in_batches(images, *preparation, batch_size, self._run, max_mask_pixels)
 
 
 def _pixels(image: Image) -> np.ndarray:

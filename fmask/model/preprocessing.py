@@ -5,8 +5,9 @@ Inside the network boxes are *normalised*: 1 is subtracted from y2 and x2, then 
 the centres of the first and the last pixel of an image are at 0 and 1.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -42,15 +43,18 @@ def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def predict_in_batches(
-    images: Sequence[np.ndarray],
+    images: Iterable[np.ndarray],
     size: int,
     antialias: bool,
     align_corners: bool,
     batch_size: int,
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
     max_mask_pixels: int | None = None,
-) -> list[Detections]:
-    """Detect the objects in photos.
+) -> Iterator[Detections]:
+    """Yield the detections in each photo, in order.
+
+    If `images` are made one by one, a single photo is in memory at a time: of a batch, only the scaled photos are kept.
+    The masks of a photo are drawn when its detections are asked for.
 
     Args:
         images: the photos, each uint8 (H, W, 3), RGB, of any size.
@@ -62,16 +66,16 @@ def predict_in_batches(
             that it is traced only once.
         max_mask_pixels: the most pixels that all masks of one photo may have together; unlimited by default.
 
-    Returns:
-        The detections of each photo.
-
     Raises:
         UserError: the masks of a photo have more than `max_mask_pixels` pixels together.
     """
-    found: list[Detections] = []
-    for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        letterboxed = [letterbox(image, size, antialias) for image in part]
+
+    def prepare(image: np.ndarray) -> tuple[tuple[int, ...], Letterboxed]:
+        return image.shape[:2], letterbox(image, size, antialias)
+
+    coming = map(prepare, images)  # unlike a loop's variable, it does not keep a photo while the next one is made
+    while part := list(islice(coming, batch_size)):
+        letterboxed = [one for _, one in part]
         padded = letterboxed + [letterboxed[-1]] * (batch_size - len(letterboxed))
         result = network(
             {
@@ -79,14 +83,12 @@ def predict_in_batches(
                 "window": np.stack([normalise(one.window, size, size) for one in padded]),
             }
         )
-        for index, (image, one) in enumerate(zip(part, letterboxed, strict=True)):
+        for index, ((height, width), one) in enumerate(part):
             boxes, class_ids, scores, masks = (
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
-            height, width = image.shape[:2]
             photo_boxes = to_photo(boxes, one, height, width, align_corners)
-            found.append(postprocess(photo_boxes, class_ids, scores, masks, height, width, max_mask_pixels))
-    return found
+            yield postprocess(photo_boxes, class_ids, scores, masks, height, width, max_mask_pixels)
 
 
 def letterbox(image: np.ndarray, size: int, antialias: bool) -> Letterboxed:

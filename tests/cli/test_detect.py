@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class FakePredictor:
     batch_size = 2
     max_detections = 2
 
-    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
+    def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
 
     def _detect(self, height: int, width: int) -> Detections:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class FakePredictor:
 
     batch_size, max_detections = 2, 100
 
-    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
+    def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [detections((*MASK, 0.95))] * len(images)
 
 

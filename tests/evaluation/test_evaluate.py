@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -31,8 +32,8 @@ class FakePredictor:
     batch_size = 2
     max_detections: int | None = None
 
-    def predict(self, images: list[np.ndarray], batch_size: int) -> list[Detections]:
-        return [FOUND] * len(images)
+    def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
+        return [FOUND for _ in images]
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ class FakePredictor(Predictor):
         super().__init__(image_size=64, antialias=False, align_corners=False)
         self.calls: list[tuple[int, int | None]] = []
 
-    def predict(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
-        self.calls.append((len(images), batch_size))
+    def predict_each(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
+        shapes = [image.shape for image in images]
+        self.calls.append((len(shapes), batch_size))
         nothing = np.zeros(0, np.float32)
         return [
-            Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *image.shape[:2]), bool))
-            for image in images
+            Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *shape[:2]), bool)) for shape in shapes
         ]
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
