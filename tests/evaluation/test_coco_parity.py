@@ -1,11 +1,12 @@
-"""Average precision on a COCO file is what COCO's tools compute from the file itself."""
+"""Average precision on a COCO file is what pycocotools computes from the file itself."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from faster_coco_eval import COCO, COCOeval_faster
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from fmask.data.config import ReadOptions
 from fmask.data.formats.read import read_file
@@ -28,11 +29,11 @@ def photos_and_detections(
 
 
 def evaluate_file(file: Path, results: list[dict[str, Any]]) -> dict[str, float]:
-    """Evaluate a results list as users of COCO's tools do."""
+    """Evaluate a results list as users of pycocotools do."""
     annotated = COCO(str(file))
     metrics = {}
     for name, iou_type in (("box", "bbox"), ("mask", "segm")):
-        evaluation = COCOeval_faster(annotated, annotated.loadRes([dict(each) for each in results]), iou_type)
+        evaluation = COCOeval(annotated, annotated.loadRes([dict(each) for each in results]), iou_type)
         evaluation.evaluate()
         evaluation.accumulate()
         precision = evaluation.eval["precision"][:, :, :, 0, -1]

@@ -108,7 +108,7 @@ class FakePredictor:
     batch_size, max_detections = 2, 100
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
-        return [detections((*MASK, 0.95))] * len(images)
+        return [detections((*MASK, 0.95)) for _ in images]
 
 
 def test_an_evaluation_says_how_many_there_are(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
