@@ -68,7 +68,8 @@ def test_a_run_trains_on_them_and_scores_them(root: Path, store: Path) -> None:
     first = console.file.getvalue().splitlines()[0]
     assert "4 train, 4 val, 4 test photos; 6 of them without objects, 0 others left out" in first
     run = tracking.find_run(result.run_id)
-    assert all(math.isfinite(run.metrics[name]) for name in ("loss", "val_loss", *LOSSES))
+    losses = [run.metrics[f"{split}/{name}"] for split in ("train", "val") for name in ("loss", *LOSSES)]
+    assert all(map(math.isfinite, losses))
     spurious = {record.photo for record in result.scores["test"][0].outcomes.spurious}
     assert {"empty.png", "blank.png"} & spurious
 
