@@ -29,6 +29,6 @@ def test_the_gradients_are_those_of_keras(dtype: str, side: int, height: int, wi
     for each in (reference, layer):
         each.build(x.shape)
     layer.set_weights(reference.get_weights())
-    tolerance = {"atol": 1e-4} if dtype == "float32" else {"atol": 0.1, "rtol": 0.02}
+    atol, rtol = (1e-4, 1e-7) if dtype == "float32" else (0.1, 0.02)
     for found, expected in zip(gradients(layer, x, upstream), gradients(reference, x, upstream), strict=True):
-        np.testing.assert_allclose(found, expected, **tolerance)
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)

@@ -105,7 +105,10 @@ def test_the_backbone_computes_what_the_package_describes(
 def test_it_recognises_face_masks_in_photos(
     tensors: dict[str, np.ndarray], features: keras.Model, photos_root: Path
 ) -> None:
-    """A kernel that is read without its strides, or images without the scale, make most crops something else."""
+    """Ski masks are the most frequent class, and half of the crops are some cover of the face: 19 of 38.
+
+    0 are with the stem's kernel read without its strides, 11 with symmetric padding, 6 with images that are not scaled.
+    """
     annotated = json.loads((photos_root / "val" / "via_region_data.json").read_text())
     crops = []
     for photo in annotated.get("_via_img_metadata", annotated).values():
@@ -118,9 +121,10 @@ def test_it_recognises_face_masks_in_photos(
                 centre = (y.min() + y.max()) / 2
                 box = (middle - half, centre - half, middle + half, centre + half)
                 with Image.open(photos_root / "val" / photo["filename"]) as image:
-                    crops.append(image.convert("RGB").crop(box).resize((224, 224), Image.Resampling.BILINEAR))
+                    crop = image.convert("RGB").crop(box).resize((224, 224), Image.Resampling.BILINEAR)
+                    crops.append(np.asarray(crop, np.float32))
     assert len(crops) == 38
-    c5 = np.concatenate([features(np.stack(crops[at : at + 8]).astype(np.float32))[-1] for at in range(0, 38, 8)])
+    c5 = np.concatenate([features(np.stack(crops[at : at + 8]))[-1] for at in range(0, 38, 8)])
     top = logits(tensors, c5).argmax(axis=1)
     assert np.isin(top, FACE_COVERS).sum() >= 15  # 1 in 250 classes by chance
     assert np.bincount(top).argmax() == 796  # ski mask
