@@ -15,9 +15,12 @@ def resize(image: np.ndarray, height: int, width: int, antialias: bool) -> np.nd
     """
     if antialias:
         if height * width < image.shape[0] * image.shape[1]:
-            # Channel by channel: as float32, all channels of 20 megapixels would need 240 MB.
-            channels = (image[..., channel].astype(np.float32) for channel in range(3))
-            return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in channels], -1)
+            small = np.empty((height, width, 3), np.float32)
+            for channel in range(3):  # one by one: as float32, all channels of 20 megapixels would need 240 MB
+                pixels = image[..., channel].astype(np.float32)
+                small[..., channel] = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+                del pixels
+            return small
         return cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     # The same function as in the reference. Other functions round differently, so truncation would differ.
     options: dict[str, Any] = {"order": 1, "mode": "constant", "anti_aliasing": False, "preserve_range": True}

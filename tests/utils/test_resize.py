@@ -1,5 +1,6 @@
 """Resizing with and without antialiasing."""
 
+import cv2
 import numpy as np
 
 from fmask.utils.resize import resize
@@ -30,3 +31,9 @@ def test_enlarging_interpolates() -> None:
         large = resize(ramp, 4, 8, antialias)
         assert large.shape == (4, 8, 3)
         np.testing.assert_allclose(large[1, 2:6, 0], [30, 50, 70, 90], atol=1)
+
+
+def test_shrinking_channel_by_channel_is_the_same_as_all_at_once() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (211, 307, 3)).astype(np.uint8)
+    at_once = cv2.resize(photo.astype(np.float32), (64, 40), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(resize(photo, 40, 64, antialias=True), at_once)
