@@ -21,7 +21,7 @@ class Blocks(NamedTuple):
 
     stage: int
     """The stage that the blocks belong to: 2 to 5 for those that compute C2 to C5, 1 for those before."""
-    count: int
+    repeats: int
     kernel: int
     """Side of the depthwise kernel."""
     stride: int
@@ -45,7 +45,7 @@ def inverted_residuals(image: KerasTensor, table: Sequence[Blocks], norm: Norm) 
     outputs: dict[int, KerasTensor] = {}
     letters = {stage: iter("abcdefghij") for stage in range(1, 6)}
     for blocks in table:
-        for index in range(blocks.count):
+        for index in range(blocks.repeats):
             name = f"block{blocks.stage}{next(letters[blocks.stage])}"
             x = _block(x, blocks, blocks.stride if index == 0 else 1, name, norm)
         outputs[blocks.stage] = x

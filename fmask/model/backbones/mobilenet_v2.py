@@ -7,13 +7,13 @@ from fmask.model.backbones.inverted_residual import Blocks, inverted_residuals, 
 from fmask.model.norm import Norm
 
 TABLE = (
-    Blocks(stage=1, count=1, kernel=3, stride=1, expansion=1, filters=16),
-    Blocks(stage=2, count=2, kernel=3, stride=2, expansion=6, filters=24),
-    Blocks(stage=3, count=3, kernel=3, stride=2, expansion=6, filters=32),
-    Blocks(stage=4, count=4, kernel=3, stride=2, expansion=6, filters=64),
-    Blocks(stage=4, count=3, kernel=3, stride=1, expansion=6, filters=96),
-    Blocks(stage=5, count=3, kernel=3, stride=2, expansion=6, filters=160),
-    Blocks(stage=5, count=1, kernel=3, stride=1, expansion=6, filters=320),
+    Blocks(stage=1, repeats=1, kernel=3, stride=1, expansion=1, filters=16),
+    Blocks(stage=2, repeats=2, kernel=3, stride=2, expansion=6, filters=24),
+    Blocks(stage=3, repeats=3, kernel=3, stride=2, expansion=6, filters=32),
+    Blocks(stage=4, repeats=4, kernel=3, stride=2, expansion=6, filters=64),
+    Blocks(stage=4, repeats=3, kernel=3, stride=1, expansion=6, filters=96),
+    Blocks(stage=5, repeats=3, kernel=3, stride=2, expansion=6, filters=160),
+    Blocks(stage=5, repeats=1, kernel=3, stride=1, expansion=6, filters=320),
 )
 
 
