@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from fmask.utils.errors import UserError
 
@@ -91,6 +92,8 @@ def read_header(path: Path) -> Header:
             _check_readable(image, MAX_PIXELS)
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
             width, height = image.size
+            if isinstance(image, TiffImageFile):  # `size` is that after rotation in newer versions of Pillow
+                width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
             mode = image.mode
     except Exception as error:
         raise ValueError(_reason(error)) from error

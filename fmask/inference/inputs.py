@@ -46,5 +46,5 @@ def _photos_of(name: str) -> list[Path]:
 
 
 def is_photo(path: Path) -> bool:
-    """Return whether `path` is a file with the suffix of a photo."""
-    return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+    """Return whether `path` is a file with the suffix of a photo, and not hidden: macOS writes ._a.jpg beside a.jpg."""
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.is_file()

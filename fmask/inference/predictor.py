@@ -74,10 +74,13 @@ class Predictor(ABC):
             The detections of the photo, or a list with those of each photo.
 
         Raises:
-            UserError: a photo cannot be read, or its masks have more than `max_mask_pixels` pixels.
+            UserError: a photo has another type or cannot be read, or its masks have more than `max_mask_pixels`
+                pixels.
         """
         if isinstance(images, str | PathLike | np.ndarray):
             return self.predict([images], batch_size or 1, max_mask_pixels)[0]
+        if not isinstance(images, Sequence):
+            raise UserError(f"Photos must be a path, an array, or a list of these, not {type(images).__name__}.")
         found = self.predict_each(map(_pixels, images), batch_size, max_mask_pixels)
         return [
             each if isinstance(image, np.ndarray) else replace(each, load_photo=partial(load_image, Path(image)))
@@ -105,8 +108,10 @@ class Predictor(ABC):
 
 
 def _pixels(image: Image) -> np.ndarray:
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, str | PathLike):
         return load_image(Path(image))
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"A photo must be a path or a uint8 array (H, W, 3), not {type(image).__name__}.")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise UserError(f"A photo must be a uint8 array (H, W, 3), not {image.dtype} {image.shape}.")
     return image

@@ -83,6 +83,19 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     assert [(fault.kind, fault.is_note) for fault in split.faults] == [("EXIF rotation", True)]
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_headers_tell_the_size_after_rotation(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """Newer versions of Pillow give the size of TIFF files after rotation, and of other files before it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = tmp_path / f"a{suffix}"
+    Image.new("RGB", (20, 12)).save(file, exif=exif)
+    header = images.read_header(file)
+    assert (header.height, header.width) == images.load_image(file).shape[:2]
+    assert (header.width, header.orientation) == (12 if orientation == 6 else 20, orientation)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_every_pixel_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     if mode == "I;16":

@@ -68,3 +68,17 @@ def test_an_unreadable_photo_is_reported_or_raised(photos: list[Path]) -> None:
     assert kinds == [Detections, UserError, Detections]
     with pytest.raises(UserError, match=r"2\.png"):
         list(predict_photos(FakePredictor(), photos))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (Image.new("RGB", (4, 2)), "Photos must be a path, an array, or a list of these, not Image"),
+        ((name for name in ["a.png"]), "Photos must be a path, an array, or a list of these, not generator"),
+        ([Image.new("RGB", (4, 2))], r"A photo must be a path or a uint8 array \(H, W, 3\), not Image"),
+        ([np.zeros((4, 2), np.uint8)], r"A photo must be a uint8 array \(H, W, 3\), not uint8 \(4, 2\)"),
+    ],
+)
+def test_other_types_of_photos_are_refused(images: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Predictor.predict(FakePredictor(), images)
