@@ -48,7 +48,8 @@ class Schedule:
 
     name: str = MISSING
     parts: dict[str, Part] = field(default_factory=dict)
-    """Name to part, in training order. The user chooses the names. Empty: one part with the run's own settings."""
+    """Name to part, in training order. The user chooses the names, of letters, digits, blanks, _ and -. Empty: one part
+    with the run's own settings."""
 
 
 @dataclass

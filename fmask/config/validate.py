@@ -33,6 +33,8 @@ def validate(config: Any) -> Config:
         raise UserError(f"{', '.join(sorted(missing))}: no value is set; the chosen recipe should set one.")
     check_settings(config, Config)
     for name, part in config.schedule.parts.items():
+        if not re.fullmatch(r"\w[\w -]*", name):  # part of the names of MLflow's metrics and artifacts
+            raise UserError(f"schedule.parts: {name!r} must have letters, digits, blanks, _ and - only.")
         check_settings(part, Config, f"schedule.parts.{name}.")
     check_model(config)
     check_memory(config, max(config.crop_size, config.image_size))

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from fmask import tracking
 from fmask.sweeping.grid_parent import GRID_TAG, continue_parent, grid_digest, lock_parent
 from fmask.sweeping.job import JobResult
-from fmask.sweeping.space import values_of
+from fmask.sweeping.space import refuse_repeated_keys, values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
 from fmask.utils.errors import UserError
@@ -115,8 +115,9 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the overrides of each job of a grid.
 
     Raises:
-        UserError: an override has no values or is an interval, or there are more than `MAX_JOBS` jobs.
+        UserError: an override has no values, is an interval or repeats a key, or there are more than `MAX_JOBS` jobs.
     """
+    refuse_repeated_keys(overrides)
     axes: list[list[str]] = []
     for override in overrides:
         if override.is_interval_sweep():

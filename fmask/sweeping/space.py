@@ -47,7 +47,8 @@ class Parameter:
             return trial.suggest_categorical(self.key, self.choices)
         if isinstance(self.low, int):
             return str(trial.suggest_int(self.key, self.low, self.high, step=self.step or 1, log=self.log))
-        return repr(trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log))
+        value = trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
+        return f"{value:.12g}" if self.step else repr(value)  # 0.1 + 2 * 0.1 is 0.30000000000000004
 
     def extremes(self) -> Sequence[str]:
         """Return all choices, or the smallest and the largest number."""
@@ -68,8 +69,9 @@ def split(
         The parameters, those of `space` first, and the fixed overrides.
 
     Raises:
-        UserError: a parameter cannot be parsed, has no values, or depends on a parameter that does not exist.
+        UserError: a parameter cannot be parsed, is given twice, has no values, or depends on one that does not exist.
     """
+    refuse_repeated_keys(overrides)
     parser = OverridesParser.create(config_loader=loader)
     overridden = {override.get_key_element() for override in overrides}
     parameters = []
@@ -138,7 +140,21 @@ def _parameter(override: Override, when: tuple[str, tuple[str, ...]] | None = No
         return Parameter(key, text, low=numbers[0], high=numbers[-1], step=abs(value.step), when=when)
     if not override.is_sweep_override():
         raise UserError(f"{override.input_line} must be choice(...), range(...), interval(...) or glob(...).")
-    return Parameter(key, text, choices=tuple(values_of(override)), when=when)
+    choices = tuple(dict.fromkeys(values_of(override)))  # a repeated choice would be drawn more often
+    return Parameter(key, text, choices=choices, when=when)
+
+
+def refuse_repeated_keys(overrides: Sequence[Override]) -> None:
+    """Refuse overrides that give several values to a key that is given again: the last ones would replace the others.
+
+    Raises:
+        UserError: a key is given twice.
+    """
+    for override in overrides:
+        key = override.get_key_element()
+        same = [each.input_line or "" for each in overrides if each.get_key_element() == key]
+        if override.is_sweep_override() and len(same) > 1:
+            raise UserError(f"{key} is given more than once, as {' and '.join(same)}; give all its values together.")
 
 
 def values_of(override: Override) -> list[str]:

@@ -1,14 +1,19 @@
 """Configurations composed from presets, and errors that are reported before any work."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import h5py
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from fmask.config.compose import register
 from fmask.config.overrides import check_overrides
+from fmask.config.schema import Part
+from fmask.config.validate import validate
 from fmask.model.config import ModelConfig
 from fmask.model.weights.metadata import NetworkMetadata
 from fmask.utils.errors import UserError
@@ -99,6 +104,19 @@ def test_parts_override_settings_of_the_run() -> None:
         ("blur", 50, "all", 0.01),
         ("sharpen", 7, "heads", 0.01),
     ]
+
+
+@pytest.mark.parametrize("name", ["50 %", "warm/up", "..", "", " x"])
+def test_names_of_parts_are_possible_in_mlflow(name: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", ["schedule=two_part"])
+    OmegaConf.set_struct(config, False)
+    for possible in ("warm up", "2-fine_tuning", "Köpfe"):
+        config.schedule.parts[possible] = Part()
+    assert list(validate(config).parts())[2:] == ["warm up", "2-fine_tuning", "Köpfe"]
+    config.schedule.parts[name] = Part()
+    with pytest.raises(UserError, match=f"schedule.parts: {re.escape(repr(name))} must have letters, digits, blanks"):
+        validate(config)
 
 
 def test_stages_and_a_schedule_without_parts() -> None:

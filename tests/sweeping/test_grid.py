@@ -33,6 +33,8 @@ def test_combinations_are_the_product_of_lists_and_ranges() -> None:
     ]
     with pytest.raises(UserError, match="a grid cannot use an interval"):
         parsed("lr=interval(0,1)")
+    with pytest.raises(UserError, match="seed is given more than once, as seed=1,2 and seed=3"):
+        parsed("seed=1,2", "lr=0.1", "seed=3")
 
 
 def test_a_job_that_fails_or_dies_does_not_stop_the_others(swept: Swept, store: Path) -> None:

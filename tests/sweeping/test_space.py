@@ -40,6 +40,26 @@ def test_hydras_sweeps_become_distributions() -> None:
     assert not found["d"].log
 
 
+def test_a_repeated_choice_is_one_choice() -> None:
+    (parameter,), _ = split(["aug=choice(none,blur,none)"])
+    assert parameter.choices == ("none", "blur")
+
+
+def test_steps_of_a_range_have_no_rounding_errors() -> None:
+    (parameter,), _ = split(["lr=range(0.1,0.5,0.1)"])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert {parameter.suggest(study.ask()) for _ in range(50)} == {"0.1", "0.2", "0.3", "0.4"}
+
+
+@pytest.mark.parametrize("twice", [["lr=1e-3,1e-4", "lr=1e-2"], ["lr=1e-2", "lr=interval(0,1)"]])
+def test_a_key_with_several_values_is_given_once(twice: list[str]) -> None:
+    with pytest.raises(
+        UserError, match=r"lr is given more than once, as lr=.* and lr=.*; give all its values together"
+    ):
+        split(twice)
+    assert split(["seed=1,2", "lr=1", "lr=2"])[1] == ["lr=1", "lr=2"]  # the last value counts, as in Hydra
+
+
 def test_a_value_survives_its_conversion_to_text() -> None:
     trial = optuna.create_study().ask()
     (parameter,), _ = split(["lr=tag(log,interval(1e-4,1e-2))"])
