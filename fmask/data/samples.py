@@ -155,10 +155,7 @@ def _view(
     """Return a random view of a photo, uint8 (S, S, 3), and the instances' outlines in it."""
     objects = _objects(sample.polygons, sample.class_ids)
     matrix = random_view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
-    shrinks = np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.75
-    image = cv2.warpAffine(
-        sample.image, matrix, (crop_size, crop_size), flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    image = cv2.warpAffine(sample.image, matrix, (crop_size, crop_size), flags=cv2.INTER_LINEAR)
     return image, [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
 
 

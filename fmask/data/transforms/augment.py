@@ -19,6 +19,10 @@ from fmask.utils.errors import UserError
 
 TRIAL_DRAWS = 8
 """Number of random draws in which `build` tests an augmenter, whose effect may be random."""
+_TRIAL_OUTLINE = np.array([[20.0, 10.0], [50.0, 30.0], [10.0, 50.0]])
+"""An outline in the photo of 64 x 64 pixels that `build` tests an augmenter with."""
+_TEARING = frozenset({"Jigsaw"})
+"""imgaug's augmenters that move neighbouring pixels apart: an outline whose corners move does not stay around them."""
 
 
 def build(spec: Sequence[Any]) -> Any:
@@ -31,7 +35,8 @@ def build(spec: Sequence[Any]) -> Any:
         The augmenter; None for an empty list.
 
     Raises:
-        UserError: imgaug does not have an augmenter or refuses its arguments, or the size of a photo changes.
+        UserError: imgaug does not have an augmenter or refuses its arguments, the size of a photo changes, or outlines
+            cannot follow the pixels.
     """
     if not spec:
         return None
@@ -40,8 +45,9 @@ def build(spec: Sequence[Any]) -> Any:
     photo = np.zeros((64, 64, 3), np.uint8)
     try:
         changed = augmenter.augment_images([photo] * TRIAL_DRAWS)
+        augmenter.augment_keypoints([_keypoints(_TRIAL_OUTLINE, photo)] * TRIAL_DRAWS)
     except Exception as error:  # imgaug checks some arguments only here
-        raise UserError(f"aug: {list(spec)} cannot be applied to a photo: {error}.") from error
+        raise UserError(f"aug: {list(spec)} cannot be applied to a photo and its outlines: {error}.") from error
     for each in changed:
         _check_size(photo, each, str(list(spec)))
     return augmenter
@@ -72,11 +78,14 @@ def apply(
     _check_size(image, changed, f"[{', '.join(type(each).__name__ for each in augmenter)}]")
     if not polygons:
         return changed, polygons
-    ia = _imgaug()
-    # Whole numbers are pixel edges in imgaug, but pixel centres in outlines.
-    points = [ia.Keypoint(x=x + 0.5, y=y + 0.5) for polygon in polygons for x, y in polygon]
-    moved = drawn.augment_keypoints(ia.KeypointsOnImage(points, shape=image.shape)).to_xy_array() - 0.5
+    moved = drawn.augment_keypoints(_keypoints(np.concatenate(polygons), image)).to_xy_array() - 0.5
     return changed, np.split(moved, np.cumsum([len(polygon) for polygon in polygons])[:-1])
+
+
+def _keypoints(points: np.ndarray, image: np.ndarray) -> Any:
+    """Return points (n, 2) of an image for imgaug, where whole numbers are pixel edges instead of pixel centres."""
+    ia = _imgaug()
+    return ia.KeypointsOnImage([ia.Keypoint(x=x + 0.5, y=y + 0.5) for x, y in points], shape=image.shape)
 
 
 def _check_size(photo: np.ndarray, changed: np.ndarray, augmenters: str) -> None:
@@ -100,6 +109,8 @@ def _build_one(iaa: Any, item: Any) -> Any:
         raise UserError(
             f"aug: imgaug has no augmenter called {name!r}; its documentation has an overview of all augmenters."
         )
+    if name in _TEARING:
+        raise UserError(f"aug: {name} tears outlines apart; an augmenter must keep the pixels of an object together.")
     try:
         return kind(**{key: _argument(iaa, value) for key, value in (arguments or {}).items()})
     except UserError:

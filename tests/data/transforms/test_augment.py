@@ -106,6 +106,8 @@ def test_an_empty_list_builds_none() -> None:
         ({"Fliplr": {"probability": 1}}, "Fliplr does not accept .*probability"),
         ({"OneOf": {"children": [{"Blurr": {}}]}}, "'Blurr'"),
         ({"Resize": {"size": 32}}, "32 x 32"),
+        ({"OneOf": {"children": [{"Jigsaw": {"nb_rows": 2, "nb_cols": 2}}]}}, "Jigsaw tears outlines apart"),
+        ({"WithPolarWarping": {"children": {"Fliplr": {"p": 1}}}}, "cannot be applied to a photo and its outlines"),
     ],
 )
 def test_errors_name_the_augmenter(spec: Any, message: str) -> None:
