@@ -1,6 +1,7 @@
 """File names in a data set: the annotation file, photo suffixes, and photo names relative to their folder."""
 
 from pathlib import Path, PureWindowsPath
+from unicodedata import normalize
 
 from fmask.utils.errors import UserError
 
@@ -25,17 +26,21 @@ def relative_name(folder: Path, photo: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def spelled_with_slashes(folder: Path, name: str) -> str:
-    """Return the name of a photo in `folder` with slashes for backslashes, unless a file has that very name.
+def spelled_as_file(folder: Path, name: str) -> str:
+    """Return the name of a photo in `folder` in the spelling of its file.
 
-    Programs on Windows write backslashes. A name that leads to no file, or out of the folder, is returned unchanged.
+    A name that leads to no file may have backslashes for slashes, as programs on Windows write them, or its accents in
+    another of Unicode's two forms: macOS separates them from their letters (NFD), most programs do not (NFC). A name
+    that leads to no file in any spelling, or out of the folder, is returned unchanged.
     """
-    spelled = name.replace("\\", "/")
+    if not is_inside(name):
+        return name
+    slashes = name.replace("\\", "/")
+    spellings = [name, slashes, *(normalize(form, each) for each in (name, slashes) for form in ("NFC", "NFD"))]
     try:
-        found = is_inside(name) and not (folder / name).is_file() and (folder / spelled).is_file()
+        return next((each for each in spellings if (folder / each).is_file()), name)
     except (OSError, ValueError):  # for example, the name is too long
         return name
-    return spelled if found else name
 
 
 def is_inside(name: str) -> bool:

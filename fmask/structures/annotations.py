@@ -17,6 +17,7 @@ from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",
     "unknown label": "counts neither as an object nor as background",
+    "unknown ignore mark": "counts neither as an object nor as background",
     "box without an outline": "counts neither as an object nor as background",
     "outside the photo": "clipped at the photo's edge",
     "unknown shape": "region left out",

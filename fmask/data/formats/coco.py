@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as rle
 
+from fmask.data.formats.coco_numbers import with_plain_numbers
 from fmask.data.formats.names import NoSuchCategory, how_to_map, quoted
 from fmask.data.formats.segmentation import (
     EXACT,
@@ -50,8 +51,8 @@ CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLA
 """The `categories` of written files."""
 LABEL = "fmask"
 """The key of a crowd annotation for the label of its region, which has crowds of every class."""
-BOX_ONLY = ("box without an outline", "it has a `bbox` alone; an object needs polygons or run lengths")
-"""The fault of an annotation with a `bbox` and without an outline."""
+BOX_ONLY = ("box without an outline", "an object needs polygons, each a list x1, y1, x2, y2, ..., or run lengths")
+"""The fault of an annotation with a `bbox`, and without a `segmentation` or with one that has no polygon."""
 
 _NUMBERS = "numbers:"
 """Prefix of a string that stands for a list of numbers: Python's JSON would round those with many digits."""
@@ -79,6 +80,7 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
         UserError: there are objects of an unknown, unmapped category, or the document does not have the structure of a
             COCO file.
     """
+    document = with_plain_numbers(document, path)
     labels = _labels(document, path, categories)
     objects: dict[Any, list[dict[str, Any]]] = {}
     for number, image in enumerate(document["images"]):

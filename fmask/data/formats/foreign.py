@@ -15,8 +15,12 @@ _HEAD = 1000
 
 def describe(document: Any) -> str | None:
     """Return what a JSON document is, such as "a project of VIA 3", or None if it is not recognised."""
+    if isinstance(document, list) and any("image_id" in each for each in document if isinstance(each, dict)):
+        return "a COCO list of results"
     if not isinstance(document, dict):
         return None
+    if isinstance(document.get("images"), list):
+        return "a COCO file without a list of `annotations`"
     if all(isinstance(document.get(key), dict) for key in ("project", "file", "view", "metadata")):
         return "a project of VIA 3"
     if isinstance(document.get("shapes"), list) and "imagePath" in document:

@@ -16,7 +16,7 @@ import numpy as np
 from fmask.data import images
 from fmask.data.config import ReadOptions
 from fmask.data.formats import coco, foreign, via
-from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_with_slashes
+from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_as_file
 from fmask.data.polygons import clip, covers_pixel
 from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
 from fmask.structures.detections import CLASS_NAMES
@@ -72,7 +72,7 @@ def read_file(file: Path, folder: Path, options: ReadOptions | None = None) -> S
     listed: set[str] = set()
     entries, is_coco = _read_entries(file, options)
     for entry in entries:
-        entry = replace(entry, name=spelled_with_slashes(folder, entry.name))
+        entry = replace(entry, name=spelled_as_file(folder, entry.name))
         name = Path(entry.name).as_posix()  # the same for ./a.jpg and a.jpg
         if name in listed:
             faults.append(Fault("listed twice", printable(name), None, "a second entry for the same file"))

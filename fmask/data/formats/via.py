@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 
 from fmask.data.config import ATTRIBUTE, ReadOptions
-from fmask.data.formats.via_attributes import EMPTY, IGNORE, check_names, dig, read_empty, read_value
+from fmask.data.formats.via_attributes import EMPTY, IGNORE, check_names, dig, read_mark, read_value
 from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import SHAPES, shape_to_polygon
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
 from fmask.utils.errors import UserError
 from fmask.utils.files import write_text
 
+UNKNOWN_MARK = "unknown ignore mark"
+"""The kind of fault of a region whose attribute `ignore` means neither true nor false."""
 FAR_EDGE = 1.0
 """Distance from the centres of a photo's last pixels to VIA's limit of a point: x = width or y = height."""
 
@@ -116,7 +118,7 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoE
             entry["filename"],
             [_region_entry(region, of_regions, options) for region in regions],
             far_edge=FAR_EDGE,
-            empty=read_empty(dig(entry, "file_attributes"), of_photos),
+            empty=read_mark(dig(entry, "file_attributes"), EMPTY, of_photos),
         )
         for entry, regions in photos
     ]
@@ -128,11 +130,13 @@ def _attributes(region: Region) -> dict[str, str]:
 
 
 def _region_entry(region: dict[str, Any], definitions: dict[str, Any], options: ReadOptions) -> RegionEntry:
-    label, ignore = (read_value(region["region_attributes"], name, definitions) for name in (options.attribute, IGNORE))
+    attributes = region["region_attributes"]
+    label = read_value(attributes, options.attribute, definitions)
     name = label.strip() if isinstance(label, str) else ""
     label, left_out = (options.map[name], options.map[name] is None) if name in options.map else (label, False)
-    is_ignored = str(ignore).strip().lower() == "true"
-    return RegionEntry(label, is_ignored, partial(_outline, region["shape_attributes"]), left_out=left_out)
+    mark = read_mark(attributes, IGNORE, definitions)
+    fault = (UNKNOWN_MARK, f"`{IGNORE}` is {mark}; expected true or false") if isinstance(mark, str) else None
+    return RegionEntry(label, bool(mark), partial(_outline, region["shape_attributes"]), fault, left_out=left_out)
 
 
 def _outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from fmask.utils.errors import UserError, printable
 IGNORE, EMPTY = "ignore", "empty"
 """The region attribute that marks a region to ignore, and the file attribute that marks a photo without objects."""
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "none", "")
-"""Values of `EMPTY`, in lower case."""
+"""Values of `IGNORE` and `EMPTY`, in lower case."""
 _SHOWN = 10
 """Largest number of attributes, and of values of each, that a message lists."""
 
@@ -39,16 +39,21 @@ def read_value(attributes: Mapping[str, Any], name: str, definitions: dict[str, 
     return text if isinstance(text, str) and text.strip() else ids[0]
 
 
-def read_empty(attributes: Mapping[str, Any], definitions: dict[str, Any]) -> bool | str:
-    """Return whether the attributes of a photo mark it as a photo without objects.
+def read_mark(attributes: Mapping[str, Any], name: str, definitions: dict[str, Any]) -> bool | str:
+    """Return whether the attributes of a region or a photo have a mark.
+
+    Args:
+        attributes: the attributes of a region or a photo.
+        name: `IGNORE` or `EMPTY`.
+        definitions: see `read_value`.
 
     Returns:
         True or False, or a short text of a value that means neither.
     """
-    ids = _chosen(attributes.get(EMPTY))
+    ids = _chosen(attributes.get(name))
     if not ids:  # a checkbox that is not ticked
         return False
-    value = read_value(attributes, EMPTY, definitions)
+    value = read_value(attributes, name, definitions)
     text = str(value).strip().lower()
     if text in FALSE:
         return False

@@ -19,8 +19,20 @@ VIA_3_CSV = """# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/
 """
 
 
-@pytest.mark.parametrize(("document", "kind"), [(VIA_3, "a project of VIA 3"), (LABELME, "a labelme file")])
-def test_json_of_other_programs_is_refused_by_name(tmp_path: Path, document: dict[str, Any], kind: str) -> None:
+NO_ANNOTATIONS = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": []}
+RESULTS = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        (VIA_3, "a project of VIA 3"),
+        (LABELME, "a labelme file"),
+        (NO_ANNOTATIONS, "a COCO file without a list of `annotations`"),
+        (RESULTS, "a COCO list of results"),
+    ],
+)
+def test_json_of_other_programs_is_refused_by_name(tmp_path: Path, document: Any, kind: str) -> None:
     file = tmp_path / "only.json"
     file.write_text(json.dumps(document))
     with pytest.raises(UserError) as refusal:

@@ -162,6 +162,18 @@ def test_backslashes_do_not_lead_out_of_the_folder(tmp_path: Path, name: str) ->
     assert kinds(read_split(folder)) == ["unsafe file name", "unlisted photo"]
 
 
+def test_accents_in_either_form_of_unicode_lead_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "e\u0301").mkdir()
+    for name in ("e\u0301/a\u0308.png", "\u00fc.png", "u\u0308.png"):
+        Image.new("RGB", (20, 12)).save(tmp_path / name)
+    names = ("\u00e9\\\u00e4.png", "\u00fc.png", "u\u0308.png", "\u00f6.png")
+    entries = {name: {"filename": name, "regions": [region()]} for name in names}
+    (tmp_path / ANNOTATIONS).write_text(json.dumps(entries))
+    split = read_split(tmp_path)
+    assert [photo.name for photo in split.photos] == ["e\u0301/a\u0308.png", "\u00fc.png", "u\u0308.png"]
+    assert [(fault.kind, fault.file) for fault in split.faults] == [("missing photo", "\u00f6.png")]
+
+
 def test_photos_and_folders_may_be_links(tmp_path: Path) -> None:
     folder, kept = tmp_path / "train", tmp_path / "store"
     folder.mkdir()

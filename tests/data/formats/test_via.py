@@ -123,7 +123,7 @@ def test_an_ellipse_turns_clockwise_on_the_screen(tmp_path: Path) -> None:
     [
         ("{", "not valid JSON"),
         ("[]", "found list"),
-        ('{"images": [], "categories": []}', "'images' has no `filename`"),
+        ('{"images": [], "categories": []}', "a COCO file without a list of `annotations`"),
         ('{"a": {"filename": 3}}', "'a' has no `filename`"),
         ('{"a": {"filename": "a.png", "regions": "none"}}', "`regions` of 'a' must be a list, not str"),
         ('{"a": {"filename": "a.png", "regions": [3]}}', "region 0 of 'a'"),

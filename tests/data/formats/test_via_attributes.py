@@ -109,3 +109,20 @@ def test_a_run_reads_its_data_with_its_settings(tmp_path: Path) -> None:
         open_dataset(Data("site", root, attribute="label", map={"helmet": "hat", "vest": None, "cap": "hat"}))
     other = read_dataset(tmp_path / "site", "site", ReadOptions("label", {"helmet": "mask", "vest": None})).splits
     assert digest(splits["train"]) != digest(other["train"])
+
+
+@pytest.mark.parametrize(
+    ("value", "ignored", "faults"),
+    [
+        *[(value, True, []) for value in ("true", "True ", "yes", "1", True, {"true": True})],
+        *[(value, False, []) for value in ("", "false", "no", "0", False, None, {"true": False}, {})],
+        ("partly", True, ["unknown ignore mark"]),
+        ({"true": True, "false": True}, True, ["unknown ignore mark"]),
+    ],
+)
+def test_the_ignore_mark_of_a_region(tmp_path: Path, value: Any, ignored: bool, faults: list[str]) -> None:
+    split = read_split(write_via(tmp_path, {"a.png": [region(fmask="mask", ignore=value)]}))
+    assert [each.ignore for each in split.photos[0].regions] == [ignored]
+    assert kinds(split) == faults
+    if value == "partly":
+        assert split.faults[0].detail == "`ignore` is 'partly'; expected true or false"
