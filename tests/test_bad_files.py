@@ -29,7 +29,7 @@ from tests.helpers.refusals import NETWORK, refusal
         ({"image_size": 10**6}, "image_size must be between 64 and 2048, not 1000000."),
         ({"image_size": "big"}, "image_size must be a whole number, not 'big'"),
         ({"antialias": 1}, "antialias must be true or false, not 1"),
-        ({"model": {"norm": "magic"}}, "norm must be frozen or batch or group, not magic"),
+        ({"model": {"norm": "magic"}}, "norm must be frozen or batch or frozen_backbone or group, not magic"),
         ({"model": {"proposals": {"detect": 10**9}}}, "proposals.detect must be between 1 and 20000, not 1000000000."),
         ({"model": {"anchors": {"scales": [8]}}}, "anchors.scales must be five positive sides"),
         ({"model": {"colour": 1}}, "Key 'colour' not in 'ModelConfig'"),

@@ -66,7 +66,7 @@ TRAIN = [
     (
         "wrong argument of an augmenter",
         "aug.augmenters=[{Lambda: {func_images: x}}]",
-        "cannot be applied to a photo: 'str' object",
+        "cannot be applied to a photo and its outlines: 'str' object",
     ),
     (
         "missing weight file",
