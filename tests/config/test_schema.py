@@ -60,7 +60,7 @@ def test_report_recipe_is_the_study() -> None:
 
 
 @pytest.mark.parametrize("aug", sorted(file.stem for file in (CONF / "aug").glob("*.yaml")))
-@pytest.mark.parametrize("recipe", ["report", "scratch"])
+@pytest.mark.parametrize("recipe", ["report", "scratch", "transfer"])
 def test_every_choice_composes(recipe: str, aug: str) -> None:
     config = composed(f"recipe={recipe}", f"aug={aug}", "weights=none")
     assert (config.recipe.name, config.aug.name) == (recipe, aug)
@@ -128,6 +128,12 @@ def test_stages_and_a_schedule_without_parts() -> None:
     ]
     assert list(composed("aug=blur").parts()) == ["one_part"]
     assert composed("aug=blur").parts()["one_part"].aug.name == "blur"
+
+
+def test_the_transfer_recipe_starts_from_installed_weights() -> None:
+    config = composed("recipe=transfer", "data=rendered")
+    assert (config.recipe.name, config.backbone.name, config.weights) == ("transfer", "efficientnet_lite0", "imagenet")
+    assert config.regions == composed("recipe=scratch", "data=rendered").regions
 
 
 def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
