@@ -74,6 +74,17 @@ def test_an_exported_network_detects_the_same_in_photos_of_any_size(file: Path, 
         assert_same(exported.predict(noise(*shape)), expected)
 
 
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "mobilenet_v2"])
+def test_an_exported_network_prepares_images_for_its_backbone(backbone: str, tmp_path: Path) -> None:
+    from fmask.inference.export import export_onnx
+
+    predictor = KerasPredictor(settled(backbone=backbone), SIZE, antialias=True)
+    export_onnx(predictor, tmp_path / "network.onnx")
+    expected = predictor.predict(noise(50, 70))
+    assert len(expected) > 1
+    assert_same(OnnxPredictor(tmp_path / "network.onnx").predict(noise(50, 70)), expected)
+
+
 def test_the_file_says_what_a_program_must_know(file: Path) -> None:
     metadata = OnnxPredictor(file).metadata
     assert json.loads(metadata["fmask.classes"]) == ["mask", "hat"]

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from fmask.model.backbones import MODULES, backbone_of
-from fmask.model.config import ModelConfig
 from fmask.model.freezing import freeze_except
-from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.norm import Norm
 from fmask.model.precision import layers_in
 from fmask.model.weights.matterport import layers_of, load_weights, save_weights
@@ -30,17 +28,13 @@ CHANNELS = {
 ON_JAX = """
 import sys
 import keras, numpy as np
-from tests.model.test_backbones import small
+from tests.helpers.networks import tiny
 assert keras.backend.backend() == "jax"
-network = small("efficientnet_lite0", "frozen")
+network = tiny("frozen", "efficientnet_lite0")
 network.load_weights(sys.argv[1])
 image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
 np.savez(sys.argv[2], *map(np.asarray, network.trunk(image)[0]))
 """
-
-
-def small(backbone: str, norm: str, precision: str = "fp32") -> MaskRCNN:
-    return MaskRCNN(backbone, 3, ModelConfig(**(vars(tiny().config) | {"norm": norm, "precision": precision})), seed=1)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -53,7 +47,7 @@ def test_the_maps_have_strides_4_to_32(name: str) -> None:
 @pytest.mark.parametrize(("choice", "first"), [("all", 1), ("3+", 3), ("4+", 4), ("5+", 5), ("heads", 6)])
 @pytest.mark.parametrize("name", SMALL)
 def test_layers_of_a_choice(name: str, choice: str, first: int) -> None:
-    network = small(name, "batch")
+    network = tiny("batch", name)
     freeze_except(network, choice)
     for layer, found in layers_of(network).items():
         stage = 1 if layer.startswith("stem") else int(layer[5]) if layer.startswith("block") else 6
@@ -63,7 +57,7 @@ def test_layers_of_a_choice(name: str, choice: str, first: int) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("norm", ["frozen", "batch", "group"])
 def test_it_trains(norm: str, precision: str) -> None:
-    network = small("efficientnet_lite0", norm, precision)
+    network = tiny(norm, "efficientnet_lite0", precision=precision)
     network.compile(keras.optimizers.SGD(1e-3))
     before = [np.array(weight) for weight in network.trainable_variables]
     losses = [network.train_on_batch(*batch()) for _ in range(2)]
@@ -92,7 +86,7 @@ def test_bf16_is_near_fp32() -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_its_weight_file_is_read_back(name: str, tmp_path: Path) -> None:
-    network, other = small(name, "batch"), small(name, "batch")
+    network, other = tiny("batch", name), tiny("batch", name)
     for weight in network.weights:
         weight.assign(weight + 1)
     save_weights(network, tmp_path / "weights.h5")
@@ -104,7 +98,7 @@ def test_its_weight_file_is_read_back(name: str, tmp_path: Path) -> None:
 
 
 def test_it_computes_the_same_on_jax(tmp_path: Path) -> None:
-    network = small("efficientnet_lite0", "frozen")
+    network = tiny("frozen", "efficientnet_lite0")
     network.save_weights(tmp_path / "all.weights.h5")
     image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     command = [sys.executable, "-c", ON_JAX, str(tmp_path / "all.weights.h5"), str(tmp_path / "maps.npz")]
