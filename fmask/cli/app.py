@@ -11,7 +11,7 @@ TRAIN, USE, DATA, RUNS = "Train", "Use a model", "Data", "Runs and studies"
 """The panels of `fmask --help`."""
 
 COMMANDS = (
-    "train", "sweep", "reproduce",
+    "train", "show-batch", "sweep", "reproduce",
     "detect", "splash", "watch", "evaluate", "show", "export", "register",
     "install", "check", "anchors", "convert",
     "runs", "report", "table", "send",

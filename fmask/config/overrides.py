@@ -77,17 +77,20 @@ def _checked(conf: Path, overrides: list[str]) -> list[Override]:
     return parsed
 
 
-def check_one_run(overrides: list[str], multirun: bool) -> None:
+def check_one_run(overrides: list[str], multirun: bool, trains: bool = True) -> None:
     """Refuse overrides that ask for several runs.
 
     Args:
         overrides: overrides as on the command line.
         multirun: whether Hydra's option `--multirun` was given.
+        trains: whether the command trains, so that `fmask sweep` would be the right one.
 
     Raises:
-        UserError: several runs are asked for; the message names the command for them.
+        UserError: several runs are asked for; the message names the command for them, if there is one.
     """
     if multirun or "hydra.mode=MULTIRUN" in overrides or any(each.is_sweep_override() for each in _parse(overrides)):
+        if not trains:
+            raise UserError("these overrides ask for several runs; give one value for each setting.")
         command = without_secrets(shlex.join(["fmask", "sweep", *overrides]))
         raise UserError(f"these overrides ask for several runs; use `{command}`.")
 

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from fmask.data.config import Jitter
-from fmask.data.samples import AugmentedSample, Sample, augment_sample, collate
+from fmask.data.draws import Draws
+from fmask.data.samples import AugmentedSample, Sample, collate
 
 
 class Batches(keras.utils.PyDataset):
@@ -45,9 +46,8 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
     ) -> None:
         super().__init__()
-        self.samples, self.crop_size, self.image_size = samples, crop_size, image_size
-        self.batch_size, self.steps, self.slots, self.seed = batch_size, steps, slots, seed
-        self.jitter, self.augmenter, self.shuffle, self.start = jitter or Jitter(), augmenter, shuffle, start
+        self.draws = Draws(samples, crop_size, image_size, seed, jitter or Jitter(), augmenter, shuffle)
+        self.batch_size, self.steps, self.slots, self.shuffle, self.start = batch_size, steps, slots, shuffle, start
         self.epoch = 0
         self.failure: Exception | None = None
         """The error that stopped a batch; Keras' `fit` raises another in its place, which depends on the backend."""
@@ -69,27 +69,13 @@ class Batches(keras.utils.PyDataset):
     def names(self, index: int) -> list[str]:
         """Return the names of the photos in a batch of this epoch."""
         first = self._first(index)
-        return [self.samples[self._position(first + offset)].name for offset in range(self.batch_size)]
+        return [self.draws.samples[self.draws.position(first + offset)].name for offset in range(self.batch_size)]
 
     def draw(self, number: int) -> AugmentedSample:
-        """Return augmented sample `number`, counted from the start of training; see `augment_sample`."""
-        position = self._position(number)
-        rng = np.random.default_rng([self.seed, 2, number])
-        donor = None
-        if self.jitter.paste and rng.uniform() < self.jitter.paste:
-            donor = self.samples[rng.integers(len(self.samples))]
-        return augment_sample(
-            self.samples[position], self.crop_size, self.image_size, self.jitter, self.augmenter, rng, donor
-        )
+        """Return augmented sample `number`, counted from the start of training."""
+        return self.draws.draw(number)
 
     def _first(self, index: int) -> int:
         """Return the number of a batch's first sample, counted from the start of training."""
         before = self.start + self.epoch * self.steps * self.batch_size if self.shuffle else 0
         return before + index * self.batch_size
-
-    def _position(self, number: int) -> int:
-        """Return the position in `samples` of the photo for sample `number`."""
-        passes, position = divmod(number, len(self.samples))
-        if self.shuffle:
-            return int(np.random.default_rng([self.seed, 1, passes]).permutation(len(self.samples))[position])
-        return position

@@ -24,7 +24,7 @@ from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 from fmask.structures.run_length import RunLengths, area, decode_crop
-from fmask.visualization.palette import CLASS_COLOURS
+from fmask.visualization.palette import CLASS_COLOURS, IGNORED_COLOUR
 from fmask.visualization.splash import splash
 
 PHOTOS_PER_SHEET = 12
@@ -32,7 +32,6 @@ PHOTOS_PER_SHEET = 12
 _PANEL = 2.6  # inches, the longer side of a photo on a sheet
 _PANEL_PIXELS = 520  # larger photos are shrunk to this, to keep sheets small
 _FONT = 7.5  # points, for the labels in photos
-_NEUTRAL_COLOUR = "#7A7A7A"
 _SPURIOUS, _IGNORED = "spurious", "ignored"
 _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
     Outcome.FOUND: "solid",
@@ -99,7 +98,7 @@ class Mark:
     def colours(self) -> tuple[str, str]:
         """Colours of the outline and of the text on it."""
         if self.class_id < 1:
-            return _NEUTRAL_COLOUR, "white"
+            return IGNORED_COLOUR, "white"
         return CLASS_COLOURS[self.class_id - 1], ("white", "black")[self.class_id - 1]
 
 
@@ -229,7 +228,7 @@ def _overlap(one: Bbox, other: Bbox) -> float:
 
 def _add_legend(figure: Figure) -> None:
     handles = [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
-    handles.append(Line2D([], [], color=_NEUTRAL_COLOUR, linewidth=6, label="ignored region"))
+    handles.append(Line2D([], [], color=IGNORED_COLOUR, linewidth=6, label="ignored region"))
     handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
     columns = len(handles) if figure.get_figwidth() > 9 else 4
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)

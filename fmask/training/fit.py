@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,54 +15,18 @@ from fmask.config.schema import Config
 from fmask.data.batches import Batches
 from fmask.data.dataset import Dataset
 from fmask.data.samples import Sample, load_samples
-from fmask.data.transforms import augment
 from fmask.evaluation import figures
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training.callbacks import EpochEndHook, EpochLogger, Progress, StopAtNaN, StopOnSignal
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, restore_checkpoint, save_checkpoint
+from fmask.training.first_samples import training_side, training_views
 from fmask.training.optimizers import build_optimizer
+from fmask.training.phases import phases
 from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
 from fmask.utils.signals import stop_on_signal
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of the schedule, or the rest of it when training resumes. Epochs are counted over the whole run."""
-
-    name: str
-    """Name of the part."""
-    part: Config
-    """The run's configuration with the part's own settings."""
-    first_epoch: int
-    """Index of the first epoch to train, from 0: the number of epochs finished before (Keras' `initial_epoch`)."""
-    last_epoch: int
-    """Number of epochs finished after this phase (Keras' `epochs`)."""
-    first_sample: int
-    """Index of the first training sample, from 0, over the whole run."""
-
-
-def phases(config: Config, checkpoint: Checkpoint | None = None) -> list[Phase]:
-    """Return the parts of the schedule that are still to be trained.
-
-    The part that `checkpoint` belongs to is included even if all its epochs are finished: what follows a part, such as
-    its scores, may still be missing.
-    """
-    return [
-        each for each in _all_phases(config, checkpoint) if not (checkpoint and each.last_epoch < checkpoint.epochs)
-    ]
-
-
-def _all_phases(config: Config, checkpoint: Checkpoint | None) -> Iterator[Phase]:
-    finished = checkpoint.epochs if checkpoint else 0
-    epochs = samples = 0
-    for name, part in config.parts().items():
-        last = epochs + part.epochs
-        first = min(max(finished, epochs), last)
-        yield Phase(name, part, first, last, samples + (first - epochs) * part.steps * part.batch_size)
-        epochs, samples = last, samples + part.epochs * part.steps * part.batch_size
 
 
 def fit(
@@ -103,9 +67,8 @@ def fit(
         KeyboardInterrupt: a signal asked the training to stop.
     """
     photos = {name: dataset.splits[name].photos for name in ("train", "val")}
-    # Photos are loaded at the largest scale of the jitter, so that zoomed-in views keep their detail.
     samples = {
-        "train": load_samples(photos["train"], round(config.image_size * (1 + config.jitter.scale)), config.antialias),
+        "train": load_samples(photos["train"], training_side(config), config.antialias),
         "val": load_samples(photos["val"], config.image_size, config.antialias),
     }
     logger = EpochLogger(run, predictor, photos["val"], config.batch_size, config.score_every, output_dir / "best.h5")
@@ -176,17 +139,17 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
     """Return the training batches, from sample `start` of the run on, and the validation batches."""
     max_objects = max(len(sample.polygons) for split in samples.values() for sample in split)
     slots = 2 * max_objects if part.jitter.paste else max_objects
-    make = partial(Batches, image_size=part.image_size, batch_size=part.batch_size, slots=slots, seed=part.seed)
-    train = make(
-        samples["train"],
-        crop_size=part.crop_size,
-        steps=part.steps,
-        jitter=part.jitter,
-        augmenter=augment.build(part.aug.augmenters),
-        start=start,
-    )
+    make = partial(Batches, batch_size=part.batch_size, slots=slots)
+    train = make(samples["train"], **training_views(part), steps=part.steps, start=start)
     one_pass = -(-len(samples["val"]) // part.batch_size)
-    val = make(samples["val"], crop_size=part.image_size, steps=min(max(part.val_steps, 1), one_pass), shuffle=False)
+    val = make(
+        samples["val"],
+        crop_size=part.image_size,
+        image_size=part.image_size,
+        seed=part.seed,
+        steps=min(max(part.val_steps, 1), one_pass),
+        shuffle=False,
+    )
     return train, val
 
 

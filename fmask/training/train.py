@@ -30,6 +30,7 @@ from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import CLASS_NAMES, EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
+from fmask.training.first_samples import training_samples
 from fmask.training.fit import fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.kept_weights import delete_weights, log_weights
@@ -133,6 +134,8 @@ def _train(
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         for split_name, split in dataset.splits.items():
             log_split(run, split_name, dataset.name, dataset.root, split)
+        if not checkpoint:
+            run.log_figure(training_samples(config, dataset.splits["train"].photos), "figures/training_samples.png")
         network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.seed)
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)

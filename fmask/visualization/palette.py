@@ -5,3 +5,6 @@ CLASS_COLOURS = ("#0072B2", "#E69F00")
 
 ACCENT_COLOUR = "#D55E00"
 """Highlights in figures, from the same palette."""
+
+IGNORED_COLOUR = "#7A7A7A"
+"""Annotated regions that are ignored."""

@@ -221,5 +221,5 @@ def test_unshuffled_batches_are_in_file_order_in_every_epoch() -> None:
     for _ in range(2):
         assert [numbers(dataset, index) for index in range(len(dataset))] == [[0, 1], [2, 3], [4, 0]]
         dataset.on_epoch_end()
-    expected = augment_sample(dataset.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
+    expected = augment_sample(dataset.draws.samples[2], SIZE, SIZE, Jitter(), None, np.random.default_rng(99))
     np.testing.assert_array_equal(dataset[1][0][0], expected.image)

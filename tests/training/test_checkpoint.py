@@ -32,7 +32,8 @@ from fmask.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
-from fmask.training.fit import fit, phases
+from fmask.training.fit import fit
+from fmask.training.phases import phases
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.training.train import resume
 from fmask.utils.errors import Diverged, UserError
