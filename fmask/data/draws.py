@@ -37,7 +37,7 @@ class Draws:
         rng = np.random.default_rng([self.seed, 2, number])
         donor = None
         if self.jitter.paste and rng.uniform() < self.jitter.paste:
-            donor = self.samples[rng.integers(len(self.samples))]
+            donor = self.samples[int(rng.integers(len(self.samples)))]
         sample = self.samples[self.position(number)]
         return augment_sample(sample, self.crop_size, self.image_size, self.jitter, self.augmenter, rng, donor)
 

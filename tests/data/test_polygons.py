@@ -105,7 +105,7 @@ def test_a_stretched_outline_reaches_the_edges_of_the_pixels_of_its_mask() -> No
             if not covers_pixel(outline, 40, 40) or not mask.any():
                 continue
             y1, x1, y2, x2 = extents([stretch_to_pixels(outline)])[0]
-            rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+            rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
             # A corner between two pixels of a row may lie in the row without the mask containing a pixel of it.
             assert y1 <= rows[0]
             assert x1 <= columns[0]

@@ -33,7 +33,7 @@ def drawn(*samples: AugmentedSample) -> Figure:
 def test_boxes_and_masks_lie_on_their_objects_in_the_colours_of_the_classes() -> None:
     axes = drawn(sample((HAT, 2), (IGNORED, -1))).axes[0]
     boxes = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    assert [box.get_bbox().extents.tolist() for box in boxes] == [[16, 8, 48, 40], [0, 40, 12, 64]]
+    assert [[float(value) for value in box.get_bbox().extents] for box in boxes] == [[16, 8, 48, 40], [0, 40, 12, 64]]
     assert [box.get_edgecolor() for box in boxes] == [to_rgba(CLASS_COLOURS[1]), to_rgba(IGNORED_COLOUR)]
     outlines = [patch for patch in axes.patches if isinstance(patch, PathPatch)]
     hatched = [outline for outline in outlines if outline.get_hatch()]

@@ -22,7 +22,8 @@ SIZE = 192
 
 def perfect(photo: Photo, pooling: str, align_corners: bool) -> Detections:
     """Return what a network that has learnt its targets perfectly detects in a photo."""
-    sample = augment_sample(*load_samples([photo], SIZE), SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
+    (loaded,) = load_samples([photo], SIZE)
+    sample = augment_sample(loaded, SIZE, SIZE, Jitter(), None, np.random.default_rng(0))
     unit = normalise(sample.boxes, SIZE, SIZE)[None]
     own = np.arange(len(sample.boxes), dtype=np.int32)[None]
     masks = ops.convert_to_numpy(mask_targets(unit, unit, sample.masks[None], own, 28, SIZE, pooling))[0]
