@@ -1,7 +1,8 @@
 """Figures of a run's scores and losses: matrices and curves.
 
 All functions return Matplotlib figures, which `figure.savefig` writes. pyplot is not used, because its global state is
-not thread-safe. The classes mask and hat have the same colours in all figures.
+not thread-safe. The classes mask and hat have the same colours in all figures. No figure is wider than 9 inches: at 100
+dots per inch, that is the width in which MLflow shows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,46 +10,70 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from fmask.evaluation.average_precision import AveragePrecision
+from fmask.evaluation.confidence_curve import CONFIDENCES, ConfidenceCurve
 from fmask.evaluation.outcomes import Outcomes, Rate
 from fmask.structures.detections import CLASS_NAMES
 from fmask.visualization.palette import ACCENT_COLOUR, CLASS_COLOURS
 
+CLASSES_CAPTION = (
+    "Classes: an object is counted in the column of its best claim, however small the IoU and however many\n"
+    "detections claim it. It is found only with a single claim and an IoU of 0.5, so the diagonal can exceed “found”."
+)
+"""Why the diagonal of the confusion matrix of classes is not the number of found objects."""
 
-def confusion_matrix(outcomes: Outcomes) -> Figure:
-    """Draw the study's 2 x 2 table with its rates and their 95 % intervals, and the confusion matrix of classes."""
-    figure = Figure(figsize=(9.5, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+
+def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> Figure:
+    """Draw the study's 2 x 2 table with its rates and their 95 % intervals, and the confusion matrix of classes.
+
+    The matrix of classes is drawn as counts, and beside it as shares of each annotated class.
+
+    Args:
+        outcomes: the outcomes at `min_confidence`.
+        split: name of the photos, for the title.
+        min_confidence: lowest confidence of the detections that count, for the title.
+    """
+    figure = Figure(figsize=(9.0, 4.9), layout="constrained")
+    figure.suptitle(f"{split} photos, detections with a confidence of at least {min_confidence:g}", fontsize=12)
+    matrices, caption = figure.subfigures(2, 1, height_ratios=(3.6, 1), squeeze=False)[:, 0]
+    left, middle, right = matrices.subplots(1, 3)
     _matrix(
         left,
         outcomes.table(),
         labels=["positive", "negative"],
         cell_labels=[["found", "missed"], ["found wrongly", "not defined"]],
     )
-    left.set(xlabel="predicted", ylabel="actual", title="Objects, counted as in the study")
+    left.set(xlabel="predicted", ylabel="actual")
+    left.set_title("Objects, as in the study", fontsize=10.5)
+    counts, labels = outcomes.class_matrix(), ["background", *CLASS_NAMES]
     classes = len(CLASS_NAMES)
     _matrix(
-        right,
-        outcomes.class_matrix(),
-        labels=["background", *CLASS_NAMES],
+        middle,
+        counts,
+        labels=labels,
         cell_labels=[["not defined", *["extra"] * classes], *[["missed", *[""] * classes]] * classes],
     )
-    right.set(xlabel="detected", ylabel="annotated", title="Classes")
+    middle.set(xlabel="detected", ylabel="annotated")
+    middle.set_title("Classes, counts", fontsize=10.5)
+    _shares(right, counts[1:], rows=list(CLASS_NAMES), columns=labels)
+    right.set(xlabel="detected", ylabel="annotated")
+    right.set_title("Classes, share of the annotated", fontsize=10.5)
     rates = {
         "accuracy": outcomes.accuracy,
         "precision (study)": outcomes.precision,
         "precision (all detections)": outcomes.precision_all,
         "recall": outcomes.recall,
     }
-    text = "    ".join(f"{name} {_rate(rate)}" for name, rate in rates.items())
-    figure.supxlabel(f"{text}    (95 % intervals)", fontsize=9)
+    first, second, third, fourth = (f"{name} {_rate(rate)}" for name, rate in rates.items())
+    text = f"{first}    {second}\n{third}    {fourth}    (95 % intervals)"
+    caption.text(0.5, 0.95, f"{text}\n\n{CLASSES_CAPTION}", ha="center", va="top", fontsize=9)
     return figure
 
 
 def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the total loss and each single loss over the epochs, for training and validation.
+    """Draw the total loss and each single loss over the epochs, for training and validation in one chart each.
 
     Args:
         history: values by epoch, named as by Keras: `loss`, `..._loss`, and `val_` with these names for validation. At
@@ -57,35 +82,37 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     names = [name for name in history if name.endswith("loss") and not name.startswith("val_")]
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(3.6 * columns, 2.7 * rows), layout="constrained")
+    figure = Figure(figsize=(max(3.0 * columns, 4.5), 2.5 * rows + 0.6), layout="constrained")
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, name in zip(places, names, strict=False):
+    for place, (axes, name) in enumerate(zip(places, names, strict=False)):
         training, validation = history[name], history.get(f"val_{name}", [])
-        marker = "o" if len(training) < 30 else None
-        axes.plot(range(1, 1 + len(training)), training, "-", color="black", label="training", marker=marker, ms=3)
-        axes.plot(
-            range(1, 1 + len(validation)),
-            validation,
-            "--",
-            color=ACCENT_COLOUR,
-            label="validation",
-            marker=marker,
-            ms=3,
-        )
-        axes.set_title(name, fontsize=10)
-        _simplify(axes)
+        for values, style, colour, label in (
+            (training, "-", "black", "training"),
+            (validation, "--", ACCENT_COLOUR, "validation"),
+        ):
+            marker = "o" if len(values) < 30 else None
+            axes.plot(range(1, 1 + len(values)), values, style, color=colour, label=label, marker=marker, ms=3)
+        axes.set_title("loss, the weighted total" if name == "loss" else name, fontsize=10)
+        if place + columns >= len(names):
+            axes.set_xlabel("epoch")
+        simplify(axes)
         _loss_axis(axes, np.array([*training, *validation], dtype=float))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(axes)
     for axes in places[len(names) :]:
         axes.set_axis_off()
-    places[0].legend(frameon=False, fontsize=9)
-    figure.supxlabel("epoch", fontsize=10)
+    figure.suptitle("Losses on training and validation photos", fontsize=12)
+    legend_below(figure, places[0])
     return figure
 
 
-def pr_curve(scores: AveragePrecision) -> Figure:
-    """Draw COCO's interpolated precision over recall, for the masks of each class at IoU 0.5."""
-    figure = Figure(figsize=(4.8, 4.0), layout="constrained")
+def pr_curve(scores: AveragePrecision, split: str) -> Figure:
+    """Draw COCO's interpolated precision over recall, for the masks of each class at IoU 0.5.
+
+    Args:
+        scores: the average precision.
+        split: name of the photos, for the title.
+    """
+    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     axes = figure.subplots()
     for k, name in enumerate(CLASS_NAMES):
         if name in scores.precision:
@@ -97,10 +124,34 @@ def pr_curve(scores: AveragePrecision) -> Figure:
                 linewidth=2,
                 label=f"{name}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
             )
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision", title="Masks at IoU 0.5")
-    _simplify(axes)
-    if scores.precision:
-        axes.legend(frameon=False, loc="lower left")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
+    axes.set_title(f"{split} photos, masks at IoU 0.5, all confidences", fontsize=11)
+    simplify(axes)
+    legend_below(figure, axes)
+    return figure
+
+
+def confidence_curves(curve: ConfidenceCurve, split: str, min_confidence: float) -> Figure:
+    """Draw precision, recall and F1 over the confidence, with the run's own confidence marked.
+
+    Args:
+        curve: the rates.
+        split: name of the photos, for the title.
+        min_confidence: the confidence in [0, 1] to mark.
+    """
+    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(min_confidence, color="0.6", linewidth=1, linestyle=":", label=f"min_confidence {min_confidence:g}")
+    for values, style, colour, label in (
+        (curve.precision, "-", "#009E73", "precision (all detections)"),
+        (curve.recall, "--", ACCENT_COLOUR, "recall"),
+        (curve.f1, "-", "black", "F1"),
+    ):
+        axes.plot(CONFIDENCES, values, style, color=colour, linewidth=2, label=label)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="lowest confidence of the detections that count")
+    axes.set_title(f"{split} photos, objects counted as in the study", fontsize=11)
+    simplify(axes)
+    legend_below(figure, axes, columns=2)
     return figure
 
 
@@ -115,24 +166,59 @@ def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
     axes = figure.subplots()
     minutes = np.asarray(cpu_seconds, dtype=float) / 60
     axes.plot(minutes, values, "o-", color="black", markersize=3.5)
+    title = "val photos, all confidences"
     if np.isfinite(values).any():
         best = int(np.nanargmax(values))
         axes.plot(minutes[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT_COLOUR)
-        axes.set_title(f"best {values[best]:.2f} after {minutes[best]:.1f} CPU minutes", fontsize=10)
-    axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="validation mask AP50")
-    _simplify(axes)
+        title += f": best {values[best]:.2f} after {minutes[best]:.1f} CPU minutes"
+    axes.set_title(title, fontsize=10)
+    axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="mask AP50")
+    simplify(axes)
     return figure
+
+
+def simplify(axes: Axes) -> None:
+    """Remove the upper and the right spine, and draw a light grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Label the x axis, such as that of epochs, with whole numbers only, also if it has a single one."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
+    """Add the legend of the axes below them, where it hides no curve; none if no line has a label."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], cell_labels: Sequence[Sequence[str]]) -> None:
     axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(counts.max(), 1))
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(range(len(labels)), labels, rotation=90, va="center")
-    axes.tick_params(length=0)
+    _label_cells(axes, labels, labels)
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if count > 0.55 * counts.max() else "black"
-        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=17, color=colour)
-        axes.text(column, row + 0.28, cell_labels[row][column], ha="center", va="center", fontsize=9, color=colour)
+        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=15, color=colour)
+        axes.text(column, row + 0.3, cell_labels[row][column], ha="center", va="center", fontsize=8, color=colour)
+
+
+def _shares(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Draw each row of counts as shares of its sum; a row without objects has none."""
+    sums = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(sums, 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    _label_cells(axes, rows, columns)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{100 * share:.0f} %" if sums[row, 0] else "-"
+        axes.text(column, row, text, ha="center", va="center", fontsize=12, color="white" if share > 0.55 else "black")
+
+
+def _label_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows, rotation=90, va="center")
+    axes.tick_params(length=0)
 
 
 def _rate(rate: Rate) -> str:
@@ -145,12 +231,7 @@ def _loss_axis(axes: Axes, values: np.ndarray) -> None:
     if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: np.format_float_positional(value, trim="-")))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
-
-
-def _simplify(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)

@@ -9,6 +9,7 @@ from rich.table import Table
 from fmask import tracking
 from fmask.data.dataset import digest
 from fmask.evaluation import figures, sheets
+from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import CLASS_NAMES, EncodedDetections
@@ -63,12 +64,15 @@ def log_scores(
     chosen = scores[min_confidence]
     place = split if split in tracking.SCORES else "test"
     run.log_scores(tracking.pick_scores(place, chosen.metrics()), place, epoch)
-    run.log_figure(figures.confusion_matrix(chosen.outcomes), f"figures/{split}_confusion_matrix.png")
-    run.log_figure(figures.pr_curve(chosen.average_precision), f"figures/{split}_precision_recall.png")
+    confusion = figures.confusion_matrix(chosen.outcomes, split, min_confidence)
+    run.log_figure(confusion, f"figures/{split}_confusion_matrix.png")
+    run.log_figure(figures.pr_curve(chosen.average_precision, split), f"figures/{split}_precision_recall.png")
+    curves = figures.confidence_curves(confidence_curve(photos, detections), split, min_confidence)
+    run.log_figure(curves, f"figures/{split}_confidence.png")
     if main_split:
         shown = slice(sheets.PHOTOS_PER_SHEET)
         for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-            (figure,) = draw(photos[shown], detections[shown], min_confidence)
+            (figure,) = draw(photos[shown], detections[shown], split, min_confidence)
             run.log_figure(figure, f"figures/{split}_{kind}.png")
 
 

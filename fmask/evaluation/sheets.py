@@ -29,9 +29,12 @@ from fmask.visualization.splash import splash
 
 PHOTOS_PER_SHEET = 12
 
-_PANEL = 2.6  # inches, the longer side of a photo on a sheet
+_WIDTH = 9.0  # inches; at 100 dots per inch, the width in which MLflow shows a figure, so that it is not shrunk
+_COLUMNS = 4
+_MAX_PANEL = 3.2  # inches, the longer side of a photo on a sheet of few photos
 _PANEL_PIXELS = 520  # larger photos are shrunk to this, to keep sheets small
-_FONT = 7.5  # points, for the labels in photos
+_FONT = 8.0  # points, for the labels in photos
+_CAPTION = 18  # letters of a photo's name that fit above it
 _SPURIOUS, _IGNORED = "spurious", "ignored"
 _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
     Outcome.FOUND: "solid",
@@ -42,7 +45,7 @@ _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
 
 
 def contact_sheet(
-    photos: Sequence[Photo], detections: Sequence[EncodedDetections], min_confidence: float
+    photos: Sequence[Photo], detections: Sequence[EncodedDetections], split: str, min_confidence: float
 ) -> list[Figure]:
     """Draw each photo twice: with its annotations, and beside it with its detections.
 
@@ -51,6 +54,7 @@ def contact_sheet(
     Args:
         photos: annotated photos.
         detections: the detections in each photo; `detections[i]` belongs to `photos[i]`.
+        split: name of the photos, for the title.
         min_confidence: lowest confidence in [0, 1] of the detections that are drawn.
 
     Returns:
@@ -58,10 +62,10 @@ def contact_sheet(
     """
     figures = []
     for shown in _pages(photos, detections, min_confidence):
-        figure, places = _sheet(2 * len(shown), columns=min(6, 2 * len(shown)))
+        figure, places = _sheet([photo for photo, _ in shown for _ in range(2)], split, min_confidence)
         for (photo, found), annotated, detected in zip(shown, places[::2], places[1::2], strict=True):
             image = load_image(photo.path)
-            _show(annotated, image, f"{photo.name}: {'annotated' if photo.regions else 'no object'}")
+            _show(annotated, image, f"{_short(photo.name)}: {'annotated' if photo.regions else 'no object'}")
             _draw(annotated, annotation_marks(photo), photo)
             _show(detected, image, "detected")
             _draw(detected, detection_marks(photo, found), photo)
@@ -71,14 +75,14 @@ def contact_sheet(
 
 
 def splash_sheet(
-    photos: Sequence[Photo], detections: Sequence[EncodedDetections], min_confidence: float
+    photos: Sequence[Photo], detections: Sequence[EncodedDetections], split: str, min_confidence: float
 ) -> list[Figure]:
     """Draw each photo in grey with the detected objects in colour; arguments and pages as in `contact_sheet`."""
     figures = []
     for shown in _pages(photos, detections, min_confidence):
-        figure, places = _sheet(len(shown), columns=min(4, len(shown)))
+        figure, places = _sheet([photo for photo, _ in shown], split, min_confidence)
         for (photo, found), axes in zip(shown, places, strict=True):
-            _show(axes, splash(load_image(photo.path), found.union()[None]), photo.name)
+            _show(axes, splash(load_image(photo.path), found.union()[None]), _short(photo.name))
         figures.append(figure)
     return figures
 
@@ -135,15 +139,21 @@ def detection_marks(photo: Photo, found: EncodedDetections) -> list[Mark]:
     return marks
 
 
-def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
-    rows = -(-count // columns)
-    figure = Figure(figsize=((_PANEL + 0.14) * columns, (_PANEL + 0.35) * rows + 0.3))
-    figure.set_layout_engine("constrained", w_pad=0.07, h_pad=0.08)
-    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+def _sheet(photos: Sequence[Photo], split: str, min_confidence: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure no wider than `_WIDTH`, with a panel for each photo in rows as high as their highest photo."""
+    columns = min(_COLUMNS, len(photos))
+    panel = min(_WIDTH / columns, _MAX_PANEL)
+    heights = [photo.height / max(photo.height, photo.width) for photo in photos]
+    rows = [max(heights[start : start + columns]) for start in range(0, len(heights), columns)]
+    inches = [panel * row + 0.25 for row in rows]
+    figure = Figure(figsize=(max(panel * columns, 2 * _MAX_PANEL), sum(inches) + 0.9))
+    figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.06)
+    figure.suptitle(f"{split} photos, detections with a confidence of at least {min_confidence:g}", fontsize=11)
+    places = list(figure.subplots(len(rows), columns, squeeze=False, height_ratios=inches).flat)
     for axes in places:
         axes.set_axis_off()
         axes.set_anchor("N")  # aligns the titles of a row, whatever the photos' shapes
-    return figure, places[:count]
+    return figure, places[: len(photos)]
 
 
 def _show(axes: Axes, image: np.ndarray, title: str) -> None:
@@ -159,7 +169,7 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
     marks = [mark for mark in marks if area(mark.mask)]
     outlines = [_outline(mark.mask) for mark in marks]
     objects = [outline.get_extents() for outline in outlines]
-    em = _FONT * max(photo.width, photo.height) / (_PANEL * 72)  # the font's size in photo pixels
+    em = _FONT * max(photo.width, photo.height) / (_panel(axes) * 72)  # the font's size in photo pixels
     labels: list[Bbox] = []
     for mark, outline, around in zip(marks, outlines, objects, strict=True):
         colour, text_colour = mark.colours
@@ -226,9 +236,19 @@ def _overlap(one: Bbox, other: Bbox) -> float:
     return 0.0 if shared is None else float(shared.width * shared.height)
 
 
+def _panel(axes: Axes) -> float:
+    """Return the width of a panel of the sheet in inches."""
+    spec = axes.get_subplotspec()
+    assert spec is not None
+    return min(_WIDTH / spec.get_gridspec().ncols, _MAX_PANEL)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…"
+
+
 def _add_legend(figure: Figure) -> None:
     handles = [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
     handles.append(Line2D([], [], color=IGNORED_COLOUR, linewidth=6, label="ignored region"))
     handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
-    columns = len(handles) if figure.get_figwidth() > 9 else 4
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from fmask.evaluation import figures
 from fmask.visualization.palette import ACCENT_COLOUR
 
 PIXELS_PER_POINT = 1.25
-MIN_WIDTH = 0.6
+MIN_WIDTH = 0.8
 """Smallest width of a figure, as a share of its full width; in a narrower window it scrolls."""
 _THEMED = {"#000000": "currentColor", "#bfbfbf": "var(--line-strong)"}
 """Colours in Matplotlib's SVG, and the colours of the page that replace them."""
@@ -49,16 +49,16 @@ def ap_by_epoch(history: Mapping[str, Mapping[int, float]]) -> Figure:
     Args:
         history: values of each metric by epoch; `val/mask_ap50` and `val/box_ap50` are used.
     """
-    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     axes = figure.subplots()
     for kind, style, colour in (("mask", "o-", "black"), ("box", "s--", ACCENT_COLOUR)):
         points = history.get(f"val/{kind}_ap50", {})
         axes.plot(list(points), list(points.values()), style, color=colour, markersize=3.5, label=kind)
-    axes.set(ylim=(0, 1.02), xlabel="epoch", ylabel="AP50", title="Validation photos")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc="lower right")
+    axes.set(ylim=(0, 1.02), xlabel="epoch", ylabel="AP50")
+    axes.set_title("val photos, all confidences", fontsize=11)
+    figures.whole_numbers(axes)
+    figures.simplify(axes)
+    figures.legend_below(figure, axes)
     return figure
 
 

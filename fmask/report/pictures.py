@@ -36,8 +36,11 @@ class Outline:
     outcome: str
     kind: str
     """The class, or `ignored`."""
-    left: float
-    """Left edge of the tag, in percent of the width of the photo."""
+    side: str
+    """The edge of the tag that is placed, left or right: the one nearer to an edge of the photo. The tag then stays
+    inside where the photo is narrower than `SHOWN`."""
+    across: float
+    """Distance of this edge from the same edge of the photo, in percent of the width of the photo."""
     top: float
     """Top edge of the tag, in percent of the height of the photo."""
 
@@ -92,13 +95,15 @@ def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
     for mark, box in zip(marks, boxes, strict=True):
         tag = label_place((LETTER * len(mark.text) + 8) * pixel, TAG_HEIGHT * pixel, box, boxes, tags, photo)
         tags.append(tag)
+        from_left, from_right = tag.x0, photo.width - tag.x1
         outlines.append(
             Outline(
                 path=_path(mark.mask),
                 text=mark.text,
                 outcome=mark.outcome,
                 kind=CLASS_NAMES[mark.class_id - 1] if mark.class_id > 0 else "ignored",
-                left=round(100 * tag.x0 / photo.width, 2),
+                side="left" if from_left <= from_right else "right",
+                across=round(100 * min(from_left, from_right) / photo.width, 2),
                 top=round(100 * tag.y0 / photo.height, 2),
             )
         )

@@ -9,13 +9,15 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.evaluation import figures
+from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.outcomes import Rate
 from fmask.evaluation.report import RATES
+from fmask.evaluation.scores import Scores as ComputedScores
 from fmask.evaluation.scores import compute_scores
 from fmask.report import charts
 from fmask.report.facts import run_facts, run_parts
 from fmask.report.objects import OUTCOMES, ObjectRow, object_rows
-from fmask.report.photos import PhotosUnavailable, predict_again
+from fmask.report.photos import PhotosUnavailable, PredictedPhotos, predict_again
 from fmask.report.pictures import Picture, draw
 from fmask.report.render import render
 
@@ -32,7 +34,8 @@ class _Photos:
     pictures: list[Picture]
     rows: dict[float, list[ObjectRow]]
     """The rows of the table of objects, by confidence."""
-    precision_recall: Markup | None
+    charts: list[Markup]
+    """Precision and recall: over each other, and over the confidence."""
     note: str
     """Sentences above the table."""
 
@@ -62,7 +65,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         chosen=_chosen(run, tested),
         photos=photos,
         outcomes=OUTCOMES,
-        charts=_curves(run) + ([photos.precision_recall] if photos and photos.precision_recall else []),
+        charts=_curves(run) + (photos.charts if photos else []),
     )
 
 
@@ -98,20 +101,33 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     except PhotosUnavailable as reason:
         rows = {confidence: object_rows(scores) for confidence, scores in logged.items()}
         note = f"{reason} Therefore the page has no pictures, and the scores of the detections are unknown."
-        return _Photos([], rows, None, note)
+        return _Photos([], rows, [], note)
     pairs = list(zip(predicted.photos, predicted.detections, strict=True))
     again = compute_scores(predicted.photos, predicted.detections, list(logged))
     scores = {confidence: result.to_json() for confidence, result in again.items()}
     found = {photo.name: detections for photo, detections in pairs}
     shown = sorted(pairs, key=lambda pair: pair[0].name)[:MAX_PICTURES]
-    curve = figures.pr_curve(next(iter(again.values())).average_precision)
-    description = "Precision over recall of masks at an IoU of 0.5, with a curve for each class."
+    chosen = _chosen(run, logged)
+    assert chosen is not None  # the caller has scores
     return _Photos(
         pictures=[draw(photo, detections, list(logged)) for photo, detections in shown],
         rows={confidence: object_rows(each, found) for confidence, each in scores.items()},
-        precision_recall=charts.as_svg(curve, "pr", description),
+        charts=_precision_charts(predicted, again[chosen]),
         note=_agreement(logged, scores) + _limit(len(predicted.photos)),
     )
+
+
+def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores) -> list[Markup]:
+    over_recall = figures.pr_curve(scores.average_precision, "test")
+    curve = confidence_curve(predicted.photos, predicted.detections)
+    over_confidence = figures.confidence_curves(curve, "test", scores.min_confidence)
+    marked = f"The confidence {scores.min_confidence:g} is marked."
+    return [
+        charts.as_svg(
+            over_recall, "pr", "Precision over recall of masks at an IoU of 0.5, with a curve for each class."
+        ),
+        charts.as_svg(over_confidence, "confidence", f"Precision, recall and F1 over the confidence. {marked}"),
+    ]
 
 
 def _agreement(logged: Scores, again: Scores) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
@@ -41,6 +42,8 @@ def search_figures(optuna_study: Study, objectives: Sequence[str]) -> Iterator[t
             except (ValueError, RuntimeError) as error:  # such as importances where all values are equal
                 log.info("The figure %s was not drawn: %s", name, error)
                 continue
+        if draw is plots.plot_optimization_history:  # its x axis is the number of the trial
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.figure.set_layout_engine("constrained")  # long parameter names would be cut off
         yield name, axes.figure
 

@@ -86,7 +86,7 @@ def test_average_precision_is_that_of_pycocotools(folder: Path, capsys: pytest.C
 
 
 def test_sheets_show_the_photo_and_its_spurious_detections(folder: Path) -> None:
-    (figure,) = sheets.contact_sheet(photos_of(folder), found(), 0.9)
+    (figure,) = sheets.contact_sheet(photos_of(folder), found(), "test", 0.9)
     axes: list[Axes] = figure.axes
     assert axes[2].get_title() == "b.png: no object"
     assert not axes[2].texts

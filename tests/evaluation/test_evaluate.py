@@ -96,7 +96,7 @@ def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, mode
     assert scores_file is not None
     assert [each["outcome"] for each in scores_file["objects"]] == ["found", "missed"] * 3
     artifacts = Path(unquote(run.artifacts.removeprefix("file://")))
-    figures = {"confusion_matrix", "precision_recall", "predictions", "splash"}
+    figures = {"confusion_matrix", "precision_recall", "confidence", "predictions", "splash"}
     assert {file.name for file in (artifacts / "figures").iterdir()} == {f"{name}_{each}.png" for each in figures}
 
 

@@ -4,10 +4,19 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fmask.evaluation.average_precision import average_precision
-from fmask.evaluation.figures import ap_curve, confusion_matrix, loss_curves, pr_curve
+from fmask.evaluation.confidence_curve import confidence_curve
+from fmask.evaluation.figures import (
+    CLASSES_CAPTION,
+    ap_curve,
+    confidence_curves,
+    confusion_matrix,
+    loss_curves,
+    pr_curve,
+)
 from fmask.evaluation.outcomes import count_outcomes
 from tests.helpers.scenes import encoded, photo
 
@@ -21,22 +30,36 @@ def rendered(figure: Figure) -> np.ndarray:
     return np.frombuffer(file.getvalue(), dtype=np.uint8)
 
 
+def caption_of(figure: Figure) -> str:
+    return "".join(text.get_text() for part in figure.subfigs for text in part.texts)
+
+
+def x_labels(axes: Axes) -> list[str]:
+    low, high = axes.get_xlim()
+    return [label.get_text() for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+
+
 @pytest.mark.filterwarnings("error")
 def test_confusion_matrix_shows_both_matrices() -> None:
     found = encoded((*MASK, 0.95), ("hat", (50, 0, 60, 10), 0.92))
-    figure = confusion_matrix(count_outcomes([photo(MASK, HAT)], [found]))
+    figure = confusion_matrix(count_outcomes([photo(MASK, HAT)], [found]), "val", 0.9)
     assert rendered(figure).std() > 0
-    study, classes = ([text.get_text() for text in axes.texts] for axes in figure.axes)
+    study, classes, shares = ([text.get_text() for text in axes.texts] for axes in figure.axes)
     assert study == ["1", "found", "1", "missed", "0", "found wrongly", "0", "not defined"]
     assert classes[::2] == ["0", "0", "1", "0", "1", "0", "1", "0", "0"]
-    assert "accuracy 0.50 [0.09, 0.91]" in figure.get_supxlabel()
+    assert shares == ["0 %", "100 %", "0 %", "100 %", "0 %", "0 %"]  # of the mask, then of the hat
+    assert figure.get_suptitle() == "val photos, detections with a confidence of at least 0.9"
+    caption = caption_of(figure)
+    assert "accuracy 0.50 [0.09, 0.91]" in caption
+    assert CLASSES_CAPTION in caption
 
 
 @pytest.mark.filterwarnings("error")
 def test_confusion_matrix_without_objects_is_undefined() -> None:
-    figure = confusion_matrix(count_outcomes([], []))
+    figure = confusion_matrix(count_outcomes([], []), "test", 0.5)
     rendered(figure)
-    assert "accuracy undefined" in figure.get_supxlabel()
+    assert "accuracy undefined" in caption_of(figure)
+    assert {text.get_text() for text in figure.axes[2].texts} == {"-"}
 
 
 @pytest.mark.filterwarnings("error")
@@ -46,9 +69,33 @@ def test_loss_curves_show_training_and_validation_of_each_loss() -> None:
     figure = loss_curves(history)
     rendered(figure)
     total, single = figure.axes
-    assert [axes.get_title() for axes in (total, single)] == ["loss", "rpn_class_loss"]
+    assert [axes.get_title() for axes in (total, single)] == ["loss, the weighted total", "rpn_class_loss"]
     assert [np.asarray(line.get_ydata()).tolist() for line in total.lines] == [falling, history["val_loss"]]
     assert (total.get_yscale(), single.get_yscale()) == ("log", "linear")
+    assert "0.5" in [label.get_text() for label in total.get_yticklabels()]
+    assert not total.get_legend()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "validation"]
+    assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("epochs", [1, 2, 3, 36])
+def test_epochs_are_whole_numbers(epochs: int) -> None:
+    figure = loss_curves({"loss": [1.0] * epochs, "val_loss": [1.0] * epochs})
+    rendered(figure)
+    labels = x_labels(figure.axes[0])
+    assert labels
+    assert all(label.isdecimal() for label in labels), labels
+
+
+@pytest.mark.filterwarnings("error")
+def test_small_losses_have_plain_numbers() -> None:
+    figure = loss_curves({"loss": [1e-1, 1e-5]})
+    rendered(figure)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert "0.00001" in labels
+    assert not [label for label in labels if "e" in label or "$" in label]
 
 
 @pytest.mark.filterwarnings("error")
@@ -59,18 +106,32 @@ def test_loss_curves_of_a_run_without_finite_losses() -> None:
 @pytest.mark.filterwarnings("error")
 def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
     scores = average_precision([photo(MASK)], [encoded((*MASK, 0.9))])
-    figure = pr_curve(scores)
+    figure = pr_curve(scores, "test")
     rendered(figure)
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
+    assert figure.axes[0].get_title().startswith("test photos")
     assert [text.get_text() for text in legend.get_texts()] == ["mask, AP50 1.00"]
-    rendered(pr_curve(average_precision([], [])))
+    rendered(pr_curve(average_precision([], []), "test"))
 
 
 @pytest.mark.filterwarnings("error")
 def test_ap_curve_marks_the_best_scoring() -> None:
     figure = ap_curve([60, 120, 180], [0.2, 0.6, 0.5])
     rendered(figure)
-    assert figure.axes[0].get_title() == "best 0.60 after 2.0 CPU minutes"
+    assert figure.axes[0].get_title() == "val photos, all confidences: best 0.60 after 2.0 CPU minutes"
     rendered(ap_curve([], []))
     rendered(ap_curve([60.0], [float("nan")]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_confidence_curves_mark_the_confidence_of_the_run() -> None:
+    figure = confidence_curves(confidence_curve([photo(MASK)], [encoded((*MASK, 0.7))]), "val", 0.6)
+    rendered(figure)
+    marker, precision, recall, f1 = figure.axes[0].lines
+    assert np.asarray(marker.get_xdata()).tolist() == [0.6, 0.6]
+    assert marker.get_label() == "min_confidence 0.6"
+    for line in (precision, recall, f1):
+        assert np.asarray(line.get_ydata())[70] == 1
+    assert np.asarray(recall.get_ydata())[71] == 0
+    assert np.isnan(np.asarray(precision.get_ydata())[71])
+    rendered(confidence_curves(confidence_curve([], []), "val", 0.6))

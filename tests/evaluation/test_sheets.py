@@ -36,7 +36,7 @@ def test_contact_sheet_marks_every_outcome(tmp_path: Path) -> None:
         ("mask", (50, 30, 60, 40), 0.96),  # on nothing
         ("hat", (40, 60, 50, 70), 0.5),  # not confident enough to be shown
     )
-    (figure,) = contact_sheet([scene], [found], min_confidence=0.9)
+    (figure,) = contact_sheet([scene], [found], "test", min_confidence=0.9)
     annotated, detected = figure.axes
     assert annotated.get_title() == "red.png: annotated"
     assert sorted(text.get_text() for text in annotated.texts) == ["hat", "hat", "ignored", "mask"]
@@ -51,7 +51,7 @@ def test_contact_sheet_marks_every_outcome(tmp_path: Path) -> None:
 
 def test_labels_of_detections_on_one_object_do_not_hide_each_other(tmp_path: Path) -> None:
     found = encoded((*MASK, 0.99), (*MASK, 0.98), ("hat", MASK[1], 0.97), (*MASK, 0.96))
-    (figure,) = contact_sheet([saved(photo(MASK), tmp_path)], [found], min_confidence=0.9)
+    (figure,) = contact_sheet([saved(photo(MASK), tmp_path)], [found], "test", min_confidence=0.9)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     boxes = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[1].texts]
@@ -60,7 +60,7 @@ def test_labels_of_detections_on_one_object_do_not_hide_each_other(tmp_path: Pat
 
 
 def test_empty_masks_and_photos_without_regions_are_drawn(tmp_path: Path) -> None:
-    (figure,) = contact_sheet([saved(photo(), tmp_path)], [encoded(("mask", (5, 5, 5, 5), 0.99))], 0.9)
+    (figure,) = contact_sheet([saved(photo(), tmp_path)], [encoded(("mask", (5, 5, 5, 5), 0.99))], "test", 0.9)
     FigureCanvasAgg(figure).draw()
     assert len(figure.axes) == 2
 
@@ -69,15 +69,15 @@ def test_empty_masks_and_photos_without_regions_are_drawn(tmp_path: Path) -> Non
 def test_sheets_are_paged(sheet: object, tmp_path: Path) -> None:
     assert callable(sheet)
     scenes = [saved(photo(MASK), tmp_path)] * (PHOTOS_PER_SHEET + 1)
-    figures = sheet(scenes, [encoded()] * len(scenes), 0.9)
+    figures = sheet(scenes, [encoded()] * len(scenes), "test", 0.9)
     shown = [[axes for axes in figure.axes if axes.images] for figure in figures]
     per_photo = 2 if sheet is contact_sheet else 1
     assert [len(axes) for axes in shown] == [PHOTOS_PER_SHEET * per_photo, per_photo]
-    assert sheet([], [], 0.9) == []
+    assert sheet([], [], "test", 0.9) == []
 
 
 def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
-    (figure,) = splash_sheet([saved(photo(MASK, HAT), tmp_path)], [encoded((*MASK, 0.95), (*HAT, 0.5))], 0.9)
+    (figure,) = splash_sheet([saved(photo(MASK, HAT), tmp_path)], [encoded((*MASK, 0.95), (*HAT, 0.5))], "test", 0.9)
     shown = np.asarray(figure.axes[0].images[0].get_array())
     assert shown.shape == (HEIGHT, WIDTH, 3)
     assert tuple(shown[30, 20]) == RED
@@ -87,7 +87,7 @@ def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
 def test_large_photos_are_shrunk_and_drawn_in_their_own_pixels(tmp_path: Path) -> None:
     scene = saved(replace(photo(), width=2000, height=1000), tmp_path)
     empty = replace(encoded(), height=1000, width=2000)
-    (figure,) = splash_sheet([scene], [empty], 0.9)
+    (figure,) = splash_sheet([scene], [empty], "test", 0.9)
     (image,) = figure.axes[0].images
     assert max(np.asarray(image.get_array()).shape) < 1000
     assert image.get_extent() == [-0.5, 1999.5, 999.5, -0.5]

@@ -92,6 +92,34 @@ def test_pictures_are_small_jpegs_without_metadata_and_with_all_outlines(
     assert Image.open(io.BytesIO(content)).size == (80, 60)
 
 
+def test_tags_are_placed_from_the_nearer_edge_so_that_narrow_photos_contain_them(
+    store: Path, tmp_path: Path, show: Pages
+) -> None:
+    first, _ = show(make_run(tmp_path / "data")).all("article")
+    tags = [each for each in first.all("span") if str(each.attributes.get("class", "")).startswith("tag")]
+    places = {each.text: str(each.attributes["style"]) for each in tags}
+    assert places["hat 0.95 spurious"].startswith("right:0.0%")  # the box ends at 75 of 80 pixels
+    assert places["mask 0.99 found"].startswith("left:")
+
+
+def test_classes_are_shown_as_counts_and_as_shares(store: Path, tmp_path: Path, show: Pages) -> None:
+    document = show(make_run(tmp_path / "data"))
+    (matrices,) = document.all("div", _class="matrices", data_at="0.9")
+    _, counts, shares = matrices.all("table")
+    cells = [[cell.text.split() for cell in table.all("tbody")[0].all("td")] for table in (counts, shares)]
+    assert cells[0][3:] == [["0", "missed"], ["2"], ["0"], ["2", "missed"], ["0"], ["0"]]
+    assert cells[1] == [["0", "%"], ["100", "%"], ["0", "%"], ["100", "%"], ["0", "%"], ["0", "%"]]
+    assert "the diagonal can exceed the number of found objects" in " ".join(document.text.split())
+
+
+def test_losses_have_training_and_validation_in_one_chart(store: Path, tmp_path: Path, show: Pages) -> None:
+    charts = show(make_run(tmp_path / "data")).all("svg", _class="chart")
+    texts = [{text.text for text in chart.all("text")} for chart in charts]
+    assert len(texts) == 4
+    assert {"training", "validation", "loss, the weighted total"} <= texts[0]
+    assert {"min_confidence 0.5", "F1", "recall"} <= texts[3]
+
+
 def test_a_page_loads_nothing_and_runs_only_its_own_script(store: Path, tmp_path: Path, show: Pages) -> None:
     document = show(make_run(tmp_path / "data"))
     (policy,) = document.all("meta", http_equiv="Content-Security-Policy")

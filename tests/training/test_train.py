@@ -125,7 +125,7 @@ def test_a_run_logs_everything_to_mlflow(
         "weights/last.h5", "weights/best.h5",
         "scores/test_at_0.5.json", "scores/test_at_0.9.json", "scores/val_at_0.5.json",
         "figures/training_samples.png", "figures/losses.png", "figures/val_mask_ap50.png",
-        "figures/test_confusion_matrix.png",
+        "figures/test_confusion_matrix.png", "figures/test_confidence.png",
         "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
     }  # fmt: skip
     folder = Path(run.artifacts.removeprefix("file://"))
