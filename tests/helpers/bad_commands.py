@@ -220,7 +220,7 @@ RUNS = [
     ("unknown outcome", "found", "maybe", "'maybe' is not a valid Outcome"),
     ("region that is not a number", ",0,found", ",first,found", "invalid literal for int() with base 10: 'first'"),
     ("NaN score", ",0.6,", ",nan,", "val_mask_ap50 must be a finite number, not 'nan'"),
-    ("surplus field", ",found\n", ",found,x\n", "has a line with a different number of fields than the header"),
+    ("surplus field", ",found,", ",found,x,", "has a line with a different number of fields than the header"),
 ]
 """Of `fmask table --from`: name, text in a valid file, its replacement, message."""
 
