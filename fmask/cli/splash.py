@@ -32,6 +32,10 @@ def splash(
     inputs: Annotated[list[str], typer.Argument(help="Photos, videos, folders, patterns, or cameras (0, rtsp://…).")],
     boxes: Annotated[bool, typer.Option("--boxes", help="Draw a box around each object.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Write the class and score of each object.")] = False,
+    outline: Annotated[
+        bool,
+        typer.Option("--outline", help="Outline each object in the colour of its class, so that white ones stand out."),
+    ] = False,
     classes: Annotated[
         list[ClassName] | None, typer.Option("--class", help="Show only this class. Can be repeated. Default: both.")
     ] = None,
@@ -64,7 +68,7 @@ def splash(
 
     targets = find_targets(inputs, output)
     predictor = load.load(model, settings or ())
-    style = SplashStyle(classes or tuple(ClassName), boxes, labels)
+    style = SplashStyle(classes or tuple(ClassName), boxes, labels, outline)
     photos = [target for target in targets if target.is_photo]
     videos = [target for target in targets if not target.is_photo]
     failed = _splash_photos(photos, predictor, style, min_confidence, single=len(targets) == 1)

@@ -46,6 +46,13 @@ def is_coloured(image: np.ndarray, margin: int = 40) -> np.ndarray:
     return image.max(axis=-1).astype(int) - image.min(axis=-1) > margin
 
 
+def test_the_option_outline_draws_outlines(predictor: ColourPredictor) -> None:
+    save(Path("a.png"), scene((HAT, (8, 16, 40, 48))))
+    assert splash("a.png", "--outline", "--class", "hat").exit_code == 0
+    picture = np.array(Image.open("a_splash.png"))
+    assert picture[8, 30].tolist() == [0xE6, 0x9F, 0x00]
+
+
 def test_a_photo_is_grey_except_for_the_objects(predictor: ColourPredictor) -> None:
     before = save(Path("a.jpg"), scene((HAT, (8, 16, 40, 48))))
     result = splash("a.jpg")
