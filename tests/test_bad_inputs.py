@@ -46,7 +46,8 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (20, 12)).save("split/a.png")
     Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
-    load, fake = trained.load, SimpleNamespace(batch_size=1, max_detections=9, predict=lambda images, batch_size: [])
+    load = trained.load
+    fake = SimpleNamespace(batch_size=1, max_detections=9, predict_each=lambda images, batch_size: iter(images))
     monkeypatch.setattr(trained, "load", lambda name, settings: fake if name == "fake" else load(name, settings))
     return store
 

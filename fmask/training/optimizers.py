@@ -27,7 +27,8 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
         optimizer = FusedSGD(_schedule(config), momentum=0.9, weight_decay=decay, **common)
     else:
         optimizer = FusedAdamW(_schedule(config), weight_decay=optim.weight_decay, **common)
-    optimizer.slow_down(backbone_of(config.backbone.name).stage_of, optim.backbone_lr)
+    if optim.backbone_lr != 1:
+        optimizer.slow_down(backbone_of(config.backbone.name).stage_of, optim.backbone_lr)
     # Weight decay is meant for kernels only, not for scales, shifts and biases.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

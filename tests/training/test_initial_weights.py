@@ -22,6 +22,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def trained(folder: Path, content: bytes, ap50: float) -> str:
     """Return the id of a finished training with these last weights."""
     file = folder / "last.h5"
+    file.unlink(missing_ok=True)  # a file of a run is replaced, never changed: the store may have a link to it
     file.write_bytes(content)
     with tracking.start_run({"epochs": 1}, "trained", output_dir=folder) as run:
         run.log_file(file, "weights")

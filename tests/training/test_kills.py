@@ -128,7 +128,7 @@ def test_a_training_that_is_killed_at_random_ends_the_same(
         monkeypatch.chdir(folder)
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         (run,) = [run for run in tracking.find_runs("fmask") if run.status == "FINISHED"]
-        losses.append(tracking.read_history(run, ["loss"])["loss"])
+        losses.append(tracking.read_history(run, ["train/loss"])["train/loss"])
     assert losses[0] == losses[1]
     assert list(losses[0]) == list(range(1, EPOCHS + 1))
     assert not [each.name for folder in folders for each in (folder / "outputs").glob("checkpoint*")]

@@ -36,7 +36,7 @@ def test_a_sweep_trains_in_another_process(store: Path, tmp_path: Path) -> None:
     run, parent = tracking.find_runs("typed")
     assert run.tags["mlflow.parentRunId"] == parent.id
     assert (run.status, parent.status, run.params["aug"]) == ("FINISHED", "FINISHED", "blur")
-    assert "mask_ap50" in run.metrics
+    assert "test/mask_ap50" in run.metrics
     assert "finished" in swept.stdout.splitlines()[-2], swept.stdout
 
 

@@ -5,7 +5,6 @@ A backbone is one module in this folder with a `BACKBONE`. Importing this folder
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 MODULES = {
@@ -36,6 +35,7 @@ class Backbone:
 
 def backbone_of(name: str) -> Backbone:
     """Return the backbone of an architecture, a key of `MODULES`."""
-    backbone = import_module(f"{__name__}.{MODULES[name]}").BACKBONE
-    assert isinstance(backbone, Backbone)
-    return backbone
+    from fmask.model.backbones import efficientnet_lite, mobilenet_v2, resnet
+
+    families = {"resnet": resnet, "efficientnet_lite": efficientnet_lite, "mobilenet_v2": mobilenet_v2}
+    return families[MODULES[name]].BACKBONE
