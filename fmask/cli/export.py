@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Model, Settings, check_folder
+from fmask.cli.options import Model, Settings
 from fmask.utils.errors import UserError
+from fmask.utils.files import check_folder
 
 
 @app.command(rich_help_panel=USE)

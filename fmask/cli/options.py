@@ -8,6 +8,7 @@ import typer
 from fmask.data.config import ReadOptions
 from fmask.inference.load import KINDS
 from fmask.utils.errors import UserError
+from fmask.utils.files import check_folder
 
 
 def _check_confidence(value: float) -> float:
@@ -105,13 +106,3 @@ def check_output(file: Path, overwrite: bool) -> None:
     check_folder(file)
     if file.exists() and not overwrite:
         raise UserError(f"{file} already exists; --overwrite replaces it.")
-
-
-def check_folder(file: Path) -> None:
-    """Check that the folder of an output file exists.
-
-    Raises:
-        UserError: it does not.
-    """
-    if not file.parent.is_dir():
-        raise UserError(f"{file} cannot be written: there is no folder {file.parent}.")

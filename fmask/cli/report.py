@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import BaselineRow, StudyConfidence, StudyData, check_folder
+from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
+from fmask.utils.files import check_folder
 
 
 @app.command(rich_help_panel=RUNS)

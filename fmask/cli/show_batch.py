@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import TRAIN, app
-from fmask.cli.options import check_folder
 from fmask.utils.errors import UserError
+from fmask.utils.files import check_folder
 
 FORMATS = (".jpg", ".pdf", ".png", ".svg")
 

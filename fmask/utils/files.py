@@ -26,6 +26,16 @@ def atomic_write(file: Path) -> Iterator[Path]:
             draft.unlink()
 
 
+def check_folder(file: Path) -> None:
+    """Check that the folder of an output file exists, before the work that the file is for.
+
+    Raises:
+        UserError: the folder does not exist.
+    """
+    if not file.parent.is_dir():
+        raise UserError(f"{file} cannot be written: the folder {file.parent} does not exist.")
+
+
 def write_text(text: str, file: Path) -> None:
     """Write a text file atomically.
 

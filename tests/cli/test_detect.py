@@ -132,7 +132,7 @@ def test_an_existing_file_is_kept_without_overwrite(site: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["-o", "gone/found.csv"], "gone/found.csv cannot be written: there is no folder gone."),
+        (["-o", "gone/found.csv"], "gone/found.csv cannot be written: the folder gone does not exist."),
         (["-o", "."], ". is a folder"),
         (["--ground-truth", "truth.json"], "--ground-truth requires --format coco, not csv"),
         (["nowhere.png"], "nowhere.png: there is no such photo"),

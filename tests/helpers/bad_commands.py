@@ -59,7 +59,7 @@ COMMANDS = [
     (
         "output in a missing folder",
         "detect fake a.png -o nowhere/x.csv",
-        "nowhere/x.csv cannot be written: there is no folder nowhere.",
+        "nowhere/x.csv cannot be written: the folder nowhere does not exist.",
     ),
     ("existing output", "detect fake a.png -o text.h5", "text.h5 already exists; --overwrite replaces it."),
     ("unknown format", "detect fake a.png --format xml", "'xml' is not one of 'csv', 'coco', 'via'"),
@@ -107,7 +107,7 @@ COMMANDS = [
     (
         "conversion to a missing folder",
         "convert split nowhere/out.json",
-        "nowhere/out.json cannot be written: there is no",
+        "nowhere/out.json cannot be written: the folder",
     ),
     (
         "class of a value that no region has",
@@ -163,7 +163,7 @@ COMMANDS = [
     (
         "export to a missing folder",
         "export text.h5 nowhere/out.onnx",
-        "nowhere/out.onnx cannot be written: there is no folder",
+        "nowhere/out.onnx cannot be written: the folder",
     ),
     (
         "export with batch 0",
@@ -181,7 +181,7 @@ COMMANDS = [
     (
         "report to a missing folder",
         "report latest -o nowhere/x.html",
-        "nowhere/x.html cannot be written: there is no folder nowhere.",
+        "nowhere/x.html cannot be written: the folder nowhere does not exist.",
     ),
     ("table of an unknown study", "table nothing", "There is no MLflow experiment 'nothing'; existing experiments:"),
     (

@@ -131,7 +131,7 @@ def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_p
     ("arguments", "reason"),
     [
         (["x.pb"], "The name of the output file must end in .onnx, not x.pb"),
-        (["gone/x.onnx"], "gone/x.onnx cannot be written: there is no folder gone"),
+        (["gone/x.onnx"], "gone/x.onnx cannot be written: the folder gone does not exist"),
         (["x.onnx", "--batch", "0"], "--batch must be a whole number from 1 up or dynamic, not '0'"),
         (["x.onnx"], "best.h5: there is no such weight file"),
     ],

@@ -40,7 +40,7 @@ def test_the_page_of_a_run_is_written_and_stored_as_its_artifact(
     artifact = tracking.download(tracking.find_run(run_id), "report.html")
     assert artifact is not None
     assert artifact.read_text() == html
-    with pytest.raises(UserError, match=r"there/report.html cannot be written: there is no folder there"):
+    with pytest.raises(UserError, match=r"there/report.html cannot be written: the folder there does not exist"):
         call("latest", "-o", "there/report.html")
     with pytest.raises(UserError, match=r"no MLflow experiment 'gone'; existing experiments: .*made up"):
         call("gone")

@@ -11,6 +11,7 @@ from fmask.apps.video.writing import FORMATS, check_format
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference.inputs import find_photos, is_photo
 from fmask.utils.errors import UserError
+from fmask.utils.files import check_folder
 
 _SPLASH = "_splash"
 _DEFAULT_PHOTO, _DEFAULT_VIDEO = ".jpg", ".mp4"
@@ -52,8 +53,7 @@ def find_targets(inputs: Sequence[str], output: Path | None) -> list[Target]:
     sources = list(dict.fromkeys(source for given in inputs for source in _sources(given)))
     if output is not None and len(inputs) == 1 and _is_single(inputs[0]) and not output.is_dir():
         targets = [Target(sources[0], output)]
-        if not output.parent.is_dir():
-            raise UserError(f"{output} cannot be written: there is no folder {output.parent}.")
+        check_folder(output)
         _check(targets)
         return targets
     targets = [Target(source, _named(source, output)) for source in sources]

@@ -28,8 +28,8 @@ class VideoWriter:
     sound is copied without re-encoding, up to the last frame. If the format does not support its codec, it is left out
     and `note` says so.
 
-    The file appears when the context ends, also through an exception, and contains the frames written so far. If no
-    frame was written or writing failed, there is no file.
+    The file appears when the context ends, also through an exception, and contains the frames written so far. No file
+    is created if no frame was written or writing failed.
 
     Attributes:
         path: the file.

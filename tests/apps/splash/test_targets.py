@@ -73,7 +73,7 @@ def test_outputs_of_an_earlier_run_are_skipped(site: Path) -> None:
         (["a.jpg"], "a.pdf", "an output photo must end in one of .bmp, .*, not a.pdf"),
         (["a.jpg"], "new", "an output photo must end in one of .*, not new"),
         (["clip.mov"], "clip.jpg", "an output video must end in one of .mp4, .*, not clip.jpg"),
-        (["a.jpg"], "gone/a.jpg", "gone/a.jpg cannot be written: there is no folder gone"),
+        (["a.jpg"], "gone/a.jpg", "gone/a.jpg cannot be written: the folder gone does not exist"),
         (["a.jpg", "b.PNG"], "upload", "The folder upload cannot be created: File exists"),
         (["a.jpg", "b.PNG"], "upload/new", "The folder upload/new cannot be created: Not a directory"),
     ],
