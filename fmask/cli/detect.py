@@ -21,7 +21,7 @@ def detect(
         Literal["csv", "coco", "via"] | None,
         typer.Option(
             help="A CSV table, a COCO file, or a VIA file to correct by hand and train on. Default: csv, except in a "
-            "terminal without --output, where a table to read is printed."
+            "terminal without --output, which gets a readable table."
         ),
     ] = None,
     output: Annotated[

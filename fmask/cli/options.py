@@ -45,11 +45,11 @@ Categories = Annotated[
     list[str] | None,
     typer.Option(
         "--category",
-        help="Class of a COCO category, or of a value of the attribute of VIA files that is the class: "
+        help="Class of a COCO category, or of a value of the attribute of VIA files that holds the class: "
         '"hard hat=hat"; "person=" leaves its regions out, as if they were not annotated. Can be repeated.',
     ),
 ]
-Attribute = Annotated[str, typer.Option("--attribute", help="The region attribute of VIA files that is the class.")]
+Attribute = Annotated[str, typer.Option("--attribute", help="The region attribute of VIA files that holds the class.")]
 EmptyPhotos = Annotated[
     Literal["leave_out", "negative"],
     typer.Option(

@@ -48,7 +48,7 @@ class Schedule:
 
     name: str = MISSING
     parts: dict[str, Part] = field(default_factory=dict)
-    """Name to part, in training order. The user chooses the names, of letters, digits, blanks, _ and -. Empty: one part
+    """Name to part, in training order. A name consists of letters, digits, spaces, _ and -. Empty: one part
     with the run's own settings."""
 
 

@@ -34,7 +34,7 @@ def validate(config: Any) -> Config:
     check_settings(config, Config)
     for name, part in config.schedule.parts.items():
         if not re.fullmatch(r"\w[\w -]*", name):  # part of the names of MLflow's metrics and artifacts
-            raise UserError(f"schedule.parts: {name!r} must have letters, digits, blanks, _ and - only.")
+            raise UserError(f"schedule.parts: {name!r} may contain only letters, digits, spaces, _ and -.")
         check_settings(part, Config, f"schedule.parts.{name}.")
     check_model(config)
     check_memory(config, max(config.crop_size, config.image_size))
@@ -44,7 +44,7 @@ def validate(config: Any) -> Config:
         )
     classes = _read_map(config.data.map)
     if not config.data.attribute.strip():
-        raise UserError("data.attribute= is empty; it must be the region attribute of VIA files that is the class.")
+        raise UserError("data.attribute= is empty; it must name the VIA region attribute that holds the class.")
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise UserError(f"data.root={config.data.root} is not a folder; it must be a folder with {', '.join(SPLITS)}.")
     if not config.study.strip():

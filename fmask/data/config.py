@@ -18,7 +18,7 @@ SPLITS = ("train", "val", "test")
 """The splits of a data set, which are also the names of their folders."""
 
 ATTRIBUTE = "fmask"
-"""The region attribute of VIA files that is the class, unless another one is chosen."""
+"""The region attribute of VIA files that holds the class, unless another one is chosen."""
 EMPTY_PHOTOS = ("leave_out", "negative")
 """What photos are that a VIA file lists without regions: left out, or photos without objects."""
 
@@ -34,7 +34,7 @@ class Data:
     counts: dict[str, int] = field(default_factory=dict)
     """Number of photos to draw for each split of the rendered data set."""
     attribute: str = ATTRIBUTE
-    """The region attribute of VIA files that is the class. COCO files have categories instead."""
+    """The region attribute of VIA files that holds the class. COCO files have categories instead."""
     map: Any = None
     """The class of each value of `data.attribute` (VIA) or category (COCO) with another name than its class, as in
     `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated."""
@@ -48,7 +48,7 @@ class ReadOptions:
     """How annotation files are read."""
 
     attribute: str = ATTRIBUTE
-    """The region attribute of VIA files that is the class."""
+    """The region attribute of VIA files that holds the class."""
     map: Mapping[str, str | None] = field(default_factory=dict)
     """The class of values of `attribute` (VIA) and of categories (COCO). None leaves the regions of a value out, as if
     they were not annotated. Values that are called like a class need not be mapped."""

@@ -43,7 +43,7 @@ def server_version(uri: str) -> tuple[int, int] | None:
     """Return the major and minor version of the server at `uri`.
 
     Returns:
-        None for a store that is not a server, or a server that does not tell its version, such as Databricks: these
+        None for a store that is not a server, or a server that does not report its version, such as Databricks: these
         have what the installed MLflow has.
 
     Raises:

@@ -115,7 +115,7 @@ def test_names_of_parts_are_possible_in_mlflow(name: str) -> None:
         config.schedule.parts[possible] = Part()
     assert list(validate(config).parts())[2:] == ["warm up", "2-fine_tuning", "Köpfe"]
     config.schedule.parts[name] = Part()
-    with pytest.raises(UserError, match=f"schedule.parts: {re.escape(repr(name))} must have letters, digits, blanks"):
+    with pytest.raises(UserError, match=f"schedule.parts: {re.escape(repr(name))} may contain only letters"):
         validate(config)
 
 

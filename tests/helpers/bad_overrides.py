@@ -56,7 +56,7 @@ TRAIN = [
     ),
     ("word for a map", "data.map=hat", "data.map is hat; it must be names and their classes, as in data.map={helmet:"),
     ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be mask or hat, or null to leave it out"),
-    ("empty attribute", "data.attribute=", "data.attribute= is empty; it must be the region attribute of VIA files"),
+    ("empty attribute", "data.attribute=", "data.attribute= is empty; it must name the VIA region attribute"),
     ("other kind of empty photos", "data.empty_photos=no", "data.empty_photos must be leave_out or negative, not no"),
     ("study without a name", "study=", "study= is empty; it must be the name of an MLflow experiment."),
     ("study outside multirun", "study=../../x", "study=../../x must not contain . or .. as a folder"),

@@ -87,7 +87,7 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoE
     Args:
         document: the parsed JSON.
         path: the file, for error messages.
-        options: the attribute that is the class, and the classes of its values.
+        options: the attribute that holds the class, and the classes of its values.
 
     Raises:
         NoSuchCategory: no region has a value that is mapped.

@@ -64,7 +64,7 @@ def read_mark(attributes: Mapping[str, Any], name: str, definitions: dict[str, A
 def check_names(
     regions: Sequence[Mapping[str, Any]], definitions: dict[str, Any], options: ReadOptions, path: Path
 ) -> None:
-    """Check that a file has the attribute that is the class, and every value that is mapped.
+    """Check that a file has the attribute that holds the class, and every value that is mapped.
 
     Args:
         regions: the attributes of all regions in the file.
@@ -86,7 +86,7 @@ def check_names(
         value = next((value for value in found[first] if value.lower() not in CLASS_NAMES), "NAME")
         raise UserError(
             f"{path}: no region has the attribute `{name}`; their attributes are {_listed(found)}. Choose the one "
-            f'that is the class by --attribute "{typed(first)}" (data.attribute in training), and map each value to '
+            f'that holds the class by --attribute "{typed(first)}" (data.attribute in training), and map each value to '
             f"one of {quoted(CLASS_NAMES)}, {how_to_map(value)}."
         )
     if absent := set(options.map) - set(found.get(name, ())):

@@ -1,4 +1,4 @@
-"""The attribute of a VIA file that is the class may have another name and other values."""
+"""The attribute of a VIA file that holds the class may have another name and other values."""
 
 import json
 from pathlib import Path
@@ -25,8 +25,8 @@ def test_other_attributes_are_listed_with_their_values(tmp_path: Path) -> None:
         read_split(tmp_path)
     assert str(raised.value) == (
         f"{tmp_path / ANNOTATIONS}: no region has the attribute `fmask`; their attributes are label: helmet 2, vest 1; "
-        'colour: red 1. Choose the one that is the class by --attribute "label" (data.attribute in training), and map '
-        "each value to one of 'hat', 'mask', as in --category \"helmet=hat\", or leave it out by "
+        'colour: red 1. Choose the one that holds the class by --attribute "label" (data.attribute in training), and '
+        "map each value to one of 'hat', 'mask', as in --category \"helmet=hat\", or leave it out by "
         '--category "helmet="; in training, use "data.map={helmet: hat}" or "data.map={helmet: null}".'
     )
 
