@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom as they are, and are kept without what they printed."""
+"""The notebooks run from top to bottom as they are, and are kept with a few small pictures of what they show."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 from fmask import tracking
 
 NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
+MAX_SIZE = 200_000
+"""Largest size of a notebook in bytes."""
 
 
 def code_cells(notebook: Any) -> list[Any]:
@@ -54,21 +56,30 @@ def add_run(seed: int, found: int, data: str = "rendered") -> None:
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-def test_no_outputs_are_stored(file: Path) -> None:
+def test_only_small_pictures_are_stored(file: Path) -> None:
     notebook = nbformat.read(file, as_version=4)
     nbformat.validate(notebook)
     for cell in code_cells(notebook):
-        assert not cell.outputs, (
-            f"{file.name} was saved with outputs: clear them, for they are large and differ each time"
-        )
+        for output in cell.outputs:
+            assert list(output.get("data", {})) == ["image/jpeg"], (
+                f"{file.name} was saved with other outputs than pictures in JPEG: clear them, for they differ each time"
+            )
         assert cell.execution_count is None
+    assert file.stat().st_size < MAX_SIZE, f"{file.name} is too large: shrink its pictures"
+
+
+def test_the_notebooks_show_pictures_before_they_are_run() -> None:
+    stored = {file.stem: len(shown(nbformat.read(file, as_version=4), "image/jpeg")) for file in NOTEBOOKS}
+    assert stored == {"compare_runs": 0, "own_loop": 6, "train_and_test": 2}
 
 
 def test_training_and_comparison_run_from_top_to_bottom(store: Path) -> None:
     trained = execute("train_and_test", store)
     (run,) = tracking.find_runs("fmask")
     assert (run.status, run.params["schedule"], run.params["data"]) == ("FINISHED", "two_part", "rendered")
-    assert len(shown(trained, "image/png")) == 5  # photos, predictions, confusion, precision and recall, splash
+    assert (
+        len(shown(trained, "image/png")) == 6
+    )  # photos, samples, predictions, confusion, precision and recall, splash
     assert "after part two" in "".join(shown(trained, "text/html"))
 
     for seed, found in ((2, 5), (3, 6)):

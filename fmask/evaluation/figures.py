@@ -90,6 +90,8 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             (training, "-", "black", "training"),
             (validation, "--", ACCENT_COLOUR, "validation"),
         ):
+            if not len(values):
+                continue
             marker = "o" if len(values) < 30 else None
             axes.plot(range(1, 1 + len(values)), values, style, color=colour, label=label, marker=marker, ms=3)
         axes.set_title("loss, the weighted total" if name == "loss" else name, fontsize=10)
@@ -100,7 +102,8 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Figure:
         whole_numbers(axes)
     for axes in places[len(names) :]:
         axes.set_axis_off()
-    figure.suptitle("Losses on training and validation photos", fontsize=12)
+    validated = any(name.startswith("val_") for name in history)
+    figure.suptitle(f"Losses on training {'and validation ' if validated else ''}photos", fontsize=12)
     legend_below(figure, places[0])
     return figure
 

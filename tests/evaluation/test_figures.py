@@ -99,6 +99,14 @@ def test_small_losses_have_plain_numbers() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_loss_curves_without_validation_name_none() -> None:
+    figure = loss_curves({"loss": [2.0, 1.0]})
+    rendered(figure)
+    assert figure.get_suptitle() == "Losses on training photos"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training"]
+
+
+@pytest.mark.filterwarnings("error")
 def test_loss_curves_of_a_run_without_finite_losses() -> None:
     rendered(loss_curves({"loss": [float("nan")], "mrcnn_mask_loss": [float("inf")]}))
 
