@@ -45,7 +45,7 @@ def show_batch(
     from fmask.training.first_samples import training_samples
     from fmask.utils.files import atomic_write
 
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.fold)
     print(describe(dataset))
     figure = training_samples(config, dataset.splits["train"].photos)
     with atomic_write(output) as draft:

@@ -1,5 +1,6 @@
 """The schema of a run's configuration: the type, the range and the default of every key in `conf/`."""
 
+import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 from omegaconf import MISSING
@@ -102,6 +103,8 @@ class Config(ModelConfig):
     """Learning rate."""
     seed: int = between(0, 2**31 - 1, default=1)
     """Seed of all random draws."""
+    fold: int | None = between(1, 100, default=None)
+    """Number of the fold that the run is tested on, 1 to `data.folds`; null: the splits of the data set's folders."""
     crop_size: int = side()
     """Side in pixels of the square training images."""
     image_size: int = side()
@@ -129,6 +132,15 @@ class Config(ModelConfig):
         chosen = {name: {key: value for key, value in vars(part).items() if value is not None}
                   for name, part in self.schedule.parts.items()}  # fmt: skip
         return {name: replace(self, **own) for name, own in (chosen or {self.schedule.name: {}}).items()}
+
+    def random_seed(self) -> int:
+        """Return the seed of all random draws: `seed`, or with a fold a number of its own for each seed and fold.
+
+        So the networks that one seed has on several folds are independent of each other.
+        """
+        if self.fold is None:
+            return self.seed
+        return int.from_bytes(hashlib.sha256(f"{self.seed} {self.fold}".encode()).digest()[:4]) % 2**31
 
     def network_settings(self) -> ModelConfig:
         """Return the settings that define the network, without those of its training."""

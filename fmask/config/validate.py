@@ -10,7 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from fmask.config.schema import Config
-from fmask.data.config import SPLITS
+from fmask.data.config import DEFAULT_FOLDS, SPLITS
 from fmask.model.validation import check_memory, check_model
 from fmask.model.weights.metadata import read_metadata
 from fmask.model.weights.pretrained import find_weights
@@ -42,6 +42,7 @@ def validate(config: Any) -> Config:
         raise UserError(
             f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
         )
+    _check_folds(config)
     classes = _read_map(config.data.map)
     if not config.data.attribute.strip():
         raise UserError("data.attribute= is empty; it must name the VIA region attribute that holds the class.")
@@ -56,6 +57,8 @@ def validate(config: Any) -> Config:
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
     result.data.map = classes
+    if result.fold is not None:
+        result.data.folds = result.data.folds or DEFAULT_FOLDS
     if file := find_weights(result.weights, result.backbone.name):
         _check_norm(result, file)
     for part in result.parts().values():
@@ -64,6 +67,21 @@ def validate(config: Any) -> Config:
 
             augment.build(part.aug.augmenters)
     return result
+
+
+def _check_folds(config: Any) -> None:
+    """Refuse folds without the fold to test on, a fold that does not exist, and splits that do not exist."""
+    folds = config.data.folds
+    if config.fold is None and folds is not None:
+        numbers = ",".join(map(str, range(1, min(folds, 5) + 1))) + ",..." * (folds > 5)
+        raise UserError(
+            f"data.folds={folds} needs the fold to test on, such as fold=1; fold={numbers} in a sweep trains all."
+        )
+    if config.fold is not None and config.fold > (folds or DEFAULT_FOLDS):
+        raise UserError(f"fold must be between 1 and data.folds={folds or DEFAULT_FOLDS}, not {config.fold}.")
+    chosen = list(config.data.fold_splits)
+    if not chosen or not set(chosen) <= set(SPLITS) or len(set(chosen)) < len(chosen):
+        raise UserError(f"data.fold_splits must be some of {', '.join(SPLITS)}, each once, not [{', '.join(chosen)}].")
 
 
 def _read_map(typed: Any) -> dict[str, str | None] | None:

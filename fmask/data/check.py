@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-import imagehash
 import numpy as np
-from PIL import Image, ImageOps
 from rich import box
 from rich.columns import Columns
 from rich.console import Console
@@ -17,22 +15,13 @@ from rich.text import Text
 
 from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.dataset import read_dataset
+from fmask.data.duplicates import HASH_SIDE, hashes, near_pairs
 from fmask.data.formats.read import read_split
 from fmask.data.images import open_image
 from fmask.data.polygons import area
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
 from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
-
-HASH_SIDE = 16
-"""Side of the perceptual hash, which has `HASH_SIDE**2` = 256 bits."""
-DUPLICATE_BITS = 56
-"""Two photos are duplicates if their perceptual hashes differ in fewer bits than this.
-
-Measured on the study's photos: saving again at JPEG quality 30, halving the size or brightening by 30 % changes at most
-40 bits; cropping 2 % from each side changes at most 52. Different pictures differ in 82 or more bits, except those of
-one photo session: 44 for two frames that look the same, 68 or more once the person moves.
-"""
 
 
 @dataclass(frozen=True)
@@ -109,40 +98,28 @@ def print_report(report: Report, console: Console) -> None:
 
 def _decode(split: Split) -> tuple[Split, list[np.ndarray]]:
     """Return the split without the photos that cannot be decoded, and the hashes of the remaining photos."""
-    photos, hashes, faults = [], [], list(split.faults)
+    photos, hashed, faults = [], [], list(split.faults)
     for photo in split.photos:
         try:
-            hashes.append(_hashes(open_image(photo.path)))
+            hashed.append(hashes(open_image(photo.path)))
             photos.append(photo)
         except UserError as error:
             faults.append(Fault("unreadable photo", photo.name, None, str(error.__cause__ or error)))
-    return replace(split, photos=tuple(photos), faults=tuple(faults)), hashes
-
-
-def _hashes(image: Image.Image) -> np.ndarray:
-    """Return the perceptual hashes of a picture and of its mirror image: bool (2, 256)."""
-    side = 4 * HASH_SIDE  # the size that phash scales to first; scaling here does it once for both hashes
-    small = image.convert("L").resize((side, side), Image.Resampling.LANCZOS)
-    both = (imagehash.phash(picture, HASH_SIDE) for picture in (small, ImageOps.mirror(small)))
-    return np.stack([each.hash.ravel() for each in both])
+    return replace(split, photos=tuple(photos), faults=tuple(faults)), hashed
 
 
 def _find_duplicates(decoded: list[tuple[Split, list[np.ndarray]]]) -> Iterator[Duplicates]:
-    """Compare each photo with all photos before it."""
     photos = [(split, photo) for split, _ in decoded for photo in split.photos]
-    hashes = np.array([both for _, hashes in decoded for both in hashes]).reshape(-1, 2, HASH_SIDE**2)
-    for later, (split, photo) in enumerate(photos):
-        bits = np.count_nonzero(hashes[:later] != hashes[later, :1], axis=2)  # (earlier photos, unchanged or mirrored)
-        for earlier in np.flatnonzero(bits.min(axis=1, initial=HASH_SIDE**2) < DUPLICATE_BITS):
-            other_split, other = photos[earlier]
-            unchanged, mirrored = bits[earlier]
-            yield Duplicates(
-                first=f"{split.name}/{photo.name}",
-                second=f"{other_split.name}/{other.name}",
-                bits=int(min(unchanged, mirrored)),
-                mirrored=bool(mirrored < unchanged),
-                leak=split is not other_split,
-            )
+    hashed = np.array([both for _, hashes in decoded for both in hashes]).reshape(-1, 2, HASH_SIDE**2)
+    for pair in near_pairs(hashed):
+        (first_split, first), (second_split, second) = photos[pair.earlier], photos[pair.later]
+        yield Duplicates(
+            first=f"{second_split.name}/{second.name}",
+            second=f"{first_split.name}/{first.name}",
+            bits=pair.bits,
+            mirrored=pair.mirrored,
+            leak=first_split is not second_split,
+        )
 
 
 def _summary(splits: tuple[Split, ...]) -> Table:

@@ -16,6 +16,8 @@ from fmask.utils.settings import between, one_of
 
 SPLITS = ("train", "val", "test")
 """The splits of a data set, which are also the names of their folders."""
+DEFAULT_FOLDS = 5
+"""Number of folds if `fold` is set and `data.folds` is not."""
 
 ATTRIBUTE = "fmask"
 """The region attribute of VIA files that holds the class, unless another one is chosen."""
@@ -41,6 +43,12 @@ class Data:
     empty_photos: str = one_of(*EMPTY_PHOTOS, default="leave_out")
     """Photos that a VIA file lists without regions and without the file attribute `empty`: leave_out (reference) |
     negative: they are photos without objects. In COCO files, such photos are always photos without objects."""
+    folds: int | None = between(2, 100, default=None)
+    """Number of folds that the photos are dealt into, for runs with a `fold`; null: 5 for such runs, else none."""
+    fold_splits: list[str] = field(default_factory=lambda: list(SPLITS))
+    """The splits whose photos are dealt into folds. `[train, val]` keeps choices of settings off the test photos."""
+    fold_seed: int = between(0, 2**31 - 1, default=0)
+    """Seed of the deal into folds; other than `seed`, it is the same for all runs of a study."""
 
 
 @dataclass(frozen=True)

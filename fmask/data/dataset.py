@@ -4,14 +4,18 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
-from fmask.structures.annotations import Split
+from fmask.structures.annotations import Photo, Split
 from fmask.utils.errors import UserError
+
+if TYPE_CHECKING:  # it imports this module
+    from fmask.data.folds import Deal
 
 _OTHER_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 """Names, in lower case, that other projects give to the splits."""
@@ -25,6 +29,15 @@ class Dataset:
     root: Path
     splits: dict[str, Split]
     """By name, in the order of `SPLITS`; only those that exist."""
+    fold: int | None = None
+    """The number of the fold that is the test split; None for the splits of the folders."""
+    deal: "Deal | None" = None
+    """The folds; None for the splits of the folders."""
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each split and, with folds, of the deal under the name `folds`."""
+        digests = {name: digest(split) for name, split in self.splits.items()}
+        return digests | ({"folds": self.deal.digest()} if self.deal else {})
 
 
 def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> Dataset:
@@ -87,14 +100,16 @@ def _read_splits(folders: Iterable[Path], options: ReadOptions) -> list[Split]:
 
 def digest(split: Split) -> str:
     """Return a hex SHA-256 of the split's photos and regions that does not depend on the machine or the folder."""
-    photos = []
-    for photo in split.photos:
-        content = hashlib.sha256(photo.path.read_bytes())
-        for region in photo.regions:
-            # Rounded to 1/1000 pixel: the last bits of a circle's points differ between math libraries.
-            points = np.rint(region.polygon * 1000).astype("<i8")
-            content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
-            if region.coco:
-                content.update(f"{region.coco} ".encode())
-        photos.append(content.digest())
-    return hashlib.sha256(b"".join(sorted(photos))).hexdigest()
+    return hashlib.sha256(b"".join(sorted(map(photo_digest, split.photos)))).hexdigest()
+
+
+def photo_digest(photo: Photo) -> bytes:
+    """Return a SHA-256 of the photo's file and regions that does not depend on the machine or the folder."""
+    content = hashlib.sha256(photo.path.read_bytes())
+    for region in photo.regions:
+        # Rounded to 1/1000 pixel: the last bits of a circle's points differ between math libraries.
+        points = np.rint(region.polygon * 1000).astype("<i8")
+        content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
+        if region.coco:
+            content.update(f"{region.coco} ".encode())
+    return content.digest()

@@ -9,8 +9,12 @@ from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
 
-def open_dataset(data: Data) -> Dataset:
+def open_dataset(data: Data, fold: int | None = None) -> Dataset:
     """Read the data set of a run; the rendered data set is drawn on first use.
+
+    Args:
+        data: the settings `data.*`.
+        fold: number of the fold to test on; None for the splits of the folders.
 
     Raises:
         UserError: the data set is not installed, or a split is missing or has no objects.
@@ -18,6 +22,10 @@ def open_dataset(data: Data) -> Dataset:
     check_installed(data)
     root = Path(data.root) if data.root else _default_root(data)
     dataset = read_dataset(root, data.name, ReadOptions.from_settings(vars(data)))
+    if fold is not None:
+        from fmask.data.folds import fold_dataset  # imports the perceptual hash
+
+        dataset = fold_dataset(dataset, data, fold)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
@@ -35,7 +43,8 @@ def describe(dataset: Dataset) -> str:
     faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
     summary = f"; faults: {len(faults)}, listed by `fmask check {dataset.root}`" if faults else ""
     use = describe_use(dataset.splits.values())
-    return f"data={dataset.name} ({dataset.root}): {counts} photos; {use}{summary}"
+    fold = f"fold {dataset.fold} of {dataset.deal.folds}, " if dataset.deal else ""
+    return f"data={dataset.name} ({dataset.root}): {fold}{counts} photos; {use}{summary}"
 
 
 def describe_use(splits: Iterable[Split]) -> str:

@@ -1,5 +1,6 @@
 """Computing, logging and printing the scores of a split, for training and `fmask evaluate`."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from fmask import tracking
 from fmask.data.dataset import digest
+from fmask.data.folds import Deal
 from fmask.evaluation import figures, sheets
 from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.scores import Scores, compute_scores
@@ -32,6 +34,14 @@ def log_split(run: tracking.Run, name: str, dataset: str, root: Path, split: Spl
     ids = np.concatenate([photo.class_ids() for photo in split.photos])
     objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
     run.log_dataset(name, dataset, root, digest(split), len(split.photos), objects)
+
+
+def log_deal(run: tracking.Run, dataset: str, root: Path, deal: Deal) -> None:
+    """Log the deal into folds: as the data set `folds`, and as the file `folds.json`, which lists the photos."""
+    described = deal.to_json()
+    objects = sum((Counter(fold["objects"]) for fold in described["folds"]), Counter[str]())
+    run.log_dataset("folds", dataset, root, described["digest"], len(deal.digests), dict(objects))
+    run.log_json(described, "folds.json")
 
 
 def log_scores(

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import track
 
 from fmask import tracking
-from fmask.data.config import ReadOptions, photos_root
-from fmask.data.dataset import digest
+from fmask.data.config import Data, ReadOptions, photos_root
+from fmask.data.dataset import digest, read_dataset
+from fmask.data.folds import fold_dataset
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
 from fmask.inference.batched import predict_encoded
@@ -65,6 +66,8 @@ def _find_split(run: tracking.RunInfo) -> Split:
     root = tracking.read_data_folders(run)["test"]
     installed = photos_root() if name == "photos" else None
     options, others = _read_options(run), []
+    if "folds" in run.datasets:
+        return _find_fold(run, [each for each in (root, installed) if each])
     for folder in dict.fromkeys(each / "test" for each in (root, installed) if each):
         if folder.is_dir() and (split := _read(folder, options)):
             if digest(split).startswith(expected):
@@ -73,6 +76,24 @@ def _find_split(run: tracking.RunInfo) -> Split:
     if not others:
         raise PhotosUnavailable(f"The folder {root / 'test'} has no photos any more.")
     raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was tested on.")
+
+
+def _find_fold(run: tracking.RunInfo, roots: Sequence[Path]) -> Split:
+    """Find the test photos of a run with a fold, by dealing the photos again."""
+    file = tracking.download(run, "config.yaml")
+    if file is None:
+        raise PhotosUnavailable("The run did not log the settings that its folds were dealt with.")
+    recorded = OmegaConf.load(file)
+    folds = OmegaConf.merge(OmegaConf.structured(Data), recorded.data)
+    for root in roots:
+        try:
+            dataset = read_dataset(root, folds.name, ReadOptions.from_settings(folds))
+            test = fold_dataset(dataset, folds, recorded.fold).splits["test"]
+        except UserError:
+            continue
+        if digest(test).startswith(run.datasets["test"].partition("@")[2]):
+            return test
+    raise PhotosUnavailable(f"The photos in {roots[0]} differ from those that the run's folds were dealt from.")
 
 
 def _read_options(run: tracking.RunInfo) -> ReadOptions:

@@ -42,7 +42,7 @@ def training_views(part: Config) -> dict[str, Any]:
     return {
         "crop_size": part.crop_size,
         "image_size": part.image_size,
-        "seed": part.seed,
+        "seed": part.random_seed(),
         "jitter": part.jitter,
         "augmenter": augment.build(part.aug.augmenters),
     }

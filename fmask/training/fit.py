@@ -146,7 +146,7 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
         samples["val"],
         crop_size=part.image_size,
         image_size=part.image_size,
-        seed=part.seed,
+        seed=part.random_seed(),
         steps=min(max(part.val_steps, 1), one_pass),
         shuffle=False,
     )

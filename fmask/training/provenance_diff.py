@@ -11,7 +11,7 @@ from rich.table import Table
 from fmask import tracking
 from fmask.config.schema import Config
 from fmask.config.validate import validate
-from fmask.data.dataset import Dataset, digest
+from fmask.data.dataset import Dataset
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
@@ -114,8 +114,8 @@ def as_table(rows: list[ProvenanceItem]) -> Table:
 
 
 def _label(dataset: Dataset, split: str) -> str:
-    present = dataset.splits.get(split)
-    return f"{dataset.name}@{digest(present)[:16]}" if present else "no such split"
+    present = dataset.digests().get(split)
+    return f"{dataset.name}@{present[:16]}" if present else "no such split"
 
 
 def _initial_weights_of(run: tracking.RunInfo) -> str:

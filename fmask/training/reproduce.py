@@ -49,7 +49,7 @@ def reproduce(reference: str, output_dir: Path | None, console: Console) -> list
     if run.status != "FINISHED":
         raise UserError(f"The run {run.id} ({run.name}) is {run.status}; only finished runs can be reproduced.")
     config, recorded = provenance_diff.read_config(run)
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.fold)
     console.print(provenance_diff.as_table(provenance_diff.compare_provenance(run, config, recorded, dataset)))
     again = tracking.find_run(train(config, output_dir, console, tags={"reproduces": run.id}).run_id)
     differences = compare_history(_history(run), _history(again))

@@ -20,7 +20,7 @@ from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, open_dataset
 from fmask.evaluation import figures
-from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
+from fmask.evaluation.report import log_deal, log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_encoded
 from fmask.inference.keras_predictor import KerasPredictor
@@ -108,7 +108,7 @@ def _train(
 
     A resumed run keeps its name.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.fold)
     console.print(describe(dataset), highlight=False, soft_wrap=True)
     _print_notes(console, *(crowded(split, config.detection.count) for split in dataset.splits.values()))
     if checkpoint:
@@ -116,7 +116,7 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(config.random_seed())
     use_threads(config.threads)
 
     device = devices()
@@ -134,9 +134,11 @@ def _train(
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         for split_name, split in dataset.splits.items():
             log_split(run, split_name, dataset.name, dataset.root, split)
+        if dataset.deal:
+            log_deal(run, dataset.name, dataset.root, dataset.deal)
         if not checkpoint:
             run.log_figure(training_samples(config, dataset.splits["train"].photos), "figures/training_samples.png")
-        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.seed)
+        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.random_seed())
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)
         predictor = KerasPredictor(network, config.image_size, config.antialias)
