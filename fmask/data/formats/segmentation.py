@@ -3,6 +3,7 @@
 `fmask.data.formats.coco` describes the coordinates.
 """
 
+from collections.abc import Callable
 from decimal import Context, Decimal
 from reprlib import repr as shortly
 from typing import Any
@@ -19,10 +20,21 @@ HALF = Decimal("0.5")
 EXACT = Context(prec=400)
 """Enough decimal places to add a half to any double without rounding."""
 
+Lazy = Callable[[int, int], Any]
+"""A function from width and height of the photo to a `segmentation` or a `bbox`, for files whose coordinates are shares
+of the photo, or whose masks are decoded only when their photo exists and has their size. It may raise `ValueError`."""
+
 
 def segmentation_to_outline(segmentation: Any, width: int, height: int) -> np.ndarray:
-    """Return an annotation's outline (n, 2) in a photo of the given size; n is 0 for an empty list of polygons."""
+    """Return an annotation's outline (n, 2) in a photo of the given size; n is 0 for an empty list of polygons.
+
+    Args:
+        segmentation: as in a COCO file, or a `Lazy` one.
+        width: width of the photo in pixels.
+        height: height of the photo in pixels.
+    """
     try:
+        segmentation = _resolve(segmentation, width, height)
         if isinstance(segmentation, dict):
             rings = _trace(_decode(segmentation, width, height))
             if not rings:
@@ -48,7 +60,7 @@ def annotation_to_object(annotation: dict[str, Any], crowd_of: tuple[str, ...], 
         width: width of the photo in pixels.
         height: height of the photo in pixels.
     """
-    mask = _run_lengths(annotation["segmentation"], width, height)
+    mask = _run_lengths(_resolve(annotation["segmentation"], width, height), width, height)
     size: Any = annotation.get("area")
     pixels = float(size) if _is_number(size) and 0 <= size < 10**14 else float(area(mask))
     return CocoObject(mask, _box(annotation.get("bbox")) or bounding_box(mask), pixels, crowd_of)
@@ -64,8 +76,10 @@ def has_outline(segmentation: Any) -> bool:
     return segmentation is not None and segmentation != {}
 
 
-def box_to_segmentation(bbox: Any) -> list[list[Decimal]]:
+def box_to_segmentation(bbox: Any) -> list[list[Decimal]] | Lazy:
     """Return a `bbox`, which is left, top, width and height, as a `segmentation`; empty if it is not a box."""
+    if callable(bbox):
+        return lambda width, height: box_to_segmentation(bbox(width, height))
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_coordinate, bbox)):
         return []
     left, top, width, height = map(Decimal, bbox)
@@ -73,6 +87,10 @@ def box_to_segmentation(bbox: Any) -> list[list[Decimal]]:
         return []
     right, bottom = EXACT.add(left, width), EXACT.add(top, height)
     return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def _resolve(value: Any, width: int, height: int) -> Any:
+    return value(width, height) if callable(value) else value
 
 
 def _run_lengths(segmentation: Any, width: int, height: int) -> RunLengths:
