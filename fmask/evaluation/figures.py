@@ -175,7 +175,8 @@ def ap_curve(cpu_seconds: Sequence[float], values: Sequence[float]) -> Figure:
         axes.plot(minutes[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT_COLOUR)
         title += f": best {values[best]:.2f} after {minutes[best]:.1f} CPU minutes"
     axes.set_title(title, fontsize=10)
-    axes.set(xlim=(0, None), ylim=(0, 1.02), xlabel="CPU minutes", ylabel="mask AP50")
+    last = max((minute for minute in minutes if np.isfinite(minute)), default=1.0)
+    axes.set(xlim=(0, 1.04 * last), ylim=(0, 1.04), xlabel="CPU minutes", ylabel="mask AP50")
     simplify(axes)
     return figure
 

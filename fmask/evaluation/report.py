@@ -80,9 +80,8 @@ def log_scores(
     curves = figures.confidence_curves(confidence_curve(photos, detections), split, min_confidence)
     run.log_figure(curves, f"figures/{split}_confidence.png")
     if main_split:
-        shown = slice(sheets.PHOTOS_PER_SHEET)
         for kind, draw in (("predictions", sheets.contact_sheet), ("splash", sheets.splash_sheet)):
-            (figure,) = draw(photos[shown], detections[shown], split, min_confidence)
+            figure = next(draw(photos, detections, split, min_confidence))  # the others would be many in large splits
             run.log_figure(figure, f"figures/{split}_{kind}.png")
 
 

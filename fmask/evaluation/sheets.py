@@ -46,7 +46,7 @@ _LINE_STYLES: dict[str, Literal["solid", "dashed", "dotted", "dashdot"]] = {
 
 def contact_sheet(
     photos: Sequence[Photo], detections: Sequence[EncodedDetections], split: str, min_confidence: float
-) -> list[Figure]:
+) -> Iterator[Figure]:
     """Draw each photo twice: with its annotations, and beside it with its detections.
 
     Every detection is labelled with class, score and outcome. Missed objects have a dotted outline.
@@ -57,12 +57,12 @@ def contact_sheet(
         split: name of the photos, for the title.
         min_confidence: lowest confidence in [0, 1] of the detections that are drawn.
 
-    Returns:
+    Yields:
         One figure for every `PHOTOS_PER_SHEET` photos.
     """
-    figures = []
-    for shown in _pages(photos, detections, min_confidence):
-        figure, places = _sheet([photo for photo, _ in shown for _ in range(2)], split, min_confidence)
+    for page, shown in enumerate(_pages(photos, detections, min_confidence)):
+        title = _title(split, page, len(photos), f"detections with a confidence of at least {min_confidence:g}")
+        figure, places = _sheet([photo for photo, _ in shown for _ in range(2)], title)
         for (photo, found), annotated, detected in zip(shown, places[::2], places[1::2], strict=True):
             image = load_image(photo.path)
             _show(annotated, image, f"{_short(photo.name)}: {'annotated' if photo.regions else 'no object'}")
@@ -70,21 +70,28 @@ def contact_sheet(
             _show(detected, image, "detected")
             _draw(detected, detection_marks(photo, found), photo)
         _add_legend(figure)
-        figures.append(figure)
-    return figures
+        yield figure
 
 
 def splash_sheet(
     photos: Sequence[Photo], detections: Sequence[EncodedDetections], split: str, min_confidence: float
-) -> list[Figure]:
-    """Draw each photo in grey with the detected objects in colour; arguments and pages as in `contact_sheet`."""
-    figures = []
-    for shown in _pages(photos, detections, min_confidence):
-        figure, places = _sheet([photo for photo, _ in shown], split, min_confidence)
+) -> Iterator[Figure]:
+    """Draw each photo in grey with the detected objects in colour; arguments and pages as in `contact_sheet`.
+
+    Objects are outlined in the colours of their classes, so that white ones stand out.
+    """
+    for page, shown in enumerate(_pages(photos, detections, min_confidence)):
+        kept = f"in colour: detections with a confidence of at least {min_confidence:g}"
+        title = _title(split, page, len(photos), kept)
+        figure, places = _sheet([photo for photo, _ in shown], title)
         for (photo, found), axes in zip(shown, places, strict=True):
             _show(axes, splash(load_image(photo.path), found.union()[None]), _short(photo.name))
-        figures.append(figure)
-    return figures
+            for mask, class_id in zip(found.masks, found.class_ids, strict=True):
+                if area(mask):
+                    colour = CLASS_COLOURS[class_id - 1]
+                    axes.add_patch(PathPatch(_outline(mask), fill=False, edgecolor=colour, linewidth=1.3))
+        figure.legend(handles=_class_lines(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        yield figure
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,13 @@ def detection_marks(photo: Photo, found: EncodedDetections) -> list[Mark]:
     return marks
 
 
-def _sheet(photos: Sequence[Photo], split: str, min_confidence: float) -> tuple[Figure, list[Axes]]:
+def _title(split: str, page: int, photos: int, shown: str) -> str:
+    """Return the title of a page, counted from 0, with the numbers of its photos if there are several pages."""
+    first, last = page * PHOTOS_PER_SHEET + 1, min((page + 1) * PHOTOS_PER_SHEET, photos)
+    return f"{split} photos{f' {first} to {last} of {photos}' if photos > PHOTOS_PER_SHEET else ''}, {shown}"
+
+
+def _sheet(photos: Sequence[Photo], title: str) -> tuple[Figure, list[Axes]]:
     """Return a figure no wider than `_WIDTH`, with a panel for each photo in rows as high as their highest photo."""
     columns = min(_COLUMNS, len(photos))
     panel = min(_WIDTH / columns, _MAX_PANEL)
@@ -148,7 +161,7 @@ def _sheet(photos: Sequence[Photo], split: str, min_confidence: float) -> tuple[
     inches = [panel * row + 0.25 for row in rows]
     figure = Figure(figsize=(max(panel * columns, 2 * _MAX_PANEL), sum(inches) + 0.9))
     figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.06)
-    figure.suptitle(f"{split} photos, detections with a confidence of at least {min_confidence:g}", fontsize=11)
+    figure.suptitle(title, fontsize=11)
     places = list(figure.subplots(len(rows), columns, squeeze=False, height_ratios=inches).flat)
     for axes in places:
         axes.set_axis_off()
@@ -247,8 +260,12 @@ def _short(name: str) -> str:
     return name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…"
 
 
+def _class_lines() -> list[Line2D]:
+    return [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
+
+
 def _add_legend(figure: Figure) -> None:
-    handles = [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
+    handles = _class_lines()
     handles.append(Line2D([], [], color=IGNORED_COLOUR, linewidth=6, label="ignored region"))
     handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -5,7 +5,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.measure import approximate_polygon
@@ -72,15 +71,18 @@ def draw(photo: Photo, found: EncodedDetections, confidences: Sequence[float]) -
         name=photo.name,
         width=photo.width,
         height=photo.height,
-        jpeg=_as_jpeg(load_image(photo.path)),
+        jpeg=as_jpeg(Image.fromarray(load_image(photo.path)), LONGER_SIDE),
         annotated=_outlines(annotation_marks(photo), photo),
         found={each: _outlines(detection_marks(photo, found.at_least(each)), photo) for each in confidences},
     )
 
 
-def _as_jpeg(pixels: np.ndarray) -> str:
-    image = Image.fromarray(pixels)  # only the pixels, without EXIF data such as the place
-    image.thumbnail((LONGER_SIDE, LONGER_SIDE))
+def as_jpeg(image: Image.Image, longer_side: int) -> str:
+    """Return an RGB image as the `data:` URI of a JPEG, shrunk to a longer side in pixels.
+
+    Pass only pixels, as of `Image.fromarray`: an image from a file would keep EXIF data, such as the place.
+    """
+    image.thumbnail((longer_side, longer_side))
     content = io.BytesIO()
     image.save(content, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
+from PIL import Image
 from rich.console import Console
 
 from fmask import tracking
@@ -18,11 +20,13 @@ from fmask.report import charts
 from fmask.report.facts import run_facts, run_parts
 from fmask.report.objects import OUTCOMES, ObjectRow, object_rows
 from fmask.report.photos import PhotosUnavailable, PredictedPhotos, predict_again
-from fmask.report.pictures import Picture, draw
+from fmask.report.pictures import Picture, as_jpeg, draw
 from fmask.report.render import render
 
 MAX_PICTURES = 60
 """Largest number of test photos in a page; browsers are slow to open larger files."""
+MAX_SHEET = 2400
+"""Longer side in pixels of the sheet of training samples; only a schedule of many augmentations has a larger one."""
 Scores = dict[float, dict[str, Any]]
 """The logged scores of a split by confidence."""
 
@@ -66,6 +70,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         photos=photos,
         outcomes=OUTCOMES,
         charts=_curves(run) + (photos.charts if photos else []),
+        samples=_training_samples(run),
     )
 
 
@@ -147,6 +152,15 @@ def _agreement(logged: Scores, again: Scores) -> str:
         return f"{start}. All objects have the logged outcome."
     objects = "1 object has another outcome" if len(changed) == 1 else f"{len(changed)} objects have other outcomes"
     return f"{start}. {objects} than logged, because another machine rounds differently."
+
+
+def _training_samples(run: tracking.RunInfo) -> str | None:
+    """Return the logged sheet of training samples as a `data:` URI; None if the run logged none."""
+    file = tracking.download(run, "figures/training_samples.png")
+    if file is None:
+        return None
+    with Image.open(file) as sheet:
+        return as_jpeg(Image.fromarray(np.asarray(sheet.convert("RGB"))), MAX_SHEET)
 
 
 def _limit(photos: int) -> str:

@@ -127,6 +127,7 @@ def test_ap_curve_marks_the_best_scoring() -> None:
     figure = ap_curve([60, 120, 180], [0.2, 0.6, 0.5])
     rendered(figure)
     assert figure.axes[0].get_title() == "val photos, all confidences: best 0.60 after 2.0 CPU minutes"
+    assert figure.axes[0].get_xlim()[1] > 3  # the last marker is inside
     rendered(ap_curve([], []))
     rendered(ap_curve([60.0], [float("nan")]))
 

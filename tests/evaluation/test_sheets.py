@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from fmask.evaluation.sheets import PHOTOS_PER_SHEET, contact_sheet, splash_sheet
 from fmask.structures.annotations import Photo
+from fmask.visualization.palette import CLASS_COLOURS
 from tests.helpers.scenes import HEIGHT, WIDTH, encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
@@ -69,11 +71,13 @@ def test_empty_masks_and_photos_without_regions_are_drawn(tmp_path: Path) -> Non
 def test_sheets_are_paged(sheet: object, tmp_path: Path) -> None:
     assert callable(sheet)
     scenes = [saved(photo(MASK), tmp_path)] * (PHOTOS_PER_SHEET + 1)
-    figures = sheet(scenes, [encoded()] * len(scenes), "test", 0.9)
+    figures = list(sheet(scenes, [encoded()] * len(scenes), "test", 0.9))
     shown = [[axes for axes in figure.axes if axes.images] for figure in figures]
     per_photo = 2 if sheet is contact_sheet else 1
     assert [len(axes) for axes in shown] == [PHOTOS_PER_SHEET * per_photo, per_photo]
-    assert sheet([], [], "test", 0.9) == []
+    titles = [figure.get_suptitle() for figure in figures]
+    assert [title.split(",")[0] for title in titles] == ["test photos 1 to 12 of 13", "test photos 13 to 13 of 13"]
+    assert list(sheet([], [], "test", 0.9)) == []
 
 
 def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
@@ -82,6 +86,9 @@ def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
     assert shown.shape == (HEIGHT, WIDTH, 3)
     assert tuple(shown[30, 20]) == RED
     assert len(set(shown[10, 50].tolist())) == 1
+    (outline,) = figure.axes[0].patches  # of the mask alone: the hat is below the confidence
+    assert to_hex(outline.get_edgecolor()).upper() == CLASS_COLOURS[0]
+    assert figure.legends
 
 
 def test_large_photos_are_shrunk_and_drawn_in_their_own_pixels(tmp_path: Path) -> None:

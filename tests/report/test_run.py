@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,6 +101,18 @@ def test_tags_are_placed_from_the_nearer_edge_so_that_narrow_photos_contain_them
     places = {each.text: str(each.attributes["style"]) for each in tags}
     assert places["hat 0.95 spurious"].startswith("right:0.0%")  # the box ends at 75 of 80 pixels
     assert places["mask 0.99 found"].startswith("left:")
+
+
+def test_the_training_samples_are_in_the_page_if_the_run_logged_them(store: Path, tmp_path: Path, show: Pages) -> None:
+    run_id = make_run(tmp_path / "data")
+    assert not show(run_id).all("section", id="samples")
+    sheet = tmp_path / "training_samples.png"
+    Image.new("RGB", (900, 300), (200, 30, 30)).save(sheet)
+    mlflow.MlflowClient().log_artifact(run_id, str(sheet), "figures")
+    (section,) = show(run_id).all("section", id="samples")
+    (image,) = section.all("img")
+    content = base64.b64decode(str(image.attributes["src"]).removeprefix("data:image/jpeg;base64,"))
+    assert Image.open(io.BytesIO(content)).size == (900, 300)
 
 
 def test_classes_are_shown_as_counts_and_as_shares(store: Path, tmp_path: Path, show: Pages) -> None:
