@@ -12,7 +12,6 @@ from PIL import Image
 
 from fmask.evaluation.sheets import PHOTOS_PER_SHEET, contact_sheet, splash_sheet
 from fmask.structures.annotations import Photo
-from fmask.visualization.palette import CLASS_COLOURS
 from tests.helpers.scenes import HEIGHT, WIDTH, encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
@@ -87,7 +86,7 @@ def test_splash_sheet_colours_confident_detections(tmp_path: Path) -> None:
     assert tuple(shown[30, 20]) == RED
     assert len(set(shown[10, 50].tolist())) == 1
     (outline,) = figure.axes[0].patches  # of the mask alone: the hat is below the confidence
-    assert to_hex(outline.get_edgecolor()).upper() == CLASS_COLOURS[0]
+    assert to_hex(outline.get_edgecolor()).upper() == "#0072B2"
     assert figure.legends
 
 
