@@ -71,7 +71,7 @@ def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any
         model, proposals=replace(model.proposals, detect=proposals), detection=Detection(count=2, floor=0.0)
     )
     predictor = KerasPredictor(
-        MaskRCNN(config.backbone.name, 3, chosen, config.seed), config.image_size, config.antialias
+        MaskRCNN(config.backbone.name, 3, chosen, config.seed), config.image_size, config.antialias, ("mask", "hat")
     )
     photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
     found = len(predictor.predict(photo).scores)

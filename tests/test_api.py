@@ -13,6 +13,7 @@ import fmask
 from fmask.data.arrays import to_arrays
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, batch, settled, tiny
 
 
@@ -49,7 +50,7 @@ def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
 
 
 def test_what_predict_and_plot_cannot_use_is_refused() -> None:
-    predictor = KerasPredictor(settled(), SIZE, antialias=True)
+    predictor = KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES)
     with pytest.raises(fmask.UserError, match=r"must be a uint8 array \(H, W, 3\), not float64 \(8, 8, 3\)"):
         predictor.predict(np.zeros((8, 8, 3)))
     with pytest.raises(fmask.UserError, match=r"nowhere\.jpg"):

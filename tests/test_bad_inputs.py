@@ -16,7 +16,8 @@ from fmask import cli
 from fmask.config.compose import register
 from fmask.config.overrides import check_overrides
 from fmask.data import paths
-from fmask.data.formats.read import MAX_BYTES, read_split
+from fmask.data.formats.limits import MAX_BYTES
+from fmask.data.formats.read import read_split
 from fmask.data.images import load_image
 from fmask.inference import load as trained
 from fmask.studies import write_runs

@@ -71,7 +71,7 @@ def make_runtimes(model: Path, calibration: Sequence[Photo], folder: Path) -> di
         runtimes[f"Keras, {precision}"] = trained.predict, model
         network = MaskRCNN(trained.network.backbone, 3, replace(trained.network.config, precision="fp32"))
         network.set_weights(trained.network.get_weights())
-        plain = KerasPredictor(network, trained.image_size, trained.antialias)
+        plain = KerasPredictor(network, trained.image_size, trained.antialias, trained.classes)
     runtimes[BASELINE] = plain.predict, model
 
     file, saved = folder / "network.onnx", folder / "saved"
@@ -207,9 +207,8 @@ def signature(predictor: KerasPredictor) -> list[dict[str, Any]]:
 
 def framing(predictor: KerasPredictor, run: Callable[[dict[str, np.ndarray]], dict[str, Any]]) -> Find:
     """Return a function that scales a photo, runs a model and returns the detections."""
-    return lambda image: next(
-        predict_in_batches([image], predictor.image_size, predictor.antialias, predictor.align_corners, 1, run)
-    )
+    preparation = predictor.image_size, predictor.antialias, predictor.align_corners
+    return lambda image: next(predict_in_batches([image], *preparation, 1, run, predictor.classes))
 
 
 def framed(image: np.ndarray, onnx: OnnxPredictor) -> dict[str, np.ndarray]:

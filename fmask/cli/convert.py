@@ -1,26 +1,35 @@
 """The command `fmask convert`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from fmask.cli.app import DATA, app
 from fmask.cli.options import Attribute, Categories, EmptyPhotos, Overwrite, PhotoFolder, check_output, read_options
-from fmask.data.config import ATTRIBUTE
 
 
 @app.command(rich_help_panel=DATA)
 def convert(
-    source: Annotated[Path, typer.Argument(help="VIA or COCO annotations: a JSON file, or a folder that contains it.")],
-    target: Annotated[Path, typer.Argument(help="The file to write: COCO if SOURCE is VIA, and VIA if it is COCO.")],
+    source: Annotated[Path, typer.Argument(help="Annotations in any format that is read: a file, or a folder.")],
+    target: Annotated[
+        Path, typer.Argument(help="The file to write; with --to yolo or labelme, the folder to write to.")
+    ],
+    to: Annotated[
+        Literal["coco", "via", "yolo", "labelme"] | None,
+        typer.Option(
+            "--to",
+            help="Format to write. Default: coco if SOURCE is a VIA file, and via otherwise. With yolo, photos are "
+            "copied, and regions to ignore are left out.",
+        ),
+    ] = None,
     photos: PhotoFolder = None,
-    attribute: Attribute = ATTRIBUTE,
+    attribute: Attribute = None,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert annotations from VIA to COCO or from COCO to VIA.
+    """Convert annotations to COCO, VIA, YOLO segmentation or LabelMe files.
 
     The photos must be present: COCO files contain their width and height, VIA files their size in bytes.
 
@@ -32,8 +41,10 @@ def convert(
     from fmask.data.formats import convert as conversion
     from fmask.structures.annotations import FAULT_KINDS
 
-    check_output(target, overwrite)
-    split = conversion.convert(source, target, photos, read_options(attribute, category, empty_photos))
+    if to not in conversion.FOLDER_FORMATS:
+        check_output(target, overwrite)
+    options = read_options(attribute, category, empty_photos)
+    split = conversion.convert(source, target, photos, options, to, overwrite)
     console = Console(stderr=True)
     lost = 0
     for fault in split.faults:
@@ -43,6 +54,11 @@ def convert(
             region = "" if fault.region is None else f" region {fault.region}"
             console.print(Text(f"{fault.file}{region}: {fault.kind}, {fault.detail}: {effect}"), soft_wrap=True)
     regions = sum(len(photo.regions) for photo in split.photos)
+    if to == "yolo" and (ignored := regions - split.objects):
+        note = f"{ignored} regions to ignore are left out: in YOLO files, what shows them is background"
+        console.print(Text(note), soft_wrap=True)
+        lost += ignored
+        regions -= ignored
     empty = f", {split.empty} of them without objects" if split.empty else ""
     print(f"{target}: {regions} regions in {len(split.photos)} photos{empty}")
     if lost:

@@ -7,7 +7,6 @@ import typer
 
 from fmask.cli.app import DATA, app, install_app
 from fmask.cli.options import Attribute, Categories, EmptyPhotos, read_options
-from fmask.data.config import ATTRIBUTE
 from fmask.utils.errors import UserError
 
 
@@ -16,7 +15,7 @@ def check(
     folder: Annotated[
         Path, typer.Argument(help="A data set (a folder with train/, val/ and test/), or the folder of one split.")
     ],
-    attribute: Attribute = ATTRIBUTE,
+    attribute: Attribute = None,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
@@ -44,7 +43,7 @@ def anchors(
     image_size: Annotated[
         int, typer.Option(min=64, help="Longer side of a photo in pixels, as the setting image_size in training.")
     ] = 192,
-    attribute: Attribute = ATTRIBUTE,
+    attribute: Attribute = None,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
 ) -> None:

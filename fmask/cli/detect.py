@@ -37,7 +37,7 @@ def detect(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Detect masks and hats in photos and print them, or write them as CSV, COCO or VIA.
+    """Detect objects in photos and print them, or write them as CSV, COCO or VIA.
 
     csv: one line per detection, with its box (y1, x1, y2, x2, ends exclusive) and the area of its mask in pixels.
 
@@ -63,7 +63,6 @@ def detect(
     if ground_truth and format != "coco":
         raise UserError(f"--ground-truth requires --format coco, not {format or 'csv'}.")
     table = DetectionTable() if format is None and output is None and sys.stdout.isatty() else None
-    writer = outputs.open_writer(format or "csv", photos, ground_truth)
 
     from rich.console import Console
     from rich.progress import track
@@ -73,6 +72,7 @@ def detect(
     from fmask.inference.limits import filled
 
     predictor = load.load(model, settings or ())
+    writer = outputs.open_writer(format or "csv", photos, predictor.classes, ground_truth)
     console = Console(stderr=True)
     broken, counts = [], []
     found = iter_predictions(predictor, photos)

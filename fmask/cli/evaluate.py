@@ -16,7 +16,6 @@ from fmask.cli.options import (
     Settings,
     read_options,
 )
-from fmask.data.config import ATTRIBUTE
 
 
 @app.command(rich_help_panel=USE)
@@ -31,7 +30,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="The split of a data set to use. Default: test.")] = None,
     min_confidence: Confidence = 0.5,
     photos: PhotoFolder = None,
-    attribute: Attribute = ATTRIBUTE,
+    attribute: Attribute = None,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
     settings: Settings = None,
@@ -45,7 +44,10 @@ def evaluate(
     from rich.console import Console
 
     from fmask.evaluation import evaluate
+    from fmask.inference.description import network_classes
+    from fmask.inference.load import find_model_file
 
-    options = read_options(attribute, category, empty_photos)
+    network = find_model_file(model)
+    options = read_options(attribute, category, empty_photos, network_classes(network, settings or ()))
     found = evaluate.open_split(data, split, photos, options)
-    evaluate.evaluate(model, found, min_confidence, Console(), settings or (), options)
+    evaluate.evaluate(model, network, found, min_confidence, Console(), settings or (), options)

@@ -7,6 +7,7 @@ import typer
 
 from fmask.data.config import ReadOptions
 from fmask.inference.load import KINDS
+from fmask.structures.classes import by_key, key_of
 from fmask.utils.errors import UserError
 from fmask.utils.files import check_folder
 
@@ -49,7 +50,13 @@ Categories = Annotated[
         '"hard hat=hat"; "person=" leaves its regions out, as if they were not annotated. Can be repeated.',
     ),
 ]
-Attribute = Annotated[str, typer.Option("--attribute", help="The region attribute of VIA files that holds the class.")]
+Attribute = Annotated[
+    str | None,
+    typer.Option(
+        "--attribute",
+        help="The region attribute of VIA files that holds the class. Default: the only one, or the one called fmask.",
+    ),
+]
 EmptyPhotos = Annotated[
     Literal["leave_out", "negative"],
     typer.Option(
@@ -75,24 +82,34 @@ BaselineRow = Annotated[
 ]
 
 
-def read_options(attribute: str, categories: list[str] | None, empty_photos: str) -> ReadOptions:
+def read_options(
+    attribute: str | None,
+    categories: list[str] | None,
+    empty_photos: str,
+    classes: tuple[str, ...] | None = None,
+) -> ReadOptions:
     """Return the options with which annotation files are read, from those of the command line.
 
-    Raises:
-        UserError: a value of `--category` is not NAME=CLASS or NAME=, or its class is unknown.
-    """
-    from fmask.structures.detections import CLASS_NAMES
+    Args:
+        attribute: the value of `--attribute`.
+        categories: the values of `--category`.
+        empty_photos: the value of `--empty-photos`.
+        classes: the classes of a network; None for those in the annotations.
 
+    Raises:
+        UserError: a value of `--category` is not NAME=CLASS or NAME=, or its class is none of `classes`.
+    """
+    known = by_key(classes or ())
     mapped: dict[str, str | None] = {}
     for value in categories or []:
         name, equals, label = value.rpartition("=")
-        if not equals or not name or label not in (*CLASS_NAMES, ""):
-            known = ", ".join(CLASS_NAMES)
-            raise UserError(
-                f"--category must be NAME=CLASS with a class of {known}, or NAME= to leave it out, not {value!r}."
-            )
+        if not equals or not name or (known and label and key_of(label) not in known):
+            listed = f" with a class of {', '.join(known.values())}" if known else ""
+            raise UserError(f"--category must be NAME=CLASS{listed}, or NAME= to leave it out, not {value!r}.")
         mapped[name] = label or None
-    return ReadOptions(attribute, mapped, empty_photos)
+    if attribute is not None and not attribute.strip():
+        raise UserError("--attribute is empty; it must name the VIA region attribute that holds the class.")
+    return ReadOptions(attribute, mapped, empty_photos, classes)
 
 
 def check_output(file: Path, overwrite: bool) -> None:

@@ -47,7 +47,7 @@ def show_batch(
 
     dataset = open_dataset(config.data, config.fold)
     print(describe(dataset))
-    figure = training_samples(config, dataset.splits["train"].photos)
+    figure = training_samples(config, dataset.splits["train"])
     with atomic_write(output) as draft:
         figure.savefig(draft, format=output.suffix.removeprefix(".").lower())
     print(f"{output} shows the first training samples.")

@@ -1,7 +1,6 @@
 """The command `fmask splash`."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
 from fmask.cli.options import Confidence, Frames, Model, Settings
+from fmask.structures.classes import by_key, key_of
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 from fmask.utils.secrets import without_secrets
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from fmask.apps.splash.style import SplashStyle
     from fmask.apps.splash.targets import Target
     from fmask.inference.predictor import Predictor
-
-
-class ClassName(StrEnum):
-    """`CLASS_NAMES` as choices of an option."""
-
-    MASK = "mask"
-    HAT = "hat"
 
 
 @app.command(rich_help_panel=USE)
@@ -37,7 +30,8 @@ def splash(
         typer.Option("--outline", help="Outline each object in the colour of its class, so that white ones stand out."),
     ] = False,
     classes: Annotated[
-        list[ClassName] | None, typer.Option("--class", help="Show only this class. Can be repeated. Default: both.")
+        list[str] | None,
+        typer.Option("--class", help="Show only this class of the model. Can be repeated. Default: all."),
     ] = None,
     min_confidence: Confidence = 0.5,
     settings: Settings = None,
@@ -49,7 +43,7 @@ def splash(
     ] = None,
     frames: Frames = None,
 ) -> None:
-    """Make photos and videos grey except for the masks and hats.
+    """Make photos and videos grey except for the objects that a model finds.
 
     The inputs are not changed. Photos keep their format where fmask can write it, and become .jpg otherwise.
 
@@ -68,7 +62,7 @@ def splash(
 
     targets = find_targets(inputs, output)
     predictor = load.load(model, settings or ())
-    style = SplashStyle(classes or tuple(ClassName), boxes, labels, outline)
+    style = SplashStyle(_chosen(classes, predictor), boxes, labels, outline)
     photos = [target for target in targets if target.is_photo]
     videos = [target for target in targets if not target.is_photo]
     failed = _splash_photos(photos, predictor, style, min_confidence, single=len(targets) == 1)
@@ -88,6 +82,16 @@ def splash(
     if failed:
         kind = "inputs" if photos and videos else "photos" if photos else "videos"
         raise SomeFailedError(f"{failed} of {len(targets)} {kind} could not be processed, for the reasons above.")
+
+
+def _chosen(classes: list[str] | None, predictor: "Predictor") -> list[str] | None:
+    """Return the chosen classes as the model spells them; None for all."""
+    known = by_key(predictor.classes)
+    for name in classes or ():
+        if key_of(name) not in known:
+            names = ", ".join(predictor.classes)
+            raise UserError(f"--class must be one of the model's classes, {names}, not {name!r}.")
+    return [known[key_of(name)] for name in classes] if classes else None
 
 
 def _report(error: UserError, single: bool) -> int:

@@ -1,5 +1,6 @@
 """The command `fmask watch`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +29,7 @@ LIMITATIONS = (
 def watch(
     model: Model,
     video: Annotated[str, typer.Argument(help="A video, or a camera: its number, or its address (rtsp://…).")],
-    need: Annotated[str, typer.Option(help="Items that each head must wear: mask, hat, or mask,hat.")] = "mask,hat",
+    need: Annotated[str | None, typer.Option(help="Items that each head must wear: mask, hat, or mask,hat.")] = None,
     hold: Annotated[
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
@@ -54,7 +55,6 @@ def watch(
     Limitations: items that the model misses are reported as missing, and a head with neither mask nor hat is not
     detected. Heads that cross or are partly hidden may be confused.
     """
-    needed = _parse_need(need)
     if not 0 <= hold < float("inf"):
         raise UserError(f"--for must be a number of seconds, 0 or more, not {hold:g}.")
     source = _source(video)
@@ -65,7 +65,9 @@ def watch(
     from fmask.inference import load
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
+    needed = _parse_need(need)
     predictor = load.load(model, settings or ())
+    _check_classes(model, predictor.classes)
     watcher = Watcher(needed, hold)
     print(LIMITATIONS)
     with open_footage(source) as footage, Record(folder) as record:
@@ -84,13 +86,24 @@ def watch(
             print(f"{record.file}: {record.events} event{'' if record.events == 1 else 's'}")
 
 
-def _parse_need(need: str) -> tuple[str, ...]:
-    from fmask.structures.detections import CLASS_NAMES
+def _parse_need(need: str | None) -> tuple[str, ...]:
+    from fmask.apps.watch.heads import ITEMS
 
-    items = [item.strip() for item in need.split(",")]
-    if unknown := [item for item in items if item not in CLASS_NAMES]:
-        raise UserError(f"--need may contain {' and '.join(CLASS_NAMES)}, not {unknown[0]!r}.")
+    items = ITEMS if need is None else [item.strip() for item in need.split(",")]
+    if unknown := [item for item in items if item not in ITEMS]:
+        raise UserError(f"--need may contain {' and '.join(ITEMS)}, not {unknown[0]!r}.")
     return tuple(dict.fromkeys(items))
+
+
+def _check_classes(model: str, classes: Sequence[str]) -> None:
+    from fmask.apps.watch.heads import ITEMS
+    from fmask.structures.classes import by_key
+
+    if not by_key(classes).keys() >= set(ITEMS):
+        raise UserError(
+            f"fmask watch groups objects of the classes {' and '.join(ITEMS)} into heads, but the classes of {model} "
+            f"are {', '.join(classes)}."
+        )
 
 
 def _source(video: str) -> "Path | Camera":

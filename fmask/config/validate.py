@@ -1,7 +1,7 @@
 """Validation of a composed configuration, before any work is done."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from fmask.data.config import DEFAULT_FOLDS, SPLITS
 from fmask.model.validation import check_memory, check_model
 from fmask.model.weights.metadata import read_metadata
 from fmask.model.weights.pretrained import find_weights
-from fmask.structures.detections import CLASS_NAMES
+from fmask.structures.classes import by_key, check_classes, key_of
 from fmask.utils.errors import UserError
 from fmask.utils.settings import check_settings
 
@@ -43,9 +43,14 @@ def validate(config: Any) -> Config:
             f"data.counts must have at least one photo for each of {', '.join(SPLITS)}, not {dict(config.data.counts)}."
         )
     _check_folds(config)
-    classes = _read_map(config.data.map)
-    if not config.data.attribute.strip():
-        raise UserError("data.attribute= is empty; it must name the VIA region attribute that holds the class.")
+    if config.data.classes is not None:
+        check_classes(config.data.classes)
+    classes = _read_map(config.data.map, config.data.classes)
+    if config.data.attribute is not None and not config.data.attribute.strip():
+        raise UserError(
+            "data.attribute= is empty; it must name the VIA region attribute that holds the class, or be null to find "
+            "it."
+        )
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise UserError(f"data.root={config.data.root} is not a folder; it must be a folder with {', '.join(SPLITS)}.")
     if not config.study.strip():
@@ -84,20 +89,27 @@ def _check_folds(config: Any) -> None:
         raise UserError(f"data.fold_splits must be some of {', '.join(SPLITS)}, each once, not [{', '.join(chosen)}].")
 
 
-def _read_map(typed: Any) -> dict[str, str | None] | None:
-    """Return the setting `data.map`, which may be the text of a mapping; refuse what is not names and their classes."""
-    classes = typed
+def _read_map(typed: Any, classes: Sequence[str] | None) -> dict[str, str | None] | None:
+    """Return the setting `data.map`, which may be the text of a mapping; refuse what is not names and their classes.
+
+    Args:
+        typed: the setting.
+        classes: the setting `data.classes`.
+    """
+    mapped = typed
     if isinstance(typed, str):
         with suppress(yaml.YAMLError):
-            classes = yaml.safe_load(typed)
-    if classes is not None and not isinstance(classes, Mapping):
+            mapped = yaml.safe_load(typed)
+    if mapped is not None and not isinstance(mapped, Mapping):
         example = "it must be names and their classes, as in data.map={helmet: hat, vest: null}"
         raise UserError(f"data.map is {typed}; {example}.")
-    for name, label in (classes or {}).items():
-        if label not in (*CLASS_NAMES, None):
-            known = " or ".join(CLASS_NAMES)
-            raise UserError(f"data.map: {name} must be {known}, or null to leave it out, not {label}.")
-    return None if classes is None else {str(name): label for name, label in classes.items()}
+    known = by_key(classes or ())
+    for name, label in (mapped or {}).items():
+        if label is None or (isinstance(label, str) and label.strip() and (not known or key_of(label) in known)):
+            continue
+        expected = " or ".join(known.values()) or "the name of a class"
+        raise UserError(f"data.map: {name} must be {expected}, or null to leave it out, not {label}.")
+    return None if mapped is None else {str(name): label for name, label in mapped.items()}
 
 
 def _check_norm(config: Config, file: Path) -> None:

@@ -13,14 +13,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fmask.data.config import SPLITS, ReadOptions
+from fmask.data.config import ReadOptions
 from fmask.data.dataset import read_dataset
 from fmask.data.duplicates import HASH_SIDE, hashes, near_pairs
 from fmask.data.formats.read import read_split
 from fmask.data.images import open_image
 from fmask.data.polygons import area
+from fmask.data.splits import split_folders
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
-from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
 
@@ -64,14 +64,14 @@ def check(folder: Path, options: ReadOptions | None = None) -> Report:
     """Check a data set, including every photo's pixels.
 
     Args:
-        folder: a folder with train/, val/ and test/, or some of them, or the folder of a single split.
+        folder: a data set with some splits (see `split_folders`), or the folder of a single split.
         options: how annotation files are read; None for the defaults.
 
     Raises:
         UserError: there is no such folder, or an annotation file cannot be read with these options.
     """
     folder = Path(folder)
-    if any((folder / split).is_dir() for split in SPLITS):
+    if split_folders(folder):
         splits = tuple(read_dataset(folder, folder.name, options).splits.values())
     else:
         splits = (read_split(folder, options),)
@@ -133,9 +133,9 @@ def _summary(splits: tuple[Split, ...]) -> Table:
         table.add_row("", "  without objects", str(split.empty))
         table.add_row("", "  left out", str(split.left_out))
         regions = [region for photo in split.photos for region in photo.regions]
-        for name in CLASS_NAMES:
+        for name in split.classes:
             sizes = [area(region.polygon) ** 0.5 for region in regions if not region.ignore and region.label == name]
-            table.add_row("", f"{name}s", str(len(sizes)), *_spread(sizes))
+            table.add_row("", Text(name), str(len(sizes)), *_spread(sizes))
         table.add_row("", "ignored", str(sum(region.ignore for region in regions)), end_section=True)
     return table
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from fmask.structures.classes import UNNAMED
 from fmask.utils.errors import UserError
 from fmask.utils.settings import between, one_of
 
@@ -20,7 +21,7 @@ DEFAULT_FOLDS = 5
 """Number of folds if `fold` is set and `data.folds` is not."""
 
 ATTRIBUTE = "fmask"
-"""The region attribute of VIA files that holds the class, unless another one is chosen."""
+"""The region attribute of VIA files that fmask writes the class to."""
 EMPTY_PHOTOS = ("leave_out", "negative")
 """What photos are that a VIA file lists without regions: left out, or photos without objects."""
 
@@ -35,8 +36,12 @@ class Data:
     """Folder with train/, val/ and test/; null for the default folder of `photos` or `rendered`."""
     counts: dict[str, int] = field(default_factory=dict)
     """Number of photos to draw for each split of the rendered data set."""
-    attribute: str = ATTRIBUTE
-    """The region attribute of VIA files that holds the class. COCO files have categories instead."""
+    classes: list[str] | None = None
+    """The class names, in the order of their ids. null: the names in the annotations of all splits, after `map`, in
+    alphabetical order."""
+    attribute: str | None = None
+    """The region attribute of VIA files that holds the class. null: the only attribute, or the one called `fmask`. COCO
+    files have categories instead."""
     map: Any = None
     """The class of each value of `data.attribute` (VIA) or category (COCO) with another name than its class, as in
     `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated."""
@@ -55,19 +60,27 @@ class Data:
 class ReadOptions:
     """How annotation files are read."""
 
-    attribute: str = ATTRIBUTE
-    """The region attribute of VIA files that holds the class."""
+    attribute: str | None = None
+    """The region attribute of VIA files that holds the class; None for the only one, or the one called `ATTRIBUTE`."""
     map: Mapping[str, str | None] = field(default_factory=dict)
     """The class of values of `attribute` (VIA) and of categories (COCO). None leaves the regions of a value out, as if
     they were not annotated. Values that are called like a class need not be mapped."""
     empty_photos: str = "leave_out"
     """One of `EMPTY_PHOTOS`."""
+    classes: tuple[str, ...] | None = None
+    """The class names, in the order of their ids; None for those in the annotations."""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> "ReadOptions":
-        """Return the options in a run's settings `data.*`; those that are missing have their defaults."""
+        """Return the options in a run's settings `data.*`, perhaps of a version that lacked some of them."""
         mapped = {str(name): label for name, label in (data.get("map") or {}).items()}
-        return cls(data.get("attribute", ATTRIBUTE), mapped, data.get("empty_photos", "leave_out"))
+        classes = data.get("classes", UNNAMED)
+        return cls(
+            data.get("attribute", ATTRIBUTE),
+            mapped,
+            data.get("empty_photos", "leave_out"),
+            None if classes is None else tuple(classes),
+        )
 
     def without(self, names: Iterable[str]) -> "ReadOptions":
         """Return the options without the classes of some names."""
@@ -104,7 +117,7 @@ class Jitter:
     paste: float = between(0, 1, default=0.0)
     """Probability that objects of another photo are pasted in (copy-paste, Ghiasi 2021)."""
     recolour: float = between(0, 1, default=0.0)
-    """Probability that an object gets a random colour: masks and hats exist in more colours than a training set has."""
+    """Probability that an object gets a random colour: objects exist in more colours than a training set shows."""
 
 
 def photos_root() -> Path | None:

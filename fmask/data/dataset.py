@@ -1,16 +1,18 @@
 """A data set of train, val and test splits: reading it, and the digest that identifies a split's contents."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fmask.data.config import SPLITS, ReadOptions
+from fmask.data.formats.labels import classes_of
 from fmask.data.formats.names import NoSuchCategory
-from fmask.data.formats.read import read_split
+from fmask.data.formats.read import check_photos, find_annotations, read_annotations
+from fmask.data.splits import split_folders
 from fmask.structures.annotations import Photo, Split
 from fmask.utils.errors import UserError
 
@@ -27,6 +29,8 @@ class Dataset:
 
     name: str
     root: Path
+    classes: tuple[str, ...]
+    """The class names, in the order of their ids."""
     splits: dict[str, Split]
     """By name, in the order of `SPLITS`; only those that exist."""
     fold: int | None = None
@@ -51,24 +55,25 @@ def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> D
 
     Raises:
         NoSuchCategory: no split has a category or value that is mapped.
-        UserError: `root` has none of the folders in `SPLITS`, or a folder with another name of a split, such as
+        UserError: `root` has no splits (see `split_folders`), or a folder with another name of a split, such as
             validation/; or a split cannot be read.
     """
     root = Path(root)
-    _refuse_other_names(root)
-    folders = {split: root / split for split in SPLITS if (root / split).is_dir()}
+    folders = split_folders(root)
+    _refuse_other_names(root, folders.values())
     if not folders:
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
-    splits = dict(zip(folders, _read_splits(folders.values(), options or ReadOptions()), strict=True))
-    return Dataset(name, root, splits)
+    splits = _read_splits(folders.values(), options or ReadOptions())
+    named = {split: replace(each, name=split) for split, each in zip(folders, splits, strict=True)}
+    return Dataset(name, root, splits[0].classes, named)
 
 
-def _refuse_other_names(root: Path) -> None:
-    """Refuse a folder that was probably meant as a split, because its photos would be ignored."""
+def _refuse_other_names(root: Path, used: Collection[Path]) -> None:
+    """Refuse a folder that was probably meant as a split, because its photos would be ignored; `used` are not."""
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         lower = folder.name.lower()
         split = _OTHER_NAMES.get(lower, lower)
-        if split not in SPLITS or folder.name == split or not folder.is_dir():
+        if split not in SPLITS or folder.name == split or folder in used or not folder.is_dir():
             continue
         if (root / split).is_dir():
             if not (root / split).samefile(folder):  # the same where names of files ignore case
@@ -86,16 +91,18 @@ def _read_splits(folders: Iterable[Path], options: ReadOptions) -> list[Split]:
     Raises:
         NoSuchCategory: no file has one of them.
     """
-    splits, refusals = [], []
+    found, refusals = [], []
     for folder in folders:
+        file = find_annotations(folder)
         try:
-            splits.append(read_split(folder, options))
+            found.append(read_annotations(file, folder, options))
         except NoSuchCategory as refusal:
             refusals.append(refusal)
-            splits.append(read_split(folder, options.without(refusal.names)))
-    if len(refusals) == len(splits) and frozenset.intersection(*(refusal.names for refusal in refusals)):
+            found.append(read_annotations(file, folder, options.without(refusal.names)))
+    if len(refusals) == len(found) and frozenset.intersection(*(refusal.names for refusal in refusals)):
         raise refusals[0]
-    return splits
+    classes = options.classes or classes_of(found)
+    return [check_photos(each, classes) for each in found]
 
 
 def digest(split: Split) -> str:

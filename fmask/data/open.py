@@ -8,6 +8,9 @@ from fmask.data.dataset import Dataset, read_dataset
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
+MIN_OBJECTS = {"train": 5}
+"""A class with fewer objects in a split, or with none in another split, is named in a note."""
+
 
 def open_dataset(data: Data, fold: int | None = None) -> Dataset:
     """Read the data set of a run; the rendered data set is drawn on first use.
@@ -45,6 +48,20 @@ def describe(dataset: Dataset) -> str:
     use = describe_use(dataset.splits.values())
     fold = f"fold {dataset.fold} of {dataset.deal.folds}, " if dataset.deal else ""
     return f"data={dataset.name} ({dataset.root}): {fold}{counts} photos; {use}{summary}"
+
+
+def describe_classes(dataset: Dataset) -> list[str]:
+    """Return lines for the terminal: the number of objects of each class by split, and the classes with few objects."""
+    counts = {name: split.objects_of() for name, split in dataset.splits.items()}
+    splits = "; ".join(
+        f"{name}: {', '.join(f'{label} {count}' for label, count in each.items())}" for name, each in counts.items()
+    )
+    few = []
+    for label in dataset.classes:
+        places = [f"{each[label]} in {name}" for name, each in counts.items() if each[label] < MIN_OBJECTS.get(name, 1)]
+        few += [f"{label} ({', '.join(places)})"] if places else []
+    note = f"Note: classes with few objects: {'; '.join(few)}." if few else ""
+    return [f"objects: {splits}", *([note] if note else [])]
 
 
 def describe_use(splits: Iterable[Split]) -> str:

@@ -13,7 +13,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 
 from fmask.data.formats.coco import results_of
 from fmask.structures.annotations import CocoObject, Photo, Region
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, bounding_box
 
 _IOU_TYPES = {"box": "bbox", "mask": "segm"}
@@ -25,11 +25,13 @@ class AveragePrecision:
 
     metrics: dict[str, float]
     """`box_ap`, `mask_ap` (mean over IoU 0.50:0.05:0.95), `..._ap50`, `..._ap75`, each also for one class
-    (`mask_ap50_hat`); in [0, 1], or NaN if the photos have no such object."""
+    (`mask_ap50_hat` for the class hat); in [0, 1], or NaN if the photos have no such object."""
     recall: np.ndarray
     """(101,) recall levels 0, 0.01, ..., 1 at which precision is evaluated."""
     precision: dict[str, np.ndarray]
     """Class name to (101,) interpolated precision of its masks at IoU 0.5; without classes that have no objects."""
+    classes: tuple[str, ...]
+    """All class names, in the order of their ids."""
 
 
 def average_precision(photos: Sequence[Photo], detections: Iterable[EncodedDetections]) -> AveragePrecision:
@@ -55,10 +57,16 @@ class Collected:
         self._photos: list[Photo] = []
         self._annotations: list[list[dict]] = []
         self._results: list[EncodedDetections] = []
+        self._classes: tuple[str, ...] = ()
 
     def add(self, photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections) -> None:
         """Add a photo, the result of its `run_lengths`, and the detections in it."""
-        entries = [each for region, mask in zip(photo.regions, masks, strict=True) for each in _entries(region, mask)]
+        self._classes = found.classes
+        entries = [
+            each
+            for region, mask in zip(photo.regions, masks, strict=True)
+            for each in _entries(region, mask, found.classes)
+        ]
         self._photos.append(photo)
         self._annotations.append(entries)
         self._results.append(found)
@@ -66,6 +74,7 @@ class Collected:
     def average_precision(self) -> AveragePrecision:
         """Compute average precision over the photos added so far."""
         ids = _image_ids(self._photos)
+        classes = self._classes
         annotated = COCO(self._ground_truth(ids))
         results = [
             result
@@ -76,11 +85,11 @@ class Collected:
         metrics: dict[str, float] = {}
         for name, precision in precisions.items():
             metrics |= _summary(name, precision, suffix="")
-            for k, class_name in enumerate(CLASS_NAMES):
+            for k, class_name in enumerate(classes):
                 metrics |= _summary(name, precision[..., k : k + 1], suffix=f"_{class_name}")
         at_half = precisions["mask"][0]
-        curves = {name: at_half[:, k] for k, name in enumerate(CLASS_NAMES) if not np.isnan(at_half[:, k]).any()}
-        return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves)
+        curves = {name: at_half[:, k] for k, name in enumerate(classes) if not np.isnan(at_half[:, k]).any()}
+        return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves, classes)
 
     def _ground_truth(self, ids: Sequence[int]) -> dict:
         annotations = [
@@ -93,7 +102,7 @@ class Collected:
                 {"id": i, "height": photo.height, "width": photo.width}
                 for i, photo in zip(ids, self._photos, strict=True)
             ],
-            "categories": [{"id": k, "name": name} for k, name in enumerate(CLASS_NAMES, start=1)],
+            "categories": [{"id": k, "name": name} for k, name in enumerate(self._classes, start=1)],
             # COCO uses id 0 for "unmatched".
             "annotations": [{"id": i, **annotation} for i, annotation in enumerate(annotations, start=1)],
         }
@@ -130,13 +139,13 @@ def _image_ids(photos: Sequence[Photo]) -> list[int]:
     return ranks.tolist()
 
 
-def _entries(region: Region, mask: RunLengths) -> list[dict]:
+def _entries(region: Region, mask: RunLengths, classes: tuple[str, ...]) -> list[dict]:
     """Return a region as COCO annotations, without ids: one, or a crowd for each class that ignores it."""
     coco = region.coco or CocoObject(mask, bounding_box(mask), float(area(mask)))
-    labels = (coco.crowd_of or CLASS_NAMES) if region.ignore else [region.label]
+    labels = (coco.crowd_of or classes) if region.ignore else [region.label]
     return [
         {
-            "category_id": 1 + CLASS_NAMES.index(str(label)),
+            "category_id": 1 + classes.index(str(label)),
             "segmentation": mask,
             "bbox": list(coco.bbox),
             "area": coco.area,

@@ -8,14 +8,17 @@ from rich.console import Console
 from rich.progress import track
 
 from fmask import tracking
-from fmask.data.config import SPLITS, ReadOptions
-from fmask.data.formats.read import find_annotations, read_file
+from fmask.data.config import ReadOptions
+from fmask.data.formats.labels import classes_of, counted
+from fmask.data.formats.names import how_to_map
+from fmask.data.formats.read import check_photos, find_annotations, read_annotations
 from fmask.data.open import describe_use
+from fmask.data.splits import split_folders
 from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_encoded
 from fmask.inference.limits import crowded, filled
-from fmask.inference.load import find_model_file, load
+from fmask.inference.load import load
 from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Split
 from fmask.structures.detections import EncodedDetections
@@ -25,6 +28,7 @@ from fmask.utils.files import sha256_of
 
 def evaluate(
     model: str,
+    network: Path,
     split: Split,
     min_confidence: float,
     console: Console,
@@ -34,8 +38,9 @@ def evaluate(
     """Score a model on a split; print the scores and log them to MLflow.
 
     Args:
-        model: the model, as for `find_model_file`.
-        split: annotated photos.
+        model: the name of the model, as it was given.
+        network: its file, as from `find_model_file`.
+        split: annotated photos, read with the classes of the model.
         min_confidence: confidence in [0, 1] at which scores are computed, in addition to 0.5 and 0.9.
         console: where the scores are printed.
         settings: settings of the network that a weight file of matterport's code lacks; see `load`.
@@ -45,10 +50,12 @@ def evaluate(
         The scores by the lowest confidence of the detections that count.
 
     Raises:
-        UserError: the model does not exist, a photo cannot be decoded, or the tracking store cannot be used.
+        ValueError: the photos were read with other classes.
+        UserError: the model cannot be loaded, a photo cannot be decoded, or the tracking store cannot be used.
     """
-    network = find_model_file(model)
     predictor = load(str(network), settings)
+    if split.classes != predictor.classes:
+        raise ValueError(f"the photos have the classes {split.classes}, and the network {predictor.classes}")
     limit = predictor.max_detections
     faults = [fault for fault in split.faults if not fault.is_note]
     hint = f"; {len(faults)} faults (`fmask check` lists them)" if faults else ""
@@ -79,23 +86,33 @@ def open_split(data: Path, name: str | None, photos: Path | None, options: ReadO
     """Open annotated photos.
 
     Args:
-        data: a data set (a folder with train, val and test), the folder of one split, or an annotation file.
+        data: a data set (see `split_folders`), the folder of one split, or an annotation file.
         name: the split of a data set; None selects test. It must be None if `data` is not a data set.
         photos: the folder that photo names in an annotation file are relative to; None for the file's own folder.
-        options: how the annotation file is read; None for the defaults.
+        options: how the annotation file is read; None for the defaults. If it has classes, those of a network, the
+            file must not have others.
 
     Raises:
-        UserError: `data` does not exist, the split does not exist, or no photo has an annotated object.
+        UserError: `data` does not exist, the split does not exist, no photo has an annotated object, or there are
+            objects of other classes.
     """
-    splits = [split for split in SPLITS if (data / split).is_dir()]
+    splits = split_folders(data)
     if splits:
         if (name or "test") not in splits:
             raise UserError(f"{data} has no split {name or 'test'}; it has {', '.join(splits)}.")
-        data /= name or "test"
+        data = splits[name or "test"]
     elif name:
         raise UserError(f"{data} is not a data set with splits; remove --split {name}.")
     file = find_annotations(data) if data.is_dir() or not data.exists() else data
-    split = read_file(file, photos or file.parent, options)
+    found = read_annotations(file, photos or (data if data.is_dir() else file.parent), options)
+    classes = found.options.classes or classes_of([found])
+    if unknown := found.unknown_labels(classes):
+        raise UserError(
+            f"{file} has objects of classes that the network lacks: {counted(unknown)}. The network finds "
+            f"{', '.join(classes)}. Use a network of these classes, or map each to one of the network's, "
+            f"{how_to_map(min(unknown), classes[0])}."
+        )
+    split = check_photos(found, classes)
     if not split.objects:
         raise UserError(f"{file} has no annotated objects in existing photos; evaluation needs at least one.")
     return split

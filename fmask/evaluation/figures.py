@@ -1,11 +1,12 @@
 """Figures of a run's scores and losses: matrices and curves.
 
 All functions return Matplotlib figures, which `figure.savefig` writes. pyplot is not used, because its global state is
-not thread-safe. The classes mask and hat have the same colours in all figures. No figure is wider than 9 inches: at 100
+not thread-safe. A class has the same colour in all figures. No figure is wider than 9 inches: at 100
 dots per inch, that is the width in which MLflow shows it.
 """
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,14 +16,19 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from fmask.evaluation.average_precision import AveragePrecision
 from fmask.evaluation.confidence_curve import CONFIDENCES, ConfidenceCurve
 from fmask.evaluation.outcomes import Outcomes, Rate
-from fmask.structures.detections import CLASS_NAMES
-from fmask.visualization.palette import ACCENT_COLOUR, CLASS_COLOURS
+from fmask.structures.classes import BACKGROUND
+from fmask.visualization.palette import ACCENT_COLOUR, class_colour
 
 CLASSES_CAPTION = (
     "Classes: an object is counted in the column of its best claim, however small the IoU and however many\n"
     "detections claim it. It is found only with a single claim and an IoU of 0.5, so the diagonal can exceed “found”."
 )
 """Why the diagonal of the confusion matrix of classes is not the number of found objects."""
+_STYLES = ("-", "--", "-.", ":")
+_LONGEST = 16
+"""Number of letters of a class name that fit beside a matrix."""
+MAX_BESIDE = 4
+"""Largest number of classes whose matrices fit beside the study's table."""
 
 
 def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> Figure:
@@ -37,8 +43,16 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
     """
     figure = Figure(figsize=(9.0, 4.9), layout="constrained")
     figure.suptitle(f"{split} photos, detections with a confidence of at least {min_confidence:g}", fontsize=12)
-    matrices, caption = figure.subfigures(2, 1, height_ratios=(3.6, 1), squeeze=False)[:, 0]
-    left, middle, right = matrices.subplots(1, 3)
+    names, few = outcomes.classes, len(outcomes.classes) <= MAX_BESIDE
+    if few:
+        matrices, caption = figure.subfigures(2, 1, height_ratios=(3.6, 1), squeeze=False)[:, 0]
+        left, middle, right = matrices.subplots(1, 3)
+    else:
+        figure.set_size_inches(9.0, 9.0)
+        upper, matrices = figure.subfigures(2, 1, height_ratios=(3.2, 5.4), squeeze=False)[:, 0]
+        beside, caption = upper.subfigures(1, 2, width_ratios=(3, 6), squeeze=False)[0]
+        left = beside.subplots()
+        middle, right = matrices.subplots(1, 2)
     _matrix(
         left,
         outcomes.table(),
@@ -47,8 +61,7 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
     )
     left.set(xlabel="predicted", ylabel="actual")
     left.set_title("Objects, as in the study", fontsize=10.5)
-    counts, labels = outcomes.class_matrix(), ["background", *CLASS_NAMES]
-    classes = len(CLASS_NAMES)
+    counts, labels, classes = outcomes.class_matrix(), [BACKGROUND, *names], len(names)
     _matrix(
         middle,
         counts,
@@ -57,7 +70,7 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
     )
     middle.set(xlabel="detected", ylabel="annotated")
     middle.set_title("Classes, counts", fontsize=10.5)
-    _shares(right, counts[1:], rows=list(CLASS_NAMES), columns=labels)
+    _shares(right, counts[1:], rows=names, columns=labels)
     right.set(xlabel="detected", ylabel="annotated")
     right.set_title("Classes, share of the annotated", fontsize=10.5)
     rates = {
@@ -67,8 +80,10 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
         "recall": outcomes.recall,
     }
     first, second, third, fourth = (f"{name} {_rate(rate)}" for name, rate in rates.items())
-    text = f"{first}    {second}\n{third}    {fourth}    (95 % intervals)"
-    caption.text(0.5, 0.95, f"{text}\n\n{CLASSES_CAPTION}", ha="center", va="top", fontsize=9)
+    between = "    " if few else "\n"
+    text = f"{first}{between}{second}\n{third}{between}{fourth}    (95 % intervals)"
+    note = CLASSES_CAPTION if few else fill(CLASSES_CAPTION, 60)
+    caption.text(0.5, 0.95, f"{text}\n\n{note}", ha="center", va="top", fontsize=9)
     return figure
 
 
@@ -115,22 +130,23 @@ def pr_curve(scores: AveragePrecision, split: str) -> Figure:
         scores: the average precision.
         split: name of the photos, for the title.
     """
-    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
+    columns = 4 if len(scores.precision) <= 2 else 2
+    figure = Figure(figsize=(4.8, 4.0 + 0.2 * -(-len(scores.precision) // columns)), layout="constrained")
     axes = figure.subplots()
-    for k, name in enumerate(CLASS_NAMES):
+    for k, name in enumerate(scores.classes):
         if name in scores.precision:
             axes.step(
                 scores.recall,
                 scores.precision[name],
-                color=CLASS_COLOURS[k],
-                linestyle=("-", "--")[k],  # so that both curves are visible where they coincide
+                color=class_colour(k + 1),
+                linestyle=_STYLES[k % len(_STYLES)],  # so that curves are visible where they coincide
                 linewidth=2,
                 label=f"{name}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
             )
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
     axes.set_title(f"{split} photos, masks at IoU 0.5, all confidences", fontsize=11)
     simplify(axes)
-    legend_below(figure, axes)
+    legend_below(figure, axes, columns)
     return figure
 
 
@@ -202,10 +218,12 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
 def _matrix(axes: Axes, counts: np.ndarray, labels: Sequence[str], cell_labels: Sequence[Sequence[str]]) -> None:
     axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(counts.max(), 1))
     _label_cells(axes, labels, labels)
+    large = _fitting(15, len(counts))
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if count > 0.55 * counts.max() else "black"
-        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=15, color=colour)
-        axes.text(column, row + 0.3, cell_labels[row][column], ha="center", va="center", fontsize=8, color=colour)
+        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=large, color=colour)
+        if len(counts) <= 1 + MAX_BESIDE:
+            axes.text(column, row + 0.3, cell_labels[row][column], ha="center", va="center", fontsize=8, color=colour)
 
 
 def _shares(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
@@ -214,15 +232,31 @@ def _shares(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequen
     shares = counts / np.maximum(sums, 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     _label_cells(axes, rows, columns)
+    size, unit = _fitting(12, len(columns)), " %" if len(columns) <= 1 + MAX_BESIDE else ""
     for (row, column), share in np.ndenumerate(shares):
-        text = f"{100 * share:.0f} %" if sums[row, 0] else "-"
-        axes.text(column, row, text, ha="center", va="center", fontsize=12, color="white" if share > 0.55 else "black")
+        text = f"{100 * share:.0f}{unit}" if sums[row, 0] else "-"
+        colour = "white" if share > 0.55 else "black"
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 
 def _label_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows, rotation=90, va="center")
+    if len(columns) <= 3:
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows, rotation=90, va="center")
+    else:
+        size = _fitting(10, len(columns))
+        axes.set_xticks(range(len(columns)), [_short(name) for name in columns], rotation=90, fontsize=size)
+        axes.set_yticks(range(len(rows)), [_short(name) for name in rows], fontsize=size)
     axes.tick_params(length=0)
+
+
+def _fitting(size: float, cells: int) -> float:
+    """Return the font size, which fits three cells beside each other, for a number of cells."""
+    return max(4.0, size * min(1.0, 4 / max(cells, 1)))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _rate(rate: Rate) -> str:

@@ -22,7 +22,7 @@ from enum import StrEnum
 import numpy as np
 
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, shared_area, unite
 
 BACKGROUND = 0
@@ -93,6 +93,8 @@ class Outcomes:
 
     objects: tuple[ObjectRecord, ...]
     spurious: tuple[SpuriousRecord, ...]
+    classes: tuple[str, ...]
+    """The K class names, in the order of their ids."""
 
     def count(self, outcome: Outcome) -> int:
         """Return the number of objects with this outcome."""
@@ -142,7 +144,7 @@ class Outcomes:
             detected += [best, *further]
         annotated += [BACKGROUND] * len(self.spurious)
         detected += [record.class_id for record in self.spurious]
-        size = 1 + len(CLASS_NAMES)
+        size = 1 + len(self.classes)
         if not annotated:  # scikit-learn rejects empty input
             return np.zeros((size, size), dtype=np.int64)
         return confusion_matrix(annotated, detected, labels=range(size))
@@ -182,7 +184,8 @@ def combine(outcomes: Iterable[Outcomes]) -> Outcomes:
     """Return the outcomes of several photos as one."""
     outcomes = list(outcomes)
     objects = tuple(record for each in outcomes for record in each.objects)
-    return Outcomes(objects, tuple(record for each in outcomes for record in each.spurious))
+    spurious = tuple(record for each in outcomes for record in each.spurious)
+    return Outcomes(objects, spurious, outcomes[0].classes if outcomes else ())
 
 
 def overlaps(photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections) -> Overlaps:
@@ -244,7 +247,7 @@ def photo_outcomes(photo: Photo, found: EncodedDetections, measured: Overlaps) -
         SpuriousRecord(photo.name, int(n), int(found.class_ids[n]), float(found.scores[n]))
         for n in np.flatnonzero((claimed < 0) & (on_ignored < MIN_SHARE))
     ]
-    return Outcomes(tuple(objects), tuple(spurious))
+    return Outcomes(tuple(objects), tuple(spurious), found.classes)
 
 
 def _outcome(class_id: int, claimed_classes: tuple[int, ...], iou: float) -> Outcome:

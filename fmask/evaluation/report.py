@@ -14,7 +14,7 @@ from fmask.evaluation import figures, sheets
 from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 
 THRESHOLDS = (0.5, 0.9)
 """Confidences at which scores are computed, in addition to the chosen `min_confidence`."""
@@ -32,7 +32,7 @@ def scores_by_confidence(
 def log_split(run: tracking.Run, name: str, dataset: str, root: Path, split: Split) -> None:
     """Log the data of a split: folder, numbers of photos and objects, and digest."""
     ids = np.concatenate([photo.class_ids() for photo in split.photos])
-    objects = {label: int((ids == index).sum()) for index, label in enumerate(CLASS_NAMES, start=1)}
+    objects = {label: int((ids == index).sum()) for index, label in enumerate(split.classes, start=1)}
     run.log_dataset(name, dataset, root, digest(split), len(split.photos), objects)
 
 

@@ -11,8 +11,7 @@ from matplotlib.path import Path as Outline
 from skimage.measure import find_contours
 
 from fmask.data.samples import AugmentedSample
-from fmask.structures.detections import CLASS_NAMES
-from fmask.visualization.palette import CLASS_COLOURS, IGNORED_COLOUR
+from fmask.visualization.palette import IGNORED_COLOUR, class_colour
 
 COLUMNS = 4
 WIDTH = 9.0
@@ -32,11 +31,12 @@ class SampleGroup:
     samples: Sequence[AugmentedSample]
 
 
-def sample_sheet(groups: Sequence[SampleGroup]) -> Figure:
+def sample_sheet(groups: Sequence[SampleGroup], classes: Sequence[str]) -> Figure:
     """Draw samples with their boxes and masks in the colours of the classes; ignored instances are grey and hatched.
 
     Args:
         groups: at least one group of at least one sample.
+        classes: the class names, in the order of their ids.
     """
     rows = [-(-len(group.samples) // COLUMNS) for group in groups]
     panel = WIDTH / COLUMNS
@@ -52,9 +52,9 @@ def sample_sheet(groups: Sequence[SampleGroup]) -> Figure:
         for axes, name, sample in zip(places, group.names, group.samples, strict=False):
             axes.set_title(name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…", fontsize=8.5, pad=3)
             _draw(axes, sample)
-    handles = [Patch(color=colour, label=name) for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
+    handles = [Patch(color=class_colour(class_id), label=name) for class_id, name in enumerate(classes, start=1)]
     handles.append(Patch(facecolor="white", edgecolor=IGNORED_COLOUR, hatch=_HATCH, label="ignored"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9.5)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False, fontsize=9.5)
     return figure
 
 
@@ -64,7 +64,7 @@ def _draw(axes: Axes, sample: AugmentedSample) -> None:
     axes.imshow(pixels, extent=(0, side, side, 0), interpolation="nearest")
     for box, class_id, mask in zip(sample.boxes, sample.class_ids, sample.masks, strict=True):
         ignored = class_id < 1
-        colour = IGNORED_COLOUR if ignored else CLASS_COLOURS[class_id - 1]
+        colour = IGNORED_COLOUR if ignored else class_colour(int(class_id))
         y1, x1, y2, x2 = box.tolist()
         line = "dotted" if ignored else "solid"
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linestyle=line))

@@ -8,7 +8,8 @@ from typing import Any
 from fmask.evaluation.average_precision import AveragePrecision, Collected
 from fmask.evaluation.outcomes import Outcome, Outcomes, combine, overlaps, photo_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.classes import BACKGROUND
+from fmask.structures.detections import EncodedDetections
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Scores:
             "class_matrix": {
                 "rows": "annotated",
                 "columns": "detected",
-                "labels": ["background", *CLASS_NAMES],
+                "labels": [BACKGROUND, *self.outcomes.classes],
                 "counts": self.outcomes.class_matrix().tolist(),
             },
             "objects": [asdict(record) for record in self.outcomes.objects],

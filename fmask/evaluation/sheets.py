@@ -22,9 +22,9 @@ from skimage.measure import find_contours
 from fmask.data.images import load_image
 from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, decode_crop
-from fmask.visualization.palette import CLASS_COLOURS, IGNORED_COLOUR
+from fmask.visualization.palette import IGNORED_COLOUR, class_colour, text_colour
 from fmask.visualization.splash import splash
 
 PHOTOS_PER_SHEET = 12
@@ -69,7 +69,7 @@ def contact_sheet(
             _draw(annotated, annotation_marks(photo), photo)
             _show(detected, image, "detected")
             _draw(detected, detection_marks(photo, found), photo)
-        _add_legend(figure)
+        _add_legend(figure, detections[0].classes)
         yield figure
 
 
@@ -88,9 +88,10 @@ def splash_sheet(
             _show(axes, splash(load_image(photo.path), found.union()[None]), _short(photo.name))
             for mask, class_id in zip(found.masks, found.class_ids, strict=True):
                 if area(mask):
-                    colour = CLASS_COLOURS[class_id - 1]
+                    colour = class_colour(class_id)
                     axes.add_patch(PathPatch(_outline(mask), fill=False, edgecolor=colour, linewidth=1.3))
-        figure.legend(handles=_class_lines(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        handles = _class_lines(detections[0].classes)
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
         yield figure
 
 
@@ -110,7 +111,8 @@ class Mark:
         """Colours of the outline and of the text on it."""
         if self.class_id < 1:
             return IGNORED_COLOUR, "white"
-        return CLASS_COLOURS[self.class_id - 1], ("white", "black")[self.class_id - 1]
+        colour = class_colour(self.class_id)
+        return colour, text_colour(colour)
 
 
 def _pages(
@@ -137,12 +139,12 @@ def detection_marks(photo: Photo, found: EncodedDetections) -> list[Mark]:
     marks = []
     for n, (mask, class_id, score) in enumerate(zip(found.masks, found.class_ids, found.scores, strict=True)):
         outcome = outcome_of.get(n, _IGNORED)
-        marks.append(Mark(mask, f"{CLASS_NAMES[class_id - 1]} {score:.2f} {outcome}", outcome, int(class_id)))
+        marks.append(Mark(mask, f"{found.classes[class_id - 1]} {score:.2f} {outcome}", outcome, int(class_id)))
     regions = {region.index: region for region in photo.regions}
     for record in outcomes.objects:
         if record.outcome is Outcome.MISSED:
             mask = regions[record.region].run_lengths(photo.height, photo.width)
-            marks.append(Mark(mask, f"{CLASS_NAMES[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
+            marks.append(Mark(mask, f"{found.classes[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
     return marks
 
 
@@ -260,12 +262,15 @@ def _short(name: str) -> str:
     return name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…"
 
 
-def _class_lines() -> list[Line2D]:
-    return [Line2D([], [], color=c, linewidth=6, label=n) for n, c in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)]
+def _class_lines(classes: Sequence[str]) -> list[Line2D]:
+    return [
+        Line2D([], [], color=class_colour(class_id), linewidth=6, label=name)
+        for class_id, name in enumerate(classes, start=1)
+    ]
 
 
-def _add_legend(figure: Figure) -> None:
-    handles = _class_lines()
+def _add_legend(figure: Figure, classes: Sequence[str]) -> None:
+    handles = _class_lines(classes)
     handles.append(Line2D([], [], color=IGNORED_COLOUR, linewidth=6, label="ignored region"))
     handles += [Line2D([], [], color="black", linestyle=s, linewidth=1.7, label=n) for n, s in _LINE_STYLES.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)

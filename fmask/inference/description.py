@@ -1,14 +1,13 @@
 """The description of a trained network, from its file alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fmask.inference.stated import stated_network
 from fmask.model.weights.metadata import read_metadata, read_run
-from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.files import sha256_of
 
 
@@ -47,20 +46,28 @@ def describe_network(file: Path) -> Description:
         return _describe_onnx(file)
     stated_network(file, ())  # refuses files without a description
     metadata = read_metadata(file)
-    names = CLASS_NAMES if metadata.num_classes == 1 + len(CLASS_NAMES) else range(1, metadata.num_classes)
     return Description(
         file,
         file.stat().st_size,
         sha256_of(file),
         "Keras weights (.h5)",
         metadata.backbone,
-        tuple(map(str, names)),
+        metadata.classes,
         metadata.image_size,
         metadata.antialias,
         asdict(metadata.model),
         {},
         read_run(file),
     )
+
+
+def network_classes(file: Path, settings: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the class names of a network from its file; arguments and errors as for `fmask.inference.load.load`."""
+    if file.suffix == ".onnx":
+        from fmask.inference.onnx import OnnxPredictor
+
+        return OnnxPredictor(file).classes
+    return (stated_network(file, settings) or read_metadata(file)).classes
 
 
 def _describe_onnx(file: Path) -> Description:
@@ -74,7 +81,7 @@ def _describe_onnx(file: Path) -> Description:
         sha256_of(file),
         f"ONNX, {f'batches of {predictor.fixed_batch_size}' if predictor.fixed_batch_size else 'any batch size'}",
         metadata.get(onnx.BACKBONE, "not recorded"),
-        tuple(json.loads(metadata.get(onnx.CLASSES, json.dumps(CLASS_NAMES)))),
+        predictor.classes,
         predictor.image_size,
         predictor.antialias,
         json.loads(metadata.get(onnx.SETTINGS, "{}")),

@@ -26,7 +26,6 @@ from fmask.inference.onnx import (
     VERSION,
 )
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
 
@@ -84,7 +83,7 @@ def _metadata(predictor: KerasPredictor) -> dict[str, str]:
         IMAGE_SIZE: predictor.image_size,
         ANTIALIAS: predictor.antialias,
         ALIGN_CORNERS: predictor.align_corners,
-        CLASSES: json.dumps(CLASS_NAMES),
+        CLASSES: json.dumps(predictor.classes),
         BACKBONE: predictor.network.backbone,
         SETTINGS: json.dumps(asdict(predictor.network.config)),
         **({RUN: predictor.run} if predictor.run else {}),

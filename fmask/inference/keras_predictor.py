@@ -1,6 +1,6 @@
 """A trained Keras network that detects objects in photos, and its weight file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,18 @@ class _Detect(keras.Model):
 
 
 class KerasPredictor(Predictor):
-    """A trained Keras network and how photos are prepared for it."""
+    """A trained Keras network and how photos are prepared for it.
 
-    def __init__(self, network: MaskRCNN, image_size: int, antialias: bool) -> None:
-        super().__init__(image_size, antialias, network.config.detection.align_corners)
+    Args:
+        network: the network.
+        image_size: as in `Predictor`.
+        antialias: as in `Predictor`.
+        classes: the class names; the network has one class more, the background.
+    """
+
+    def __init__(self, network: MaskRCNN, image_size: int, antialias: bool, classes: Sequence[str]) -> None:
+        super().__init__(image_size, antialias, network.config.detection.align_corners, classes)
+        assert network.num_classes == 1 + len(self.classes)
         self.network = network
         self.run: str | None = None
         """Id of the MLflow run that trained the network, if known."""
@@ -71,7 +79,7 @@ class KerasPredictor(Predictor):
     def metadata(self) -> NetworkMetadata:
         """Return the description of the network, which `save` writes."""
         return NetworkMetadata(
-            self.network.backbone, self.network.config, self.image_size, self.antialias, self.network.num_classes
+            self.network.backbone, self.network.config, self.image_size, self.antialias, self.classes
         )
 
     @classmethod
@@ -93,7 +101,7 @@ class KerasPredictor(Predictor):
             _check_complete(report, metadata)
         elif report.random:
             raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(report.random)}.")
-        predictor = cls(network, metadata.image_size, metadata.antialias)
+        predictor = cls(network, metadata.image_size, metadata.antialias, metadata.classes)
         predictor.run = read_run(path)
         return predictor
 
@@ -103,8 +111,8 @@ def _check_complete(report: matterport.LoadReport, stated: NetworkMetadata) -> N
     classes = matterport.count_classes(report.path)
     if classes not in (None, stated.num_classes):
         raise UserError(
-            f"{report.path} is a network for {classes - 1} classes, not for {stated.num_classes - 1}; it can only be "
-            f"trained on: weights={report.path}."
+            f"{report.path} is a network for {classes - 1} classes, not for {stated.num_classes - 1}; state their "
+            f'names, as in --set "data.classes=[cat, dog]", or train on it: weights={report.path}.'
         )
     if report.random or report.skipped:
         raise UserError(

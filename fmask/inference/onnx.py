@@ -1,5 +1,6 @@
 """A network exported to ONNX, run by ONNX Runtime: neither Keras nor TensorFlow is imported."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fmask.inference.predictor import Predictor
+from fmask.structures.classes import UNNAMED, check_classes
 from fmask.utils.errors import UserError
 
 IMAGE_SIZE, ANTIALIAS, ALIGN_CORNERS = "fmask.image_size", "fmask.antialias", "fmask.align_corners"
@@ -59,7 +61,9 @@ class OnnxPredictor(Predictor):
             metadata = self.metadata
             image_size, antialias = (metadata.get(key) or metadata[OLD_KEYS[key]] for key in (IMAGE_SIZE, ANTIALIAS))
             align_corners = metadata.get(ALIGN_CORNERS, "True")  # files of version 0.1 lack it
-            super().__init__(int(image_size), antialias == "True", align_corners == "True")
+            classes = json.loads(metadata[CLASSES]) if CLASSES in metadata else UNNAMED
+            check_classes(classes, CLASSES)
+            super().__init__(int(image_size), antialias == "True", align_corners == "True", classes)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise UserError(f"{path} is not a network exported by fmask: {str(error).splitlines()[0]}.") from error
         fixed = self._session.get_inputs()[0].shape[0]

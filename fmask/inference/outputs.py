@@ -17,7 +17,8 @@ from fmask.data.formats import coco, via
 from fmask.data.formats.coco import results_of
 from fmask.data.paths import relative_name
 from fmask.data.polygons import join, trace
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.classes import key_of
+from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
@@ -64,8 +65,8 @@ class CocoDatasetWriter:
     Programs that read COCO annotations read it. Its list `annotations` is also a valid results list for its image ids.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self._folder, self._classes = folder, classes
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
@@ -78,7 +79,7 @@ class CocoDatasetWriter:
             self._annotations.append({"id": len(self._annotations) + 1, **result, "area": float(area), "iscrowd": 0})
 
     def text(self) -> str:
-        return coco.as_text(self._images, self._annotations)
+        return coco.as_text(self._images, self._annotations, self._classes)
 
 
 class CocoResultsWriter:
@@ -88,16 +89,17 @@ class CocoResultsWriter:
     matched with the only image that has the same name in any folder.
 
     Raises:
-        UserError: the file is not a COCO file, it lacks a class of `CLASS_NAMES` or a photo, or a match is ambiguous.
+        UserError: the file is not a COCO file, it lacks one of the classes or a photo, or a match is ambiguous.
     """
 
-    def __init__(self, folder: Path, photos: Sequence[Path], ground_truth: Path) -> None:
+    def __init__(self, folder: Path, photos: Sequence[Path], classes: Sequence[str], ground_truth: Path) -> None:
         document = _read(ground_truth)
         ids = {PurePath(str(each["file_name"])): each["id"] for each in document["images"]}
         by_name: dict[str, list[PurePath]] = {}
         for image in ids:
             by_name.setdefault(image.name, []).append(image)
-        classes = {str(each["name"]).strip().lower(): each["id"] for each in document.get("categories", [])}
+        categories = {str(each["name"]).strip(): each["id"] for each in document.get("categories", [])}
+        known = {key_of(name): category_id for name, category_id in categories.items()}
         self._results: list[dict[str, Any]] = []
         self._image_ids, self._category_ids = {}, [0]
         chosen: dict[PurePath, Path] = {}
@@ -114,10 +116,10 @@ class CocoResultsWriter:
                 raise UserError(f"{ground_truth} lists {image} once, but it matches both {chosen[image]} and {photo}.")
             chosen[image] = photo
             self._image_ids[photo] = ids[image]
-        for label in CLASS_NAMES:
-            if label not in classes:
-                raise UserError(f"{ground_truth} has no category {label!r}; it has {', '.join(map(repr, classes))}.")
-            self._category_ids.append(classes[label])
+        for label in classes:
+            if key_of(label) not in known:
+                raise UserError(f"{ground_truth} has no category {label!r}; it has {', '.join(map(repr, categories))}.")
+            self._category_ids.append(known[key_of(label)])
 
     def add(self, photo: Path, found: Detections) -> None:
         category_ids = [self._category_ids[class_id] for class_id in found.class_ids]
@@ -150,12 +152,15 @@ class ViaWriter:
         return json.dumps(self._entries)
 
 
-def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None = None) -> DetectionWriter:
+def open_writer(
+    format: str, photos: Sequence[Path], classes: Sequence[str], ground_truth: Path | None = None
+) -> DetectionWriter:
     """Create a writer for the detections in some photos.
 
     Args:
         format: `csv`, `coco` or `via`.
         photos: all photos that will be added.
+        classes: the class names of the network.
         ground_truth: for `coco`, the COCO file whose ids a results list uses; without it a data set is written.
 
     Raises:
@@ -166,7 +171,9 @@ def open_writer(format: str, photos: Sequence[Path], ground_truth: Path | None =
         return CsvWriter()
     if format == "via":
         return ViaWriter(folder)
-    return CocoResultsWriter(folder, photos, ground_truth) if ground_truth else CocoDatasetWriter(folder)
+    if ground_truth:
+        return CocoResultsWriter(folder, photos, classes, ground_truth)
+    return CocoDatasetWriter(folder, classes)
 
 
 def common_folder(photos: Sequence[Path]) -> Path:

@@ -26,10 +26,12 @@ class Predictor(ABC):
         image_size: side in pixels of the network's square input; a photo's longer side is scaled to it.
         antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
         align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
+        classes: the class names, in the order of their ids.
     """
 
-    def __init__(self, image_size: int, antialias: bool, align_corners: bool) -> None:
+    def __init__(self, image_size: int, antialias: bool, align_corners: bool, classes: Sequence[str]) -> None:
         self.image_size, self.antialias, self.align_corners = image_size, antialias, align_corners
+        self.classes = tuple(classes)
 
     @property
     @abstractmethod
@@ -104,7 +106,7 @@ class Predictor(ABC):
         """
         batch_size = self.fixed_batch_size or batch_size or self.batch_size
         preparation = self.image_size, self.antialias, self.align_corners
-        return predict_in_batches(images, *preparation, batch_size, self._run, max_mask_pixels)
+        return predict_in_batches(images, *preparation, batch_size, self._run, self.classes, max_mask_pixels)
 
 
 def _pixels(image: Image) -> np.ndarray:

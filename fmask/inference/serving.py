@@ -37,7 +37,7 @@ MAX_MASK_PIXELS = 2**31
 
 
 class ServedPredictor(PythonModel):
-    """Detects worn masks and hats in photos."""
+    """Detects the objects of its classes in photos."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the network. MLflow calls this method once."""
@@ -51,7 +51,7 @@ class ServedPredictor(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Detect masks and hats.
+        """Detect objects.
 
         Args:
             context: passed by MLflow, not used.

@@ -13,10 +13,10 @@ import h5py
 from fmask.config.compose import compose_config
 from fmask.model.config import ModelConfig
 from fmask.model.weights.metadata import NetworkMetadata
-from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
 
-KEYS = ("recipe", "backbone", "image_size", "antialias", *(field.name for field in fields(ModelConfig)))
+CLASSES = "data.classes"
+KEYS = ("recipe", "backbone", "image_size", "antialias", CLASSES, *(field.name for field in fields(ModelConfig)))
 """The groups and settings that define a network."""
 EXAMPLE = "`--set recipe=report` or `--set backbone=resnet101 --set image_size=1024`"
 
@@ -45,12 +45,14 @@ def stated_network(path: Path, settings: Sequence[str]) -> NetworkMetadata | Non
             f"weight file of matterport's code, state the settings of the network, such as {EXAMPLE}."
         )
     for each in settings:
-        if each.lstrip("+").partition("=")[0].split(".")[0] not in KEYS:
+        key = each.lstrip("+").partition("=")[0]
+        if key != CLASSES and key.split(".")[0] not in KEYS:
             raise UserError(f"--set {each}: only settings of the network can be stated: {', '.join(KEYS)}.")
     recipe = [] if any(each.startswith("recipe=") for each in settings) else ["recipe=report"]
     config = compose_config([*recipe, *settings, "weights=none", "data=rendered"])
+    classes = tuple(config.data.classes or ())
     return NetworkMetadata(
-        config.backbone.name, config.network_settings(), config.image_size, config.antialias, 1 + len(CLASS_NAMES)
+        config.backbone.name, config.network_settings(), config.image_size, config.antialias, classes
     )
 
 

@@ -22,7 +22,7 @@ from fmask.model.config import ModelConfig
 from fmask.model.fpn import feature_pyramid
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
-from fmask.model.pooling import pool_regions
+from fmask.model.pooling import pool_by_gathering, pool_regions
 from fmask.model.precision import layers_in
 from fmask.model.preprocessing import normalise
 from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
@@ -232,7 +232,7 @@ class MaskRCNN(keras.Model):
         """Compute class logits (B, R, K) and deltas (B, R, K, 4) of normalised regions (B, R, 4)."""
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions, training)
-        logits, deltas = self.box_head(_merge(pooled), training=training)
+        logits, deltas = self.box_head(pooled, training=training)
         return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
 
     def segment(
@@ -242,11 +242,16 @@ class MaskRCNN(keras.Model):
 
         The logits of regions that are not `present` (B, R) are arbitrary.
         """
-        config = self.config
-        pooled = pool_regions(pyramid, regions, config.regions.pool_mask, size, config.regions, training)
+        config, count = self.config.regions, regions.shape[1]
         rows, places = compact(ops.reshape(present, (-1,)))
-        logits = self.mask_head(ops.take(_merge(pooled), rows, axis=0), training=training)
-        return _split(ops.take(logits, places, axis=0), regions.shape[1])
+        if training:
+            pooled = ops.take(pool_regions(pyramid, regions, config.pool_mask, size, config), rows, axis=0)
+        else:
+            chosen = ops.take(ops.reshape(regions, (-1, 4)), rows, axis=0)
+            image = ops.cast(rows // count, "int32")
+            pooled = pool_by_gathering(pyramid, chosen, image, config.pool_mask, size, config)
+        logits = self.mask_head(pooled, training=training)
+        return _split(ops.take(logits, places, axis=0), count)
 
     def _noise(self, batch: Tensor, count: int, training: bool) -> Tensor:
         """Return the random numbers for draws, (B, count) in [0, 1).
@@ -264,11 +269,6 @@ class MaskRCNN(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), config["config"]))
         return cls(**{**config, "config": settings})
-
-
-def _merge(x: Tensor) -> Tensor:
-    """Reshape (B, R, ...) to (B * R, ...)."""
-    return ops.reshape(x, (-1, *x.shape[2:]))
 
 
 def _split(x: Tensor, regions: int) -> Tensor:

@@ -35,14 +35,18 @@ def pool_regions(
         training: whether gradients are needed.
 
     Returns:
-        (B, R, side, side, C).
+        (B * R, side, side, C), the regions of the first image first.
     """
-    pool = pool_by_products if training else pool_by_gathering
-    return pool(pyramid, regions, side, size, config)
+    if training:
+        pooled = pool_by_products(pyramid, regions, side, size, config)
+        return ops.reshape(pooled, (-1, *pooled.shape[2:]))
+    count = regions.shape[1]
+    image = ops.arange(ops.shape(regions)[0] * count, dtype="int32") // count
+    return pool_by_gathering(pyramid, ops.reshape(regions, (-1, 4)), image, side, size, config)
 
 
 def pool_by_products(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
-    """Compute `pool_regions` with matrix products.
+    """Compute `pool_regions` with matrix products; the result is (B, R, side, side, C).
 
     Bilinear sampling along one axis is a product with a matrix that has only a few non-zero entries in each row. So
     pooling a region is rows @ feature @ columns.T. On a CPU, matrix products and their gradients are the fastest and
@@ -65,10 +69,24 @@ def pool_by_products(pyramid: list[Tensor], regions: Tensor, side: int, size: in
     return pooled
 
 
-def pool_by_gathering(pyramid: list[Tensor], regions: Tensor, side: int, size: int, config: Regions) -> Tensor:
-    """Compute `pool_regions` by gathering the four pixels around each point from the concatenated maps."""
+def pool_by_gathering(
+    pyramid: list[Tensor], regions: Tensor, image: Tensor, side: int, size: int, config: Regions
+) -> Tensor:
+    """Pool regions by gathering the four pixels around each point from the concatenated maps.
+
+    Args:
+        pyramid: the maps P2 to P6, (B, height, width, C).
+        regions: (N, 4) normalised.
+        image: (N,) int, the index of each region's image in the batch.
+        side: side of the pooled squares in bins.
+        size: S.
+        config: how regions are pooled and assigned to levels.
+
+    Returns:
+        (N, side, side, C).
+    """
     dtype, channels = pyramid[0].dtype, pyramid[0].shape[-1]
-    batch, count = ops.shape(regions)[0], regions.shape[1]
+    batch = ops.shape(pyramid[0])[0]
     lengths = np.array([feature.shape[1] for feature in pyramid[:LEVELS]])
     starts = np.concatenate([[0], np.cumsum(lengths**2)])
     pixels = ops.concatenate([ops.reshape(feature, (batch, -1, channels)) for feature in pyramid[:LEVELS]], axis=1)
@@ -76,17 +94,16 @@ def pool_by_gathering(pyramid: list[Tensor], regions: Tensor, side: int, size: i
 
     level = pyramid_levels(regions, size, config) - 2
     length = ops.take(lengths.astype(np.int32), level)[..., None]
-    first = ops.take(starts[:-1].astype(np.int32), level) + ops.arange(batch, dtype="int32")[:, None] * int(starts[-1])
-    (top, bottom), upper_lower = _neighbours(regions[..., 0], regions[..., 2], side, length, size, config.pooling)
-    (left, right), left_right = _neighbours(regions[..., 1], regions[..., 3], side, length, size, config.pooling)
+    first = (ops.take(starts[:-1].astype(np.int32), level) + image * int(starts[-1]))[:, None, None]
+    rows = _neighbours(regions[:, 0], regions[:, 2], side, length, size, config.pooling)
+    columns = _neighbours(regions[:, 1], regions[:, 3], side, length, size, config.pooling)
+    # One pixel after another is added to all bins. Averaging the four points of a bin afterwards takes twice as long.
     pooled = 0.0
-    for row, row_weight in zip((top, bottom), upper_lower, strict=True):
-        for column, column_weight in zip((left, right), left_right, strict=True):
-            index = first[..., None, None] + (row * length)[..., :, None] + column[..., None, :]
-            weight = (row_weight[..., :, None] * column_weight[..., None, :])[..., None]
+    for row, row_weight in rows:
+        for column, column_weight in columns:
+            index = first + (row * length)[:, :, None] + column[:, None, :]
+            weight = (row_weight[:, :, None] * column_weight[:, None, :])[..., None]
             pooled = pooled + ops.cast(ops.take(pixels, index, axis=0), "float32") * weight
-    if config.pooling == "align":
-        pooled = ops.mean(ops.reshape(pooled, (batch, count, side, 2, side, 2, channels)), axis=(3, 5))
     return ops.cast(pooled, dtype)
 
 
@@ -153,11 +170,19 @@ def _sampling(start: Tensor, end: Tensor, bins: int, length: int, size: int, poo
 
 def _neighbours(
     start: Tensor, end: Tensor, bins: int, length: Tensor, size: int, pooling: str
-) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return the pixels before and after each sampling position, and their weights, zero for positions outside."""
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the pixels that the bins of regions are interpolated from along one axis.
+
+    Returns:
+        For each of the two (`crop`) or four (`align`) pixels of a bin: its index and its weight, (N, bins). Positions
+        outside the map have weight 0.
+    """
     points = _points(start, end, bins, length, size, pooling)
     counts = ops.cast(_inside(points, length), "float32")
     points = ops.clip(points, 0, ops.cast(length - 1, "float32"))
     before = ops.cast(ops.floor(points), "int32")
     share = points - ops.floor(points)
-    return (before, ops.minimum(before + 1, length - 1)), ((1 - share) * counts, share * counts)
+    pair = ((before, (1 - share) * counts), (ops.minimum(before + 1, length - 1), share * counts))
+    if pooling == "crop":
+        return list(pair)
+    return [(index[:, nth::2], weight[:, nth::2] / 2) for index, weight in pair for nth in (0, 1)]

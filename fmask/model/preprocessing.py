@@ -5,7 +5,7 @@ Inside the network boxes are *normalised*: 1 is subtracted from y2 and x2, then 
 the centres of the first and the last pixel of an image are at 0 and 1.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -49,6 +49,7 @@ def predict_in_batches(
     align_corners: bool,
     batch_size: int,
     network: Callable[[dict[str, np.ndarray]], Mapping[str, Any]],
+    classes: Sequence[str],
     max_mask_pixels: int | None = None,
 ) -> Iterator[Detections]:
     """Yield the detections in each photo, in order.
@@ -64,6 +65,7 @@ def predict_in_batches(
         batch_size: number of photos in a call of `network`.
         network: a function with the input and output of `MaskRCNN.call`. It is always called with the same shapes, so
             that it is traced only once.
+        classes: the class names of the network.
         max_mask_pixels: the most pixels that all masks of one photo may have together; unlimited by default.
 
     Raises:
@@ -88,7 +90,7 @@ def predict_in_batches(
                 np.asarray(result[key][index]) for key in ("boxes", "class_ids", "scores", "masks")
             )
             photo_boxes = to_photo(boxes, one, height, width, align_corners)
-            yield postprocess(photo_boxes, class_ids, scores, masks, height, width, max_mask_pixels)
+            yield postprocess(photo_boxes, class_ids, scores, masks, height, width, classes, max_mask_pixels)
 
 
 def letterbox(image: np.ndarray, size: int, antialias: bool) -> Letterboxed:
@@ -135,6 +137,7 @@ def postprocess(
     masks: np.ndarray,
     height: int,
     width: int,
+    classes: Sequence[str],
     max_mask_pixels: int | None = None,
 ) -> Detections:
     """Round boxes to pixels, and draw the masks of `MaskRCNN.call` on the photo.
@@ -146,6 +149,7 @@ def postprocess(
         masks: (D, M, M), probabilities in [0, 1].
         height: height of the photo in pixels.
         width: width of the photo in pixels.
+        classes: the class names of the network.
         max_mask_pixels: the most pixels that all masks may have together; unlimited by default.
 
     Raises:
@@ -160,7 +164,9 @@ def postprocess(
     full = np.zeros((len(kept), height, width), bool)
     for target, index in zip(full, kept, strict=True):
         _paste(target, masks[index], pixels[index])
-    return Detections(pixels[kept].astype(np.float32), class_ids[kept].astype(np.int64), scores[kept], full)
+    return Detections(
+        pixels[kept].astype(np.float32), class_ids[kept].astype(np.int64), scores[kept], full, tuple(classes)
+    )
 
 
 def _paste(target: np.ndarray, mask: np.ndarray, box: np.ndarray) -> None:

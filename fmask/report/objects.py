@@ -1,11 +1,11 @@
 """The rows of the table of objects: one for each annotated object and each spurious detection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fmask.evaluation.outcomes import Outcome
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 
 SPURIOUS = "spurious"
 OUTCOMES = (*map(str, Outcome), SPURIOUS)
@@ -46,13 +46,19 @@ def object_rows(scores: dict[str, Any], detections: dict[str, EncodedDetections]
     return sorted(rows, key=lambda row: row.photo)
 
 
+def class_names(scores: dict[str, Any]) -> list[str]:
+    """Return the class names of a run by class id, that of the background first, from its `Scores.to_json`."""
+    return list(scores["class_matrix"]["labels"])
+
+
 def _objects(scores: dict[str, Any], detections: dict[str, EncodedDetections]) -> Iterator[ObjectRow]:
+    names = class_names(scores)
     for record in scores["objects"]:
         claims, found = record["claims"], detections.get(record["photo"])
         yield ObjectRow(
             photo=record["photo"],
-            label=CLASS_NAMES[record["class_id"] - 1],
-            detected_as=_names(record["claimed_class_ids"]),
+            label=names[record["class_id"]],
+            detected_as=tuple(names[class_id] for class_id in record["claimed_class_ids"]),
             outcome=str(record["outcome"]),
             score=float(found.scores[claims[0]]) if claims and found is not None else None,
             iou=record["iou"] if claims else None,
@@ -60,9 +66,6 @@ def _objects(scores: dict[str, Any], detections: dict[str, EncodedDetections]) -
 
 
 def _spurious(scores: dict[str, Any]) -> Iterator[ObjectRow]:
+    names = class_names(scores)
     for record in scores["spurious"]:
-        yield ObjectRow(record["photo"], None, _names([record["class_id"]]), SPURIOUS, record["score"], None)
-
-
-def _names(class_ids: Sequence[int]) -> tuple[str, ...]:
-    return tuple(CLASS_NAMES[class_id - 1] for class_id in class_ids)
+        yield ObjectRow(record["photo"], None, (names[record["class_id"]],), SPURIOUS, record["score"], None)

@@ -12,7 +12,7 @@ from skimage.measure import approximate_polygon
 from fmask.data.images import load_image
 from fmask.evaluation.sheets import Mark, annotation_marks, borders, detection_marks, label_place
 from fmask.structures.annotations import Photo
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, bounding_box
 
 LONGER_SIDE = 560
@@ -34,7 +34,7 @@ class Outline:
     """Text of the tag."""
     outcome: str
     kind: str
-    """The class, or `ignored`."""
+    """`class1` for class 1, or `ignored`: a class of the style sheet, with the colours."""
     side: str
     """The edge of the tag that is placed, left or right: the one nearer to an edge of the photo. The tag then stays
     inside where the photo is narrower than `SHOWN`."""
@@ -103,7 +103,7 @@ def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
                 path=_path(mark.mask),
                 text=mark.text,
                 outcome=mark.outcome,
-                kind=CLASS_NAMES[mark.class_id - 1] if mark.class_id > 0 else "ignored",
+                kind=f"class{mark.class_id}" if mark.class_id > 0 else "ignored",
                 side="left" if from_left <= from_right else "right",
                 across=round(100 * min(from_left, from_right) / photo.width, 2),
                 top=round(100 * tag.y0 / photo.height, 2),

@@ -18,10 +18,11 @@ from fmask.evaluation.scores import Scores as ComputedScores
 from fmask.evaluation.scores import compute_scores
 from fmask.report import charts
 from fmask.report.facts import run_facts, run_parts
-from fmask.report.objects import OUTCOMES, ObjectRow, object_rows
+from fmask.report.objects import OUTCOMES, ObjectRow, class_names, object_rows
 from fmask.report.photos import PhotosUnavailable, PredictedPhotos, predict_again
 from fmask.report.pictures import Picture, as_jpeg, draw
 from fmask.report.render import render
+from fmask.visualization.palette import class_colour, text_colour
 
 MAX_PICTURES = 60
 """Largest number of test photos in a page; browsers are slow to open larger files."""
@@ -57,6 +58,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
     scores = {split: _read_scores(run, split, confidences) for split in ("test", "val")}
     tested = scores["test"]
     photos = _photos(run, tested, console) if tested else None
+    names = class_names(next(iter(tested.values())))[1:] if tested else []
     return render(
         "run.html",
         run=run,
@@ -69,6 +71,8 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         chosen=_chosen(run, tested),
         photos=photos,
         outcomes=OUTCOMES,
+        classes=names,
+        colours=[(colour, text_colour(colour)) for colour in map(class_colour, range(1, 1 + len(names)))],
         charts=_curves(run) + (photos.charts if photos else []),
         samples=_training_samples(run),
     )

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import skimage.draw
 
-from fmask.structures.detections import CLASS_NAMES
 from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 
 FAULT_KINDS = {
@@ -67,13 +66,15 @@ class Region:
     """
 
     label: str | None
-    """One of `CLASS_NAMES`; None if the label is blank or unknown."""
+    """One of `classes`; None if the label is blank or unknown."""
     polygon: np.ndarray
     """(n, 2) float64, n >= 3, in the photo's pixels: x in [0, width - 1], y in [0, height - 1]."""
     ignore: bool
     """True for a region that counts neither as an object nor as background; always True if `label` is None."""
     index: int
     """Position in the photo's list of regions in its file, from 0."""
+    classes: tuple[str, ...]
+    """The class names of the data set, in the order of their ids."""
     coco: CocoObject | None = None
     """The annotation for scoring, if it comes from a COCO file. Otherwise the polygon is rasterised, as in the
     reference, and a region to ignore has all classes."""
@@ -84,7 +85,7 @@ class Region:
     @property
     def class_id(self) -> int:
         """The class id in 1..K - 1; -1 for a region to ignore."""
-        return -1 if self.ignore or self.label is None else 1 + CLASS_NAMES.index(self.label)
+        return -1 if self.ignore or self.label is None else 1 + self.classes.index(self.label)
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """Return the region's mask on its photo, which has that size: bool (height, width)."""
@@ -161,6 +162,8 @@ class Split:
 
     name: str
     folder: Path
+    classes: tuple[str, ...]
+    """The class names of the data set, in the order of their ids; they may include some without an object here."""
     photos: tuple[Photo, ...]
     faults: tuple[Fault, ...]
     is_coco: bool = False
@@ -170,6 +173,11 @@ class Split:
     def objects(self) -> int:
         """The number of objects, which are the regions that are not ignored."""
         return sum(not region.ignore for photo in self.photos for region in photo.regions)
+
+    def objects_of(self) -> dict[str, int]:
+        """Return the number of objects of each class, in the order of `classes`."""
+        ids = [region.class_id for photo in self.photos for region in photo.regions]
+        return {name: ids.count(class_id) for class_id, name in enumerate(self.classes, start=1)}
 
     @property
     def empty(self) -> int:

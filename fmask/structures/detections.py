@@ -9,10 +9,7 @@ from PIL import Image
 from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 from fmask.visualization.boxes import Mark
 from fmask.visualization.overlay import overlay
-from fmask.visualization.palette import CLASS_COLOURS
-
-CLASS_NAMES: tuple[str, ...] = ("mask", "hat")
-"""The classes. A class id is 1 + the position in this tuple; 0 is the background."""
+from fmask.visualization.palette import class_colour
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,8 @@ class Detections:
     """(N,) float32 in [0, 1], descending."""
     masks: np.ndarray
     """(N, H, W) bool."""
+    classes: tuple[str, ...]
+    """The K - 1 class names of the network. The name of class k is at position k - 1."""
     load_photo: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
     """Returns the photo, uint8 (H, W, 3), where the detections came from a file; for `plot`."""
 
@@ -39,7 +38,7 @@ class Detections:
     @property
     def labels(self) -> list[str]:
         """The N class names."""
-        return [CLASS_NAMES[class_id - 1] for class_id in self.class_ids]
+        return [self.classes[class_id - 1] for class_id in self.class_ids]
 
     def at_least(self, min_confidence: float) -> "Detections":
         """Return the detections whose score is `min_confidence` or more. Masks are shared, not copied."""
@@ -51,7 +50,7 @@ class Detections:
         """Return the detections with masks as run lengths."""
         codes = tuple(encode_mask(mask) for mask in self.masks)
         height, width = self.masks.shape[1:]
-        return EncodedDetections(self.boxes, self.class_ids, self.scores, codes, height, width)
+        return EncodedDetections(self.boxes, self.class_ids, self.scores, codes, height, width, self.classes)
 
     def plot(self, image: np.ndarray | None = None, min_confidence: float = 0.5) -> Image.Image:
         """Draw the detections over the photo.
@@ -74,7 +73,7 @@ class Detections:
             raise ValueError(f"The photo must have {width} x {height} pixels, not {photo.shape[1]} x {photo.shape[0]}.")
         shown = self.at_least(min_confidence)
         marks = [
-            Mark(tuple(box), CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)], f"{label} {score:.2f}")
+            Mark(tuple(box), class_colour(class_id), f"{label} {score:.2f}")
             for box, class_id, label, score in zip(
                 shown.boxes.tolist(), shown.class_ids, shown.labels, shown.scores, strict=True
             )
@@ -101,6 +100,8 @@ class EncodedDetections:
     """H."""
     width: int
     """W."""
+    classes: tuple[str, ...]
+    """As in `Detections`."""
 
     def __len__(self) -> int:
         return len(self.scores)

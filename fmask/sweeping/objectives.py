@@ -38,6 +38,6 @@ def _unknown(name: str) -> str:
     present = tracking.RENAMED.get(name)
     if present in tracking.METRICS:
         return f"the metric {name} is now called {present}."
-    metrics = ", ".join(tracking.METRICS)
+    metrics = ", ".join((*tracking.METRICS, "test/mask_ap50_CLASS"))
     meant = get_close_matches(name, tracking.METRICS, n=1)
     return f"runs have no metric {name}{f'; did you mean {meant[0]}?' if meant else '.'} Their metrics are {metrics}."

@@ -121,6 +121,8 @@ def _register_artifacts(client: Any, experiment: str, network: Path, name: str) 
 @contextmanager
 def _contents(network: Path) -> Iterator[dict[str, Any]]:
     """Return the arguments of MLflow's functions that save a model; files that they name exist within the block."""
+    from fmask.model.weights.metadata import read_metadata
+
     modules = required_modules("fmask.inference.serving")
     with tempfile.TemporaryDirectory() as folder:
         for module in modules:
@@ -132,6 +134,7 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
             "artifacts": {"network": str(network)},
             "code_paths": [str(Path(folder, PACKAGE.name))],
             "pip_requirements": requirements_of(modules),
+            "metadata": {"classes": list(read_metadata(network).classes)},
             "signature": _signature(),
             "input_example": [_example()],
         }

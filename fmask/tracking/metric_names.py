@@ -5,7 +5,10 @@ the other scores of `val/…` belong to the network at the end. The scores after
 part's name in front, such as `one/test/accuracy`. MLflow shows the metrics of one prefix together.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+
+from fmask.structures.classes import UNNAMED
 
 LOSSES = ("loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 """The weighted total and the five losses."""
@@ -16,11 +19,15 @@ CURVES = ("mask_ap50", "box_ap50")
 SCORES = {
     "test": (
         *("found", "found_wrongly", "missed", "spurious", "accuracy", "precision", "precision_all", "recall"),
-        *("mask_ap", "mask_ap50", "mask_ap50_mask", "mask_ap50_hat", "box_ap50"),
+        *("mask_ap", "mask_ap50", "box_ap50"),
     ),
     "val": ("accuracy", "precision", "precision_all", "recall", "mask_ap", *CURVES),
 }
-"""Split to the scores that are metrics of a run; the files `scores/…json` have all scores with their intervals."""
+"""Split to the scores that are metrics of a run; the files `scores/…json` have all scores with their intervals.
+
+Those of `test` include the AP50 of each class, whose names begin with `OF_CLASS`."""
+OF_CLASS = "mask_ap50_"
+"""Beginning of the name of a class's AP50, such as `mask_ap50_hat`."""
 METRICS = (
     *(f"train/{name}" for name in (*LOSSES, "learning_rate")),
     *COSTS,
@@ -32,7 +39,12 @@ METRICS = (
 _OLD_SCORES = (
     *("found", "found_wrongly", "missed", "spurious"),
     *(f"{rate}{end}" for rate in ("accuracy", "precision", "recall") for end in ("", "_low", "_high")),
-    *(f"{kind}_{ap}{of}" for kind in ("box", "mask") for ap in ("ap", "ap50", "ap75") for of in ("", "_mask", "_hat")),
+    *(
+        f"{kind}_{ap}{of}"
+        for kind in ("box", "mask")
+        for ap in ("ap", "ap50", "ap75")
+        for of in ("", *(f"_{name}" for name in UNNAMED))
+    ),
 )
 RENAMED = {
     **{name: f"train/{name}" for name in (*LOSSES, "learning_rate", "images_per_second", "cpu_seconds")},
@@ -53,15 +65,23 @@ def epoch_metrics(logs: Mapping[str, float]) -> dict[str, float]:
 
 
 def pick_scores(split: str, scores: Mapping[str, float]) -> dict[str, float]:
-    """Return the scores of a split that are metrics, with their present values; undefined ones are left out."""
-    return {name: scores[name] for name in SCORES.get(split, SCORES["test"]) if name in scores}
+    """Return the scores of a split that are metrics, with their present values; undefined ones are left out.
+
+    Characters of class names that MLflow does not accept are replaced by underscores.
+    """
+    names = [name for name in SCORES.get(split, SCORES["test"]) if name in scores]
+    if split != "val":
+        names += [name for name in scores if name.startswith(OF_CLASS)]
+    return {re.sub(r"[^\w .-]", "_", name): scores[name] for name in names}
 
 
 def is_metric(name: str) -> bool:
     """Return whether runs log a metric of this name: one of `METRICS`, or a score after a part of a schedule."""
     part, _, score = name.partition("/")
     split, _, rest = score.partition("/")
-    return name in METRICS or (bool(part) and split in SCORES and rest in SCORES[split])
+    if name in METRICS or name.startswith(f"test/{OF_CLASS}"):
+        return True
+    return bool(part) and (rest in SCORES.get(split, ()) or (split == "test" and rest.startswith(OF_CLASS)))
 
 
 def rename_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

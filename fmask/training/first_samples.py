@@ -10,7 +10,7 @@ from fmask.data.draws import Draws
 from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
 from fmask.evaluation.sample_sheet import SampleGroup, sample_sheet
-from fmask.structures.annotations import Photo
+from fmask.structures.annotations import Photo, Split
 from fmask.training.phases import phases
 
 SAMPLES = 12
@@ -79,6 +79,6 @@ def first_samples(config: Config, photos: Sequence[Photo]) -> list[SampleGroup]:
     return groups
 
 
-def training_samples(config: Config, photos: Sequence[Photo]) -> Figure:
-    """Draw `first_samples` as a figure."""
-    return sample_sheet(first_samples(config, photos))
+def training_samples(config: Config, train: Split) -> Figure:
+    """Draw `first_samples` of the training photos as a figure."""
+    return sample_sheet(first_samples(config, train.photos), train.classes)

@@ -87,8 +87,9 @@ class _LayerwiseRate(keras.optimizers.Optimizer):
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         if self.weight_decay is None:
             return
+        learning_rate = self.learning_rate  # read once: a schedule adds a conditional to the graph each time
         for variable in filter(self._use_weight_decay, variables):
-            rate = self.rate_of(variable, keras.ops.cast(self.learning_rate, variable.dtype))
+            rate = self.rate_of(variable, keras.ops.cast(learning_rate, variable.dtype))
             variable.assign(variable - variable * keras.ops.cast(self.weight_decay, variable.dtype) * rate)
 
 
@@ -137,6 +138,14 @@ class FusedAdamW(_LayerwiseRate, keras.optimizers.AdamW):
 
         return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]
 
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+        if keras.backend.backend() == "tensorflow":  # once, not for each weight: the graph is built sooner
+            import tensorflow as tf
+
+            step = tf.cast(self.iterations + 1, tf.float32)
+            self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         learning_rate = self.rate_of(variable, learning_rate)
         if keras.backend.backend() != "tensorflow":
@@ -145,13 +154,13 @@ class FusedAdamW(_LayerwiseRate, keras.optimizers.AdamW):
         import tensorflow as tf
 
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, gradient.dtype)
+        beta1_power, beta2_power = (tf.cast(power, gradient.dtype) for power in self._powers)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
+            beta1_power=beta1_power,
+            beta2_power=beta2_power,
             lr=tf.cast(learning_rate, gradient.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,

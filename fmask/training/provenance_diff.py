@@ -9,12 +9,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.table import Table
 
 from fmask import tracking
+from fmask.config.recorded import current_settings
 from fmask.config.schema import Config
 from fmask.config.validate import validate
 from fmask.data.dataset import Dataset
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.utils.errors import UserError
-from fmask.utils.renamed_settings import rename_settings
 
 UNKNOWN = "not recorded"
 MACHINE = ("python", "backend", "platform", "processor", "processor_features", "cpus")
@@ -52,7 +52,7 @@ def read_config(run: tracking.RunInfo) -> tuple[Config, dict[str, Any]]:
     if not recorded or "epochs" not in recorded:
         raise UserError(f"The MLflow run {run.id} ({run.name}) is not a training: no config.yaml with `epochs`.")
     try:
-        recorded = rename_settings(recorded)
+        recorded = current_settings(recorded)
         merged = OmegaConf.merge(OmegaConf.structured(Config), recorded)
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.config.compose import compose_config
+from fmask.config.recorded import current_settings
 from fmask.config.schema import Config
 from fmask.config.validate import validate
 from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
-from fmask.data.open import describe, open_dataset
+from fmask.data.open import describe, describe_classes, open_dataset
 from fmask.evaluation import figures
 from fmask.evaluation.report import log_deal, log_scores, log_split, scores_by_confidence, scores_table
 from fmask.evaluation.scores import Scores
@@ -28,7 +29,7 @@ from fmask.inference.limits import crowded, filled
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.first_samples import training_samples
 from fmask.training.fit import fit
@@ -38,7 +39,6 @@ from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.backend import devices
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
-from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.secrets import shortened, without_secrets
 
 
@@ -109,7 +109,8 @@ def _train(
     A resumed run keeps its name.
     """
     dataset = open_dataset(config.data, config.fold)
-    console.print(describe(dataset), highlight=False, soft_wrap=True)
+    config = replace(config, data=replace(config.data, classes=list(dataset.classes)))
+    _print_notes(console, describe(dataset), *describe_classes(dataset))
     _print_notes(console, *(crowded(split, config.detection.count) for split in dataset.splits.values()))
     if checkpoint:
         interrupted = tracking.find_run(checkpoint.run_id)
@@ -137,11 +138,13 @@ def _train(
         if dataset.deal:
             log_deal(run, dataset.name, dataset.root, dataset.deal)
         if not checkpoint:
-            run.log_figure(training_samples(config, dataset.splits["train"].photos), "figures/training_samples.png")
-        network = MaskRCNN(config.backbone.name, 1 + len(CLASS_NAMES), config.network_settings(), config.random_seed())
+            run.log_figure(training_samples(config, dataset.splits["train"]), "figures/training_samples.png")
+        network = MaskRCNN(
+            config.backbone.name, 1 + len(dataset.classes), config.network_settings(), config.random_seed()
+        )
         if initial_weights:
             _load_initial_weights(initial_weights, network, run, console)
-        predictor = KerasPredictor(network, config.image_size, config.antialias)
+        predictor = KerasPredictor(network, config.image_size, config.antialias, dataset.classes)
         predictor.run = run.id
 
         def score_part(name: str) -> None:
@@ -170,7 +173,7 @@ def _train(
         console,
         (f"The weights are in {last}, " if last.exists() else "") + "the figures are artifacts of the run. Next:",
         f"  fmask report {run.id[:8]}               # one page: scores, photos, curves",
-        f"  fmask splash {run.id[:8]} photo.jpg     # find masks and hats in a photo" if last.exists() else None,
+        f"  fmask splash {run.id[:8]} photo.jpg     # find the objects in a photo" if last.exists() else None,
     )
     return Result(run.id, scores, run.metrics)
 
@@ -202,7 +205,7 @@ def resume(reference: str, console: Console | None = None) -> Result:
 
 def _config_of(checkpoint: Checkpoint, file: Path) -> Config:
     try:
-        return validate(OmegaConf.merge(OmegaConf.structured(Config), rename_settings(checkpoint.config)))
+        return validate(OmegaConf.merge(OmegaConf.structured(Config), current_settings(checkpoint.config)))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{file} was written by another version of fmask: {reason}.") from error

@@ -13,7 +13,7 @@ from types import ModuleType
 
 OLD_MODULES = {
     "fmask.backend": "fmask.utils.backend",
-    "fmask.detections": "fmask.structures.detections",
+    "fmask.detections": "fmask.structures.version_0_1",
     "fmask.errors": "fmask.utils.errors",
     "fmask.model.detector": "fmask.inference.version_0_1",
 }

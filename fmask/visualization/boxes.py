@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fmask.visualization.palette import text_colour
+
 _LINE_WIDTH = 1 / 300
 """Width of lines, as a share of the image's longer side."""
 _FONT_SIZE = 1 / 38
@@ -53,13 +55,7 @@ def _write(pen: ImageDraw.ImageDraw, mark: Mark, font: ImageFont.FreeTypeFont, w
     y = y1 - high if y1 >= high else max(0, min(y1, height - high))
     x = max(0, min(x1, width - wide))
     pen.rectangle((x, y, x + wide - 1, y + high - 1), fill=mark.colour)
-    pen.text((x + pad, y + pad / 2), mark.text, fill=_text_colour(mark.colour), font=font)
-
-
-def _text_colour(background: str) -> str:
-    grey = Image.new("RGB", (1, 1), background).convert("L").getpixel((0, 0))
-    assert isinstance(grey, int)
-    return "black" if grey > 140 else "white"
+    pen.text((x + pad, y + pad / 2), mark.text, fill=text_colour(mark.colour), font=font)
 
 
 @cache

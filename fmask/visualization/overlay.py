@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fmask.visualization.boxes import Mark, draw_marks
-from fmask.visualization.palette import CLASS_COLOURS
+from fmask.visualization.palette import class_colour
 
 TINT = 0.45
 """Share of the class's colour in a mask's pixels."""
@@ -25,7 +25,7 @@ def overlay(image: np.ndarray, masks: np.ndarray, class_ids: np.ndarray, marks: 
     """
     tinted = image.astype(np.float32)
     for mask, class_id in zip(masks, class_ids, strict=True):
-        colour = np.array(_rgb(CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]), np.float32)
+        colour = np.array(_rgb(class_colour(int(class_id))), np.float32)
         tinted[mask] = (1 - TINT) * tinted[mask] + TINT * colour
     return draw_marks(np.rint(tinted).astype(np.uint8), marks)
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from fmask import cli
 from fmask.inference import load
 from fmask.structures.detections import Detections
+from tests.helpers.classes import CLASSES
 from tests.helpers.terminal import in_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ class FakePredictor:
 
     batch_size = 2
     max_detections = 2
+    classes = CLASSES
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
@@ -33,7 +35,7 @@ class FakePredictor:
         masks = np.zeros((2, height, width), bool)
         masks[0, :4, :5] = masks[1, :4, 5:] = True
         boxes = np.array([(0, 0, 4, 5), (0, 5, 4, width)], np.float32)
-        return Detections(boxes, np.array([2, 1]), np.array([0.9, 0.4], np.float32), masks)
+        return Detections(boxes, np.array([2, 1]), np.array([0.9, 0.4], np.float32), masks, CLASSES)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from fmask.config.compose import compose_config
 from fmask.data.config import ReadOptions
 from fmask.studies.runs import NOT_SETTINGS
 from fmask.tracking.provenance import flatten
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 
@@ -16,7 +17,7 @@ def test_a_map_is_a_setting_and_one_param() -> None:
         "data.attribute=label", "data.map={hard hat: hat, vest: null, 1: mask}", "data.empty_photos=negative"
     )
     options = ReadOptions.from_settings(vars(config.data))
-    assert options == ReadOptions("label", {"hard hat": "hat", "vest": None, "1": "mask"}, "negative")
+    assert options == ReadOptions("label", {"hard hat": "hat", "vest": None, "1": "mask"}, "negative", CLASSES)
     params = flatten(asdict(config))
     assert params["data.map"] == '{"hard hat":"hat","vest":null,"1":"mask"}'
     assert (params["data.attribute"], params["data.empty_photos"]) == ("label", "negative")
@@ -30,7 +31,7 @@ def test_names_may_have_any_characters(name: str) -> None:
 
 def test_without_a_map_there_is_no_param() -> None:
     config = smoke()
-    assert ReadOptions.from_settings(vars(config.data)) == ReadOptions()
+    assert ReadOptions.from_settings(vars(config.data)) == ReadOptions("fmask", classes=CLASSES)
     assert "data.map" not in flatten(asdict(config))
 
 

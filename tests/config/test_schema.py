@@ -17,6 +17,7 @@ from fmask.config.validate import validate
 from fmask.model.config import ModelConfig
 from fmask.model.weights.metadata import NetworkMetadata
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import CONF, composed
 
 ROOT = Path(__file__).parents[2]
@@ -210,7 +211,7 @@ def test_weights_must_fit_the_normalisation(tmp_path: Path, monkeypatch: pytest.
     for name, norm in ((imagenet, None), ("plain.h5", None), ("batch.h5", "batch"), ("group.h5", "group")):
         with h5py.File(name, "w") as file:
             if norm:
-                file.attrs["fmask"] = NetworkMetadata("resnet50", ModelConfig(norm=norm), 64, True).to_json()
+                file.attrs["fmask"] = NetworkMetadata("resnet50", ModelConfig(norm=norm), 64, True, CLASSES).to_json()
     for norm, weights in (("group", "imagenet"), ("group", "plain.h5"), ("group", "batch.h5"), ("batch", "group.h5")):
         with pytest.raises(UserError, match=f"^norm={norm} weights={weights}: these weights belong to a network with"):
             composed("backbone=resnet50", f"norm={norm}", f"weights={weights}")

@@ -12,12 +12,13 @@ from fmask import cli
 from fmask.data.anchor_fitting import coverage, fit_anchors, print_anchors
 from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 
 
 def photo(*sizes: tuple[float, float]) -> Photo:
     """Return a photo of 400 x 200 pixels with rectangles of the given widths and heights."""
     corners = [np.array([[0, 0], [w, 0], [w, h], [0, h]], float) + 10 for w, h in sizes]
-    return Photo(Path("a.jpg"), 400, 200, tuple(Region("mask", xy, False, i) for i, xy in enumerate(corners)))
+    return Photo(Path("a.jpg"), 400, 200, tuple(Region("mask", xy, False, i, CLASSES) for i, xy in enumerate(corners)))
 
 
 def test_fitting_recovers_five_sizes_and_three_shapes() -> None:

@@ -47,8 +47,8 @@ def test_a_correct_data_set_is_clean(tmp_path: Path) -> None:
     assert report.is_clean
     lines = [line.split() for line in text(report).splitlines()]
     assert ["train", "photos", "2", "64", "80", "96"] in lines
-    assert ["masks", "2", "30", "30", "30"] in lines
-    assert ["hats", "1", "30", "30", "30"] in lines
+    assert ["mask", "2", "30", "30", "30"] in lines
+    assert ["hat", "1", "30", "30", "30"] in lines
     assert ["0", "faults,", "0", "leaks."] in lines
 
 

@@ -13,6 +13,7 @@ from fmask.data.check import check
 from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS
 from fmask.utils.errors import UserError
+from tests.helpers.classes import OF_STUDY
 
 
 def save_split(folder: Path, x: float = 8, pixel: int = 200) -> Path:
@@ -38,7 +39,7 @@ def test_the_digest_depends_on_contents_not_on_the_folder(tmp_path: Path) -> Non
 
 def test_the_digest_never_changes(photos_root: Path) -> None:
     expected = "e3661a57926fb3fe0460ed0ba76e62b8b9df59e8b3f90fcc55e6c746bc06e266"
-    assert photos.digest(read_split(photos_root / "test")) == expected
+    assert photos.digest(read_split(photos_root / "test", OF_STUDY)) == expected
 
 
 def test_a_dataset_has_the_splits_that_exist(tmp_path: Path) -> None:

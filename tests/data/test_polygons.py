@@ -8,12 +8,13 @@ from scipy.ndimage import gaussian_filter
 
 from fmask.data.polygons import check_outline, covers_pixel, extents, join, stretch_to_pixels, trace
 from fmask.structures.annotations import Region
+from tests.helpers.classes import CLASSES
 
 DISC = np.hypot(*(np.mgrid[:60, :60] - 30)) < 25
 
 
 def drawn(polygon: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return Region("hat", polygon, ignore=False, index=0).mask(*mask.shape)
+    return Region("hat", polygon, ignore=False, index=0, classes=CLASSES).mask(*mask.shape)
 
 
 @pytest.mark.parametrize("blur", [0, 0.7, 1.5, 3])

@@ -20,6 +20,7 @@ from fmask.data.samples import (
 )
 from fmask.data.transforms import augment
 from fmask.structures.annotations import Photo, Region
+from tests.helpers.classes import CLASSES
 
 SIZE = 64
 POLYGON = np.array([[30.0, 20], [99, 20], [99, 79], [60, 50], [30, 79]])
@@ -33,7 +34,7 @@ def sample(*polygons: np.ndarray, class_ids: tuple[int, ...] = (1,), shape: tupl
     """Return a black photo with white polygons."""
     image = np.zeros((*shape, 3), np.uint8)
     for polygon in polygons:
-        image[Region("mask", polygon, False, 0).mask(*shape)] = 255
+        image[Region("mask", polygon, False, 0, CLASSES).mask(*shape)] = 255
     return Sample(image, list(polygons), np.array(class_ids))
 
 
@@ -173,7 +174,7 @@ def test_collate_pads_with_zeros_and_drops_instances_without_a_slot() -> None:
 def test_loading_shrinks_large_photos_and_their_outlines(tmp_path: Path) -> None:
     one = sample(POLYGON, shape=(100, 120))
     Image.fromarray(one.image).save(tmp_path / "a.png")
-    photo = Photo(tmp_path / "a.png", 120, 100, (Region("hat", POLYGON, False, 0),))
+    photo = Photo(tmp_path / "a.png", 120, 100, (Region("hat", POLYGON, False, 0, CLASSES),))
     (same,), (small,) = load_samples([photo], 120), load_samples([photo], 60)
     np.testing.assert_array_equal(same.image, one.image)
     np.testing.assert_allclose(same.polygons[0], stretch_to_pixels(POLYGON))

@@ -15,16 +15,18 @@ from fmask.inference.outputs import CocoResultsWriter
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections, EncodedDetections
 from fmask.structures.run_length import decode_mask
+from tests.helpers.classes import CLASSES
 from tests.helpers.coco_files import CATEGORIES, write_random
 
 
 def photos_and_detections(
     folder: Path, file: Path, found: dict[int, EncodedDetections]
 ) -> tuple[list[Photo], list[EncodedDetections]]:
-    photos = list(read_file(file, folder, ReadOptions(empty_photos="negative")).photos)
+    photos = list(read_file(file, folder, ReadOptions(empty_photos="negative", classes=CLASSES)).photos)
     none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32), ()
     return photos, [
-        found.get(int(photo.image_id or 0), EncodedDetections(*none, photo.height, photo.width)) for photo in photos
+        found.get(int(photo.image_id or 0), EncodedDetections(*none, photo.height, photo.width, CLASSES))
+        for photo in photos
     ]
 
 
@@ -52,10 +54,10 @@ def test_random_files_have_the_average_precision_of_coco(tmp_path: Path, seed: i
     file, found = write_random(tmp_path, seed)
     photos, detections = photos_and_detections(tmp_path, file, found)
     assert len(photos) == 6
-    writer = CocoResultsWriter(tmp_path, [photo.path for photo in photos], file)
+    writer = CocoResultsWriter(tmp_path, [photo.path for photo in photos], CLASSES, file)
     for photo, each in zip(photos, detections, strict=True):
         masks = np.array([decode_mask(mask) for mask in each.masks], bool).reshape(-1, photo.height, photo.width)
-        writer.add(photo.path, Detections(each.boxes, each.class_ids, each.scores, masks))
+        writer.add(photo.path, Detections(each.boxes, each.class_ids, each.scores, masks, CLASSES))
     expected = evaluate_file(file, writer._results)
     metrics = average_precision(photos, detections).metrics
     assert metrics.keys() == expected.keys()

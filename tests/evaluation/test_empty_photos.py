@@ -26,6 +26,7 @@ from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections, EncodedDetections
 from fmask.studies.runs import _scored
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES, OF_STUDY
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     photos = [photo(MASK, HAT, name=str(tmp_path / "a.png")), photo(name=str(tmp_path / "b.png"))]
     for one in photos:
         Image.new("RGB", (WIDTH, HEIGHT)).save(one.path)
-    (tmp_path / "coco.json").write_text(dataset_text((one.name, one) for one in photos))
+    (tmp_path / "coco.json").write_text(dataset_text(((one.name, one) for one in photos), CLASSES))
     return tmp_path
 
 
@@ -48,7 +49,7 @@ def found() -> list[EncodedDetections]:
 
 
 def photos_of(folder: Path) -> tuple[Photo, ...]:
-    photos = read_split(folder).photos
+    photos = read_split(folder, OF_STUDY).photos
     assert [len(one.regions) for one in photos] == [2, 0]
     return photos
 
@@ -105,7 +106,7 @@ def test_a_split_without_any_object_is_refused(folder: Path) -> None:
 class FakePredictor:
     """Finds a mask in every photo."""
 
-    batch_size, max_detections = 2, 100
+    batch_size, max_detections, classes = 2, 100, CLASSES
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [detections((*MASK, 0.95)) for _ in images]
@@ -115,7 +116,9 @@ def test_an_evaluation_says_how_many_there_are(folder: Path, store: Path, monkey
     (store / "model.h5").write_text("weights")
     monkeypatch.setattr(KerasPredictor, "load", lambda *_: FakePredictor())
     console = Console(file=io.StringIO(), width=200)
-    scores = evaluate(str(store / "model.h5"), open_split(folder, None, None), 0.5, console)
+    scores = evaluate(
+        "model", store / "model.h5", open_split(folder, None, None, OF_STUDY), 0.5, console
+    )
     assert isinstance(console.file, io.StringIO)
     first = console.file.getvalue().splitlines()[0]
     assert first == f"{folder}: 2 objects in 2 photos; 1 of them without objects, 0 others left out"

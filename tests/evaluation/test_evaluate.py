@@ -12,6 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from fmask import tracking
+from fmask.data.config import ReadOptions
 from fmask.data.formats.coco import dataset_text
 from fmask.data.formats.via import write_split
 from fmask.evaluation import evaluate as evaluating
@@ -20,15 +21,18 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.load import find_model_file
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
+OPTIONS = ReadOptions(classes=CLASSES)
 FOUND = detections((*MASK, 0.95), (*HAT, 0.6))
 
 
 class FakePredictor:
     """Returns the same detections for every photo."""
 
+    classes = CLASSES
     batch_size = 2
     max_detections: int | None = None
 
@@ -48,7 +52,7 @@ def data(tmp_path: Path) -> Path:
         if split == "test":
             write_split(folder, photos)
         else:
-            (folder / "instances.json").write_text(dataset_text((one.name, one) for one in photos))
+            (folder / "instances.json").write_text(dataset_text(((one.name, one) for one in photos), CLASSES))
     return tmp_path / "data"
 
 
@@ -63,11 +67,11 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_photos_with_more_objects_than_the_network_can_return_are_reported(
     store: Path, data: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split = evaluating.open_split(data, "test", None)
+    split = evaluating.open_split(data, "test", None, OPTIONS)
     for limit, notes in ((1, 1), (2, 0)):
         monkeypatch.setattr(FakePredictor, "max_detections", limit)
         text = io.StringIO()
-        evaluating.evaluate(model, split, 0.7, Console(file=text, width=200))
+        evaluating.evaluate(model, Path(model), split, 0.7, Console(file=text, width=200))
         more = "3 of 3 photos of test have more than detection.count=1 objects, up to 2: the network returns at most 1"
         assert text.getvalue().count(more) == notes
         full = f"3 of 3 photos have detection.count={limit} detections, the most that the network returns"
@@ -76,9 +80,9 @@ def test_photos_with_more_objects_than_the_network_can_return_are_reported(
 
 @pytest.mark.parametrize("name", ["test", "val"])
 def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, model: str, name: str) -> None:
-    split = evaluating.open_split(data, name, None)
+    split = evaluating.open_split(data, name, None, OPTIONS)
     text = io.StringIO()
-    scores = evaluating.evaluate(model, split, 0.7, Console(file=text, width=120))
+    scores = evaluating.evaluate(model, Path(model), split, 0.7, Console(file=text, width=120))
     assert list(scores) == [0.5, 0.7, 0.9]
     expected = compute_scores(split.photos, [FOUND.encode()] * 3, [0.7])[0.7].metrics()
     assert (expected["found"], expected["missed"]) == (3, 3)
@@ -104,7 +108,9 @@ def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: s
     with tracking.start_run({"epochs": 1}, "trained") as run:
         run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
-    evaluating.evaluate(model, evaluating.open_split(data, None, None), 0.5, Console(file=io.StringIO()))
+    evaluating.evaluate(
+        model, Path(model), evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
+    )
     assert find_model_file("latest").read_text() == "weights"
 
 
@@ -113,13 +119,15 @@ def test_a_truncated_photo_fails_the_run(store: Path, data: Path, model: str) ->
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)).save(file, "JPEG")
     file.write_bytes(file.read_bytes()[:2000])  # the header with the size is complete
     with pytest.raises(UserError, match=r"b\.png is not a readable photo"):
-        evaluating.evaluate(model, evaluating.open_split(data, None, None), 0.5, Console(file=io.StringIO()))
+        evaluating.evaluate(
+            model, Path(model), evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
+        )
     (run,) = tracking.find_runs("evaluate")
     assert run.status == "FAILED"
 
 
 def test_data_sets_splits_and_files_are_opened(data: Path) -> None:
-    folder = evaluating.open_split(data, None, None).folder
+    folder = evaluating.open_split(data, None, None, OPTIONS).folder
     assert folder == data / "test"
     assert evaluating.open_split(data / "val", None, None).folder == data / "val"
     moved = (data / "val" / "instances.json").rename(data / "instances.json")

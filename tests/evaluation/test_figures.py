@@ -17,7 +17,8 @@ from fmask.evaluation.figures import (
     loss_curves,
     pr_curve,
 )
-from fmask.evaluation.outcomes import count_outcomes
+from fmask.evaluation.outcomes import Outcomes, count_outcomes
+from tests.helpers.classes import CLASSES
 from tests.helpers.scenes import encoded, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
@@ -56,7 +57,7 @@ def test_confusion_matrix_shows_both_matrices() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_confusion_matrix_without_objects_is_undefined() -> None:
-    figure = confusion_matrix(count_outcomes([], []), "test", 0.5)
+    figure = confusion_matrix(Outcomes((), (), CLASSES), "test", 0.5)
     rendered(figure)
     assert "accuracy undefined" in caption_of(figure)
     assert {text.get_text() for text in figure.axes[2].texts} == {"-"}

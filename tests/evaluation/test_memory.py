@@ -13,6 +13,7 @@ from fmask.evaluation.scores import compute_scores
 from fmask.inference.batched import predict_encoded
 from fmask.inference.predictor import Predictor
 from fmask.structures.annotations import Photo, Region
+from tests.helpers.classes import CLASSES
 
 SIDE = 1200
 MASK_BYTES = SIDE * SIDE
@@ -37,7 +38,10 @@ class ThreeObjects(Predictor):
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Photo]:
-    regions = (Region("mask", OUTLINE, ignore=False, index=0), Region("hat", OUTLINE, ignore=False, index=1))
+    regions = (
+        Region("mask", OUTLINE, ignore=False, index=0, classes=CLASSES),
+        Region("hat", OUTLINE, ignore=False, index=1, classes=CLASSES),
+    )
     paths = [tmp_path / f"{number}.png" for number in range(16)]
     for path in paths:
         Image.new("RGB", (SIDE, SIDE)).save(path)
@@ -46,7 +50,7 @@ def photos(tmp_path: Path) -> list[Photo]:
 
 def peak(photos: list[Photo]) -> int:
     """Return the largest memory in bytes while photos are detected in and scored."""
-    predictor = ThreeObjects(image_size=128, antialias=True, align_corners=False)
+    predictor = ThreeObjects(image_size=128, antialias=True, align_corners=False, classes=CLASSES)
     tracemalloc.start()
     try:
         found = list(predict_encoded(predictor, [photo.path for photo in photos], batch_size=4))

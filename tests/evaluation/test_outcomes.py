@@ -13,6 +13,7 @@ from fmask.data.formats.read import read_split
 from fmask.evaluation.outcomes import Outcome, Outcomes, Rate, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections, EncodedDetections
+from tests.helpers.classes import CLASSES
 from tests.helpers.scenes import encoded, from_masks, photo
 
 MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
@@ -111,7 +112,7 @@ def test_class_matrix_has_missed_and_spurious_in_the_background() -> None:
 
 
 def test_no_objects_give_undefined_rates_and_an_empty_matrix() -> None:
-    outcomes = count_outcomes([], [])
+    outcomes = Outcomes((), (), CLASSES)
     assert math.isnan(outcomes.accuracy.value)
     assert math.isnan(outcomes.precision.low)
     assert outcomes.class_matrix().tolist() == np.zeros((3, 3)).tolist()
@@ -128,7 +129,7 @@ def test_wilson_interval() -> None:
 
 
 def test_masks_of_another_size_are_refused() -> None:
-    wrong = Detections(np.zeros((1, 4)), np.ones(1, int), np.ones(1), np.ones((1, 10, 10), bool)).encode()
+    wrong = Detections(np.zeros((1, 4)), np.ones(1, int), np.ones(1), np.ones((1, 10, 10), bool), CLASSES).encode()
     with pytest.raises(ValueError, match=r"made_up.png have masks of \(10, 10\)"):
         count_outcomes([photo(MASK)], [wrong])
 
@@ -190,7 +191,7 @@ def test_photos_with_equal_names_in_different_folders(tmp_path: Path) -> None:
     photos = read_split(tmp_path).photos
     mask = np.zeros((1, 12, 20), bool)
     mask[:, :, 12:] = True
-    found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask).encode()
+    found = Detections(np.array([[0, 12, 12, 20]]), np.array([1]), np.array([0.9]), mask, CLASSES).encode()
     outcomes = count_outcomes(photos, [found] * 3)
     expected = ["1.png", "site1/1.png", "site2/1.png"]  # in the top folder, the file's name alone
     assert [each.name for each in photos] == expected

@@ -9,6 +9,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from fmask.data.samples import MASK_SIDE, AugmentedSample
 from fmask.evaluation.sample_sheet import SampleGroup, sample_sheet
 from fmask.visualization.palette import CLASS_COLOURS, IGNORED_COLOUR
+from tests.helpers.classes import CLASSES
 
 SIDE = 64
 HAT, IGNORED = (8.0, 16.0, 40.0, 48.0), (40.0, 0.0, 64.0, 12.0)
@@ -25,7 +26,7 @@ def sample(*objects: tuple[tuple[float, float, float, float], int]) -> Augmented
 
 
 def drawn(*samples: AugmentedSample) -> Figure:
-    figure = sample_sheet([SampleGroup("aug=blur", [f"{n}.jpg" for n in range(len(samples))], samples)])
+    figure = sample_sheet([SampleGroup("aug=blur", [f"{n}.jpg" for n in range(len(samples))], samples)], CLASSES)
     FigureCanvasAgg(figure).draw()
     return figure
 
@@ -52,5 +53,5 @@ def test_every_sample_has_a_panel_with_the_name_of_its_photo() -> None:
 
 def test_groups_have_titles_of_their_own() -> None:
     groups = [SampleGroup(name, ["a.jpg"], [sample((HAT, 1))]) for name in ("part one: aug=blur", "part two: aug=none")]
-    figure = sample_sheet(groups)
+    figure = sample_sheet(groups, CLASSES)
     assert [each.get_suptitle() for each in figure.subfigs] == [f"{group.title}, first sample" for group in groups]

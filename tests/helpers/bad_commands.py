@@ -88,7 +88,7 @@ COMMANDS = [
     (
         "check of an empty folder",
         "check none",
-        "none has no via_region_data.json and no other JSON file; expected one VIA",
+        "none has no via_region_data.json and no other annotations; fmask reads VIA, COCO",
     ),
     ("anchors of an empty folder", "anchors none", "none has none of the folders train, val, test."),
     ("anchors at size 0", "anchors split --image-size 0", "greater than or equal to 64"),
@@ -103,7 +103,7 @@ COMMANDS = [
         "There are no ImageNet weights for vgg, only for efficientnet_lite0, resnet50",
     ),
     ("conversion of a missing file", "convert nowhere out.json", "nowhere cannot be read: No such file or directory."),
-    ("conversion of a photo", "convert a.png out.json", "a.png is not valid JSON: 'utf-8' codec can't decode"),
+    ("conversion of a photo", "convert a.png out.json", "a.png is not a text file in UTF-8: 'utf-8' codec can't decode"),
     (
         "conversion to a missing folder",
         "convert split nowhere/out.json",

@@ -76,7 +76,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "no regions",
         _via(regions=[]),
         "no regions",
-        "listed without regions; if it shows no object, give it the file attribute `empty` with the value true",
+        "listed without regions; if it shows no object, mark it as `empty` (in VIA a file attribute, in CVAT a tag)",
     ),
     (
         "too many regions",

@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from fmask.apps.video.reading import Frame, open_video
 from fmask.inference.predictor import Predictor
 from fmask.structures.detections import Detections
+from tests.helpers.classes import CLASSES
 
 HEIGHT, WIDTH = 48, 64
 GROUND, MASK, HAT = (60, 150, 60), (30, 30, 230), (230, 30, 30)
@@ -113,7 +114,7 @@ class ColourPredictor(Predictor):
     batch_size = 1
 
     def __init__(self, before: Callable[[int], None] = lambda seen: None, score: float = 0.9) -> None:
-        super().__init__(image_size=WIDTH, antialias=False, align_corners=False)
+        super().__init__(image_size=WIDTH, antialias=False, align_corners=False, classes=CLASSES)
         self.batches: list[int] = []
         self.before, self.score = before, score
 
@@ -143,4 +144,5 @@ class ColourPredictor(Predictor):
             np.array(class_ids, np.int64),
             np.full(len(boxes), self.score, np.float32),
             np.array(masks, bool).reshape(-1, *image.shape[:2]),
+            CLASSES,
         )

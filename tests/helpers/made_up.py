@@ -14,6 +14,7 @@ from fmask.data.formats.read import read_split
 from fmask.data.formats.via import write_split
 from fmask.evaluation.scores import compute_scores
 from fmask.structures.detections import Detections
+from tests.helpers.classes import OF_STUDY
 from tests.helpers.scenes import HEIGHT, WIDTH, Box, detections, photo
 
 MALICIOUS_NAME = "<img src=x onerror=alert(1)>.jpg"
@@ -53,7 +54,7 @@ def make_run(folder: Path, found: Any = None) -> str:
     for name in (MALICIOUS_NAME, "plain.jpg"):
         Image.new("RGB", (WIDTH, HEIGHT), (90, 120, 90)).save(test / name, "JPEG", comment=b"taken at home")
     write_split(test, [photo(MASK, HAT, name=str(test / name)) for name in (MALICIOUS_NAME, "plain.jpg")])
-    split = read_split(test)
+    split = read_split(test, OF_STUDY)
     predictor = found or FakePredictor()
     seen = predictor.predict_each([np.zeros((HEIGHT, WIDTH, 3), np.uint8) for _ in split.photos], batch_size=2)
     weights = folder / "last.h5"

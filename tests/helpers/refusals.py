@@ -9,8 +9,9 @@ import pytest
 from fmask.model.config import ModelConfig
 from fmask.model.weights.metadata import NetworkMetadata
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 
-NETWORK = NetworkMetadata("resnet18", ModelConfig(), 64, True)
+NETWORK = NetworkMetadata("resnet18", ModelConfig(), 64, True, CLASSES)
 
 
 def table(rows: list[Any]) -> pytest.MarkDecorator:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from fmask.structures.annotations import Photo, Region
-from fmask.structures.detections import CLASS_NAMES, Detections, EncodedDetections
+from fmask.structures.detections import Detections, EncodedDetections
+from tests.helpers.classes import CLASSES
 
 HEIGHT, WIDTH = 60, 80
 Box = tuple[int, int, int, int]
@@ -19,7 +20,7 @@ def photo(*regions: tuple[str | None, Box], ignored: tuple[int, ...] = (), name:
         WIDTH,
         HEIGHT,
         tuple(
-            Region(label, _outline(box), ignore=index in ignored or label is None, index=index)
+            Region(label, _outline(box), ignore=index in ignored or label is None, index=index, classes=CLASSES)
             for index, (label, box) in enumerate(regions)
         ),
     )
@@ -32,9 +33,10 @@ def detections(*found: tuple[str, Box, float]) -> Detections:
         mask[y1:y2, x1:x2] = True
     return Detections(
         boxes=np.array([box for _, box, _ in found], dtype=np.float32).reshape(-1, 4),
-        class_ids=np.array([1 + CLASS_NAMES.index(label) for label, _, _ in found], dtype=np.int64),
+        class_ids=np.array([1 + CLASSES.index(label) for label, _, _ in found], dtype=np.int64),
         scores=np.array([score for *_, score in found], dtype=np.float32),
         masks=masks,
+        classes=CLASSES,
     )
 
 
@@ -50,7 +52,9 @@ def from_masks(instances: list[tuple[int, np.ndarray, float]]) -> Detections:
     for mask in masks:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         boxes.append((rows[0], columns[0], rows[-1] + 1, columns[-1] + 1))
-    return Detections(np.array(boxes, np.float32), np.array(class_ids), np.array(scores, np.float32), np.stack(masks))
+    return Detections(
+        np.array(boxes, np.float32), np.array(class_ids), np.array(scores, np.float32), np.stack(masks), CLASSES
+    )
 
 
 def _outline(box: Box) -> np.ndarray:

@@ -10,8 +10,8 @@ from fmask.data.formats.read import read_split
 from fmask.data.images import decode
 from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS
-from fmask.structures.detections import CLASS_NAMES
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 
 MAX_PIXELS = 1_000_000
 """Lower than the real limit, so that pictures at the limit are decoded fast."""
@@ -33,7 +33,7 @@ def read_annotations(content: bytes, folder: Path) -> bool:
     for photo in split.photos:
         assert photo.path.resolve().is_relative_to(folder.resolve())
         for region in photo.regions:
-            assert region.label in (None, *CLASS_NAMES)
+            assert region.label in (None, *CLASSES)
             assert region.ignore or region.label
             assert region.polygon.shape >= (3, 2)
             assert np.all((region.polygon >= 0) & (region.polygon <= (photo.width - 1, photo.height - 1)))

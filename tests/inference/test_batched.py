@@ -12,6 +12,7 @@ from fmask.inference.batched import iter_predictions, predict_photos
 from fmask.inference.predictor import Predictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 
 
 class FakePredictor(Predictor):
@@ -20,7 +21,7 @@ class FakePredictor(Predictor):
     batch_size = 3
 
     def __init__(self) -> None:
-        super().__init__(image_size=64, antialias=False, align_corners=False)
+        super().__init__(image_size=64, antialias=False, align_corners=False, classes=CLASSES)
         self.calls: list[tuple[int, int | None]] = []
 
     def predict_each(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
@@ -28,7 +29,8 @@ class FakePredictor(Predictor):
         self.calls.append((len(shapes), batch_size))
         nothing = np.zeros(0, np.float32)
         return [
-            Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *shape[:2]), bool)) for shape in shapes
+            Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *shape[:2]), bool), CLASSES)
+            for shape in shapes
         ]
 
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.onnx import OnnxPredictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled, tiny
 
 pytestmark = pytest.mark.skipif(
@@ -49,7 +50,7 @@ def assert_same(found: Detections, expected: Detections) -> None:
 
 @pytest.fixture(scope="module")
 def predictor() -> KerasPredictor:
-    return KerasPredictor(settled(), SIZE, antialias=True)
+    return KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def file(tmp_path_factory: pytest.TempPathFactory, predictor: KerasPredictor) ->
     bf16 = tiny(precision="bf16")
     bf16.set_weights(predictor.network.get_weights())
     path = tmp_path_factory.mktemp("export") / "network.onnx"
-    export_onnx(KerasPredictor(bf16, SIZE, antialias=True), path)
+    export_onnx(KerasPredictor(bf16, SIZE, antialias=True, classes=CLASSES), path)
     assert [each.name for each in path.parent.iterdir()] == ["network.onnx"]
     return path
 
@@ -78,7 +79,7 @@ def test_an_exported_network_detects_the_same_in_photos_of_any_size(file: Path, 
 def test_an_exported_network_prepares_images_for_its_backbone(backbone: str, tmp_path: Path) -> None:
     from fmask.inference.export import export_onnx
 
-    predictor = KerasPredictor(settled(backbone=backbone), SIZE, antialias=True)
+    predictor = KerasPredictor(settled(backbone=backbone), SIZE, antialias=True, classes=CLASSES)
     export_onnx(predictor, tmp_path / "network.onnx")
     expected = predictor.predict(noise(50, 70))
     assert len(expected) > 1
@@ -113,7 +114,7 @@ def test_it_runs_without_keras(file: Path, predictor: KerasPredictor, tmp_path: 
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(found) as arrays:
-        assert_same(Detections(**arrays), predictor.predict(noise(50, 70)))
+        assert_same(Detections(**arrays, classes=CLASSES), predictor.predict(noise(50, 70)))
 
 
 def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled
 
 
@@ -35,7 +36,7 @@ def assert_same(first: Detections, second: Detections) -> None:
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_loaded_network_detects_the_same(tmp_path: Path) -> None:
-    predictor = KerasPredictor(settled(), SIZE, antialias=False)
+    predictor = KerasPredictor(settled(), SIZE, antialias=False, classes=CLASSES)
     predictor.save(tmp_path / "predictor.h5")
     loaded = KerasPredictor.load(tmp_path / "predictor.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["predictor.h5"]
@@ -49,7 +50,7 @@ def test_a_loaded_network_detects_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("eagerly")
 def test_detections_do_not_depend_on_the_batch() -> None:
-    predictor = KerasPredictor(settled(), SIZE, antialias=True)
+    predictor = KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES)
     photos = [noise(50, 70), noise(90, 40, seed=1), noise(64, 64, seed=2)]
     together = predictor.predict(photos, batch_size=2)
     assert [found.masks.shape[1:] for found in together] == [(50, 70), (90, 40), (64, 64)]

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from fmask import tracking
 from fmask.inference.load import find_model_file
+from fmask.model.config import ModelConfig
+from fmask.model.weights.metadata import NetworkMetadata
 from fmask.utils.errors import UserError
 
 
@@ -34,12 +37,15 @@ def test_files_and_runs(store: Path, tmp_path: Path) -> None:
 def test_a_registered_model(store: Path, tmp_path: Path) -> None:
     import mlflow
 
-    (tmp_path / "last.h5").write_text("network")
+    file = tmp_path / "last.h5"
+    with h5py.File(file, "w") as weights:
+        weights.attrs["fmask"] = NetworkMetadata("resnet18", ModelConfig(), 64, True, ("cat", "dog")).to_json()
     with tracking.start_run({}, "trained", output_dir=tmp_path) as run:
-        run.log_model(tmp_path / "last.h5")
+        run.log_model(file)
     mlflow.set_tracking_uri(tracking.tracking_uri())
     mlflow.register_model(f"runs:/{run.id}/model", "finder")
-    assert find_model_file("models:/finder/1").read_text() == "network"
+    assert find_model_file("models:/finder/1").read_bytes() == file.read_bytes()
+    assert mlflow.models.get_model_info("models:/finder/1").metadata == {"classes": ["cat", "dog"]}
     with pytest.raises(UserError, match="has no model 'models:/finder/2'"):
         find_model_file("models:/finder/2")
 

@@ -15,6 +15,7 @@ from fmask.data.formats.read import read_split
 from fmask.inference.outputs import open_writer
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.scenes import HEIGHT, WIDTH, detections, from_masks
 
 MASK, HAT = ("mask", (20, 10, 40, 30), 0.9), ("hat", (0, 40, 20, 80), 0.75)
@@ -42,7 +43,7 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 def written(format: str, photos: list[Path], found: list[Detections], ground_truth: Path | None = None) -> str:
-    writer = open_writer(format, photos, ground_truth)
+    writer = open_writer(format, photos, CLASSES, ground_truth)
     for photo, of_photo in zip(photos, found, strict=True):
         writer.add(photo, of_photo)
     return writer.text()
@@ -85,13 +86,13 @@ def test_results_have_the_ids_of_the_ground_truth(photos: list[Path], tmp_path: 
     assert [(each["image_id"], each["category_id"]) for each in results.anns.values()] == [(50, 9), (50, 4), (70, 4)]
     truth.write_text(json.dumps({"images": images[:1], "annotations": [], "categories": categories}))
     with pytest.raises(UserError, match=r"truth\.json lists 1 images, but not a\.png\.$"):
-        open_writer("coco", photos, truth)
+        open_writer("coco", photos, CLASSES, truth)
     truth.write_text(json.dumps({"images": images, "categories": categories[:1]}))
-    with pytest.raises(UserError, match="has no category 'mask'; it has 'hat'"):
-        open_writer("coco", photos, truth)
+    with pytest.raises(UserError, match="has no category 'mask'; it has 'Hat'"):
+        open_writer("coco", photos, CLASSES, truth)
     truth.write_text("[]")
     with pytest.raises(UserError, match="is not a COCO file with images and categories"):
-        open_writer("coco", photos, truth)
+        open_writer("coco", photos, CLASSES, truth)
 
 
 def test_photos_with_equal_names_are_matched_by_folder_or_refused(tmp_path: Path) -> None:

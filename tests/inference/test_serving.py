@@ -24,7 +24,8 @@ from PIL import Image
 
 from fmask import tracking
 from fmask.inference.keras_predictor import KerasPredictor
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.detections import Detections
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled
 
 SECONDS = 180
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def predictor() -> KerasPredictor:
-    return KerasPredictor(settled(), SIZE, antialias=True)
+    return KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def encoded(image: np.ndarray, kind: str = "PNG") -> bytes:
 
 def assert_same(rows: pd.DataFrame, found: Detections) -> None:
     assert len(found) > 1
-    assert rows["class"].to_list() == [CLASS_NAMES[class_id - 1] for class_id in found.class_ids]
+    assert rows["class"].to_list() == [CLASSES[class_id - 1] for class_id in found.class_ids]
     np.testing.assert_allclose(rows["score"], found.scores, rtol=1e-4)
     np.testing.assert_array_equal(rows[["y1", "x1", "y2", "x2"]], found.boxes)
     for code, mask in zip(rows["mask"], found.masks, strict=True):

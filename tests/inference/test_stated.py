@@ -17,6 +17,7 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.metadata import read_run
 from fmask.utils.errors import UserError
 from tests.helpers import golden
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 
 NARROW = ["widths.fpn=8", "widths.rpn=8", "widths.box=16", "widths.mask=8", "detection.count=5", f"image_size={SIZE}"]
@@ -94,6 +95,12 @@ def test_the_settings_begin_from_the_recipe_of_the_study() -> None:
     assert network is not None
     assert (network.backbone, network.image_size, network.model.norm) == ("resnet101", 1024, "frozen")
     assert network.model.widths == ModelConfig().widths
+    assert network.classes == ("mask", "hat")
+    named = stated_network(file, ["recipe=report", "data.classes=[cat, hot dog]"])
+    assert named is not None
+    assert named.classes == ("cat", "hot dog")
+    with pytest.raises(UserError, match=r"data\.classes lists Cat twice"):
+        stated_network(file, ["data.classes=[cat, Cat]"])
 
 
 def test_wrong_settings_are_refused(weights: Path, shapes: golden.Shapes, tmp_path: Path) -> None:
@@ -104,7 +111,7 @@ def test_wrong_settings_are_refused(weights: Path, shapes: golden.Shapes, tmp_pa
     many = {name: {**layer} for name, layer in shapes.items()}
     many["mrcnn_class_logits"] = {"kernel": (16, 81), "bias": (81,)}
     other = golden.write(tmp_path / "coco.h5", many)
-    with pytest.raises(UserError, match=r"coco\.h5 is a network for 80 classes, not for 2; it can only be trained on"):
+    with pytest.raises(UserError, match=r"coco\.h5 is a network for 80 classes, not for 2; state their names"):
         load_keras(other, NARROW)
 
 
@@ -121,7 +128,7 @@ def test_the_commands_accept_the_option(weights: Path, tmp_path: Path, monkeypat
 
 
 def test_a_weight_file_names_the_run_that_trained_it(tmp_path: Path) -> None:
-    predictor = KerasPredictor(tiny(), SIZE, antialias=True)
+    predictor = KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES)
     predictor.save(tmp_path / "a.h5")
     assert read_run(tmp_path / "a.h5") is None
     predictor.run = "0123456789abcdef"

@@ -6,6 +6,7 @@ import numpy as np
 
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.utils import old_modules
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled
 
 SERVING = """
@@ -19,7 +20,7 @@ from fmask.model.detector import Detector
 
 
 def test_the_code_in_old_mlflow_models_finds_its_modules(tmp_path: Path) -> None:
-    KerasPredictor(settled(), SIZE, antialias=True).save(tmp_path / "network.h5")
+    KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES).save(tmp_path / "network.h5")
     names: dict[str, object] = {}
     exec(SERVING, names)
     photo = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)

@@ -16,6 +16,7 @@ from fmask.model.preprocessing import letterbox, normalise, postprocess, to_phot
 from fmask.model.roi import mask_targets
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections
+from tests.helpers.classes import CLASSES
 
 SIZE = 192
 
@@ -29,7 +30,7 @@ def perfect(photo: Photo, pooling: str, align_corners: bool) -> Detections:
     masks = ops.convert_to_numpy(mask_targets(unit, unit, sample.masks[None], own, 28, SIZE, pooling))[0]
     frame = letterbox(np.zeros((photo.height, photo.width, 3), np.uint8), SIZE, antialias=True)
     boxes = to_photo(unit[0], frame, photo.height, photo.width, align_corners)
-    return postprocess(boxes, sample.class_ids, np.ones(len(own[0])), masks, photo.height, photo.width)
+    return postprocess(boxes, sample.class_ids, np.ones(len(own[0])), masks, photo.height, photo.width, CLASSES)
 
 
 def ceiling(photos: Sequence[Photo], pooling: str, align_corners: bool) -> dict[str, float]:

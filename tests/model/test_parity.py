@@ -21,6 +21,7 @@ from fmask.model.config import Anchors, ModelConfig, Regions
 from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from tests.helpers import golden
+from tests.helpers.classes import CLASSES
 from tests.helpers.reference import SIZE, Arrays, assert_stages, distances, formula, lost, recorded_on_formula
 from tests.helpers.stages import stages_of
 
@@ -82,7 +83,7 @@ def test_detections_in_a_photo(network: MaskRCNN) -> None:
 def test_final_detections_in_a_photo(network: MaskRCNN) -> None:
     file = recorded("infer_resnet50_cal.npz")
     network.config.detection.floor = 0.9
-    found = KerasPredictor(network, SIZE, antialias=False).predict(file["image_raw"])
+    found = KerasPredictor(network, SIZE, antialias=False, classes=CLASSES).predict(file["image_raw"])
     shape = file["unmold_masks_shape"]
     masks = np.unpackbits(file["unmold_masks_packed"])[: np.prod(shape)].reshape(shape).transpose(2, 0, 1) > 0
     order = distances(found.boxes, file["unmold_rois"]).argmin(axis=0)

@@ -8,13 +8,20 @@ import tensorflow as tf
 from keras import ops
 
 from fmask.model.config import Regions
-from fmask.model.pooling import pool_by_gathering, pool_by_products, pyramid_levels
+from fmask.model.pooling import pool_by_products, pool_regions, pyramid_levels
 from fmask.model.preprocessing import normalise
 
 SIZE = 64
 CHANNELS = 3
 Pool = Callable[..., object]
-WAYS = pytest.mark.parametrize("pool_regions", [pool_by_products, pool_by_gathering], ids=["products", "gathering"])
+
+
+def by_gathering(pyramid: list, regions: np.ndarray, side: int, size: int, config: Regions) -> object:
+    pooled = pool_regions(pyramid, regions, side, size, config, training=False)
+    return ops.reshape(pooled, (-1, regions.shape[1], *pooled.shape[1:]))
+
+
+WAYS = pytest.mark.parametrize("pool", [pool_by_products, by_gathering], ids=["products", "gathering"])
 
 
 def numpy(tensor: object) -> np.ndarray:
@@ -64,10 +71,10 @@ def random_regions(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @WAYS
-def test_crop_pooling_equals_crop_and_resize(pool_regions: Pool) -> None:
+def test_crop_pooling_equals_crop_and_resize(pool: Pool) -> None:
     rng = np.random.default_rng(0)
     features, regions, config = pyramid(rng), random_regions(rng, 40), Regions(canonical=20.0)
-    pooled = numpy(pool_regions(features, regions, 7, SIZE, config))
+    pooled = numpy(pool(features, regions, 7, SIZE, config))
     level = numpy(pyramid_levels(regions, SIZE, config))
     assert set(level.flat) == {2, 3, 4, 5}
     assert pooled.shape == (2, 40, 7, 7, CHANNELS)
@@ -78,7 +85,7 @@ def test_crop_pooling_equals_crop_and_resize(pool_regions: Pool) -> None:
 
 
 @WAYS
-def test_gradients_of_crop_pooling_equal_those_of_crop_and_resize(pool_regions: Pool) -> None:
+def test_gradients_of_crop_pooling_equal_those_of_crop_and_resize(pool: Pool) -> None:
     rng = np.random.default_rng(4)
     features, regions, config = pyramid(rng), random_regions(rng, 40), Regions(canonical=20.0)
     weights = rng.normal(size=(80, 7, 7, CHANNELS)).astype(np.float32)
@@ -87,7 +94,7 @@ def test_gradients_of_crop_pooling_equal_those_of_crop_and_resize(pool_regions: 
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(kept)
         total = tf.reduce_sum(
-            tf.reshape(pool_regions([*kept, features[4]], regions, 7, SIZE, config), (80, 7, 7, -1)) * weights
+            tf.reshape(pool([*kept, features[4]], regions, 7, SIZE, config), (80, 7, 7, -1)) * weights
         )
         expected_total = 0.0
         for index, feature in enumerate(kept):
@@ -100,13 +107,13 @@ def test_gradients_of_crop_pooling_equal_those_of_crop_and_resize(pool_regions: 
 
 
 @WAYS
-def test_a_region_that_ends_at_the_border_is_pooled_completely(pool_regions: Pool) -> None:
+def test_a_region_that_ends_at_the_border_is_pooled_completely(pool: Pool) -> None:
     """In the reference, rounding moves the last sampling points of some of these regions outside the map."""
     start = np.random.default_rng(3).uniform(0, 0.9, (2, 200, 2))
     regions = np.concatenate([start, np.ones_like(start)], axis=-1).astype(np.float32)
     ones = [np.ones((2, SIZE // stride, SIZE // stride, 1), np.float32) for stride in (4, 8, 16, 32, 64)]
-    pool = tf.function(lambda boxes: pool_regions(ones, boxes, 7, SIZE, Regions()))
-    for pooled in (pool_regions(ones, regions, 7, SIZE, Regions()), pool(regions)):
+    graph = tf.function(lambda boxes: pool(ones, boxes, 7, SIZE, Regions()))
+    for pooled in (pool(ones, regions, 7, SIZE, Regions()), graph(regions)):
         np.testing.assert_allclose(numpy(pooled), 1, atol=1e-4)
 
 
@@ -135,13 +142,13 @@ def roi_align(feature: np.ndarray, box: np.ndarray, stride: int, bins: int) -> n
 
 
 @WAYS
-def test_align_pooling_equals_roi_align(pool_regions: Pool) -> None:
+def test_align_pooling_equals_roi_align(pool: Pool) -> None:
     rng = np.random.default_rng(1)
     features = pyramid(rng)
     corner, side = rng.uniform(-8, 56, (2, 12, 2)), rng.uniform(2, 64, (2, 12, 2))
     pixels = np.concatenate([corner, corner + side], axis=-1)
     regions, config = normalise(pixels, SIZE, SIZE), Regions(pooling="align", canonical=40.0, rounding="floor")
-    pooled = numpy(pool_regions(features, regions, 3, SIZE, config))
+    pooled = numpy(pool(features, regions, 3, SIZE, config))
     level = numpy(pyramid_levels(regions, SIZE, config))
     assert len(set(level.flat)) > 2
     for image, region in np.ndindex(2, 12):
@@ -151,10 +158,10 @@ def test_align_pooling_equals_roi_align(pool_regions: Pool) -> None:
 
 
 @WAYS
-def test_align_pooling_of_a_ramp_gives_positions(pool_regions: Pool) -> None:
+def test_align_pooling_of_a_ramp_gives_positions(pool: Pool) -> None:
     # The feature is its own pixel position, so each bin contains the position of its middle.
     ramp = np.broadcast_to(((np.arange(16) + 0.5) * 4)[:, None, None], (16, 16, 1)).astype(np.float32)[None]
     others = [np.zeros((1, 16 // s, 16 // s, 1), np.float32) for s in (2, 4, 8, 16)]
     regions = normalise(np.array([[[10.0, 10, 30, 30]]]), SIZE, SIZE)
-    pooled = numpy(pool_regions([ramp, *others], regions, 2, SIZE, Regions(pooling="align")))
+    pooled = numpy(pool([ramp, *others], regions, 2, SIZE, Regions(pooling="align")))
     np.testing.assert_allclose(pooled[0, 0, :, 0, 0], [15, 25], atol=1e-4)

@@ -11,6 +11,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.precision import fastest
 from fmask.training.optimizers import build_optimizer
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, batch, losses_of, settled, tiny
 
 
@@ -48,7 +49,7 @@ def test_training_in_bf16_learns_and_the_file_keeps_the_precision(tmp_path: Path
     network.compile(optimizer=build_optimizer(config))
     losses = [network.train_on_batch(*batch(), return_dict=True)["loss"] for _ in range(12)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
-    KerasPredictor(network, SIZE, True).save(tmp_path / "bf16.h5")
+    KerasPredictor(network, SIZE, True, CLASSES).save(tmp_path / "bf16.h5")
     assert KerasPredictor.load(tmp_path / "bf16.h5").network.config.precision == "bf16"
 
 

@@ -8,6 +8,7 @@ import pytest
 from fmask.model.preprocessing import Letterboxed, denormalise, letterbox, normalise, postprocess, to_photo
 from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE
 
 SHAPES = [(64, 64), (200, 133), (37, 91), (31, 17), (480, 640)]
@@ -66,7 +67,7 @@ def back(
     frame = letterbox(noise(*shape), SIZE, antialias=True)
     boxes = np.stack([framed(box, frame, *shape, align_corners), np.zeros(4)])
     ids, scores, masks = np.array([class_id, 0]), np.array([0.9, 0]), np.stack([mask, np.zeros_like(mask)])
-    return postprocess(to_photo(boxes, frame, *shape, align_corners), ids, scores, masks, *shape)
+    return postprocess(to_photo(boxes, frame, *shape, align_corners), ids, scores, masks, *shape, CLASSES)
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
@@ -113,7 +114,7 @@ def test_masks_are_converted_to_the_photos_pixels(shape: tuple[int, int]) -> Non
 def test_photos_with_a_height_or_width_of_one_pixel(shape: tuple[int, int], align_corners: bool) -> None:
     frame = letterbox(noise(*shape), SIZE, antialias=True)
     everything = to_photo(normalise(frame.window, SIZE, SIZE)[None], frame, *shape, align_corners)
-    found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), *shape)
+    found = postprocess(everything, np.array([1]), np.array([0.9]), np.ones((1, 28, 28)), *shape, CLASSES)
     # With aligned corners, a height or width that fits into one pixel of the frame shrinks to one pixel.
     height, width = (
         length if seen > 1 or not align_corners else 1
@@ -125,14 +126,14 @@ def test_photos_with_a_height_or_width_of_one_pixel(shape: tuple[int, int], alig
 
 def test_boxes_without_area_and_empty_rows_are_dropped() -> None:
     boxes = np.array([[20, 20, 18, 36], [4, 4, 20, 20], [4, 4, 20, 20]], np.float32)
-    found = postprocess(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), 40, 40)
+    found = postprocess(boxes, np.array([1, 0, 2]), np.array([0.9, 0.8, 0.7]), np.ones((3, 4, 4)), 40, 40, CLASSES)
     assert found.class_ids.tolist() == [2]
     assert found.scores.tolist() == [0.7]
 
 
 def test_a_mask_is_clipped_to_the_photo() -> None:
     box = np.array([[-20, -20, 20, 20], [50, 50, 90, 90]], np.float32)
-    found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), SIZE, SIZE)
+    found = postprocess(box, np.array([1, 1]), np.array([0.9, 0.8]), np.ones((2, 28, 28)), SIZE, SIZE, CLASSES)
     assert found.masks[0, :18, :18].all()
     assert not found.masks[0, 20:].any()
     assert found.masks[1, 52:, 52:].all()
@@ -156,11 +157,11 @@ def test_masks_of_a_large_photo_need_little_additional_memory() -> None:
     mask = np.where(np.indices((28, 28)).sum(axis=0) < 28, np.float32(0.9), np.float32(0.1))
     boxes = np.array([[0, 0, height, width]], np.float32)
     tracemalloc.start()
-    found = postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width)
+    found = postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width, CLASSES)
     kept = found.at_least(0.5)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept.masks.mean() == pytest.approx(0.5, abs=0.03)
     assert peak < 3 * height * width
     with pytest.raises(UserError, match=r"^1 masks of 4000 x 3000 pixels exceed the limit of 10 megapixels\.$"):
-        postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width, max_mask_pixels=10**7)
+        postprocess(boxes, np.array([1]), np.array([0.9]), mask[None], height, width, CLASSES, max_mask_pixels=10**7)

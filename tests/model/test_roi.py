@@ -9,6 +9,7 @@ from fmask.data.samples import box_mask
 from fmask.model.config import Regions
 from fmask.model.preprocessing import normalise, postprocess
 from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
+from tests.helpers.classes import CLASSES
 
 SIZE = 64
 
@@ -207,7 +208,7 @@ def test_with_roi_align_a_disc_is_drawn_as_wide_as_it_is() -> None:
     overlap = {}
     for pooling in ("align", "crop"):
         target = numpy(mask_targets(unit, unit, masks, matched, 28, 200, pooling))[0]
-        drawn = postprocess(box[None], np.array([1]), np.ones(1), target, 200, 200).masks[0]
+        drawn = postprocess(box[None], np.array([1]), np.ones(1), target, 200, 200, CLASSES).masks[0]
         overlap[pooling] = (drawn & expected).sum() / (drawn | expected).sum()
     assert overlap["align"] >= 0.975
     assert 0.95 < overlap["crop"] < 0.965  # the reference's masks are a cell too narrow

@@ -10,9 +10,10 @@ from fmask.data.config import ReadOptions
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
 from fmask.report.photos import PhotosUnavailable, _find_split
+from tests.helpers.classes import CLASSES
 from tests.helpers.via import region, write_via
 
-OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None}, "negative")
+OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None}, "negative", CLASSES)
 
 
 def log_run(folder: Path, data: dict[str, Any]) -> tracking.RunInfo:

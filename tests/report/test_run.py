@@ -79,9 +79,9 @@ def test_pictures_are_small_jpegs_without_metadata_and_with_all_outlines(
         f"{MALICIOUS_NAME}, detected: mask 0.99 found, hat 0.95 spurious, mask 0.60 found wrongly"
     )
     assert [path.attributes["class"] for path in found_at_nine.all("path")] == [
-        "outline mask is-found",
-        "outline hat is-spurious",
-        "outline hat is-missed",
+        "outline class1 is-found",
+        "outline class2 is-spurious",
+        "outline class2 is-missed",
     ]
     mask = found.all("path")[0]
     corners = [tuple(map(float, each.split())) for each in re.findall(r"[\d.]+ [\d.]+", str(mask.attributes["d"]))]

@@ -12,6 +12,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from fmask import tracking
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.tracking import environment
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 
 
@@ -61,7 +62,7 @@ def test_a_run_of_another_experiment_than_the_active_one_is_resumed(
 
 def test_registering_a_model_changes_no_setting_of_mlflow(store: Path, tmp_path: Path) -> None:
     network = tmp_path / "last.h5"
-    KerasPredictor(tiny(), SIZE, antialias=True).save(network)
+    KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(network)
     with pytest.raises(ValueError, match="broken"), tracking.start_run({}, "mine") as run:
         raise ValueError("broken")
     before = mlflow_variables()

@@ -6,6 +6,7 @@ import pytest
 
 from fmask import tracking
 from fmask.inference.keras_predictor import KerasPredictor
+from tests.helpers.classes import CLASSES
 from tests.helpers.mlflow_runs import artifacts, client, refuse
 from tests.helpers.networks import SIZE, tiny
 
@@ -14,7 +15,7 @@ from tests.helpers.networks import SIZE, tiny
 def network(store: Path) -> Path:
     file = store / "outputs" / "last.h5"
     file.parent.mkdir()
-    KerasPredictor(tiny(), SIZE, antialias=True).save(file)
+    KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(file)
     return file
 
 
@@ -30,7 +31,7 @@ def test_a_run_stores_its_weights_once(store: Path, network: Path) -> None:
     assert of_model.samefile(network)
     assert network.stat().st_nlink == 3
     before = logged.read_bytes()
-    KerasPredictor(tiny(), SIZE, antialias=False).save(network)
+    KerasPredictor(tiny(), SIZE, antialias=False, classes=CLASSES).save(network)
     assert logged.read_bytes() == of_model.read_bytes() == before != network.read_bytes()
     assert [file.name for file in logged.parent.iterdir()] == ["last.h5"]
 

@@ -11,13 +11,14 @@ from fmask.cli import app
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.load import find_model_file
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("network") / "last.h5"
-    KerasPredictor(tiny(), SIZE, antialias=True).save(path)
+    KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(path)
     return path
 
 

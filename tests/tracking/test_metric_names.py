@@ -4,8 +4,7 @@ from pathlib import Path
 
 from fmask import tracking
 from fmask.model.mask_rcnn import LOSSES
-from fmask.structures.detections import CLASS_NAMES
-from fmask.tracking.metric_names import SCORES, logged_name, pick_scores
+from fmask.tracking.metric_names import logged_name, pick_scores
 
 
 def test_names_have_the_place_in_front() -> None:
@@ -16,8 +15,11 @@ def test_names_have_the_place_in_front() -> None:
         "train/cpu_seconds": 4,
     }
     assert ("loss", *LOSSES) == tracking.LOSSES
-    assert {f"mask_ap50_{name}" for name in CLASS_NAMES} <= set(SCORES["test"])
     assert pick_scores("val", {"accuracy": 0.5, "accuracy_low": 0.2, "found": 9}) == {"accuracy": 0.5}
+    by_class = {"mask_ap50": 0.1, "mask_ap50_hard hat": 0.2, "mask_ap50_N95 (new)": 0.3, "mask_ap_hat": 0.4}
+    picked = {"mask_ap50": 0.1, "mask_ap50_hard hat": 0.2, "mask_ap50_N95 _new_": 0.3}
+    assert pick_scores("test", by_class) == picked
+    assert all(tracking.is_metric(f"{place}/{name}") for place in ("test", "one/test") for name in picked)
     known = ("one/test/found", "val/loss", "train/cpu_seconds")
     unknown = ("found", "system/cpu", "one/test/loss", "test/accuracy_low", "/test/found", "test/loss")
     assert [tracking.is_metric(name) for name in (*known, *unknown)] == [True] * 3 + [False] * 6

@@ -17,6 +17,7 @@ from fmask import tracking
 from fmask.cli import app
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.servers import Server
 
@@ -43,7 +44,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder with weights."""
     folder = tmp_path_factory.mktemp("outputs") / "one"
     folder.mkdir()
-    KerasPredictor(tiny(), SIZE, antialias=True).save(folder / "last.h5")
+    KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(folder / "last.h5")
     return folder
 
 

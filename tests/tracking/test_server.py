@@ -13,6 +13,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.tracking import logged_model, server
 from fmask.tracking.store import current_store
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.old_server import serve
 
@@ -36,7 +37,7 @@ def test_a_server_of_mlflow_2_stores_everything(
     old: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     network = tmp_path / "last.h5"
-    KerasPredictor(tiny(), SIZE, antialias=True).save(network)
+    KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(network)
     for _ in range(2):
         with tracking.start_run({"seed": 1}, "mine", output_dir=tmp_path) as run:
             run.log_json({"found": 9}, "scores/test.json")

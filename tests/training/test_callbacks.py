@@ -83,7 +83,7 @@ def scored_training(
     def score(*_: Any) -> AveragePrecision:
         when_scored.append(predictor.weight)
         metrics = {"mask_ap50": next(coming), "box_ap50": 0.0}
-        return AveragePrecision(metrics, np.zeros(101), {})
+        return AveragePrecision(metrics, np.zeros(101), {}, ())
 
     monkeypatch.setattr(callbacks, "predict_encoded", lambda *_: [])
     monkeypatch.setattr(callbacks, "average_precision", score)

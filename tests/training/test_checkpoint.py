@@ -38,6 +38,7 @@ from fmask.training.provenance_diff import refuse_other_data
 from fmask.training.train import resume
 from fmask.utils.errors import Diverged, UserError
 from fmask.utils.signals import stop_on_signal
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 CHECKPOINT = Checkpoint(run_id="abc", config={}, part="one", epochs=2, log={})
@@ -67,7 +68,7 @@ def trained(config: Config, folder: Path, checkpoint: Checkpoint | None = None) 
     folder.mkdir(exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    predictor = KerasPredictor(network, config.image_size, config.antialias)
+    predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = FakeRun()
     losses = fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True), checkpoint)
     return network.get_weights(), losses

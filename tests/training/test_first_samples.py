@@ -16,6 +16,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training import fit as training
 from fmask.training.first_samples import SAMPLES, first_samples, training_samples
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 SETTINGS = ("batch_size=2", "steps=3", "epochs=2", "crop_size=64", "image_size=64", "jitter.paste=0.5", "seed=5")
@@ -38,7 +39,7 @@ def trained_on(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(MaskRCNN, "fit", taken)
     monkeypatch.setattr(training, "_estimate_time", lambda *_: "")
     network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    predictor = KerasPredictor(network, config.image_size, config.antialias)
+    predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = SimpleNamespace(log_figure=lambda *_: None, id="run")
     training.fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True))
     return batches
@@ -66,11 +67,11 @@ def test_the_samples_are_the_first_of_each_part_of_the_run(
 
 def test_drawing_the_sheet_uses_no_global_random_state(root: str) -> None:
     config = smoke(root, *SETTINGS, "aug=fliplr_clahe")
-    photos = open_dataset(config.data).splits["train"].photos
+    train = open_dataset(config.data).splits["train"]
     np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
-    training_samples(config, photos)
+    training_samples(config, train)
     assert np.random.random() == expected
 
 

@@ -14,6 +14,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.training.fit import fit
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 
@@ -44,7 +45,7 @@ def test_the_error_of_a_batch_is_raised(
 
     monkeypatch.setattr(Batches, "draw", failing)
     network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    predictor = KerasPredictor(network, config.image_size, config.antialias)
+    predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = None
     with pytest.raises(UserError, match=message) as refused:
         fit(network, predictor, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))

@@ -19,6 +19,7 @@ import pytest
 
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.training.checkpoint import CHECKPOINT_NAME, read_checkpoint
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 EPOCHS, SETTLED = 200, 20
@@ -64,7 +65,7 @@ def work(folder: Path) -> None:
     config = smoke(f"data.root={folder}/rendered", f"epochs={EPOCHS}", *settings)
     use_threads(config.threads)
     network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    predictor = KerasPredictor(network, config.image_size, config.antialias)
+    predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = Watching(folder / "memory.json")
     fit(network, predictor, config, open_dataset(config.data), run, folder, Console(quiet=True))
 

@@ -25,6 +25,7 @@ from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
 from fmask.training.train import _name, train
 from fmask.utils.errors import Diverged, Pruned
+from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 
 
@@ -57,7 +58,7 @@ def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
     run = FakeRun()
     fit(
         network,
-        KerasPredictor(network, config.image_size, config.antialias),
+        KerasPredictor(network, config.image_size, config.antialias, CLASSES),
         config,
         open_dataset(config.data),
         run,
@@ -108,7 +109,8 @@ def test_a_run_logs_everything_to_mlflow(
     assert {key: run.params[key] for key in expected} == expected
     undefined = {f"{split}/{name}" for split in ("val", "test") for name in ("precision", "precision_all", "accuracy")}
     of_part = {name for name in result.metrics if name.startswith("one/")}
-    assert set(tracking.METRICS) - undefined <= set(result.metrics) <= {*tracking.METRICS, *of_part}
+    of_class = {f"test/mask_ap50_{name}" for name in ("mask", "hat")}
+    assert set(tracking.METRICS) - undefined <= set(result.metrics) <= {*tracking.METRICS, *of_part, *of_class}
     assert len(tracking.METRICS) <= 35, "more would make runs hard to compare"
     assert {f"train/{name}" for name in ("loss", *LOSSES)} < set(tracking.METRICS)
     assert {"one/val/mask_ap50", "one/test/accuracy"} <= of_part

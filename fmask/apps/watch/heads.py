@@ -18,14 +18,17 @@ The bounds hold for all 11 photos of the study with one mask and one hat, and fo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from fmask.apps.watch.boxes import Box, overlap
-from fmask.structures.detections import CLASS_NAMES, Detections
+from fmask.structures.classes import key_of
+from fmask.structures.detections import Detections
 
+ITEMS = ("mask", "hat")
+"""The classes of the network that are grouped into heads; objects of other classes are not used."""
 REACH = 1.0
 OVERLAP = 0.7
 SIZES = (0.8, 4.0)
@@ -42,7 +45,7 @@ class Head:
     """A head that wears a mask, a hat, or both."""
 
     items: frozenset[str]
-    """The worn items, of `CLASS_NAMES`."""
+    """The worn items, of `ITEMS`."""
     box: Box
     """Approximate box of the head with its items. It is similar whether one item is detected or both, so that the head
     can be matched in the next frame. It may extend beyond the frame."""
@@ -59,7 +62,7 @@ def group_heads(found: Detections) -> list[Head]:
         First the heads with both items, then those with a hat, then those with a mask.
     """
     found = _suppress_rivals(found)
-    is_mask, is_hat = (found.class_ids == 1 + CLASS_NAMES.index(name) for name in ("mask", "hat"))
+    is_mask, is_hat = (found.class_ids == 1 + [*map(key_of, found.classes)].index(name) for name in ITEMS)
     masks, hats = found.boxes[is_mask], found.boxes[is_hat]
     mask_scores = [{"mask": score} for score in found.scores[is_mask].tolist()]
     hat_scores = [{"hat": score} for score in found.scores[is_hat].tolist()]
@@ -80,14 +83,21 @@ def group_heads(found: Detections) -> list[Head]:
 
 
 def _suppress_rivals(found: Detections) -> Detections:
-    """Remove detections at the place of a better detection of the other class."""
+    """Keep the detections of `ITEMS` that are not at the place of a better detection of the other class."""
     boxes, class_ids = found.boxes.tolist(), found.class_ids
     kept: list[int] = []
-    for n in range(len(found)):
+    items = [class_id for class_id, name in enumerate(found.classes, start=1) if key_of(name) in ITEMS]
+    for n in np.flatnonzero(np.isin(class_ids, items)).tolist():
         rivals = [other for other in kept if class_ids[other] != class_ids[n]]
         if all(overlap(boxes[n], boxes[other]).iou < _SAME_OBJECT for other in rivals):
             kept.append(n)
-    return Detections(found.boxes[kept], found.class_ids[kept], found.scores[kept], found.masks[kept])
+    return replace(
+        found,
+        boxes=found.boxes[kept],
+        class_ids=found.class_ids[kept],
+        scores=found.scores[kept],
+        masks=found.masks[kept],
+    )
 
 
 def _cost(mask: np.ndarray, hat: np.ndarray) -> float:

@@ -24,7 +24,7 @@ class Lack:
     head: int
     """Number of the track."""
     item: str
-    """The missing item, of `CLASS_NAMES`."""
+    """The missing item, of `fmask.apps.watch.heads.ITEMS`."""
     since: float
     """When the head was first seen without it, in seconds since the start of the video."""
 
@@ -73,7 +73,7 @@ class Tracker:
     """Tracks heads from frame to frame by the overlap of their boxes.
 
     Args:
-        needed: items that each head must wear, of `CLASS_NAMES`.
+        needed: items that each head must wear, of `fmask.apps.watch.heads.ITEMS`.
         hold: seconds, 0 or more, for which a head must lack an item.
     """
 

@@ -21,7 +21,7 @@ class Event:
     head: int
     """Number of the head's track."""
     missing: str
-    """The missing item, of `CLASS_NAMES`."""
+    """The missing item, of `fmask.apps.watch.heads.ITEMS`."""
     since: float
     """When the head was first seen without it, in seconds since the start of the video."""
     box: Box

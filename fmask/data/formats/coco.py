@@ -29,7 +29,7 @@ import numpy as np
 from faster_coco_eval.core import mask as rle
 
 from fmask.data.formats.coco_numbers import with_plain_numbers
-from fmask.data.formats.names import NoSuchCategory, how_to_map, quoted
+from fmask.data.formats.names import NoSuchCategory, quoted
 from fmask.data.formats.segmentation import (
     EXACT,
     HALF,
@@ -39,16 +39,14 @@ from fmask.data.formats.segmentation import (
     segmentation_to_outline,
 )
 from fmask.structures.annotations import CocoObject, Photo, PhotoEntry, Region, RegionEntry
-from fmask.structures.detections import CLASS_NAMES, EncodedDetections
+from fmask.structures.detections import EncodedDetections
 from fmask.utils.errors import UserError
 
 EDGE = 0.5
 """Distance that COCO outlines may reach beyond the centres of a photo's outermost pixels: to the pixels' edges."""
 
-INFO = {"description": "worn face masks and hats"}
+INFO = {"description": "written by fmask"}
 """The `info` of written files."""
-CATEGORIES = [{"id": class_id, "name": name} for class_id, name in enumerate(CLASS_NAMES, start=1)]
-"""The `categories` of written files."""
 LABEL = "fmask"
 """The key of a crowd annotation for the label of its region, which has crowds of every class."""
 BOX_ONLY = ("box without an outline", "an object needs polygons, each a list x1, y1, x2, y2, ..., or run lengths")
@@ -72,13 +70,12 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
     Args:
         document: the parsed JSON, for which `is_coco` is true, with fractions as `Decimal`.
         path: the file, for error messages.
-        categories: maps a category of the file to one of `CLASS_NAMES`, or to None to leave out its objects. Categories
-            that are named like one of `CLASS_NAMES` need not be mapped.
+        categories: maps a category of the file to a class, or to None to leave out its objects. The names of other
+            categories are labels.
 
     Raises:
         NoSuchCategory: `categories` has a category that the file does not list.
-        UserError: there are objects of an unknown, unmapped category, or the document does not have the structure of a
-            COCO file.
+        UserError: the document does not have the structure of a COCO file.
     """
     document = with_plain_numbers(document, path)
     labels = _labels(document, path, categories)
@@ -104,7 +101,7 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
     return entries
 
 
-def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
+def dataset_text(photos: Iterable[tuple[str, Photo]], classes: Sequence[str]) -> str:
     """Return annotated photos as the text of a COCO file with one polygon per region.
 
     A region to ignore becomes one crowd annotation for each class. `area` is the area, in pixels, of the mask
@@ -112,6 +109,7 @@ def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
 
     Args:
         photos: pairs of `file_name` and photo.
+        classes: the class names, in the order of their ids.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -119,22 +117,26 @@ def dataset_text(photos: Iterable[tuple[str, Photo]]) -> str:
         images.append(image_entry(len(images) + 1, name, photo.width, photo.height))
         for region in photo.regions:
             kept = {LABEL: region.label} if region.ignore and region.label else {}
-            for label in CLASS_NAMES if region.ignore or not region.label else [region.label]:
+            for label in classes if region.ignore or not region.label else [region.label]:
                 annotation = {
                     "id": len(annotations) + 1,
                     "image_id": len(images),
-                    "category_id": 1 + CLASS_NAMES.index(label),
+                    "category_id": 1 + classes.index(label),
                     **_shape(region, photo),
                     "iscrowd": int(region.ignore),
                     **kept,
                 }
                 annotations.append(annotation)
-    return as_text(images, annotations)
+    return as_text(images, annotations, classes)
 
 
-def as_text(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> str:
-    """Return the text of a COCO file with these entries of `images` and `annotations`."""
-    head = json.dumps({"info": INFO, "images": images, "categories": CATEGORIES})
+def as_text(images: list[dict[str, Any]], annotations: list[dict[str, Any]], classes: Sequence[str]) -> str:
+    """Return the text of a COCO file with these entries of `images` and `annotations`, and a category for each class.
+
+    The id of a category is the id of its class.
+    """
+    categories = [{"id": class_id, "name": name} for class_id, name in enumerate(classes, start=1)]
+    head = json.dumps({"info": INFO, "images": images, "categories": categories})
     # Safe: names chosen by users are only in `head`.
     tail = re.sub(rf'"{_NUMBERS}([-+.,E\d ]*)"', r"[\1]", json.dumps(annotations))
     return f'{head[:-1]}, "annotations": {tail}}}'
@@ -188,7 +190,6 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str |
         raise NoSuchCategory(message, absent)
     category_ids = _by_text(names)
     labels: dict[Any, str | None] = {}
-    used: set[str] = set()
     for number, annotation in enumerate(document["annotations"]):
         key = _find_id(annotation.get("category_id"), category_ids) if isinstance(annotation, dict) else None
         if key is None:
@@ -196,14 +197,7 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str |
         if key in renamed:
             two = f"{shortly(names[key])} and {shortly(renamed[key])}"
             raise UserError(f"{path}: two entries of `categories` have the id {shortly(key)}, {two}.")
-        labels[annotation["category_id"]] = categories.get(names[key], names[key].strip().lower())
-        used.add(names[key])
-    known = (*CLASS_NAMES, "", None)
-    if unknown := {name for name in used if categories.get(name, name.strip().lower()) not in known}:
-        raise UserError(
-            f"{path} has objects of the unknown categories {quoted(unknown)}: map each to one of "
-            f"{quoted(CLASS_NAMES)}, {how_to_map(min(unknown))}."
-        )
+        labels[annotation["category_id"]] = categories.get(names[key], names[key].strip())
     return labels
 
 
@@ -214,7 +208,7 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -
     merged: dict[Any, str] = {}
     for annotation in annotations:
         category_id, crowd, kept = annotation["category_id"], bool(annotation.get("iscrowd")), annotation.get(LABEL)
-        if not (label := labels[category_id]):
+        if (label := labels[category_id]) is None:
             continue
         segmentation, fault = annotation.get("segmentation"), None
         if not has_outline(segmentation) and (box := box_to_segmentation(annotation.get("bbox"))):
@@ -222,10 +216,10 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -
         if crowd and segmentation and previous == (segmentation, kept) and category_id not in merged:
             merged[category_id] = label
             coco = _object(annotation, tuple(merged.values())) if not fault else None
-            regions[-1] = replace(regions[-1], label=kept if kept in CLASS_NAMES else None, coco=coco)
+            regions[-1] = replace(regions[-1], label=kept if isinstance(kept, str) else None, coco=coco)
             continue
         ignore = crowd or fault is not None
-        coco = _object(annotation, (label,) if crowd else ()) if not fault else None
+        coco = _object(annotation, (label,) if crowd else ()) if label and not fault else None
         regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault, coco))
         previous, merged = ((segmentation, kept) if crowd else None), {category_id: label}
     return regions

@@ -39,9 +39,7 @@ def find_annotations(folder: Path) -> Path:
     found = _others(folder)
     if len(found) > 1:
         names = ", ".join(_shown(path, folder) for path in found)
-        raise UserError(
-            f"{folder} has several kinds of annotations ({names}); move all but one elsewhere."
-        )
+        raise UserError(f"{folder} has several kinds of annotations ({names}); move all but one elsewhere.")
     if not found:
         raise UserError(f"{folder} has no {ANNOTATIONS} and no other annotations; {foreign.READ}.")
     return found[0]

@@ -110,9 +110,7 @@ def _decode(file: Path) -> np.ndarray:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 10**6} megapixels")
             if image.mode not in ("1", "L", "P", "I", "I;16"):
-                raise ValueError(
-                    f"it has colours (Pillow mode {image.mode}); expected grey values or a palette"
-                )
+                raise ValueError(f"it has colours (Pillow mode {image.mode}); expected grey values or a palette")
             return np.asarray(image).astype(np.int32)
     except Exception as error:  # Pillow's decoders raise almost any exception for a broken file
         raise UserError(f"{file} is not a readable mask: {str(error).rstrip('.')}.") from error

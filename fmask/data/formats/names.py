@@ -15,9 +15,9 @@ class NoSuchCategory(UserError):  # noqa: N818
         self.names = frozenset(names)
 
 
-def quoted(names: Any) -> str:
-    """Return the sorted names in quotes, at most ten of them."""
-    each = [shortly(name) for name in sorted(names)]
+def quoted(names: Any, sort: bool = True) -> str:
+    """Return the names in quotes, at most ten of them, and sorted unless `sort` is false."""
+    each = [shortly(name) for name in (sorted(names) if sort else names)]
     return ", ".join(each[:10]) + (f" and {len(each) - 10} more" if len(each) > 10 else "")
 
 
@@ -26,10 +26,7 @@ def typed(name: str) -> str:
     return name if name.isprintable() and len(name) < 60 and '"' not in name else "NAME"
 
 
-def how_to_map(name: str) -> str:
-    """Return examples of mapping a name to a class and of leaving it out, for error messages."""
-    name = typed(name)
-    return (
-        f'as in --category "{name}=hat", or leave it out by --category "{name}="; '
-        f'in training, use "data.map={{{name}: hat}}" or "data.map={{{name}: null}}"'
-    )
+def how_to_map(name: str, label: str) -> str:
+    """Return examples of mapping a name to the class `label` and of leaving it out, for error messages."""
+    name, label = typed(name), typed(label)
+    return f'as in --category "{name}={label}", or leave it out by --category "{name}="'

@@ -1,38 +1,31 @@
-"""Read a VIA or COCO annotation file and the headers of its photos to a `Split`.
+"""Read annotations and the headers of their photos to a `Split`.
 
 Nothing is repaired silently: whatever is changed or left out is recorded as a fault of the split.
 """
 
-import json
-from collections import Counter
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from reprlib import repr as shortly
-from typing import Any
 
 import numpy as np
 
 from fmask.data import images
 from fmask.data.config import ReadOptions
-from fmask.data.formats import coco, foreign, via
-from fmask.data.paths import ANNOTATIONS, PHOTO_SUFFIXES, is_inside, spelled_as_file
+from fmask.data.formats.find import find_annotations
+from fmask.data.formats.labels import AnnotationFile, classes_of, refuse_unknown
+from fmask.data.formats.limits import MAX_REGIONS
+from fmask.data.formats.sources import read_annotations
+from fmask.data.paths import PHOTO_SUFFIXES, is_inside, spelled_as_file
 from fmask.data.polygons import clip, covers_pixel
 from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
-from fmask.structures.detections import CLASS_NAMES
-from fmask.utils.errors import UserError, printable
-
-MAX_BYTES = 512 * 2**20
-"""Largest annotation file: parsed, a file takes ten times its size in memory. COCO's own largest file has 448 MiB."""
-
-MAX_REGIONS = 2000
-"""Largest number of regions of one photo: a check may take some 0.01 s, and no photo shows thousands of people."""
+from fmask.structures.classes import by_key, key_of
+from fmask.utils.errors import printable
 
 
 def read_split(folder: Path, options: ReadOptions | None = None) -> Split:
     """Read the photos of a folder and their regions; only the headers of the photos are read.
 
-    The annotation file is that of `find_annotations`. Faults of single photos and regions are collected in the result.
+    The annotations are those of `find_annotations`. Faults of single photos and regions are collected in the result.
 
     Annotation files are untrusted: photo names are relative to the folder and cannot leave it. Entries of the folder
     itself may be links to other places, though, as many users keep their photos elsewhere. Links are made by the owner
@@ -44,8 +37,8 @@ def read_split(folder: Path, options: ReadOptions | None = None) -> Split:
 
     Raises:
         NoSuchCategory: `options` map a category or value that the file does not have.
-        UserError: there is no such folder; it does not have exactly one annotation file; or that file is neither a VIA
-            nor a COCO file, or does not have the classes that `options` expect.
+        UserError: there is no such folder; it does not have exactly one annotation file or one folder of them; or they
+            are in no known format, or do not have the classes that `options` expect.
     """
     return read_file(find_annotations(folder), folder, options)
 
@@ -54,24 +47,35 @@ def read_file(file: Path, folder: Path, options: ReadOptions | None = None) -> S
     """Read the photos that an annotation file lists; otherwise like `read_split`.
 
     Args:
-        file: a VIA or COCO file.
+        file: an annotation file, or a folder with one for each photo; see `find_annotations`.
         folder: the folder that the file's photo names are relative to.
         options: how the file is read; None for the defaults.
 
     Raises:
         NoSuchCategory: `options` map a category or value that the file does not have.
-        UserError: there is no such folder; or the file is neither a VIA nor a COCO file, or does not have the classes
-            that `options` expect.
+        UserError: there is no such folder; or the file is in no known format, or does not have the classes that
+            `options` expect.
     """
-    options = options or ReadOptions()
-    file, folder = Path(file), Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; expected one with photos.")
+    found = read_annotations(file, folder, options)
+    return check_photos(found, found.options.classes or classes_of([found]))
+
+
+def check_photos(found: AnnotationFile, classes: tuple[str, ...]) -> Split:
+    """Check the entries of an annotation file against its photos, of which only the headers are read.
+
+    Args:
+        found: the result of `read_annotations`.
+        classes: the class names of the data set.
+
+    Raises:
+        UserError: the file has other classes; see `refuse_unknown`.
+    """
+    refuse_unknown(found, classes)
+    folder = found.folder
     faults: list[Fault] = []
     photos: list[Photo] = []
     listed: set[str] = set()
-    entries, is_coco = _read_entries(file, options)
-    for entry in entries:
+    for entry in found.entries:
         entry = replace(entry, name=spelled_as_file(folder, entry.name))
         name = Path(entry.name).as_posix()  # the same for ./a.jpg and a.jpg
         if name in listed:
@@ -79,7 +83,7 @@ def read_file(file: Path, folder: Path, options: ReadOptions | None = None) -> S
             continue
         listed.add(name)
         try:
-            photos.append(_read_photo(folder, entry, options, faults))
+            photos.append(_read_photo(found, entry, classes, faults))
         except Unusable as unusable:
             faults.append(Fault(unusable.kind, printable(name), None, unusable.detail))
     for path in sorted(folder.iterdir()):
@@ -87,76 +91,12 @@ def read_file(file: Path, folder: Path, options: ReadOptions | None = None) -> S
             faults.append(
                 Fault("unlisted photo", printable(path.name), None, "in the folder, but not in the annotations")
             )
-    return Split(folder.resolve().name, folder, tuple(photos), tuple(faults), is_coco)
+    return Split(folder.resolve().name, folder, classes, tuple(photos), tuple(faults), found.is_coco)
 
 
-def find_annotations(folder: Path) -> Path:
-    """Return a folder's annotation file: `via_region_data.json`, or else its only JSON file.
-
-    Raises:
-        UserError: there is no such folder, or no such file, or several other JSON files.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; expected one with photos and {ANNOTATIONS}.")
-    if (folder / ANNOTATIONS).is_file():
-        return folder / ANNOTATIONS
-    found = sorted(path.name for path in folder.glob("*.json"))
-    if len(found) != 1:
-        found_instead = f"{len(found)} JSON files ({', '.join(found)})" if found else "no other JSON file"
-        expected = "expected one VIA or COCO file"
-        for name in found[:1] or sorted(path.name for path in folder.glob("*.csv")):
-            if kind := foreign.describe_file(folder / name):
-                expected = f"{name} is {kind}, but {foreign.READ}"
-        raise UserError(f"{folder} has no {ANNOTATIONS} and {found_instead}; {expected}.")
-    return folder / found[0]
-
-
-def _read_entries(path: Path, options: ReadOptions) -> tuple[list[PhotoEntry], bool]:
-    """Return the file's photos, in order, and whether it is a COCO file."""
-    document = _parse(path)
-    if coco.is_coco(document):
-        return coco.read_entries(document, path, options.map), True
-    if kind := foreign.describe(document):
-        raise UserError(f"{path} is {kind}; {foreign.READ}.")
-    return via.read_entries(document, path, options), False
-
-
-def _parse(path: Path) -> Any:
-    """Parse a JSON file, with fractions as `Decimal` for COCO files and as floats for VIA files."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """Return a JSON object as a dictionary, in which a repeated key would replace the earlier value."""
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-            raise UserError(f"{path} has the key {shortly(key)} twice in one object; a JSON key may occur only once.")
-        return found
-
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise UserError(f"{path} has {size} bytes; an annotation file may have at most {MAX_BYTES}.")
-        text = path.read_text(encoding="utf-8-sig")
-        guess = '"annotations"' in text  # rarely wrong, so that large files are parsed only once
-        document = json.loads(text, parse_float=Decimal if guess else None, object_pairs_hook=unique)
-        if coco.is_coco(document) != guess:
-            document = json.loads(text, parse_float=None if guess else Decimal, object_pairs_hook=unique)
-        return document
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except ArithmeticError as error:
-        raise UserError(f"{path} has a number whose exponent is too large.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not valid JSON: {error}.") from error
-    except (ValueError, RecursionError) as error:
-        if kind := foreign.describe_text(text):
-            raise UserError(f"{path} is {kind}; {foreign.READ}.") from error
-        raise UserError(f"{path} is not valid JSON: {error}.") from error
-
-
-def _read_photo(folder: Path, entry: PhotoEntry, options: ReadOptions, faults: list[Fault]) -> Photo:
+def _read_photo(found: AnnotationFile, entry: PhotoEntry, classes: tuple[str, ...], faults: list[Fault]) -> Photo:
     """Check a photo's entry against its file; append the faults of regions and of the file to `faults`."""
-    name, path = printable(entry.name), folder / entry.name
+    name, path = printable(entry.name), found.folder / entry.name
     if not is_inside(entry.name):
         raise Unusable("unsafe file name", "leads out of the folder")
     try:
@@ -169,8 +109,8 @@ def _read_photo(folder: Path, entry: PhotoEntry, options: ReadOptions, faults: l
     except ValueError as error:
         raise Unusable("unreadable photo", str(error)) from error
     width, height = header.width, header.height
-    if entry.size not in (None, (width, height)):
-        raise Unusable("other size", f"annotated as {entry.size[0]} x {entry.size[1]}, but it is {width} x {height}")
+    if entry.size is not None and entry.size != (width, height):
+        raise Unusable("other size", _other_size(entry.size, header))
     if header.mode != "RGB":
         faults.append(Fault("colour conversion", name, None, f"the pixels have Pillow mode {header.mode}"))
     if header.orientation > 1:
@@ -178,16 +118,24 @@ def _read_photo(folder: Path, entry: PhotoEntry, options: ReadOptions, faults: l
     if len(entry.regions) > MAX_REGIONS:
         raise Unusable("too many regions", f"{len(entry.regions)}; at most {MAX_REGIONS} are allowed")
     present = [index for index, region in enumerate(entry.regions) if not region.left_out]
-    _check_empty(entry, len(present), options, faults)
+    _check_empty(entry, len(present), found.options, faults)
     regions = []
     for index in present:
         try:
-            regions.append(_read_region(entry, index, options.attribute, (width, height), faults))
+            regions.append(_read_region(found, entry, index, classes, (width, height), faults))
         except Unusable as unusable:
             faults.append(Fault(unusable.kind, name, index, unusable.detail))
     if present and not regions:
         raise Unusable("no regions", f"none of its {len(present)} regions is usable")
     return Photo(path, width, height, tuple(regions), Path(entry.name).as_posix(), entry.image_id)
+
+
+def _other_size(annotated: tuple[int, int], header: images.Header) -> str:
+    """Return what is wrong with the annotated width and height of a photo."""
+    sizes = f"annotated as {annotated[0]} x {annotated[1]}, but it is {header.width} x {header.height}"
+    if header.orientation < 5 or annotated != (header.height, header.width):
+        return sizes
+    return f"{sizes} after its EXIF rotation: annotate it upright, or remove the orientation from the photo"
 
 
 def _check_empty(entry: PhotoEntry, count: int, options: ReadOptions, faults: list[Fault]) -> None:
@@ -210,11 +158,18 @@ def _check_empty(entry: PhotoEntry, count: int, options: ReadOptions, faults: li
         return
     if entry.regions:
         raise Unusable("no regions", "all its regions are of classes that are left out")
-    hint = "if it shows no object, give it the file attribute `empty` with the value true"
+    hint = "if it shows no object, mark it as `empty` (in VIA a file attribute, in CVAT a tag)"
     raise Unusable("no regions", f"listed without regions; {unclear or hint}")
 
 
-def _read_region(photo: PhotoEntry, index: int, attribute: str, size: tuple[int, int], faults: list[Fault]) -> Region:
+def _read_region(
+    found: AnnotationFile,
+    photo: PhotoEntry,
+    index: int,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    faults: list[Fault],
+) -> Region:
     """Clip a region to its photo of `size` (width, height) and resolve its label; append its faults to `faults`."""
     entry, (width, height) = photo.regions[index], size
     polygon = entry.outline(width, height)
@@ -238,16 +193,14 @@ def _read_region(photo: PhotoEntry, index: int, attribute: str, size: tuple[int,
             raise Unusable("no area", "covers no pixel of the photo")
         faults.append(Fault("no pixel", printable(photo.name), index, "its outline covers no pixel's centre"))
         polygon = np.clip(whole, 0, (width - 1, height - 1))
-    label = _read_label(entry.label)
-    if label is None:
+    known = by_key(classes)
+    label = known.get(key_of(entry.label)) if isinstance(entry.label, str) else None
+    if coco and coco.crowd_of:
+        coco = replace(coco, crowd_of=tuple(known[key_of(name)] for name in coco.crowd_of if key_of(name) in known))
+    if label is None and not (entry.label is None and coco):  # a crowd of every class is nameless on purpose
         blank = entry.label is None or str(entry.label).strip() == ""
-        detail = (
-            f"`{attribute}` is empty" if blank else f"{shortly(entry.label)}; expected one of {', '.join(CLASS_NAMES)}"
-        )
+        name = found.options.attribute
+        empty = f"`{name}` is empty" if name and not found.is_coco else "it has no label"
+        detail = empty if blank else f"{shortly(entry.label)}; expected one of {', '.join(classes)}"
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
-    return Region(label, polygon, entry.ignore or label is None, index, coco, has_pixel)
-
-
-def _read_label(value: Any) -> str | None:
-    label = value.strip().lower() if isinstance(value, str) else None
-    return label if label in CLASS_NAMES else None
+    return Region(label, polygon, entry.ignore or label is None, index, classes, coco, has_pixel)

@@ -136,7 +136,7 @@ def _is_number(value: Any) -> bool:
 
 def _rings(parts: list[np.ndarray]) -> list[np.ndarray]:
     """Return outlines that, filled by the even-odd rule, cover the union of the parts; one part stays unchanged."""
-    parts = [part for part in parts if len(part) >= 3] or parts[:1]
+    parts = [part for part in parts if len(part) >= 3] or [part for part in parts[:1] if len(part)]
     if len(parts) <= 1:
         return parts
     check_outlines(parts)

@@ -163,9 +163,7 @@ def place_mask(part: np.ndarray, left: int, top: int, width: int, height: int) -
     """
     rows, columns = part.shape
     if left < 0 or top < 0 or left + columns > width or top + rows > height:
-        raise ValueError(
-            f"its mask of {columns} x {rows} at {left:g}, {top:g} exceeds the photo of {width} x {height}"
-        )
+        raise ValueError(f"its mask of {columns} x {rows} at {left:g}, {top:g} exceeds the photo of {width} x {height}")
     mask = np.zeros((height, width), dtype=bool)
     mask[top : top + rows, left : left + columns] = part
     return encode_mask(mask)

@@ -3,16 +3,16 @@
 Written are JSON exports of VIA 2.x. Read are JSON exports and project files of VIA 1.x, where a photo's regions are a
 dictionary, and 2.x, where they are a list.
 
-The region attribute `fmask`, or another one that is chosen, is the label: `mask`, `hat`, or a value that is mapped to
-one of them. A region whose attribute `ignore` is "true" counts neither as an object nor as background. A photo without
-regions whose file attribute `empty` is "true" shows no object: others may be photos that nobody has looked at.
+The label is the value of a region attribute: the one that is chosen, or else `fmask` or the only one. A region whose
+attribute `ignore` is "true" counts neither as an object nor as background. A photo without regions whose file attribute
+`empty` is "true" shows no object: others may be photos that nobody has looked at.
 
 A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and y <= height, so a shape drawn to
 the right or lower edge of a photo reaches one pixel beyond its last pixel centre.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from reprlib import repr as shortly
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fmask.data.config import ATTRIBUTE, ReadOptions
-from fmask.data.formats.via_attributes import EMPTY, IGNORE, check_names, dig, read_mark, read_value
+from fmask.data.formats.via_attributes import EMPTY, IGNORE, dig, find_attribute, read_mark, read_value
 from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import SHAPES, shape_to_polygon
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
@@ -81,8 +81,8 @@ def region_entry(polygon: np.ndarray, attributes: dict[str, str]) -> dict[str, A
     return {"shape_attributes": shape, "region_attributes": attributes}
 
 
-def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoEntry]:
-    """Return the photos of a VIA export or project, in file order.
+def read_entries(document: Any, path: Path, options: ReadOptions) -> tuple[str, list[PhotoEntry]]:
+    """Return the attribute that holds the class, and the photos of a VIA export or project, in file order.
 
     Args:
         document: the parsed JSON.
@@ -91,7 +91,8 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoE
 
     Raises:
         NoSuchCategory: no region has a value that is mapped.
-        UserError: the document does not have the structure of a VIA file, or its regions have other attributes only.
+        UserError: the document does not have the structure of a VIA file, its regions have other attributes only, or
+            several attributes could hold the class.
     """
     of_regions, of_photos = (dig(document, "_via_attributes", kind) for kind in ("region", "file"))
     if isinstance(document, dict):
@@ -112,11 +113,12 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> list[PhotoE
                 if not isinstance(region, dict) or not isinstance(region.get(part), dict):
                     raise UserError(f"{path}: region {index} of {shortly(key)} has no `{part}` object.")
         photos.append((entry, regions))
-    check_names([each["region_attributes"] for _, regions in photos for each in regions], of_regions, options, path)
-    return [
+    attributes = [each["region_attributes"] for _, regions in photos for each in regions]
+    attribute = find_attribute(attributes, of_regions, options, path)
+    return attribute, [
         PhotoEntry(
             entry["filename"],
-            [_region_entry(region, of_regions, options) for region in regions],
+            [_region_entry(region, attribute, of_regions, options.map) for region in regions],
             far_edge=FAR_EDGE,
             empty=read_mark(dig(entry, "file_attributes"), EMPTY, of_photos),
         )
@@ -129,11 +131,13 @@ def _attributes(region: Region) -> dict[str, str]:
     return {ATTRIBUTE: region.label or ""} | ignore
 
 
-def _region_entry(region: dict[str, Any], definitions: dict[str, Any], options: ReadOptions) -> RegionEntry:
+def _region_entry(
+    region: dict[str, Any], attribute: str, definitions: dict[str, Any], classes: Mapping[str, str | None]
+) -> RegionEntry:
     attributes = region["region_attributes"]
-    label = read_value(attributes, options.attribute, definitions)
+    label = read_value(attributes, attribute, definitions)
     name = label.strip() if isinstance(label, str) else ""
-    label, left_out = (options.map[name], options.map[name] is None) if name in options.map else (label, False)
+    label, left_out = (classes[name], classes[name] is None) if name in classes else (label, False)
     mark = read_mark(attributes, IGNORE, definitions)
     fault = (UNKNOWN_MARK, f"`{IGNORE}` is {mark}; expected true or false") if isinstance(mark, str) else None
     return RegionEntry(label, bool(mark), partial(_outline, region["shape_attributes"]), fault, left_out=left_out)

@@ -11,9 +11,9 @@ from pathlib import Path
 from reprlib import repr as shortly
 from typing import Any
 
-from fmask.data.config import ReadOptions
-from fmask.data.formats.names import NoSuchCategory, how_to_map, quoted, typed
-from fmask.structures.detections import CLASS_NAMES
+from fmask.data.config import ATTRIBUTE, ReadOptions
+from fmask.data.formats.labels import counted
+from fmask.data.formats.names import NoSuchCategory, quoted, typed
 from fmask.utils.errors import UserError, printable
 
 IGNORE, EMPTY = "ignore", "empty"
@@ -21,7 +21,7 @@ IGNORE, EMPTY = "ignore", "empty"
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "none", "")
 """Values of `IGNORE` and `EMPTY`, in lower case."""
 _SHOWN = 10
-"""Largest number of attributes, and of values of each, that a message lists."""
+"""Largest number of attributes that a message lists."""
 
 
 def read_value(attributes: Mapping[str, Any], name: str, definitions: dict[str, Any]) -> Any:
@@ -61,47 +61,62 @@ def read_mark(attributes: Mapping[str, Any], name: str, definitions: dict[str, A
     return True if text in TRUE or is_id_of_true else shortly(value)
 
 
-def check_names(
+def find_attribute(
     regions: Sequence[Mapping[str, Any]], definitions: dict[str, Any], options: ReadOptions, path: Path
-) -> None:
-    """Check that a file has the attribute that holds the class, and every value that is mapped.
+) -> str:
+    """Return the attribute that holds the class, and check that it has every value that is mapped.
 
     Args:
         regions: the attributes of all regions in the file.
         definitions: see `read_value`.
-        options: the attribute and the map.
+        options: the attribute, if it is chosen, and the map. Otherwise it is the attribute `fmask`, or the only one
+            with values.
         path: the file, for error messages.
 
     Raises:
         NoSuchCategory: no region has one of the mapped values.
-        UserError: no region has the attribute, but some have others, which the message lists.
+        UserError: no region has the chosen attribute, but some have others; or none is chosen and several could be it.
     """
-    name = options.attribute
     found = {
         other: Counter(str(read_value(each, other, definitions)).strip() for each in regions if other in each)
         for other in dict.fromkeys(key for each in regions for key in each if key != IGNORE)
     }
+    name = options.attribute or _only_one(found, path)
     if found and name not in found:
-        first = next(iter(found))
-        value = next((value for value in found[first] if value.lower() not in CLASS_NAMES), "NAME")
         raise UserError(
-            f"{path}: no region has the attribute `{name}`; their attributes are {_listed(found)}. Choose the one "
-            f'that holds the class by --attribute "{typed(first)}" (data.attribute in training), and map each value to '
-            f"one of {quoted(CLASS_NAMES)}, {how_to_map(value)}."
+            f"{path}: no region has the attribute `{name}`; their attributes are {_listed(found)}. "
+            f"{_how_to_choose(found)}"
         )
     if absent := set(options.map) - set(found.get(name, ())):
         values = f"they have {quoted(found[name])}" if name in found else "no region has this attribute"
         raise NoSuchCategory(f"{path}: no region has the `{name}` {quoted(absent)}; {values}.", absent)
+    return name
+
+
+def _only_one(found: Mapping[str, Counter[str]], path: Path) -> str:
+    if ATTRIBUTE in found or not found:
+        return ATTRIBUTE
+    filled = [name for name, values in found.items() if any(values)] or list(found)
+    if len(filled) > 1:
+        raise UserError(
+            f"{path}: the regions have several attributes, and none is called `{ATTRIBUTE}`: {_listed(found)}. "
+            f"{_how_to_choose(found)}"
+        )
+    return filled[0]
+
+
+def _how_to_choose(found: Mapping[str, Counter[str]]) -> str:
+    """Return an example of choosing an attribute: the one that most regions have, and with few values."""
+    example = typed(min(found, key=lambda name: (-found[name].total() + found[name][""], len(found[name]))))
+    return (
+        f'Choose the one that holds the class, as in "data.attribute={example}" in training and '
+        f'--attribute "{example}" in other commands.'
+    )
 
 
 def _listed(found: Mapping[str, Counter[str]]) -> str:
     """Return attributes with the numbers of their values, as in "label: helmet 3, vest 1"."""
-
-    def values(counts: Counter[str]) -> str:
-        shown = ", ".join(f"{printable(value)[:60] or 'blank'} {count}" for value, count in counts.most_common(_SHOWN))
-        return f"{shown} and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else shown
-
-    names = [f"{printable(name)[:60]}: {values(counts)}" for name, counts in list(found.items())[:_SHOWN]]
+    names = [f"{printable(name)[:60]}: {counted(counts)}" for name, counts in list(found.items())[:_SHOWN]]
     return "; ".join(names) + (f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 

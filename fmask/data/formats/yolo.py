@@ -52,7 +52,7 @@ def split_folders(root: Path) -> dict[str, Path]:
     """
     if not (root / CONFIG).is_file():
         return {}
-    config = _read_config(root / CONFIG)
+    config = read_config(root / CONFIG)
     base = config.get("path")
     found = {}
     for split in SPLITS:
@@ -77,7 +77,7 @@ def read_names(path: Path) -> dict[int, str]:
     Raises:
         UserError: the file cannot be read, or `names` is neither a list of names nor maps indices to names.
     """
-    names = _read_config(path).get("names")
+    names = read_config(path).get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not all(
@@ -123,8 +123,12 @@ def _above(folder: Path) -> list[Path]:
     return [folder / CONFIG, *(each / CONFIG for each in list(absolute.parents)[:2])]
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    """Return the content of a `data.yaml`."""
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a `data.yaml`.
+
+    Raises:
+        UserError: the file cannot be read, or describes key points.
+    """
     try:
         if path.stat().st_size > _MAX_CONFIG:
             raise UserError(f"{path} has more than {_MAX_CONFIG} bytes, which no {CONFIG} needs.")

@@ -22,6 +22,8 @@ from fmask.data.synthetic.people import draw_person
 from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
 
+CLASSES = ("mask", "hat")
+"""The worn items."""
 COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}
 """Default number of photos in each split."""
 SIZE_RANGE = (64, 1024)
@@ -184,7 +186,7 @@ def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region
         if piece.area - holes < _MIN_IN_ONE_PIECE * seen.area:
             return None
         corners = np.asarray(piece.simplify(0.1).exterior.coords)[:-1]
-        regions.append(Region(item.label, corners.round(2), ignore=False, index=index))
+        regions.append(Region(item.label, corners.round(2), ignore=False, index=index, classes=CLASSES))
     return tuple(regions)
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 from omegaconf import OmegaConf
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 from fmask.model.backbones import MODULES
 from fmask.model.config import ModelConfig
 from fmask.model.validation import check_memory, check_model
+from fmask.structures.classes import MAX_CLASSES, UNNAMED, check_classes, names_of
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.settings import check_value, side
@@ -30,9 +32,13 @@ class NetworkMetadata:
     """Side in pixels of the network's square input; a photo's longer side is scaled to it."""
     antialias: bool
     """Whether shrinking a photo averages its pixels; see `fmask.utils.resize`."""
+    classes: tuple[str, ...]
+    """The class names, without the background; see `fmask.structures.classes.names_of` for files that lack them."""
 
-    num_classes: int = 3
-    """Number of classes including the background; files of version 0.1 lack it and have 3."""
+    @property
+    def num_classes(self) -> int:
+        """Number of classes including the background."""
+        return 1 + len(self.classes)
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
@@ -51,9 +57,7 @@ class NetworkMetadata:
         config = OmegaConf.merge(OmegaConf.structured(ModelConfig), rename_settings(fields["model"]))
         check_model(config)
         backbone, image_size, antialias = fields["backbone"], fields["image_size"], fields["antialias"]
-        num_classes = fields.get("num_classes", cls.num_classes)
-        if type(num_classes) is not int or not 2 <= num_classes <= 1000:
-            raise ValueError(f"num_classes must be a whole number from 2 to 1000, not {num_classes!r}")
+        classes = _classes(fields)
         if backbone not in MODULES:
             raise ValueError(f"backbone must be {' or '.join(MODULES)}, not {backbone!r}")
         if type(image_size) is not int:
@@ -64,7 +68,7 @@ class NetworkMetadata:
         check_memory(config, image_size)
         model = OmegaConf.to_object(config)
         assert isinstance(model, ModelConfig)
-        return cls(backbone, model, image_size, antialias, num_classes)
+        return cls(backbone, model, image_size, antialias, classes)
 
 
 def read_metadata(path: Path) -> NetworkMetadata:
@@ -89,6 +93,19 @@ def read_run(path: Path) -> str | None:
     with h5py.File(path) as file:
         run = file.attrs.get(RUN)
     return run if isinstance(run, str) else None
+
+
+def _classes(fields: dict[str, Any]) -> tuple[str, ...]:
+    """Return the class names; files of version 0.2.0 and earlier have at most their number."""
+    if "classes" in fields:
+        if not isinstance(fields["classes"], list):
+            raise TypeError(f"classes must be a list of names, not {fields['classes']!r}")
+        check_classes(fields["classes"], "classes")
+        return tuple(fields["classes"])
+    num_classes = fields.get("num_classes", 1 + len(UNNAMED))
+    if type(num_classes) is not int or not 2 <= num_classes <= 1 + MAX_CLASSES:
+        raise ValueError(f"num_classes must be a whole number from 2 to {1 + MAX_CLASSES}, not {num_classes!r}")
+    return names_of(num_classes - 1)
 
 
 def _text(path: Path) -> str:

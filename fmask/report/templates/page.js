@@ -40,7 +40,7 @@
     const inRange = (low.value === "" || (score !== null && score >= Number(low.value)))
       && (high.value === "" || (score !== null && score <= Number(high.value)));
     const outcomes = all("[name=outcome]:checked", filter).map((box) => box.value);
-    return inRange && outcomes.includes(row.dataset.outcome) && (kind === "" || row.dataset.classes.split(" ").includes(kind));
+    return inRange && outcomes.includes(row.dataset.outcome) && (kind === "" || row.dataset.classes.split("\n").includes(kind));
   };
 
   const narrow = () => {

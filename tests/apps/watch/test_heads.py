@@ -9,6 +9,7 @@ from fmask.data.synthetic import dataset
 from fmask.data.synthetic.layers import visible
 from fmask.data.synthetic.people import draw_person
 from fmask.structures.detections import Detections
+from tests.helpers.classes import CLASSES
 
 BOTH, MASK, HAT = frozenset({"mask", "hat"}), frozenset({"mask"}), frozenset({"hat"})
 
@@ -18,7 +19,7 @@ def found(*things: tuple[str, Box]) -> Detections:
     class_ids = np.array([("mask", "hat").index(name) + 1 for name, _ in things], np.int64)
     boxes = np.array([box for _, box in things], np.float32).reshape(-1, 4)
     scores = np.linspace(0.99, 0.6, len(things), dtype=np.float32)
-    return Detections(boxes, class_ids, scores, np.zeros((len(things), 1, 1), bool))
+    return Detections(boxes, class_ids, scores, np.zeros((len(things), 1, 1), bool), CLASSES)
 
 
 def items(*things: tuple[str, Box]) -> list[frozenset[str]]:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from faster_coco_eval.core import mask as rle
 from PIL import Image
 
 from fmask.data.check import check
-from fmask.data.config import ReadOptions
 from fmask.data.formats.read import read_file, read_split
 from fmask.data.formats.via import write_split
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
+from tests.helpers.classes import OF_STUDY
 from tests.helpers.via import kinds
 
 WIDTH, HEIGHT = 20, 12
@@ -39,7 +40,7 @@ def read(
 ) -> Split:
     Image.new("RGB", size).save(folder / "a.png")
     (folder / "coco.json").write_text(json.dumps(content))
-    return read_file(folder / "coco.json", folder, ReadOptions(map=classes or {}))
+    return read_file(folder / "coco.json", folder, replace(OF_STUDY, map=classes or {}))
 
 
 def mask_of(split: Split) -> np.ndarray:
@@ -97,7 +98,7 @@ def test_a_crowd_of_every_class_has_no_label(tmp_path: Path) -> None:
     split = read(tmp_path, document(annotation([SQUARE]), *crowds))
     assert [each.label for each in split.photos[0].regions] == ["mask", None]
     assert split.photos[0].class_ids().tolist() == [1, -1]
-    assert kinds(split) == ["blank label"]
+    assert kinds(split) == []
 
 
 @pytest.mark.parametrize("segmentation", [[], None, {}, [[]], [[1, 2, 3, 4]], [[1, 2], [3, 4, 5, 6]]])
@@ -254,7 +255,8 @@ def test_a_photo_of_another_size_is_left_out(tmp_path: Path) -> None:
 def test_unknown_categories_must_be_mapped_or_left_out(tmp_path: Path) -> None:
     content = document(annotation([SQUARE], 9), annotation([SQUARE]))
     with pytest.raises(
-        UserError, match=r"coco\.json has objects of the unknown categories 'person': map each to one of 'hat', 'mask'"
+        UserError,
+        match=r"coco\.json has objects that are none of the classes 'mask', 'hat': person 1\. Map each of them",
     ):
         read(tmp_path, content)
     mapped = read(tmp_path, content, {"person": "hat"})

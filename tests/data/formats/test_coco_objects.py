@@ -9,6 +9,7 @@ from PIL import Image
 
 from fmask.data.formats.read import read_file
 from fmask.structures.annotations import Split
+from tests.helpers.classes import OF_STUDY
 from tests.helpers.via import kinds
 
 WIDTH, HEIGHT = 20, 12
@@ -25,7 +26,7 @@ def read(folder: Path, *annotations: dict[str, Any]) -> Split:
     images = [{"id": 5, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}]
     content = {"images": images, "categories": CATEGORIES, "annotations": annotations}
     (folder / "coco.json").write_text(json.dumps(content))
-    return read_file(folder / "coco.json", folder)
+    return read_file(folder / "coco.json", folder, OF_STUDY)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 from fmask.data.formats.convert import convert
 from fmask.data.formats.read import read_file
 from fmask.utils.errors import UserError
+from tests.helpers.classes import OF_STUDY
 
 WIDTH, HEIGHT = 90, 70
 
@@ -71,7 +72,7 @@ def test_ignored_regions_with_the_same_outline_stay_apart(tmp_path: Path) -> Non
 
 
 def test_pycocotools_finds_the_same_areas_and_masks(via_file: Path) -> None:
-    split = convert(via_file, via_file.with_name("coco.json"))
+    split = convert(via_file, via_file.with_name("coco.json"), options=OF_STUDY)
     coco = COCO(via_file.with_name("coco.json"))
     regions = split.photos[0].regions
     annotated = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
@@ -143,7 +144,7 @@ def test_a_file_is_parsed_once_or_twice_if_its_format_was_guessed_wrong(
         parsed.append(how["parse_float"])
         return loads(text, **how)
 
-    monkeypatch.setattr("fmask.data.formats.read.json.loads", recorded)
+    monkeypatch.setattr("fmask.data.formats.sources.json.loads", recorded)
     convert(via_file, folder / "coco.json")
     convert(folder / "coco.json", folder / "back.json")
     assert parsed == [None, Decimal]

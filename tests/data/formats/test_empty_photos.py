@@ -76,7 +76,7 @@ def test_a_via_photo_without_regions_is_left_out_unless_chosen_otherwise(tmp_pat
     split = read_split(tmp_path)
     assert names(split) == {"a.png": 1}
     assert kinds(split) == ["no regions", "unknown shape", "no regions"]
-    assert "give it the file attribute `empty` with the value true" in split.faults[0].detail
+    assert "mark it as `empty` (in VIA a file attribute, in CVAT a tag)" in split.faults[0].detail
     assert (split.empty, split.left_out) == (0, 2)
     negative = read_split(tmp_path, ReadOptions(empty_photos="negative"))
     assert names(negative) == {"a.png": 1, "b.png": 0}

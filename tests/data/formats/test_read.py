@@ -15,6 +15,7 @@ from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
+from tests.helpers.classes import OF_STUDY
 from tests.helpers.via import kinds, region, write_via
 
 
@@ -36,7 +37,7 @@ from tests.helpers.via import kinds, region, write_via
 def test_a_region_with_a_blank_or_unknown_label_is_ignored(
     tmp_path: Path, attributes: dict[str, Any], kind: str
 ) -> None:
-    split = read_split(write_via(tmp_path, {"a.png": [region(), region(**attributes)]}))
+    split = read_split(write_via(tmp_path, {"a.png": [region(), region(**attributes)]}), OF_STUDY)
     ignored = split.photos[0].regions[1]
     assert (ignored.label, ignored.ignore, ignored.class_id) == (None, True, -1)
     assert [(fault.kind, fault.file, fault.region) for fault in split.faults] == [(kind, "a.png", 1)]
@@ -233,7 +234,7 @@ def test_an_unreadable_photo_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_annotation_file_must_be_the_only_candidate(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no other JSON file"):
+    with pytest.raises(UserError, match="no other annotations"):
         read_split(tmp_path)
     write_via(tmp_path, {"a.png": [region()]}, name="mine.json")
     assert len(read_split(tmp_path).photos) == 1
@@ -245,7 +246,7 @@ def test_the_annotation_file_must_be_the_only_candidate(tmp_path: Path) -> None:
 
 
 def test_counts_and_faults_of_the_studys_photos(photos_root: Path) -> None:
-    dataset = read_dataset(photos_root, "photos")
+    dataset = read_dataset(photos_root, "photos", OF_STUDY)
     counts = {
         name: (len(split.photos), *(int(np.sum(class_ids(split) == value)) for value in (1, 2, -1)))
         for name, split in dataset.splits.items()

@@ -14,6 +14,7 @@ from fmask.data.formats.read import read_split
 from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import Region
 from fmask.utils.errors import UserError
+from tests.helpers.classes import OF_STUDY
 from tests.helpers.via import SQUARE, region, write_via
 
 
@@ -25,7 +26,7 @@ def only_region(folder: Path, shape: dict[str, Any], **attributes: Any) -> Regio
 
 def test_reads_an_export_of_via_2(tmp_path: Path) -> None:
     regions = [region(), region(fmask=" Hat "), region(fmask="hat", ignore="true")]
-    split = read_split(write_via(tmp_path, {"a.png": regions}))
+    split = read_split(write_via(tmp_path, {"a.png": regions}), OF_STUDY)
     (photo,) = split.photos
     assert (split.name, split.faults) == (tmp_path.name, ())
     assert (photo.name, photo.width, photo.height) == ("a.png", 20, 12)
@@ -54,7 +55,7 @@ def read_project(folder: Path, options: Any, kind: str, *values: Any) -> list[tu
     attributes = {"region": {"fmask": {"type": kind, "options": options}}, "file": {}}
     project = {"_via_img_metadata": {"a.png1": entry}, "_via_attributes": attributes}
     (folder / "project.json").write_text(json.dumps(project))
-    return [(each.label, each.ignore) for each in read_split(folder).photos[0].regions]
+    return [(each.label, each.ignore) for each in read_split(folder, OF_STUDY).photos[0].regions]
 
 
 @pytest.mark.parametrize("kind", ["dropdown", "radio", "checkbox", "image"])
@@ -63,7 +64,7 @@ def test_the_ids_of_options_are_looked_up_in_the_project(tmp_path: Path, kind: s
     read = read_project(tmp_path, {"0": "mask", "1": " Hat ", "2": "visor", "hat": ""}, kind, *values)
     labels = ["hat", "mask", "hat", None, None, "hat", None]
     assert read == [(label, label is None) for label in labels]
-    assert [fault.detail[:7] for fault in read_split(tmp_path).faults] == ["'visor'", "'3'; ex", "{'0': T"]
+    assert [fault.detail[:7] for fault in read_split(tmp_path, OF_STUDY).faults] == ["'visor'", "'3'; ex", "{'0': T"]
 
 
 @pytest.mark.parametrize("options", [None, 3, [], {"hat": 3}, {"hat": ["mask"]}, {"hat": None}])
@@ -140,7 +141,7 @@ def test_a_file_that_is_not_via_is_a_user_error(tmp_path: Path, text: str, messa
 def test_a_written_split_is_read_back_unchanged(tmp_path: Path) -> None:
     circle = {"name": "circle", "cx": 9.3, "cy": 5, "r": 4}
     regions = [region(circle), region(fmask="hat", ignore="true"), region(fmask="")]
-    before = read_split(write_via(tmp_path, {"a.png": regions}))
+    before = read_split(write_via(tmp_path, {"a.png": regions}), OF_STUDY)
     assert via.write_split(tmp_path, before.photos) == tmp_path / ANNOTATIONS
     after = read_split(tmp_path)
     for old, new in zip(before.photos[0].regions, after.photos[0].regions, strict=True):

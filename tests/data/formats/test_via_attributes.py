@@ -1,6 +1,7 @@
 """The attribute of a VIA file that holds the class may have another name and other values."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fmask.data.formats.read import read_split
 from fmask.data.open import open_dataset
 from fmask.data.paths import ANNOTATIONS
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 from tests.helpers.via import SQUARE, kinds, region, write_via
 
 OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None})
@@ -24,20 +26,41 @@ def test_other_attributes_are_listed_with_their_values(tmp_path: Path) -> None:
     with pytest.raises(UserError) as raised:
         read_split(tmp_path)
     assert str(raised.value) == (
-        f"{tmp_path / ANNOTATIONS}: no region has the attribute `fmask`; their attributes are label: helmet 2, vest 1; "
-        'colour: red 1. Choose the one that holds the class by --attribute "label" (data.attribute in training), and '
-        "map each value to one of 'hat', 'mask', as in --category \"helmet=hat\", or leave it out by "
-        '--category "helmet="; in training, use "data.map={helmet: hat}" or "data.map={helmet: null}".'
+        f"{tmp_path / ANNOTATIONS}: the regions have several attributes, and none is called `fmask`: label: helmet 2, "
+        'vest 1; colour: red 1. Choose the one that holds the class, as in "data.attribute=label" in training and '
+        '--attribute "label" in other commands.'
     )
+    with pytest.raises(UserError, match=r"no region has the attribute `class`; their attributes are label: helmet 2, "):
+        read_split(tmp_path, ReadOptions("class"))
+
+
+def test_the_only_attribute_with_values_holds_the_class(tmp_path: Path) -> None:
+    marked = [region(kind="vest", note=""), region(kind="helmet", note=" ", ignore="true"), region(kind="Helmet")]
+    split = read_split(write_via(tmp_path, {"a.png": [*marked, region(kind="vest")], "b.png": []}))
+    assert split.classes == ("Helmet", "vest")
+    assert [(each.label, each.class_id) for each in split.photos[0].regions] == [
+        ("vest", 2),
+        ("Helmet", -1),
+        ("Helmet", 1),
+        ("vest", 2),
+    ]
+    assert split.objects_of() == {"Helmet": 1, "vest": 2}
+
+
+def test_the_attribute_of_that_name_is_preferred(tmp_path: Path) -> None:
+    split = read_split(
+        write_via(tmp_path, {"a.png": [region(fmask="cap", score="0.9"), region(fmask="hat", size="L")]})
+    )
+    assert split.classes == ("cap", "hat")
 
 
 def test_names_in_messages_cannot_control_the_terminal_and_are_few(tmp_path: Path) -> None:
-    attributes: list[dict[str, Any]] = [{"\x1b[2J": f"\x1b[2J{number}"} for number in range(30)]
+    attributes: list[dict[str, Any]] = [{"\x1b[2J": f"\x1b[2J{number}", "other": "x"} for number in range(30)]
     write_via(tmp_path, {"a.png": [region(**each) for each in attributes]})
     with pytest.raises(UserError) as raised:
         read_split(tmp_path)
     assert str(raised.value).isprintable()
-    assert r"\x1b[2J9 1 and 20 more. Choose" in str(raised.value)
+    assert r" and 20 more; other: x 30. Choose" in str(raised.value)
 
 
 def test_values_are_mapped_or_left_out(tmp_path: Path) -> None:
@@ -64,8 +87,15 @@ def test_a_photo_whose_regions_are_all_left_out_counts_as_not_annotated(tmp_path
 
 def test_faults_name_regions_by_their_position_in_the_file(tmp_path: Path) -> None:
     write_via(tmp_path, {"a.png": [region(label="vest"), region(label="cap"), region(label="helmet")]})
-    split = read_split(tmp_path, OPTIONS)
+    split = read_split(tmp_path, replace(OPTIONS, classes=CLASSES))
     assert [(fault.kind, fault.region) for fault in split.faults] == [("unknown label", 1)]
+    with pytest.raises(UserError) as raised:
+        read_split(tmp_path, ReadOptions(classes=CLASSES))
+    assert str(raised.value) == (
+        f"{tmp_path / ANNOTATIONS} has objects that are none of the classes 'mask', 'hat': cap 1, helmet 1, vest 1. "
+        'Map each of them, as in --category "cap=mask", or leave it out by --category "cap="; in training, use '
+        '"data.map={cap: mask}", or data.classes=null for the classes in the annotations.'
+    )
 
 
 def test_texts_of_options_are_mapped(tmp_path: Path) -> None:

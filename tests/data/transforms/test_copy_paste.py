@@ -8,6 +8,7 @@ from fmask.data.config import Jitter
 from fmask.data.samples import Sample, augment_sample
 from fmask.data.transforms.copy_paste import paste
 from fmask.structures.annotations import Region
+from tests.helpers.classes import CLASSES
 
 SIZE = 64
 
@@ -20,7 +21,7 @@ def sample(brightness: int, *polygons: np.ndarray, class_ids: tuple[int, ...] = 
     """Return a black photo with polygons of one brightness."""
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     for polygon in polygons:
-        image[Region("mask", polygon, False, 0).mask(SIZE, SIZE)] = brightness
+        image[Region("mask", polygon, False, 0, CLASSES).mask(SIZE, SIZE)] = brightness
     return Sample(image, list(polygons), np.array(class_ids))
 
 

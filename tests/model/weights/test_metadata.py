@@ -14,13 +14,18 @@ from fmask.data.config import Jitter
 from fmask.model.config import Anchors, Detection, LossWeights, ModelConfig, Proposals, Regions, Widths
 from fmask.model.weights.metadata import NetworkMetadata, read_metadata
 from fmask.utils.errors import UserError
+from tests.helpers.classes import CLASSES
 
 PARTS = (Anchors, Detection, Jitter, LossWeights, Optim, Proposals, Regions, Widths)
 
 
 def test_metadata_are_read_as_written(tmp_path: Path) -> None:
     metadata = NetworkMetadata(
-        "resnet18", ModelConfig(norm="batch", anchors=Anchors(offset=0.5)), image_size=64, antialias=False
+        "resnet18",
+        ModelConfig(norm="batch", anchors=Anchors(offset=0.5)),
+        image_size=64,
+        antialias=False,
+        classes=CLASSES,
     )
     with h5py.File(tmp_path / "network.h5", "w") as file:
         file.attrs["fmask"] = metadata.to_json()

@@ -1,0 +1,82 @@
+"""The labels in annotation files, and the classes that they mean."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmask.data.config import ReadOptions
+from fmask.data.formats.names import how_to_map, quoted, typed
+from fmask.structures.annotations import PhotoEntry
+from fmask.structures.classes import BACKGROUND, by_key, key_of, most_common_spellings
+from fmask.utils.errors import UserError, printable
+
+_SHOWN = 10
+"""Largest number of labels that a message lists."""
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """The contents of an annotation file, not yet checked against its photos."""
+
+    file: Path
+    folder: Path
+    """The folder that photo names are relative to."""
+    entries: list[PhotoEntry]
+    options: ReadOptions
+    """How it was read; for a VIA file, with the attribute that holds the class."""
+    is_coco: bool
+
+    def labels(self) -> Counter[str]:
+        """Return the number of regions of each label, after mapping; without blank labels and regions left out."""
+        regions = (region for entry in self.entries for region in entry.regions if not region.left_out)
+        return Counter(
+            region.label.strip() for region in regions if isinstance(region.label, str) and region.label.strip()
+        )
+
+    def unknown_labels(self, classes: Iterable[str]) -> dict[str, int]:
+        """Return the number of regions of each label that is none of `classes`."""
+        known = by_key(classes)
+        return {label: count for label, count in self.labels().items() if key_of(label) not in known}
+
+
+def classes_of(files: Iterable[AnnotationFile]) -> tuple[str, ...]:
+    """Return the classes of files whose options name none: their labels in alphabetical order.
+
+    Raises:
+        UserError: a label is the name of the background.
+    """
+    counts: Counter[str] = Counter()
+    for each in files:
+        counts.update(labels := each.labels())
+        if found := next((label for label in labels if key_of(label) == BACKGROUND), None):
+            raise UserError(
+                f"{each.file} has objects with the label {found!r}, which is the name of class 0; leave them out by "
+                f'"data.map={{{found}: null}}" in training and --category "{found}=" in other commands.'
+            )
+    return most_common_spellings(counts)
+
+
+def refuse_unknown(found: AnnotationFile, classes: tuple[str, ...]) -> None:
+    """Refuse a file with labels that are none of the classes, if these are all of its labels or if it is a COCO file.
+
+    Single unknown labels of a VIA file may be typing errors, and are faults of their regions.
+
+    Raises:
+        UserError: the file is refused.
+    """
+    unknown = found.unknown_labels(classes)
+    if unknown and (found.is_coco or len(unknown) == len(found.labels())):
+        raise UserError(
+            f"{found.file} has objects that are none of the classes {quoted(classes, sort=False)}: {counted(unknown)}. "
+            f"Map each of them, {how_to_map(min(unknown), classes[0])}; in training, use "
+            f'"data.map={{{typed(min(unknown))}: {typed(classes[0])}}}", or data.classes=null for the classes in the '
+            "annotations."
+        )
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return labels with their counts, the most frequent first, as in "helmet 3, vest 1"."""
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    shown = ", ".join(f"{printable(label)[:60] or 'blank'} {count}" for label, count in ranked[:_SHOWN])
+    return f"{shown} and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else shown
