@@ -1,4 +1,4 @@
-"""A short run of the fuzz targets; FMASK_FUZZ_SECONDS=600 fuzzes for 600 seconds, divided among the four tests."""
+"""A short run of the fuzz targets; FMASK_FUZZ_SECONDS=600 fuzzes for 600 seconds, divided among the five tests."""
 
 import json
 import os
@@ -29,6 +29,23 @@ briefly = settings(
 
 numbers = st.integers() | st.floats() | st.sampled_from([0, 19, 20])
 texts = st.text() | st.sampled_from(["a.png", "mask", "hat", "true", "polygon"])
+odd_words = st.text(max_size=12) | st.sampled_from(
+    [
+        "",
+        "nan",
+        "-1",
+        "1e999",
+        "0.5",
+        "9" * 30,
+        "x" * 300,
+        "../a.png",
+        "/etc/passwd",
+        "<!DOCTYPE",
+        "&a;",
+        "[" * 500,
+        "\0",
+    ]
+)
 values = st.recursive(
     st.sampled_from(seeds.ODD_VALUES) | numbers | texts,
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(texts, inner, max_size=4),
@@ -85,6 +102,32 @@ def test_any_json_is_read_or_refused(folder: Path, document: Any) -> None:
     targets.read_annotations(json.dumps(document).encode(), folder)
 
 
+@st.composite
+def damaged_folders(draw: st.DrawFn) -> dict[str, bytes]:
+    """Generate seed folders in which some words of a text file, or bytes of a picture, are replaced or removed."""
+    files = dict(draw(st.sampled_from(seeds.folders())))
+    for _ in range(draw(st.integers(1, 4))):
+        name = draw(st.sampled_from(sorted(files)))
+        if name.endswith(".png"):
+            content = bytearray(files[name])
+            start = draw(st.integers(0, len(content)))
+            content[start : start + draw(st.integers(0, 8))] = draw(st.binary(max_size=8))
+            files[name] = bytes(content)
+            continue
+        words = re.split(r"([^\w.-]+)", files[name].decode(errors="replace"))
+        place = draw(st.integers(0, len(words) - 1))
+        words[place] = draw(odd_words)
+        text = "".join(words) * draw(st.sampled_from([1, 1, 1, 2]))
+        files[name] = text.encode(errors="replace")
+    return files
+
+
+@briefly
+@given(files=damaged_folders())
+def test_any_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
+    targets.read_files(files, tmp_path_factory.mktemp("files"))
+
+
 @briefly
 @given(content=damaged_photos() | st.binary(max_size=200))
 def test_any_bytes_are_a_photo_or_refused(content: bytes) -> None:
@@ -93,6 +136,7 @@ def test_any_bytes_are_a_photo_or_refused(content: bytes) -> None:
 
 def test_all_seeds_are_accepted(folder: Path) -> None:
     assert all(targets.read_annotations(content, folder) for content in seeds.annotation_files())
+    assert all(targets.read_files(files, folder / f"{number}") for number, files in enumerate(seeds.folders()))
     assert all(targets.read_photo(content) for content in seeds.photos())
 
 

@@ -1,6 +1,7 @@
 """Fuzz targets: any bytes must give a valid result or a `UserError`, but no other exception and no hang."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from fmask.data.images import decode
 from fmask.data.paths import ANNOTATIONS
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS
 from fmask.utils.errors import UserError
-from tests.helpers.classes import CLASSES
 
 MAX_PIXELS = 1_000_000
 """Lower than the real limit, so that pictures at the limit are decoded fast."""
@@ -25,6 +25,26 @@ def prepare(folder: Path) -> None:
 def read_annotations(content: bytes, folder: Path) -> bool:
     """Read arbitrary annotations and check the invariants of a `Split`; return whether they were accepted."""
     (folder / ANNOTATIONS).write_bytes(content)
+    return read_folder(folder)
+
+
+def read_files(files: Mapping[str, bytes], folder: Path) -> bool:
+    """Read arbitrary files of a format with a file for each photo, or of XML or CSV, like `read_annotations`.
+
+    Args:
+        files: the contents of the files by name.
+        folder: an empty folder.
+    """
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    if not (folder / "images").exists():
+        prepare(folder)
+    return read_folder(folder)
+
+
+def read_folder(folder: Path) -> bool:
+    """Read a folder of photos and check the invariants of a `Split`; return whether the annotations were accepted."""
     try:
         split = read_split(folder)
     except UserError as error:
@@ -33,7 +53,7 @@ def read_annotations(content: bytes, folder: Path) -> bool:
     for photo in split.photos:
         assert photo.path.resolve().is_relative_to(folder.resolve())
         for region in photo.regions:
-            assert region.label in (None, *CLASSES)
+            assert region.label in (None, *split.classes)
             assert region.ignore or region.label
             assert region.polygon.shape >= (3, 2)
             assert np.all((region.polygon >= 0) & (region.polygon <= (photo.width - 1, photo.height - 1)))

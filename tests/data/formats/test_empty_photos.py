@@ -93,7 +93,7 @@ def test_a_via_photo_marked_as_empty_shows_no_object(tmp_path: Path, value: Any)
 def test_a_via_photo_marked_as_not_empty_is_left_out(tmp_path: Path, value: Any) -> None:
     split = mark(tmp_path, {"empty": value})
     assert (names(split), kinds(split)) == ({"a.png": 1}, ["no regions"])
-    assert "give it the file attribute" in split.faults[0].detail
+    assert "mark it as `empty`" in split.faults[0].detail
 
 
 @pytest.mark.parametrize("value", ["perhaps", 2, ["true"], {"1": True, "2": True}])
