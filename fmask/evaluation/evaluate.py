@@ -108,8 +108,8 @@ def open_split(data: Path, name: str | None, photos: Path | None, options: ReadO
     classes = found.options.classes or classes_of([found])
     if unknown := found.unknown_labels(classes):
         raise UserError(
-            f"{file} has objects of classes that the network lacks: {counted(unknown)}. The network finds "
-            f"{', '.join(classes)}. Use a network of these classes, or map each to one of the network's, "
+            f"{file} has objects of classes that the network lacks: {counted(unknown)}; use a network that "
+            f"knows them, or map each to one of the network's classes {', '.join(classes)}, "
             f"{how_to_map(min(unknown), classes[0])}."
         )
     split = check_photos(found, classes)

@@ -143,7 +143,7 @@ def _train(
             config.backbone.name, 1 + len(dataset.classes), config.network_settings(), config.random_seed()
         )
         if initial_weights:
-            _load_initial_weights(initial_weights, network, run, console)
+            _load_initial_weights(initial_weights, network, dataset.classes, run, console)
         predictor = KerasPredictor(network, config.image_size, config.antialias, dataset.classes)
         predictor.run = run.id
 
@@ -252,9 +252,12 @@ def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[Enco
     return list(predict_encoded(predictor, photos, predictor.batch_size))
 
 
-def _load_initial_weights(weights: InitialWeights, network: MaskRCNN, run: tracking.Run, console: Console) -> None:
+def _load_initial_weights(
+    weights: InitialWeights, network: MaskRCNN, classes: Sequence[str], run: tracking.Run, console: Console
+) -> None:
     """Load the initial weights into the network, and log their source and the layers that were loaded."""
-    loaded = (load_imagenet if weights.weights == "imagenet" else load_weights)(network, Path(weights.path))
+    path = Path(weights.path)
+    loaded = load_imagenet(network, path) if weights.weights == "imagenet" else load_weights(network, path, classes)
     console.print(f"weights={weights.weights}: {loaded}", highlight=False, soft_wrap=True)
     run.log_json(asdict(loaded) | asdict(weights), INITIAL_WEIGHTS_ARTIFACT)
 

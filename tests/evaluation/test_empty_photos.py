@@ -116,9 +116,7 @@ def test_an_evaluation_says_how_many_there_are(folder: Path, store: Path, monkey
     (store / "model.h5").write_text("weights")
     monkeypatch.setattr(KerasPredictor, "load", lambda *_: FakePredictor())
     console = Console(file=io.StringIO(), width=200)
-    scores = evaluate(
-        "model", store / "model.h5", open_split(folder, None, None, OF_STUDY), 0.5, console
-    )
+    scores = evaluate("model", store / "model.h5", open_split(folder, None, None, OF_STUDY), 0.5, console)
     assert isinstance(console.file, io.StringIO)
     first = console.file.getvalue().splitlines()[0]
     assert first == f"{folder}: 2 objects in 2 photos; 1 of them without objects, 0 others left out"

@@ -12,7 +12,7 @@ from fmask.model.norm import BatchNorm
 SIZE = 64
 
 
-def tiny(norm: str = "batch", backbone: str = "resnet18", **settings: Any) -> MaskRCNN:
+def tiny(norm: str = "batch", backbone: str = "resnet18", num_classes: int = 3, **settings: Any) -> MaskRCNN:
     """Return a narrow network with the settings for training from random weights; `settings` replace some of them."""
     parts: dict[str, Any] = {
         "widths": Widths(fpn=8, rpn=8, box=16, mask=8, mask_convs=1),
@@ -22,7 +22,7 @@ def tiny(norm: str = "batch", backbone: str = "resnet18", **settings: Any) -> Ma
         "detection": Detection(count=6),
     }
     keras.utils.set_random_seed(1)
-    return MaskRCNN(backbone, 3, ModelConfig(norm=norm, **(parts | settings)), seed=1)
+    return MaskRCNN(backbone, num_classes, ModelConfig(norm=norm, **(parts | settings)), seed=1)
 
 
 def settled(**settings: Any) -> MaskRCNN:

@@ -68,8 +68,8 @@ def refuse_unknown(found: AnnotationFile, classes: tuple[str, ...]) -> None:
     unknown = found.unknown_labels(classes)
     if unknown and (found.is_coco or len(unknown) == len(found.labels())):
         raise UserError(
-            f"{found.file} has objects that are none of the classes {quoted(classes, sort=False)}: {counted(unknown)}. "
-            f"Map each of them, {how_to_map(min(unknown), classes[0])}; in training, use "
+            f"{found.file} has objects that are none of the classes {quoted(classes, sort=False)}: {counted(unknown)}; "
+            f"map each of them, {how_to_map(min(unknown), classes[0])}; in training, use "
             f'"data.map={{{typed(min(unknown))}: {typed(classes[0])}}}", or data.classes=null for the classes in the '
             "annotations."
         )

@@ -84,7 +84,7 @@ def find_attribute(
     name = options.attribute or _only_one(found, path)
     if found and name not in found:
         raise UserError(
-            f"{path}: no region has the attribute `{name}`; their attributes are {_listed(found)}. "
+            f"{path}: no region has the attribute `{name}`; their attributes are {_listed(found)}; "
             f"{_how_to_choose(found)}"
         )
     if absent := set(options.map) - set(found.get(name, ())):
@@ -99,7 +99,7 @@ def _only_one(found: Mapping[str, Counter[str]], path: Path) -> str:
     filled = [name for name, values in found.items() if any(values)] or list(found)
     if len(filled) > 1:
         raise UserError(
-            f"{path}: the regions have several attributes, and none is called `{ATTRIBUTE}`: {_listed(found)}. "
+            f"{path}: the regions have several attributes, and none is called `{ATTRIBUTE}`: {_listed(found)}; "
             f"{_how_to_choose(found)}"
         )
     return filled[0]
@@ -109,7 +109,7 @@ def _how_to_choose(found: Mapping[str, Counter[str]]) -> str:
     """Return an example of choosing an attribute: the one that most regions have, and with few values."""
     example = typed(min(found, key=lambda name: (-found[name].total() + found[name][""], len(found[name]))))
     return (
-        f'Choose the one that holds the class, as in "data.attribute={example}" in training and '
+        f'choose the one that holds the class, as in "data.attribute={example}" in training and '
         f'--attribute "{example}" in other commands.'
     )
 

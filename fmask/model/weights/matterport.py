@@ -14,14 +14,14 @@ import keras
 import numpy as np
 
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.weights.class_layers import OUTPUTS_PER_CLASS, ClassMatch, match_classes
+from fmask.model.weights.metadata import stored_classes
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
 from fmask.utils.hdf5 import get_array, get_object
 
 RPN_GROUP = "rpn_model"
 RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
-CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""Layers whose last axis depends on the number of classes."""
 NOT_LAYERS = ("anchors",)
 """Groups of constants, which ports of matterport's code save beside the layers."""
 
@@ -37,9 +37,20 @@ class LoadReport:
     """Layers of the network that keep their previous weights: the file lacks them, or has another number of classes."""
     skipped: tuple[str, ...]
     """Layers of the file that the network lacks."""
+    by_class: tuple[str, ...] = ()
+    """Layers of which the outputs for the background and for `classes` were loaded, because the file has others too."""
+    classes: tuple[str, ...] = ()
+    """The classes whose outputs were loaded in the layers `by_class`."""
+    new_classes: tuple[str, ...] = ()
+    """The classes whose outputs keep their previous weights in the layers `by_class` or `random`."""
 
     def __str__(self) -> str:
-        parts = [f"{len(self.loaded)} of {len(self.loaded) + len(self.random)} layers loaded"]
+        total = len(self.loaded) + len(self.by_class) + len(self.random)
+        parts = [f"{len(self.loaded)} of {total} layers loaded"]
+        if self.by_class:
+            parts.append(f"loaded for the classes {', '.join(self.classes)}: {_few(self.by_class)}")
+        if self.new_classes:
+            parts.append(f"random for the classes {', '.join(self.new_classes)}")
         if self.random:
             parts.append(f"left random: {_few(self.random)}")
         if self.skipped:
@@ -47,10 +58,16 @@ class LoadReport:
         return f"{self.path.name}: {'; '.join(parts)}"
 
 
-def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
+def load_weights(network: MaskRCNN, path: Path, classes: Sequence[str] | None = None) -> LoadReport:
     """Load weights from a file in matterport's layout, by layer name.
 
-    Layers that depend on the number of classes are skipped if the file has another number of classes.
+    Layers that depend on the classes are loaded class by class if the file names other classes, or the same in another
+    order. They are skipped if no name is the same, or if the file has no names and another number of classes.
+
+    Args:
+        network: the network to load the weights into.
+        path: the file.
+        classes: the class names of the network; None if they are those of the file.
 
     Raises:
         UserError: the file is missing, is not a weight file in this layout, or has a layer with another shape.
@@ -65,17 +82,25 @@ def load_weights(network: MaskRCNN, path: Path) -> LoadReport:
     try:
         with h5py.File(path) as file:
             stored = _stored(file)
-            chosen = _choose(network, stored, path)
+            match = match_classes(stored_classes(file), classes)
+            chosen = _choose(network, stored, path, match)
             for name, variables in chosen.items():
                 for variable in variables:
-                    variable.assign(stored[name][variable.name][()])
+                    values = stored[name][variable.name][()]
+                    if match and name in OUTPUTS_PER_CLASS:
+                        values = match.merge(name, np.asarray(variable, np.float32), values)
+                    variable.assign(values)
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged or truncated: {_reason(error)}.") from error
+    by_class = tuple(name for name in chosen if match and name in OUTPUTS_PER_CLASS)
     return LoadReport(
         path,
-        loaded=tuple(chosen),
+        loaded=tuple(name for name in chosen if name not in by_class),
         random=tuple(name for name in layers_of(network) if name not in chosen),
         skipped=tuple(name for name in stored if name not in layers_of(network)),
+        by_class=by_class,
+        classes=match.shared if match else (),
+        new_classes=match.new if match else (),
     )
 
 
@@ -93,7 +118,7 @@ def save_weights(network: MaskRCNN, path: Path, notes: Mapping[str, str] | None 
 def count_classes(path: Path) -> int | None:
     """Return the number of classes of a weight file, including the background; None if it has no class layer."""
     with h5py.File(path) as file:
-        bias = _stored(file).get(CLASS_LAYERS[0], {}).get("bias")
+        bias = _stored(file).get("mrcnn_class_logits", {}).get("bias")
         return None if bias is None else int(bias.shape[0])
 
 
@@ -126,7 +151,7 @@ def _rpn_layer(name: str) -> str:
 
 
 def _choose(
-    network: MaskRCNN, stored: dict[str, dict[str, h5py.Dataset]], path: Path
+    network: MaskRCNN, stored: dict[str, dict[str, h5py.Dataset]], path: Path, match: ClassMatch | None
 ) -> dict[str, Sequence[keras.Variable]]:
     """Return the variables to load, by layer, after a check of their shapes."""
     if not stored:
@@ -142,9 +167,12 @@ def _choose(
                 f"{path}: {name} has {' and '.join(found)} in the file, but {' and '.join(expected)} in this network."
             )
         sizes = [(tuple(stored[name][variable.name].shape), tuple(variable.shape)) for variable in layer.weights]
-        same_except_classes = all(have[:-1] == want[:-1] for have, want in sizes)
-        if name in CLASS_LAYERS and same_except_classes and any(have != want for have, want in sizes):
-            continue
+        if name in OUTPUTS_PER_CLASS and all(have[:-1] == want[:-1] for have, want in sizes):
+            if match and match.shared and all(have[-1] == _outputs(name, match.stored) for have, _ in sizes):
+                chosen[name] = layer.weights
+                continue
+            if match or any(have != want for have, want in sizes):
+                continue
         for variable, (have, want) in zip(layer.weights, sizes, strict=True):
             if have != want:
                 raise UserError(
@@ -157,6 +185,11 @@ def _choose(
             f"this network ({_few(tuple(layers_of(network)))})."
         )
     return chosen
+
+
+def _outputs(layer: str, classes: Sequence[str]) -> int:
+    """Return the number of outputs of a layer for some classes and the background."""
+    return OUTPUTS_PER_CLASS[layer] * (1 + len(classes))
 
 
 def _write(network: MaskRCNN, file: h5py.File) -> None:

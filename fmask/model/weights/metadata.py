@@ -88,6 +88,15 @@ def read_metadata(path: Path) -> NetworkMetadata:
         raise UserError(f"{path} is not a network saved by fmask: {reason}.") from error
 
 
+def stored_classes(file: h5py.File) -> tuple[str, ...] | None:
+    """Return the class names of a weight file; None if `KerasPredictor.save` did not write it."""
+    text = file.attrs.get("fmask")
+    try:
+        return _classes(json.loads(text)) if isinstance(text, str) else None
+    except (TypeError, ValueError, RecursionError, UserError):
+        return None
+
+
 def read_run(path: Path) -> str | None:
     """Return the id of the MLflow run that trained a network; None if its file does not name one."""
     with h5py.File(path) as file:

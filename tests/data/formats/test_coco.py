@@ -256,7 +256,7 @@ def test_unknown_categories_must_be_mapped_or_left_out(tmp_path: Path) -> None:
     content = document(annotation([SQUARE], 9), annotation([SQUARE]))
     with pytest.raises(
         UserError,
-        match=r"coco\.json has objects that are none of the classes 'mask', 'hat': person 1\. Map each of them",
+        match=r"coco\.json has objects that are none of the classes 'mask', 'hat': person 1; map each of them",
     ):
         read(tmp_path, content)
     mapped = read(tmp_path, content, {"person": "hat"})

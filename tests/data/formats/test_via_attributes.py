@@ -27,7 +27,7 @@ def test_other_attributes_are_listed_with_their_values(tmp_path: Path) -> None:
         read_split(tmp_path)
     assert str(raised.value) == (
         f"{tmp_path / ANNOTATIONS}: the regions have several attributes, and none is called `fmask`: label: helmet 2, "
-        'vest 1; colour: red 1. Choose the one that holds the class, as in "data.attribute=label" in training and '
+        'vest 1; colour: red 1; choose the one that holds the class, as in "data.attribute=label" in training and '
         '--attribute "label" in other commands.'
     )
     with pytest.raises(UserError, match=r"no region has the attribute `class`; their attributes are label: helmet 2, "):
@@ -60,7 +60,7 @@ def test_names_in_messages_cannot_control_the_terminal_and_are_few(tmp_path: Pat
     with pytest.raises(UserError) as raised:
         read_split(tmp_path)
     assert str(raised.value).isprintable()
-    assert r" and 20 more; other: x 30. Choose" in str(raised.value)
+    assert r" and 20 more; other: x 30; choose" in str(raised.value)
 
 
 def test_values_are_mapped_or_left_out(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_faults_name_regions_by_their_position_in_the_file(tmp_path: Path) -> No
     with pytest.raises(UserError) as raised:
         read_split(tmp_path, ReadOptions(classes=CLASSES))
     assert str(raised.value) == (
-        f"{tmp_path / ANNOTATIONS} has objects that are none of the classes 'mask', 'hat': cap 1, helmet 1, vest 1. "
-        'Map each of them, as in --category "cap=mask", or leave it out by --category "cap="; in training, use '
+        f"{tmp_path / ANNOTATIONS} has objects that are none of the classes 'mask', 'hat': cap 1, helmet 1, vest 1; "
+        'map each of them, as in --category "cap=mask", or leave it out by --category "cap="; in training, use '
         '"data.map={cap: mask}", or data.classes=null for the classes in the annotations.'
     )
 
