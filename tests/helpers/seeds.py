@@ -67,7 +67,7 @@ def annotation_documents() -> list[Any]:
     }
     options = {"type": "dropdown", "options": {"mask": "hat", "visor": "mask"}}
     project = {"_via_img_metadata": {"a.png1": entry}, "_via_attributes": {"region": {"fmask": options}}}
-    return [{"a.png1": entry}, first, {"_via_settings": {}} | project, via_coco, coco, *_other_documents()]
+    return [{"a.png1": entry}, first, {"_via_settings": {}} | project, via_coco, *_other_documents(), coco]
 
 
 def _other_documents() -> list[Any]:

@@ -1,1 +1,1 @@
-"""Annotation files in VIA and COCO format: reading, writing and conversion."""
+"""Annotation files: finding, reading, writing and conversion."""
