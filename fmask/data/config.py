@@ -23,7 +23,7 @@ DEFAULT_FOLDS = 5
 ATTRIBUTE = "fmask"
 """The region attribute of VIA files that fmask writes the class to."""
 EMPTY_PHOTOS = ("leave_out", "negative")
-"""What photos are that a VIA file lists without regions: left out, or photos without objects."""
+"""What photos without regions are that nobody may have looked at: left out, or photos without objects."""
 
 
 @dataclass
@@ -46,8 +46,9 @@ class Data:
     """The class of each value of `data.attribute` (VIA) or category (COCO) with another name than its class, as in
     `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated."""
     empty_photos: str = one_of(*EMPTY_PHOTOS, default="leave_out")
-    """Photos that a VIA file lists without regions and without the file attribute `empty`: leave_out (reference) |
-    negative: they are photos without objects. In COCO files, such photos are always photos without objects."""
+    """Photos that a VIA or CVAT file lists without regions and without the mark `empty`, and tasks of Label Studio
+    without annotation: leave_out (reference) | negative: they are photos without objects. In other formats, photos
+    without regions are always photos without objects."""
     folds: int | None = between(2, 100, default=None)
     """Number of folds that the photos are dealt into, for runs with a `fold`; null: 5 for such runs, else none."""
     fold_splits: list[str] = field(default_factory=lambda: list(SPLITS))
