@@ -7,6 +7,7 @@ from typing import Any
 
 import fmask
 from fmask.config.schema import Config
+from fmask.config.user_conf import register_user_conf
 from fmask.data.config import photos_root
 from fmask.model.precision import fastest
 from fmask.model.weights.pretrained import coco_file
@@ -32,11 +33,12 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
     for name, choose in {
         "installed_data": _installed_data,
-        "installed_recipe": lambda: "report" if coco_file().exists() else "scratch",
+        "installed_recipe": lambda: "report" if coco_file().exists() else "transfer",
         "fastest_precision": fastest,
     }.items():
         OmegaConf.register_new_resolver(name, choose, replace=True)
     OmegaConf.register_new_resolver("by_data", _by_data, replace=True)
+    register_user_conf()
     OmegaConf.register_new_resolver("ray_processors", _ray_processors, replace=True)
 
 

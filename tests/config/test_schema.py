@@ -139,7 +139,7 @@ def test_the_transfer_recipe_starts_from_installed_weights() -> None:
 
 def test_the_coco_weights_make_the_report_recipe_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert composed().recipe.name == "scratch"
+    assert composed().recipe.name == "transfer"
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mask_rcnn_coco.h5").touch()
     config = composed()
@@ -151,9 +151,9 @@ def test_a_published_row_is_the_report_recipe_on_every_machine(
     row: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)  # without COCO weights
-    with pytest.raises(UserError, match=r"`fmask install coco`, or train from random weights with recipe=scratch\."):
+    with pytest.raises(UserError, match=r"`fmask install coco`, or start from ImageNet weights with recipe=transfer\."):
         composed(f"experiment=report/{row}")
-    assert composed(f"experiment=report/{row}", "recipe=scratch").recipe.name == "scratch"
+    assert composed(f"experiment=report/{row}", "recipe=transfer").recipe.name == "transfer"
     config = composed(f"experiment=report/{row}", "weights=none")
     assert (config.recipe.name, config.backbone.name, config.epochs) == ("report", "resnet50", 30)
 

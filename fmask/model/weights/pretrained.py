@@ -64,13 +64,17 @@ def find_weights(choice: str, backbone: str) -> Path | None:
         if backbone not in COCO_BACKBONES:
             use = " or ".join(f"backbone={name}" for name in COCO_BACKBONES)
             raise UserError(f"weights=coco does not exist for {backbone}; use {use}.")
-        return _installed(coco_file(), choice, "coco")
+        return _installed(coco_file(), choice, "coco", "start from ImageNet weights with recipe=transfer")
     if choice == "imagenet":
         if backbone not in IMAGENET_BACKBONES:
-            raise UserError(f"weights=imagenet does not exist for {backbone}, only for {_known_imagenet()}.")
+            raise UserError(
+                f"weights=imagenet does not exist for {backbone}, only for {_known_imagenet()}; train from random weights "
+                "with recipe=scratch."
+            )
         if backbone == PACKAGED_BACKBONE:
             return packaged_file()
-        return _installed(imagenet_file(backbone), choice, f"imagenet {backbone}")
+        otherwise = f"use backbone={PACKAGED_BACKBONE}, whose weights are installed"
+        return _installed(imagenet_file(backbone), choice, f"imagenet {backbone}", otherwise)
     path = Path(choice)
     if not path.exists():
         raise UserError(f"weights={choice}: there is no such file; {expected}.")
@@ -82,11 +86,10 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     return path
 
 
-def _installed(path: Path, choice: str, install: str) -> Path:
+def _installed(path: Path, choice: str, install: str, otherwise: str) -> Path:
     if not path.exists():
         raise UserError(
-            f"weights={choice} needs {path}, which is missing; download it with `fmask install {install}`, or "
-            "train from random weights with recipe=scratch."
+            f"weights={choice} needs {path}, which is missing; download it with `fmask install {install}`, or {otherwise}."
         )
     return path
 
