@@ -68,8 +68,8 @@ def find_weights(choice: str, backbone: str) -> Path | None:
     if choice == "imagenet":
         if backbone not in IMAGENET_BACKBONES:
             raise UserError(
-                f"weights=imagenet does not exist for {backbone}, only for {_known_imagenet()}; train from random weights "
-                "with recipe=scratch."
+                f"weights=imagenet does not exist for {backbone}, only for {_known_imagenet()}; train from random "
+                "weights with recipe=scratch."
             )
         if backbone == PACKAGED_BACKBONE:
             return packaged_file()
@@ -89,7 +89,8 @@ def find_weights(choice: str, backbone: str) -> Path | None:
 def _installed(path: Path, choice: str, install: str, otherwise: str) -> Path:
     if not path.exists():
         raise UserError(
-            f"weights={choice} needs {path}, which is missing; download it with `fmask install {install}`, or {otherwise}."
+            f"weights={choice} needs {path}, which is missing; download it with `fmask install {install}`, or "
+            f"{otherwise}."
         )
     return path
 
