@@ -1,6 +1,7 @@
 """The reference pages that are written from the code."""
 
 from docs._ext.conf_files import choices, presets
+from docs._ext.reference_pages import commands_page
 from docs._ext.setting_pages import settings_page
 from fmask.config.compose import compose_config
 
@@ -30,3 +31,15 @@ def test_the_values_on_the_page_are_those_of_a_run() -> None:
 def test_a_value_that_depends_on_the_data_is_in_words() -> None:
     assert "(`16` for `data=rendered`, else `36`)" in _entry("epochs")
     assert "${" not in settings_page()
+
+
+def test_commands_are_shown_as_they_are_typed() -> None:
+    lines = commands_page().split("\n")
+    assert {
+        "fmask train [KEY=VALUE]...",
+        "fmask show-batch [OPTIONS] [KEY=VALUE]...",
+        "fmask splash [OPTIONS] MODEL INPUTS...",
+        "fmask install [OPTIONS] COMMAND [ARGS]...",
+        "`--min-confidence NUMBER`",
+        "`--category TEXT`",
+    } <= set(lines)

@@ -5,7 +5,7 @@ They go to `docs/_generated`, from where the pages in `docs/reference` include t
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from docs._ext.setting_pages import clean, settings_page, sweep_settings_page
 from fmask.cli import app as commands
 from fmask.config.compose import conf_folder
 from fmask.utils.renamed_settings import INVERTED, RENAMED
+
+TYPES = {"str": "TEXT", "path": "PATH", "float": "NUMBER", "int": "INTEGER", "int range": "INTEGER"}
+"""What commands call the types of their options, in words."""
 
 
 def write_pages(app: Sphinx) -> None:
@@ -84,7 +87,8 @@ def commands_page() -> str:
 def _command(command: Any, name: str, context: Any) -> Iterator[str]:
     """Yield the lines of a command's section, and of those of its subcommands."""
     children = command.list_commands(context) if hasattr(command, "list_commands") else []
-    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    overrides = command.context_settings.get("allow_extra_args")  # what Hydra parses
+    usage = " ".join([name, "[KEY=VALUE]..." if overrides else _usage(command.collect_usage_pieces(context))])
     yield from (f"## `{name}`", "", "```text", usage, "```", "", inspect.cleandoc(command.help or ""), "")
     records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
     for param in command.get_params(context):
@@ -95,10 +99,21 @@ def _command(command: Any, name: str, context: Any) -> Iterator[str]:
         if records[kind]:
             yield from (f"**{title}**", "")
             for term, text in records[kind]:
-                yield from (f"`{' '.join(term.split())}`", f": {_escaped(clean(text))}", "")
+                shown = _option(term) if kind == "option" else term.split(" <")[0].strip().upper()
+                yield from (f"`{shown}`", f": {_escaped(clean(text))}", "")
     for child in children:
         found = command.get_command(context, child)
         yield from _command(found, f"{name} {child}", typer.Context(found, context, info_name=child))
+
+
+def _usage(pieces: Sequence[str]) -> str:
+    """Return the arguments in capitals, without the braces around those that are required."""
+    return " ".join(piece if piece == "[OPTIONS]" else re.sub(r"[{}]", "", piece).upper() for piece in pieces)
+
+
+def _option(term: str) -> str:
+    """Return an option with its type in words."""
+    return re.sub(r"<(?:list\[)?(.+?)]?>", lambda kind: TYPES.get(kind[1].lower(), kind[1]), " ".join(term.split()))
 
 
 def _escaped(text: str) -> str:

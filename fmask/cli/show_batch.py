@@ -16,7 +16,7 @@ FORMATS = (".jpg", ".pdf", ".png", ".svg")
 def show_batch(
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(help="Settings as for `fmask train`, such as aug=fliplr_clahe.", metavar="[KEY=VALUE]..."),
+        typer.Argument(help="Settings as for `fmask train`, such as aug=fliplr_clahe.", metavar="KEY=VALUE"),
     ] = None,
     output: Annotated[
         Path,

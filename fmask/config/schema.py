@@ -88,9 +88,10 @@ class Config(ModelConfig):
     schedule: Schedule = field(default_factory=Schedule)
     """The training schedule."""
     weights: str = "none"
-    """Initial weights: none | coco | imagenet | a weight file | runs:/ID, the last weights of a run"""
+    """Initial weights: `none`, `coco`, `imagenet`, a weight file, or `runs:/ID`, the last weights of a run."""
     layers: str = one_of(*LAYERS, default="all")
-    """Layers to train: all | 3+ | 4+ | 5+, from that backbone stage on | heads, all layers after the backbone"""
+    """Layers to train: `all`; `3+`, `4+` or `5+`, the backbone from that stage on and all layers after it; or `heads`,
+    only the layers after the backbone."""
     steps: int = between(1, 1e6, default=50)
     """Batches in an epoch."""
     val_steps: int = between(0, 1e6, default=10)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmask.data.paths import ANNOTATIONS, is_inside
+from fmask.utils.download_bar import download_bar
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write, sha256_of
 
@@ -100,15 +101,13 @@ def _undo_on_failure(new_files: list[Path]) -> Iterator[None]:
 
 def _fetch(files: list[_Published], destination: Path, base_url: str, description: str) -> None:
     import pooch
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     pooch.get_logger().setLevel(logging.WARNING)
     registry = {file.path: f"sha256:{file.sha256}" for file in files}
     source = pooch.create(destination, base_url.rstrip("/") + "/", registry=registry, retry_if_failed=1)
     for folder in {(destination / file.path).parent for file in files}:
         folder.mkdir(parents=True, exist_ok=True)  # pooch creates folders too, but not safely from several threads
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns) as progress, ThreadPoolExecutor(max_workers=8) as pool:
+    with download_bar() as progress, ThreadPoolExecutor(max_workers=8) as pool:
         task = progress.add_task(description, total=sum(file.bytes for file in files))
         fetching = {pool.submit(source.fetch, file.path): file for file in files}
         try:

@@ -268,6 +268,7 @@ def _loss_axis(axes: Axes, values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
         axes.set_yscale("log")
+        axes.set_title(f"{axes.get_title()}, log scale", fontsize=10)
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: np.format_float_positional(value, trim="-")))
         axes.yaxis.set_minor_formatter(NullFormatter())

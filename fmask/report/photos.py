@@ -46,7 +46,12 @@ def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
     photos = _find_split(run).photos
     weights = tracking.download(run, tracking.WEIGHTS_ARTIFACT)
     if weights is None:
-        raise PhotosUnavailable(f"The run has no {tracking.WEIGHTS_ARTIFACT}.")
+        kept_none = run.params.get("keep_weights") == "none"
+        raise PhotosUnavailable(
+            "The run kept no weights (keep_weights=none)."
+            if kept_none
+            else f"The run has no {tracking.WEIGHTS_ARTIFACT}."
+        )
     from fmask.inference import load
 
     try:

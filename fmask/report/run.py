@@ -109,7 +109,7 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
         predicted = predict_again(run, console)
     except PhotosUnavailable as reason:
         rows = {confidence: object_rows(scores) for confidence, scores in logged.items()}
-        note = f"{reason} Therefore the page has no pictures, and the scores of the detections are unknown."
+        note = f"{reason} Therefore the page has no pictures, and the scores of detections on objects are unknown."
         return _Photos([], rows, [], note)
     pairs = list(zip(predicted.photos, predicted.detections, strict=True))
     again = compute_scores(predicted.photos, predicted.detections, list(logged))

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from fmask.config.schema import Config
+from fmask.data.config import Jitter
 from fmask.data.draws import Draws
 from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
@@ -74,6 +75,7 @@ def first_samples(config: Config, photos: Sequence[Photo]) -> list[SampleGroup]:
         count = min(SAMPLES, part.epochs * part.steps * part.batch_size)
         numbers = range(phase.first_sample, phase.first_sample + count)
         title = f"part {phase.name}: aug={part.aug.name}" if config.schedule.parts else f"aug={part.aug.name}"
+        title += " after jitter" if part.jitter != Jitter() else ""
         names = [photos[draws.position(number)].name for number in numbers]
         groups.append(SampleGroup(title, names, [draws.draw(number) for number in numbers]))
     return groups

@@ -171,7 +171,7 @@ def _train(
     last = output_dir / "last.h5"
     _print_notes(
         console,
-        (f"The weights are in {last}, " if last.exists() else "") + "the figures are artifacts of the run. Next:",
+        (f"The weights are in {last}, the" if last.exists() else "The") + " figures are artifacts of the run. Next:",
         f"  fmask report {run.id[:8]}               # one page: scores, photos, curves",
         f"  fmask splash {run.id[:8]} photo.jpg     # find the objects in a photo" if last.exists() else None,
     )

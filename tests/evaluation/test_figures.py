@@ -70,7 +70,7 @@ def test_loss_curves_show_training_and_validation_of_each_loss() -> None:
     figure = loss_curves(history)
     rendered(figure)
     total, single = figure.axes
-    assert [axes.get_title() for axes in (total, single)] == ["loss, the weighted total", "rpn_class_loss"]
+    assert [axes.get_title() for axes in (total, single)] == ["loss, the weighted total, log scale", "rpn_class_loss"]
     assert [np.asarray(line.get_ydata()).tolist() for line in total.lines] == [falling, history["val_loss"]]
     assert (total.get_yscale(), single.get_yscale()) == ("log", "linear")
     assert "0.5" in [label.get_text() for label in total.get_yticklabels()]

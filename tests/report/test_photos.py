@@ -4,24 +4,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from fmask import tracking
 from fmask.data.config import ReadOptions
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
-from fmask.report.photos import PhotosUnavailable, _find_split
+from fmask.report.photos import PhotosUnavailable, _find_split, predict_again
 from tests.helpers.classes import CLASSES
 from tests.helpers.via import region, write_via
 
 OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None}, "negative", CLASSES)
 
 
-def log_run(folder: Path, data: dict[str, Any]) -> tracking.RunInfo:
+def log_run(folder: Path, data: dict[str, Any], **settings: str) -> tracking.RunInfo:
     """Log a run on test photos with helmets and vests, and one without regions."""
     (folder / "test").mkdir(parents=True)
     write_via(folder / "test", {"a.png": [region(label="helmet"), region(label="vest")], "b.png": []})
     split = read_split(folder / "test", OPTIONS)
-    with tracking.start_run({"data": {"name": "mine", **data}}, "mine", output_dir=folder) as run:
+    with tracking.start_run({"data": {"name": "mine", **data}, **settings}, "mine", output_dir=folder) as run:
         run.log_dataset("test", "mine", folder, digest(split), len(split.photos), {"mask": 0, "hat": 1})
     return tracking.find_run(run.id)
 
@@ -39,3 +40,10 @@ def test_photos_that_are_read_otherwise_are_not_those_of_the_run(
     settings = {"attribute": "label", "map": {"helmet": "hat", "vest": None}, "empty_photos": "negative"}
     with pytest.raises(PhotosUnavailable, match="differ from those that the run was tested on"):
         _find_split(log_run(tmp_path / "site", settings | other))
+
+
+def test_a_run_that_kept_no_weights_says_so(store: Path, tmp_path: Path) -> None:
+    settings = {"attribute": "label", "map": {"helmet": "hat", "vest": None}, "empty_photos": "negative"}
+    run = log_run(tmp_path / "site", settings, keep_weights="none")
+    with pytest.raises(PhotosUnavailable, match=r"kept no weights \(keep_weights=none\)"):
+        predict_again(run, Console(quiet=True))

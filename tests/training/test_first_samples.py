@@ -58,7 +58,10 @@ def test_the_samples_are_the_first_of_each_part_of_the_run(
 ) -> None:
     config = smoke(root, *SETTINGS, "schedule=two_part", "aug=fliplr_clahe")
     groups = first_samples(config, open_dataset(config.data).splits["train"].photos)
-    assert [group.title for group in groups] == ["part one: aug=fliplr_clahe", "part two: aug=none"]
+    assert [group.title for group in groups] == [
+        "part one: aug=fliplr_clahe after jitter",
+        "part two: aug=none after jitter",
+    ]
     for group, (first, second) in zip(groups, trained_on(config, tmp_path, monkeypatch), strict=True):
         assert len(group.samples) == SAMPLES
         assert_equal(list(group.samples[:2]), first)
@@ -78,10 +81,18 @@ def test_drawing_the_sheet_uses_no_global_random_state(root: str) -> None:
 def test_parts_with_the_same_augmentation_are_shown_once(root: str) -> None:
     config = smoke(root, *SETTINGS, "schedule=staged", "aug=blur")
     groups = first_samples(config, open_dataset(config.data).splits["train"].photos)
-    assert [group.title for group in groups] == ["part heads: aug=blur"]
+    assert [group.title for group in groups] == ["part heads: aug=blur after jitter"]
+
+
+def test_the_title_names_jitter_if_there_is_any(root: str) -> None:
+    photos = open_dataset(smoke(root).data).splits["train"].photos
+    reference = smoke(root, *SETTINGS, "recipe=report", "weights=none", "aug=blur", "jitter.paste=0")
+    assert [group.title for group in first_samples(reference, photos)] == ["aug=blur"]
+    reference.jitter.rotate = 10
+    assert [group.title for group in first_samples(reference, photos)] == ["aug=blur after jitter"]
 
 
 def test_no_more_samples_are_shown_than_the_run_trains_on(root: str) -> None:
     config = smoke(root, *SETTINGS, "steps=1", "epochs=1")
     (group,) = first_samples(config, open_dataset(config.data).splits["train"].photos)
-    assert (group.title, len(group.samples)) == ("aug=none", 2)
+    assert (group.title, len(group.samples)) == ("aug=none after jitter", 2)

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from fmask.model.weights.packaged import packaged_file
+from fmask.utils.download_bar import download_bar
 from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
@@ -146,16 +147,14 @@ def _known_imagenet() -> str:
 def _download(url: str, part: Path, size: int) -> None:
     """Append the missing bytes of the file at `url` to `part`."""
     import requests
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     have = part.stat().st_size if part.exists() else 0
     if have >= size:
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), DownloadColumn(), TransferSpeedColumn())
     try:
         with (
             requests.get(url, headers={"Range": f"bytes={have}-"} if have else {}, stream=True, timeout=60) as response,
-            Progress(*columns, TimeRemainingColumn()) as progress,
+            download_bar() as progress,
         ):
             response.raise_for_status()
             resumed = response.status_code == requests.codes.partial_content
