@@ -13,7 +13,7 @@ TRAIN, USE, DATA, RUNS = "Train", "Use a model", "Data", "Runs and studies"
 COMMANDS = (
     "train", "show-batch", "sweep", "reproduce",
     "detect", "splash", "watch", "evaluate", "show", "export", "register",
-    "install", "check", "anchors", "convert",
+    "install", "new", "check", "anchors", "convert",
     "runs", "report", "table", "send",
 )  # fmt: skip
 """All commands, in the order of the help."""

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fmask.config.schema import Config, Part
+from fmask.config.user_conf import group_folders
 from fmask.config.validate import validate
 from fmask.data.config import Aug, check_installed
 from fmask.utils.errors import UserError
@@ -155,12 +156,15 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 
 
 def _groups(conf: Path) -> dict[str, list[str]]:
-    """Return the configuration's groups and their choices."""
-    return {
-        folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.glob("**/*.yaml"))
-        for folder in sorted(conf.iterdir())
-        if folder.is_dir() and folder.name != "hydra"
-    }
+    """Return the configuration's groups and their choices, with the user's."""
+    groups: dict[str, set[str]] = {}
+    for root in group_folders(conf):
+        for folder in sorted(root.iterdir()):
+            if folder.is_dir() and folder.name != "hydra":
+                files = folder.glob("**/*.yaml")
+                names = {file.relative_to(folder).with_suffix("").as_posix() for file in files}
+                groups.setdefault(folder.name, set()).update(names)
+    return {name: sorted(choices) for name, choices in groups.items()}
 
 
 def _check_key(override: Override, groups: Mapping[str, list[str]]) -> None:

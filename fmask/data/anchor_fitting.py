@@ -66,10 +66,15 @@ def coverage(sizes: np.ndarray, scales: Sequence[float], ratios: Sequence[float]
     return float((shared / (sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared)).max(axis=1).mean())
 
 
+def as_overrides(fitted: FittedAnchors) -> str:
+    """Return the anchors as configuration overrides."""
+    scales, ratios = _increasing(fitted.scales, digits=0), _increasing(fitted.ratios, digits=2)
+    return f"anchors.scales=[{scales}] anchors.ratios=[{ratios}]"
+
+
 def print_anchors(fitted: FittedAnchors, console: Console) -> None:
     """Print the anchors as configuration overrides, and their coverage."""
-    scales, ratios = _increasing(fitted.scales, digits=0), _increasing(fitted.ratios, digits=2)
-    console.print(f"anchors.scales=[{scales}] anchors.ratios=[{ratios}]", markup=False, highlight=False, soft_wrap=True)
+    console.print(as_overrides(fitted), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{fitted.objects} objects, mean IoU with the best anchor {fitted.coverage:.2f}", highlight=False)
 
 

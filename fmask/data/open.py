@@ -52,16 +52,20 @@ def describe(dataset: Dataset) -> str:
 
 def describe_classes(dataset: Dataset) -> list[str]:
     """Return lines for the terminal: the number of objects of each class by split, and the classes with few objects."""
+    counts = ((name, split.objects_of().items()) for name, split in dataset.splits.items())
+    splits = "; ".join(f"{name}: {', '.join(f'{label} {count}' for label, count in each)}" for name, each in counts)
+    note = classes_with_few_objects(dataset)
+    return [f"objects: {splits}", *([note] if note else [])]
+
+
+def classes_with_few_objects(dataset: Dataset) -> str | None:
+    """Return a note that names the classes with few objects in train or none in another split; None without any."""
     counts = {name: split.objects_of() for name, split in dataset.splits.items()}
-    splits = "; ".join(
-        f"{name}: {', '.join(f'{label} {count}' for label, count in each.items())}" for name, each in counts.items()
-    )
     few = []
     for label in dataset.classes:
         places = [f"{each[label]} in {name}" for name, each in counts.items() if each[label] < MIN_OBJECTS.get(name, 1)]
         few += [f"{label} ({', '.join(places)})"] if places else []
-    note = f"Note: classes with few objects: {'; '.join(few)}." if few else ""
-    return [f"objects: {splits}", *([note] if note else [])]
+    return f"Note: classes with few objects: {'; '.join(few)}." if few else None
 
 
 def describe_use(splits: Iterable[Split]) -> str:

@@ -168,6 +168,8 @@ class Split:
     faults: tuple[Fault, ...]
     is_coco: bool = False
     """True if the annotations are a COCO file, False if they are a VIA file."""
+    attribute: str | None = None
+    """The region attribute of a VIA file that holds the class; None for other files."""
 
     @property
     def objects(self) -> int:

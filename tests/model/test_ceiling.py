@@ -16,7 +16,7 @@ from fmask.model.preprocessing import letterbox, normalise, postprocess, to_phot
 from fmask.model.roi import mask_targets
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections
-from tests.helpers.classes import CLASSES
+from tests.helpers.classes import CLASSES, OF_STUDY
 
 SIZE = 192
 
@@ -44,7 +44,7 @@ def ceiling(photos: Sequence[Photo], pooling: str, align_corners: bool) -> dict[
 def test_a_perfect_network_finds_the_validation_photos_objects(
     photos_root: Path, pooling: str, align_corners: bool, box_ap: float, mask_ap: float
 ) -> None:
-    best = ceiling(read_split(photos_root / "val").photos, pooling, align_corners)
+    best = ceiling(read_split(photos_root / "val", OF_STUDY).photos, pooling, align_corners)
     assert best["box_ap"] > box_ap
     assert best["mask_ap"] > mask_ap
     assert best["mask_ap75"] == 1

@@ -91,7 +91,9 @@ def check_photos(found: AnnotationFile, classes: tuple[str, ...]) -> Split:
             faults.append(
                 Fault("unlisted photo", printable(path.name), None, "in the folder, but not in the annotations")
             )
-    return Split(folder.resolve().name, folder, classes, tuple(photos), tuple(faults), found.is_coco)
+    attribute = None if found.is_coco else found.options.attribute
+    name = folder.resolve().name
+    return Split(name, folder, classes, tuple(photos), tuple(faults), found.is_coco, attribute)
 
 
 def _read_photo(found: AnnotationFile, entry: PhotoEntry, classes: tuple[str, ...], faults: list[Fault]) -> Photo:

@@ -1,0 +1,109 @@
+"""The command `fmask new`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmask.cli.app import DATA, app
+from fmask.cli.options import Attribute, Categories, EmptyPhotos, Overwrite, read_options
+from fmask.utils.errors import UserError
+
+IMAGE_SIZE = 192
+"""The `image_size` of the recipes scratch and transfer, for which anchors are proposed."""
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fmask.data.dataset import Dataset
+
+
+@app.command(rich_help_panel=DATA)
+def new(
+    folder: Annotated[Path, typer.Argument(help="A data set: a folder with train/, val/ and test/.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the data set, for data=NAME. Default: that of the folder.")
+    ] = None,
+    attribute: Attribute = None,
+    category: Categories = None,
+    empty_photos: EmptyPhotos = "leave_out",
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a folder of annotated photos a data set that `fmask train data=NAME` uses.
+
+    Prints the classes, the number of objects of each class in each split, the kinds of faults, and anchors that fit the
+    objects. Writes conf/data/NAME.yaml below the working directory, where fmask finds it: class names in the order of
+    their ids, the folder, and how the annotations are read.
+    """
+    from rich.console import Console
+
+    from fmask.config.compose import conf_folder
+    from fmask.config.user_conf import data_group_file, write_data_group
+    from fmask.data.dataset import read_dataset
+    from fmask.data.open import classes_with_few_objects
+
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; expected one with train/, val/ and test/.")
+    file = data_group_file(conf_folder(), name or folder.resolve().name, overwrite)
+    options = read_options(attribute, category, empty_photos)
+    dataset = read_dataset(folder, file.stem, options)
+    if not dataset.classes:
+        raise UserError(f"{folder} has no labelled region, so that there are no classes to learn.")
+    console = Console(highlight=False)
+    console.print(_counts(dataset))
+    notes = [*_faults(dataset), classes_with_few_objects(dataset), _anchors(dataset)]
+    for note in filter(None, notes):
+        console.print(note, soft_wrap=True, markup=False)
+    attributes = {split.attribute for split in dataset.splits.values()}
+    found = read_options(attributes.pop() if len(attributes) == 1 else attribute, category, empty_photos)
+    write_data_group(file, folder, found, dataset.classes, [f"Written by `fmask new {folder}`; edit it as you like."])
+    missing = [split for split in ("train", "val", "test") if split not in dataset.splits]
+    console.print(f"{file} is written; next:", soft_wrap=True, markup=False)
+    for line in (
+        f"  fmask check {folder}",
+        f"  fmask train data={file.stem}" + (" fold=1   # there is no " + " and no ".join(missing) if missing else ""),
+    ):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _counts(dataset: "Dataset") -> "Table":
+    """Return the annotations of each split, and the numbers of photos and of the objects of each class."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", *dataset.splits, box=box.SIMPLE_HEAD, show_edge=False)
+    splits = dataset.splits.values()
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("format", *(f"VIA, {split.attribute}" if split.attribute else "categories" for split in splits))
+    table.add_row("photos", *(str(len(split.photos)) for split in splits))
+    table.add_row("  without objects", *(str(split.empty) for split in splits))
+    table.add_row("  left out", *(str(split.left_out) for split in splits), end_section=True)
+    counts = [split.objects_of() for split in splits]
+    for class_id, label in enumerate(dataset.classes, start=1):
+        table.add_row(Text(f"class {class_id}, {label}"), *(str(each[label]) for each in counts))
+    return table
+
+
+def _faults(dataset: "Dataset") -> list[str]:
+    """Return the number of faults of each kind, on one line."""
+    faults = [fault for split in dataset.splits.values() for fault in split.faults if not fault.is_note]
+    if not faults:
+        return []
+    kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(fault.kind for fault in faults).most_common())
+    return [f"Faults: {kinds}; `fmask check` lists them."]
+
+
+def _anchors(dataset: "Dataset") -> str:
+    """Return anchors that fit the training objects; an empty text if they are too few."""
+    from fmask.data.anchor_fitting import as_overrides, fit_anchors
+
+    if "train" not in dataset.splits:
+        return ""
+    try:
+        fitted = fit_anchors(dataset.splits["train"].photos, IMAGE_SIZE)
+    except UserError:  # fewer objects than anchors
+        return ""
+    return f"Anchors that fit at image_size={IMAGE_SIZE}: {as_overrides(fitted)} (mean IoU {fitted.coverage:.2f})."
