@@ -55,7 +55,7 @@ def convert(
             console.print(Text(f"{fault.file}{region}: {fault.kind}, {fault.detail}: {effect}"), soft_wrap=True)
     regions = sum(len(photo.regions) for photo in split.photos)
     if to == "yolo" and (ignored := regions - split.objects):
-        note = f"{ignored} regions to ignore are left out: in YOLO files, what shows them is background"
+        note = f"regions to ignore, left out: {ignored}; in YOLO files, what shows them is background"
         console.print(Text(note), soft_wrap=True)
         lost += ignored
         regions -= ignored

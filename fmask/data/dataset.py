@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmask.data.config import SPLITS, ReadOptions
+from fmask.data.config import OTHER_NAMES, SPLITS, ReadOptions
 from fmask.data.formats.labels import classes_of
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import check_photos, find_annotations, read_annotations
@@ -18,9 +18,6 @@ from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:  # it imports this module
     from fmask.data.folds import Deal
-
-_OTHER_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
-"""Names, in lower case, that other projects give to the splits."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def _refuse_other_names(root: Path, used: Collection[Path]) -> None:
     """Refuse a folder that was probably meant as a split, because its photos would be ignored; `used` are not."""
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         lower = folder.name.lower()
-        split = _OTHER_NAMES.get(lower, lower)
+        split = OTHER_NAMES.get(lower, lower)
         if split not in SPLITS or folder.name == split or folder in used or not folder.is_dir():
             continue
         if (root / split).is_dir():

@@ -40,6 +40,7 @@ NOTE_KINDS = {
     "drawn to the edge": "clipped by a pixel or less",
     "EXIF rotation": "rotated upright, as browsers display it",
     "colour conversion": "converted to 8-bit RGB",
+    "several annotations": "the ground truth is used, else the last one",
 }
 """The kinds of notes, which are not faults, and how the photo is treated."""
 
@@ -225,6 +226,8 @@ class PhotoEntry:
     """The photo's id in a COCO file."""
     empty: bool | str = False
     """Whether the file says that the photo shows no object; a text if it says something that means neither."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Notes about the entry: each a key of `NOTE_KINDS` and a detail."""
 
 
 class Unusable(Exception):  # noqa: N818 - a reason, not a program error

@@ -73,3 +73,18 @@ def test_an_existing_file_is_kept_without_overwrite(via_file: Path) -> None:
     assert via_file.read_text() == before
     refusal = str(fmask("via.json", "x.json", "--category", "cap=hat").exception)
     assert refusal == "via.json: no region has the `fmask` 'cap'; they have 'hat', 'mask'."
+
+
+def test_other_formats_are_written_to_folders(via_file: Path) -> None:
+    document = json.loads(via_file.read_text())
+    document["a"]["regions"].append(square("hat") | {"region_attributes": {"fmask": "hat", "ignore": "true"}})
+    via_file.write_text(json.dumps(document))
+    answer = fmask("via.json", "yolo", "--to", "yolo")
+    note = "regions to ignore, left out: 1; in YOLO files, what shows them is background\n"
+    assert (answer.exit_code, answer.output) == (1, f"{note}yolo: 2 regions in 1 photos\n")
+    assert "already exists" in str(fmask("via.json", "yolo", "--to", "yolo").exception)
+    assert fmask("via.json", "yolo", "--to", "yolo", "--overwrite").exit_code == 1
+    assert fmask("yolo", "coco.json", "--to", "coco").output == "coco.json: 2 regions in 1 photos\n"
+    via_file.unlink()
+    assert fmask("coco.json", ".", "--to", "labelme", "--photos", "yolo").output == ".: 2 regions in 1 photos\n"
+    assert json.loads(Path("images/train/a.json").read_text())["imagePath"] == "../../yolo/images/train/a.png"

@@ -10,6 +10,7 @@ from pycocotools import mask as rle
 
 from fmask.data.formats.find import find_annotations
 from fmask.evaluation.average_precision import average_precision
+from fmask.structures.detections import EncodedDetections
 from tests.evaluation.test_coco_parity import evaluate_file, photos_and_detections
 from tests.helpers import format_files
 from tests.helpers.coco_files import CATEGORIES
@@ -57,10 +58,11 @@ def scenes_of(rng: np.random.Generator, as_masks: bool) -> list[Scene]:
             shape: Shape = star(rng, width, height)
             if as_masks:
                 parts = [rle.decode(code_of(star(rng, width, height), width, height)).astype(bool) for _ in range(3)]
-                shape = (parts[0] | parts[1]) & ~parts[2] & ~taken
-                taken |= shape
-                if not shape.any():
+                mask = (parts[0] | parts[1]) & ~parts[2] & ~taken
+                taken |= mask
+                if not mask.any():
                     continue
+                shape = mask
             objects.append((str(rng.choice(["mask", "hat"])), shape))
         scenes.append((f"{number}.png", width, height, objects))
     return scenes
@@ -79,7 +81,10 @@ def test_average_precision_is_that_of_the_same_objects_in_a_coco_file(
     scenes = scenes_of(rng, as_masks)
     folder = tmp_path / "photos"
     write(folder, scenes)
-    images, annotations, found, results = [], [], {}, []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    found: dict[int, EncodedDetections] = {}
     for image_id, (name, width, height, objects) in enumerate(scenes, start=1):
         images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         instances = []
@@ -88,9 +93,9 @@ def test_average_precision_is_that_of_the_same_objects_in_a_coco_file(
             moved = np.roll(rle.decode(code).astype(bool), rng.integers(-2, 3, 2), (0, 1))
             instances.append((1 + ["mask", "hat"].index(label), moved, round(float(rng.uniform()), 2)))
             text = {"size": code["size"], "counts": code["counts"].decode()}
-            annotation = {"id": len(annotations) + 1, "image_id": image_id, "category_id": CATEGORIES[label]}
-            annotation |= {"segmentation": text, "bbox": rle.toBbox(code).tolist(), "area": int(rle.area(code))}
-            annotations.append(annotation | {"iscrowd": 0})
+            ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": CATEGORIES[label], "iscrowd": 0}
+            pixels = {"segmentation": text, "bbox": rle.toBbox(code).tolist(), "area": int(rle.area(code))}
+            annotations.append(ids | pixels)
         if instances:
             found[image_id] = from_masks(instances).encode()
             for box, class_id, score, mask in zip(

@@ -124,7 +124,7 @@ def write_masks(folder: Path, scenes: list[Scene]) -> None:
     for name, width, height, objects in scenes:
         pixels = np.zeros((height, width), np.uint16)
         for number, (label, shape) in enumerate(objects, start=1):
-            pixels[shape] = 1000 * (1 + NAMES.index(label)) + number
+            pixels[np.asarray(shape, bool)] = 1000 * (1 + NAMES.index(label)) + number
         Image.fromarray(pixels).save((folder / "masks" / name).with_suffix(".png"))
 
 

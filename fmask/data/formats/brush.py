@@ -56,7 +56,7 @@ class _Bits:
 
     def any_bit(self, size: int, count: int) -> np.ndarray:
         """Return whether each of the next `count` words of `size` bits is not zero: bool (count,)."""
-        return self._next(size * count).reshape(count, size).any(axis=1)
+        return np.any(self._next(size * count).reshape(count, size), axis=1)
 
     def _next(self, count: int) -> np.ndarray:
         start, self._position = self._position, self._position + count

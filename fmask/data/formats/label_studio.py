@@ -59,9 +59,11 @@ def read(document: list[dict[str, Any]], path: Path, folder: Path) -> Translatio
     for index, task in enumerate(document):
         place = f"{path}: task {shortly(task.get('id', index))}"
         name = find_photo(folder, _names(task, place))
-        results = _results(task, place)
+        annotations = _annotations(task, place)
+        results = _results(annotations, place)
+        notes = [("several annotations", f"{len(annotations)}")] if len(annotations) > 1 else []
         size = next(((each.get("original_width"), each.get("original_height")) for each in results or ()), None)
-        photo = translation.add_photo(name, size, unclear=results is None)
+        photo = translation.add_photo(name, size, unclear=results is None, notes=notes)
         for result in results or ():
             if result.get("type") in _LABELS:
                 _add(translation, photo, result)
@@ -86,15 +88,19 @@ def _names(task: Mapping[str, Any], place: str) -> Iterable[str]:
     raise UserError(f"{place} has no photo: none of the values of its `data` is the name of a photo.")
 
 
-def _results(task: Mapping[str, Any], place: str) -> list[dict[str, Any]] | None:
-    """Return the results of the annotation that is used; None if there is none."""
+def _annotations(task: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+    """Return the annotations of a task that were not skipped."""
     annotations = task.get("annotations", task.get("completions"))
     if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
         raise UserError(f"{place} has no list of `annotations`.")
-    kept = [each for each in annotations if each.get("was_cancelled") is not True]
-    if not kept:
+    return [each for each in annotations if each.get("was_cancelled") is not True]
+
+
+def _results(annotations: list[dict[str, Any]], place: str) -> list[dict[str, Any]] | None:
+    """Return the results of the annotation that is used; None if there is none."""
+    if not annotations:
         return None
-    used = ([each for each in kept if each.get("ground_truth") is True] or kept)[-1]
+    used = ([each for each in annotations if each.get("ground_truth") is True] or annotations)[-1]
     results = used.get("result")
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise UserError(f"{place} has an annotation without a list `result`.")

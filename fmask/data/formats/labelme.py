@@ -6,7 +6,6 @@ read.
 """
 
 import base64
-import binascii
 import io
 import math
 import os
@@ -166,9 +165,11 @@ def _mask(shape: dict[str, Any], width: int, height: int) -> Any:
     try:
         content = base64.b64decode(shape.get("mask") or "", validate=True)
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-            if image.width > width or image.height > height:
-                raise ValueError(f"its mask has {image.width} x {image.height} pixels, more than the photo")
-            part = np.asarray(image.convert("L")) > 0
-    except (OSError, TypeError, SyntaxError, binascii.Error, Image.DecompressionBombError) as error:
+            columns, rows = image.size
+            fits = columns <= width and rows <= height  # checked before any pixel is decoded
+            part = np.asarray(image.convert("L")) > 0 if fits else np.zeros((0, 0), bool)
+    except Exception as error:  # Pillow's decoders raise almost any exception for a broken file
         raise ValueError("its `mask` is not a PNG file in base64") from error
+    if not fits:
+        raise ValueError(f"its mask has {columns} x {rows} pixels, more than the photo")
     return place_mask(part, left, top, width, height)

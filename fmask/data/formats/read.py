@@ -113,6 +113,7 @@ def _read_photo(found: AnnotationFile, entry: PhotoEntry, classes: tuple[str, ..
     width, height = header.width, header.height
     if entry.size is not None and entry.size != (width, height):
         raise Unusable("other size", _other_size(entry.size, header))
+    faults.extend(Fault(kind, name, None, detail) for kind, detail in entry.notes)
     if header.mode != "RGB":
         faults.append(Fault("colour conversion", name, None, f"the pixels have Pillow mode {header.mode}"))
     if header.orientation > 1:

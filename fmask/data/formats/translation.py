@@ -39,8 +39,15 @@ class Translation:
         self._annotations: list[dict[str, Any]] = []
         self._categories = {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
         self._unclear: set[Any] = set()
+        self._notes: dict[Any, tuple[tuple[str, str], ...]] = {}
 
-    def add_photo(self, name: str, size: tuple[Any, Any] | None = None, unclear: bool = False) -> int:
+    def add_photo(
+        self,
+        name: str,
+        size: tuple[Any, Any] | None = None,
+        unclear: bool = False,
+        notes: Iterable[tuple[str, str]] = (),
+    ) -> int:
         """Add a photo and return its id.
 
         Args:
@@ -48,12 +55,14 @@ class Translation:
             size: its width and height in the file; None if the file has none. Values that are not positive whole
                 numbers count as missing.
             unclear: whether nobody may have looked at the photo if it has no objects.
+            notes: see `PhotoEntry.notes`.
         """
         image: dict[str, Any] = {"id": len(self._images) + 1, "file_name": name}
         if size:
             image |= {"width": size[0], "height": size[1]}
         if unclear:
             self._unclear.add(image["id"])
+        self._notes[image["id"]] = tuple(notes)
         self._images.append(image)
         return len(self._images)
 
@@ -101,7 +110,14 @@ class Translation:
             UserError: there are objects of an unknown, unmapped category.
         """
         read = coco.read_entries(self.document(), path, options.map)
-        return [replace(each, empty=bool(each.empty) and each.image_id not in self._unclear) for each in read]
+        return [
+            replace(
+                each,
+                empty=bool(each.empty) and each.image_id not in self._unclear,
+                notes=self._notes.get(each.image_id, ()),
+            )
+            for each in read
+        ]
 
     def _add(self, photo: int, name: str, shape: dict[str, Any]) -> None:
         category = self._categories.setdefault(name, len(self._categories) + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from fmask.data.config import SPLITS
+from fmask.data.config import OTHER_NAMES, SPLITS
 from fmask.data.formats import yolo
 from fmask.data.paths import relative_name
 from fmask.structures.annotations import Photo, Split
@@ -18,8 +18,9 @@ from fmask.utils.files import os_reason, write_text
 
 
 def split_name(split: Split) -> str:
-    """Return the name under which a split is written: its own if it is one of `SPLITS`, else train."""
-    return split.name if split.name in SPLITS else SPLITS[0]
+    """Return the name under which a split is written: its own, as in `SPLITS`, else train."""
+    name = OTHER_NAMES.get(split.name.lower(), split.name)
+    return name if name in SPLITS else SPLITS[0]
 
 
 def write_split(split: Split, folder: Path, target: Path, overwrite: bool) -> None:

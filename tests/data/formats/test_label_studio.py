@@ -84,6 +84,8 @@ def test_the_ground_truth_or_the_last_annotation_is_used_and_skipped_ones_are_no
 
     assert read_labels(annotated(labels["mask"]), annotated(labels["hat"]), skipped) == ["hat"]
     assert read_labels(annotated(labels["mask"], ground_truth=True), annotated(labels["hat"])) == ["mask"]
+    (note,) = read_split(tmp_path).faults
+    assert (note.kind, note.detail, note.is_note) == ("several annotations", "2", True)
 
 
 def test_photos_that_nobody_annotated_are_left_out_and_others_show_no_object(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """LabelMe files."""
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,12 @@ SQUARE = [[2, 3], [8, 3], [8, 9], [2, 9]]
 
 def shape(points: Any = SQUARE, label: Any = "mask", kind: str = "polygon", **more: Any) -> dict[str, Any]:
     return {"label": label, "points": points, "shape_type": kind, "flags": {}, "group_id": None} | more
+
+
+def png(width: int, height: int) -> str:
+    file = io.BytesIO()
+    Image.new("1", (width, height), 1).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def read(folder: Path, *shapes: Any, name: str = "a.png", **more: Any) -> Split:
@@ -99,6 +107,9 @@ def test_a_photo_that_was_moved_is_found_beside_its_file(tmp_path: Path, name: A
         (shape([[2, 3], [8, 9]], kind="line"), "unknown shape"),
         (shape([[2, 3], [8, 9]], kind="mask", mask="!"), "bad coordinates"),
         (shape([[2, 3], [8, 9]], kind="mask"), "bad coordinates"),
+        (shape([[2, 3], [8, 9]], kind="mask", mask=3), "bad coordinates"),
+        (shape([[0, 0], [99, 99]], kind="mask", mask=png(100, 100)), "bad coordinates"),
+        (shape([[18, 3], [23, 9]], kind="mask", mask=png(6, 6)), "bad coordinates"),
         (shape([[2, 3]], kind="rectangle"), "bad coordinates"),
     ],
 )

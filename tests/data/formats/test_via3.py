@@ -42,7 +42,7 @@ def write(folder: Path, document: Any) -> Path:
 def test_shapes_are_those_of_via_2(tmp_path: Path) -> None:
     shapes = [POLYGON, [6, *POLYGON[1:]], [2, 2, 3, 6, 6], [3, 10, 6, 4], [4, 10, 6, 4, 2]]
     split = read_split(write(tmp_path, project(*map(shape, shapes))))
-    names = [
+    names: list[dict[str, Any]] = [
         SQUARE,
         SQUARE | {"name": "polyline"},
         {"name": "rect", "x": 2, "y": 3, "width": 6, "height": 6},

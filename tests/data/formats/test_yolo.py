@@ -148,7 +148,7 @@ def test_a_split_must_be_a_folder_below_the_data_set(tmp_path: Path, value: str)
 
 def test_conversion_to_yolo_and_back_keeps_objects_holes_and_splits(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    for split in ("train", "val"):
+    for split in ("train", "valid"):
         (source / split / "masks").mkdir(parents=True)
         pixels = np.zeros((40, 50), np.uint8)
         pixels[5:30, 5:30] = 2
@@ -158,6 +158,7 @@ def test_conversion_to_yolo_and_back_keeps_objects_holes_and_splits(tmp_path: Pa
         Image.new("RGB", (50, 40)).save(source / split / "a.jpg")
         (source / split / "classes.txt").write_text("mask\nhat\n")
         convert(source / split, tmp_path / "yolo", to="yolo")
+    (source / "valid").rename(source / "val")
     before, after = read_dataset(source, "x"), read_dataset(tmp_path / "yolo", "x")
     assert list(after.splits) == ["train", "val"]
     for split in before.splits:
