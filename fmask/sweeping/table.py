@@ -96,6 +96,7 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
         The figure, or None if no job has any of the metrics.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     known = [name for name in metrics if any(name in row.result.metrics for row in rows)]
     if not known:
@@ -113,7 +114,12 @@ def comparison(rows: Sequence[Row], metrics: Sequence[str]) -> "Figure | None":
         axes.bar_label(bars, [_number(row.result.metrics.get(name)) for row in rows], padding=2, fontsize=8)
         axes.set_title(TITLES.get(name, name), fontsize=10)
         axes.tick_params(labelsize=8)
-        axes.margins(x=0.25)
+        if min(values) >= 0:
+            axes.set_xlim(0, 1.25 * max(values) or 1)
+        else:
+            axes.margins(x=0.25)
+        if all(float(value).is_integer() for value in values):
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(rows)), labels)
     panels[0].invert_yaxis()

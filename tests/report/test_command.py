@@ -59,7 +59,7 @@ def test_the_page_of_a_study_has_its_table_figure_and_runs() -> None:
     assert "2: aug=<u>blur</u>" in [text.text for text in document.all("svg")[0].all("text")]
     assert len(listed.all("tr")) == 4
     assert [" ".join(cell.text.split()) for cell in listed.all("tr")[2].inside[3:12]] == [
-        "photos@" + "cc" * 8,
+        "photos@" + "cc" * 4,
         *("0.9", "5", "1", "0", "2"),
         *("0.83 0.15-0.99", "0.83 0.15-0.99", "0.62 0.12-0.95"),
     ]

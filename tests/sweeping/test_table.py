@@ -61,3 +61,12 @@ def test_the_precision_of_the_study_is_beside_that_of_all_detections_and_the_tab
     assert as_csv([row], ["test/precision", "test/precision_all"]).startswith(
         "job,status,test/precision,test/precision_all\n"
     )
+
+
+def test_bars_begin_at_zero_and_counts_have_no_fractions_on_their_axis() -> None:
+    rows = [Row(n, {}, JobResult("finished", {"found": float(n), "accuracy": 0.0})) for n in range(2)]
+    figure = comparison(rows, METRICS)
+    assert figure is not None
+    found, accuracy = figure.axes
+    assert (found.get_xlim()[0], accuracy.get_xlim()) == (0, (0, 1))
+    assert all(float(tick).is_integer() for axes in figure.axes for tick in axes.get_xticks())
