@@ -49,7 +49,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
     load = trained.load
     fake = SimpleNamespace(batch_size=1, max_detections=9, predict_each=lambda images, batch_size: iter(images))
-    monkeypatch.setattr(trained, "load", lambda name, settings: fake if name == "fake" else load(name, settings))
+    monkeypatch.setattr(trained, "load", lambda name, *options: fake if name == "fake" else load(name, *options))
     return store
 
 

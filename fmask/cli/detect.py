@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Confidence, Model, Overwrite, Settings, check_output
+from fmask.cli.options import Confidence, Model, Overwrite, Runtime, Settings, Threads, check_output
 from fmask.utils.errors import UserError
 
 
@@ -28,6 +28,8 @@ def detect(
         Path | None, typer.Option("-o", "--output", help="The file to write. Default: standard output.")
     ] = None,
     min_confidence: Confidence = 0.5,
+    runtime: Runtime = None,
+    threads: Threads = 0,
     settings: Settings = None,
     ground_truth: Annotated[
         Path | None,
@@ -71,7 +73,7 @@ def detect(
     from fmask.inference.batched import iter_predictions
     from fmask.inference.limits import filled
 
-    predictor = load.load(model, settings or ())
+    predictor = load.load(model, settings or (), runtime, threads)
     writer = outputs.open_writer(format or "csv", photos, predictor.classes, ground_truth)
     console = Console(stderr=True)
     broken, counts = [], []

@@ -13,7 +13,9 @@ from fmask.cli.options import (
     EmptyPhotos,
     Model,
     PhotoFolder,
+    Runtime,
     Settings,
+    Threads,
     read_options,
 )
 
@@ -33,13 +35,15 @@ def evaluate(
     attribute: Attribute = None,
     category: Categories = None,
     empty_photos: EmptyPhotos = "leave_out",
+    runtime: Runtime = None,
+    threads: Threads = 0,
     settings: Settings = None,
 ) -> None:
-    """Score a model on photos with VIA or COCO annotations.
+    """Score a model on annotated photos.
 
-    Scores are computed as in training. Prints how many objects are found, found wrongly and missed at
-    --min-confidence, 0.5 and 0.9, and average precision. These scores, the outcome of each object and figures are
-    logged to MLflow as a run in the experiment `evaluate`.
+    Scores are computed as in training, but on ONNX Runtime in float32, whatever the precision in training. Prints how
+    many objects are found, found wrongly and missed at --min-confidence, 0.5 and 0.9, and average precision. These
+    scores, the outcome of each object and figures are logged to MLflow as a run in the experiment `evaluate`.
     """
     from rich.console import Console
 
@@ -50,4 +54,4 @@ def evaluate(
     network = find_model_file(model)
     options = read_options(attribute, category, empty_photos, network_classes(network, settings or ()))
     found = evaluate.open_split(data, split, photos, options)
-    evaluate.evaluate(model, network, found, min_confidence, Console(), settings or (), options)
+    evaluate.evaluate(model, network, found, min_confidence, Console(), settings or (), options, runtime, threads)

@@ -48,11 +48,11 @@ def export(
     from fmask.inference.load import find_model_file, load_keras
 
     file = find_model_file(model)
-    with Console(stderr=True).status("Loading, tracing and converting the model (about 30 seconds)"):
+    with Console(stderr=True).status("Loading, tracing and converting the model (about 20 seconds)"):
         predictor = load_keras(file, settings or ())
         from fmask.inference.export import export_onnx
 
-        export_onnx(predictor, out, count)
+        export_onnx(predictor, out, count, file)
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB.")
 
 

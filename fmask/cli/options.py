@@ -34,6 +34,15 @@ Confidence = Annotated[
         "--min-confidence", help="Ignore detections with a lower score, from 0 to 1.", callback=_check_confidence
     ),
 ]
+Runtime = Annotated[
+    Literal["onnx", "keras"] | None,
+    typer.Option(
+        "--runtime",
+        help="What computes the network: onnx (ONNX Runtime) starts within a second. Default: onnx if the model has an "
+        "ONNX file, as finished runs have, else keras.",
+    ),
+]
+Threads = Annotated[int, typer.Option("--threads", min=0, max=1024, help="Processor threads to use; 0 uses all.")]
 Frames = Annotated[int | None, typer.Option(min=1, help="Stop a video or a camera after this many frames.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")]
 PhotoFolder = Annotated[
@@ -61,8 +70,8 @@ EmptyPhotos = Annotated[
     Literal["leave_out", "negative"],
     typer.Option(
         "--empty-photos",
-        help="Photos that a VIA file lists without regions and without the file attribute `empty`: left out, or "
-        "photos without objects (negative).",
+        help="Photos that a VIA or CVAT file lists without regions and without the mark `empty`, and tasks of Label "
+        "Studio without annotation: left out, or photos without objects (negative).",
     ),
 ]
 """`Attribute`, `Categories` and `EmptyPhotos` are how annotation files are read: see `read_options`."""

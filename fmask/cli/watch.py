@@ -9,7 +9,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Confidence, Frames, Model, Settings
+from fmask.cli.options import Confidence, Frames, Model, Runtime, Settings, Threads
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def watch(
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
     min_confidence: Confidence = 0.5,
+    runtime: Runtime = None,
+    threads: Threads = 0,
     settings: Settings = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The output folder, new or empty. Default: VIDEO_watch.")
@@ -66,7 +68,7 @@ def watch(
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
     needed = _parse_need(need)
-    predictor = load.load(model, settings or ())
+    predictor = load.load(model, settings or (), runtime, threads)
     _check_classes(model, predictor.classes)
     watcher = Watcher(needed, hold)
     print(LIMITATIONS)

@@ -119,6 +119,9 @@ class Config(ModelConfig):
     """Epochs between two scorings of the validation photos; the best weights are chosen by these scores."""
     keep_weights: str = one_of("best_and_last", "last", "none", default="best_and_last")
     """Weight files that a finished run keeps: best_and_last | last | none. A search of many runs needs none."""
+    onnx: bool = True
+    """Keep the last network of a finished run as an ONNX file too, for detection without TensorFlow; its export takes
+    about ten CPU seconds."""
     threads: int = between(0, 1024, default=0)
     """Processor threads for the network; 0 uses all."""
     optim: Optim = field(default_factory=Optim)

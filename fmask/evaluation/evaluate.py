@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
@@ -34,6 +35,8 @@ def evaluate(
     console: Console,
     settings: Sequence[str] = (),
     options: ReadOptions | None = None,
+    runtime: Literal["onnx", "keras"] | None = None,
+    threads: int = 0,
 ) -> dict[float, Scores]:
     """Score a model on a split; print the scores and log them to MLflow.
 
@@ -45,6 +48,8 @@ def evaluate(
         console: where the scores are printed.
         settings: settings of the network that a weight file of matterport's code lacks; see `load`.
         options: how the split's annotation file was read, which is logged; None for the defaults.
+        runtime: what computes the network; see `load`.
+        threads: processor threads to use, 0 for all.
 
     Returns:
         The scores by the lowest confidence of the detections that count.
@@ -53,7 +58,7 @@ def evaluate(
         ValueError: the photos were read with other classes.
         UserError: the model cannot be loaded, a photo cannot be decoded, or the tracking store cannot be used.
     """
-    predictor = load(str(network), settings)
+    predictor = load(str(network), settings, runtime, threads)
     if split.classes != predictor.classes:
         raise ValueError(f"the photos have the classes {split.classes}, and the network {predictor.classes}")
     limit = predictor.max_detections
@@ -65,6 +70,7 @@ def evaluate(
         "model": model,
         "weights": str(network),
         "weights_sha256": sha256_of(network),
+        "runtime": predictor.runtime,
         "data": {"name": str(split.folder), **asdict(options or ReadOptions())},
         "min_confidence": min_confidence,
         **({"settings": " ".join(settings)} if settings else {}),

@@ -40,6 +40,8 @@ class KerasPredictor(Predictor):
         classes: the class names; the network has one class more, the background.
     """
 
+    runtime = "keras"
+
     def __init__(self, network: MaskRCNN, image_size: int, antialias: bool, classes: Sequence[str]) -> None:
         super().__init__(image_size, antialias, network.config.detection.align_corners, classes)
         assert network.num_classes == 1 + len(self.classes)

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fmask import tracking
+from fmask.model.weights.exported import exported_file
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
     from fmask.inference.keras_predictor import KerasPredictor
     from fmask.inference.predictor import Predictor
 
-KINDS = "a weight file (.h5), a run's id or its first characters, latest, best, or models:/NAME/VERSION"
+KINDS = (
+    "a weight file (.h5), a run's id or its first characters, the output folder of a run, latest, best, or "
+    "models:/NAME/VERSION"
+)
 """The references that `load` accepts, for help texts and messages."""
 
 
@@ -19,9 +23,9 @@ def find_model_file(reference: str) -> Path:
     """Return the file of a trained network, downloaded from MLflow if necessary.
 
     Args:
-        reference: a file; the id of an MLflow run, with or without `runs:/`; `latest`, the newest finished run; `best`,
-            the finished run with the highest validation mask AP50; `models:/NAME/VERSION` or `models:/NAME@ALIAS`, a
-            registered model.
+        reference: a file; the id of an MLflow run, with or without `runs:/`; the output folder of a run; `latest`, the
+            newest finished run; `best`, the finished run with the highest validation mask AP50; `models:/NAME/VERSION`
+            or `models:/NAME@ALIAS`, a registered model.
 
     Raises:
         UserError: there is no such file, run or model.
@@ -31,41 +35,66 @@ def find_model_file(reference: str) -> Path:
     path = Path(reference)
     if path.is_file():
         return path
+    if (path / "last.h5").is_file():
+        return path / "last.h5"
     if path.is_dir() or path.suffix or (path.name != reference and not reference.startswith("runs:/")):
         raise UserError(f"{reference or repr(reference)}: there is no such weight file; a model is {KINDS}.")
     return tracking.download_weights(reference)
 
 
-def load(reference: str, settings: Sequence[str] = ()) -> "Predictor":
+def load(
+    reference: str, settings: Sequence[str] = (), runtime: Literal["onnx", "keras"] | None = None, threads: int = 0
+) -> "Predictor":
     """Load a trained network.
 
-    For a file of `fmask export`, which ends in .onnx, neither Keras nor TensorFlow is imported.
+    A network runs on ONNX Runtime if its file is an ONNX file, or if a file that was exported from exactly these
+    weights lies beside it, as for each finished run: `last.onnx` beside `last.h5`. Then neither Keras nor TensorFlow is
+    imported. It computes in float32, whatever the precision in training.
 
     Args:
         reference: a file, a run or a registered model; see `find_model_file`.
         settings: for a weight file of matterport's own code, the settings of its network that differ from those of
             `recipe=report`, as overrides such as `["backbone=resnet101", "image_size=1024"]`; `["recipe=report"]` if
             none do. Other files contain their settings.
+        runtime: `onnx` or `keras`; by default `onnx` if the network has an ONNX file, else `keras`.
+        threads: processor threads to use, 0 for all. With `keras`, they are those of the whole process, and must be set
+            before its first computation.
 
     Raises:
-        UserError: there is no such file, run or model, its file is damaged, or the settings do not fit the file.
+        UserError: there is no such file, run or model, its file is damaged, the settings do not fit the file, or the
+            network does not run on `runtime`.
     """
     file = find_model_file(reference)
-    if file.suffix != ".onnx":
-        return load_keras(file, settings)
-    if settings:
-        raise UserError(f"{file} contains the settings of its network; remove --set {settings[0]}.")
-    from fmask.inference.onnx import OnnxPredictor
+    if file.suffix == ".onnx":
+        if settings:
+            raise UserError(f"{file} contains the settings of its network; remove --set {settings[0]}.")
+        if runtime == "keras":
+            raise UserError(f"{file} runs on ONNX Runtime only; --runtime keras needs a weight file (.h5).")
+        return _load_onnx(file, threads)
+    if runtime != "keras" and not settings and (exported := exported_file(file)):
+        return _load_onnx(exported, threads)
+    if runtime == "onnx":
+        raise UserError(
+            f"{file} has no ONNX file that was exported from these weights; "
+            f"`fmask export {reference} {file.with_suffix('.onnx')}` writes one."
+        )
+    return load_keras(file, settings, threads)
 
-    return OnnxPredictor(file)
 
-
-def load_keras(file: Path, settings: Sequence[str] = ()) -> "KerasPredictor":
+def load_keras(file: Path, settings: Sequence[str] = (), threads: int = 0) -> "KerasPredictor":
     """Load a network from a weight file; see `load`."""
     from fmask.inference.stated import stated_network
 
     stated = stated_network(file, settings)  # before Keras is imported, which takes seconds
-    import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
+    from fmask.utils.backend import use_threads  # before Keras, to keep its loading quiet
+
+    use_threads(threads)
     from fmask.inference.keras_predictor import KerasPredictor
 
     return KerasPredictor.load(file, stated)
+
+
+def _load_onnx(file: Path, threads: int) -> "Predictor":
+    from fmask.inference.onnx import OnnxPredictor
+
+    return OnnxPredictor(file, threads)

@@ -10,6 +10,7 @@ import numpy as np
 from fmask.inference.predictor import Predictor
 from fmask.structures.classes import UNNAMED, check_classes
 from fmask.utils.errors import UserError
+from fmask.utils.processors import processors
 
 IMAGE_SIZE, ANTIALIAS, ALIGN_CORNERS = "fmask.image_size", "fmask.antialias", "fmask.align_corners"
 """Keys in the metadata of the file; see `Predictor`."""
@@ -35,25 +36,23 @@ OUTPUTS = ("boxes", "class_ids", "scores", "masks")
 
 
 class OnnxPredictor(Predictor):
-    """A network that `fmask export` wrote as an ONNX file.
+    """A network in an ONNX file, which `fmask export` or a training wrote.
 
     Args:
         path: the file.
-        threads: processor threads to use, 0 for all.
+        threads: processor threads to use, 0 for all that this process may use.
 
     Raises:
-        UserError: the file is missing, `fmask export` did not write it, or ONNX Runtime is not installed.
+        UserError: the file is missing, or fmask did not write it.
     """
 
+    runtime = "onnx"
+
     def __init__(self, path: Path, threads: int = 0) -> None:
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"{path} needs ONNX Runtime, which is not installed; install it with `uv sync --extra export`."
-            ) from error
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads or processors()
         options.log_severity_level = 3  # errors
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -29,6 +29,9 @@ class Predictor(ABC):
         classes: the class names, in the order of their ids.
     """
 
+    runtime: str
+    """What computes the network: `onnx` or `keras`."""
+
     def __init__(self, image_size: int, antialias: bool, align_corners: bool, classes: Sequence[str]) -> None:
         self.image_size, self.antialias, self.align_corners = image_size, antialias, align_corners
         self.classes = tuple(classes)

@@ -12,6 +12,8 @@ MLflow executes this file, from the copy inside the model, whenever the model is
 import base64
 import io
 import threading
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,7 @@ class ServedPredictor(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the network. MLflow calls this method once."""
-        import fmask.utils.backend  # noqa: F401 - before Keras, to keep its loading quiet
-        from fmask.inference.keras_predictor import KerasPredictor
-
-        self.predictor = KerasPredictor.load(Path(context.artifacts["network"]))
+        self.predictor = _load({name: Path(file) for name, file in context.artifacts.items()})
         # A server calls `predict` from several threads; one request at a time limits the memory.
         self.lock = threading.Lock()
 
@@ -102,6 +101,17 @@ class InvalidRequest(MlflowException):
     @message.setter
     def message(self, _: str) -> None:
         pass
+
+
+def _load(files: Mapping[str, Path]) -> Any:
+    """Load the network, on ONNX Runtime if the model has the file `onnx`.
+
+    Modules are imported by name: `fmask.tracking.logged_model` adds those of one runtime to the model.
+    """
+    if "onnx" in files:
+        return import_module("fmask.inference.onnx").OnnxPredictor(files["onnx"])
+    import_module("fmask.utils.backend")  # before Keras, to keep its loading quiet
+    return import_module("fmask.inference.keras_predictor").KerasPredictor.load(files["network"])
 
 
 def _decoded(cells: list[Any]) -> list[bytes]:

@@ -55,7 +55,7 @@ def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
     from fmask.inference import load
 
     try:
-        predictor = load.load(str(weights))
+        predictor = load.load(str(weights), runtime="keras")  # as the scores of the run were computed
     except UserError as error:
         raise PhotosUnavailable(str(error)) from error
     found = predict_encoded(predictor, [photo.path for photo in photos])

@@ -11,6 +11,7 @@ here import it when they are called.
 """
 
 from fmask.tracking.artifacts import add_text, download, read_data_folders, read_end_time, read_history, read_json
+from fmask.tracking.downloads import download_model, download_weights
 from fmask.tracking.listing import recent_trainings
 from fmask.tracking.logged_model import register
 from fmask.tracking.lookup import (
@@ -19,8 +20,6 @@ from fmask.tracking.lookup import (
     WEIGHTS_ARTIFACT,
     MissingArtifactsError,
     RunInfo,
-    download_model,
-    download_weights,
     end_abandoned_runs,
     end_dead_run,
     find_run,

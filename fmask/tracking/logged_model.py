@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from fmask.model.weights.exported import exported_file
 from fmask.tracking.dependencies import PACKAGE, required_modules, requirements_of
 from fmask.tracking.environment import import_mlflow, own_settings
 from fmask.tracking.links import link_copy
@@ -50,7 +51,8 @@ def log_model(client: Any, run_id: str, network: Path) -> None:
         is_active = active and active.info.run_id == run_id
         with own_settings(), nullcontext() if is_active else mlflow.start_run(run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(name=MODEL, **contents)
-    link_copy(network, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{network.name}")
+    for file in filter(None, (network, exported_file(network))):
+        link_copy(file, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{file.name}")
 
 
 def register(network: Path, name: str, source: str) -> str:
@@ -120,10 +122,15 @@ def _register_artifacts(client: Any, experiment: str, network: Path, name: str) 
 
 @contextmanager
 def _contents(network: Path) -> Iterator[dict[str, Any]]:
-    """Return the arguments of MLflow's functions that save a model; files that they name exist within the block."""
+    """Return the arguments of MLflow's functions that save a model; files that they name exist within the block.
+
+    A model with an ONNX file has the code and requirements of ONNX Runtime instead of those of Keras and TensorFlow.
+    """
     from fmask.model.weights.metadata import read_metadata
 
-    modules = required_modules("fmask.inference.serving")
+    exported = exported_file(network)
+    predictor = "fmask.inference.onnx" if exported else "fmask.inference.keras_predictor"  # as in serving.py
+    modules = sorted({*required_modules("fmask.inference.serving"), *required_modules(predictor)})
     with tempfile.TemporaryDirectory() as folder:
         for module in modules:
             copy = Path(folder, module)
@@ -131,7 +138,7 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
             shutil.copyfile(PACKAGE.parent / module, copy)
         yield {
             "python_model": str(PACKAGE / "inference" / "serving.py"),
-            "artifacts": {"network": str(network)},
+            "artifacts": {"network": str(network)} | ({"onnx": str(exported)} if exported else {}),
             "code_paths": [str(Path(folder, PACKAGE.name))],
             "pip_requirements": requirements_of(modules),
             "metadata": {"classes": list(read_metadata(network).classes)},

@@ -1,9 +1,8 @@
-"""Finding runs, and downloading their weights."""
+"""Finding runs."""
 
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -11,13 +10,15 @@ from urllib.request import url2pathname
 from fmask.tracking.database import sqlite_file
 from fmask.tracking.environment import import_mlflow
 from fmask.tracking.metric_names import rename_metrics
-from fmask.tracking.store import as_user_errors, current_store, prepare_store, reason, tracking_uri
+from fmask.tracking.store import as_user_errors, prepare_store, tracking_uri
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_params
 from fmask.utils.secrets import without_secrets
 
 WEIGHTS_ARTIFACT = "weights/last.h5"
 """Artifact with the network that a run's scores belong to. `best.h5` beside it has the best validation scores."""
+ONNX_ARTIFACT = "weights/last.onnx"
+"""Artifact with the same network for ONNX Runtime."""
 EVALUATIONS = "evaluate"
 """Experiment of the runs of `fmask evaluate`."""
 
@@ -135,23 +136,6 @@ def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
     return runs
 
 
-def download_weights(reference: str) -> Path:
-    """Download the last weights of a run (see `find_run`); from a local store, return their path without copying.
-
-    Raises:
-        UserError: the run does not exist or has no weights, or the store cannot be used.
-    """
-    run = find_run(reference)
-    check_artifacts(run)
-    mlflow = import_mlflow()
-    try:
-        return Path(mlflow.artifacts.download_artifacts(f"{run.artifacts}/{WEIGHTS_ARTIFACT}"))
-    except Exception as error:
-        why = ": it was trained with keep_weights=none" if run.params.get("keep_weights") == "none" else ""
-        message = f"The MLflow run {run.id} ({run.name}, {run.status}) has no {WEIGHTS_ARTIFACT}{why}."
-        raise UserError(message) from error
-
-
 def check_artifacts(run: RunInfo) -> None:
     """Check that the artifacts of a finished run are where MLflow recorded them.
 
@@ -181,29 +165,6 @@ def list_files(run: RunInfo, folder: str | None = None) -> set[str]:
 
     repository = get_artifact_repository(run.artifacts, tracking_uri=tracking_uri())
     return {file.path for file in repository.list_artifacts(folder)}
-
-
-def download_model(reference: str) -> Path:
-    """Download the network of an MLflow model.
-
-    Args:
-        reference: `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
-
-    Raises:
-        UserError: the model does not exist, or it was not logged by fmask.
-    """
-    _client()  # raises UserError if there is no store
-    mlflow = import_mlflow()
-    try:
-        with current_store(tracking_uri()):
-            folder = Path(mlflow.artifacts.download_artifacts(reference))
-    except Exception as error:
-        store = without_secrets(tracking_uri())
-        raise UserError(f"{store} has no model {reference!r} ({reason(error)}).") from error
-    networks = sorted((folder / "artifacts").glob("*.h5"))
-    if len(networks) != 1:
-        raise UserError(f"{reference} is not a model logged by fmask: it has {len(networks)} networks, not 1.")
-    return networks[0]
 
 
 def end_abandoned_runs(parent: str, trial: int | None = None) -> None:

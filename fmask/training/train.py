@@ -31,12 +31,13 @@ from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
+from fmask.training.export_run import export_run
 from fmask.training.first_samples import training_samples
 from fmask.training.fit import fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.provenance_diff import refuse_other_data
-from fmask.utils.backend import devices
+from fmask.utils.backend import devices, use_threads
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
 from fmask.utils.secrets import shortened, without_secrets
@@ -165,6 +166,9 @@ def _train(
             main, at = name == "test", 0 if name == "test" else sum(part.epochs for part in config.parts().values())
             log_scores(run, name, photos, detections, scores[name], config.min_confidence, main, at)
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
+        if config.onnx and config.keep_weights != "none":
+            note = export_run(predictor, output_dir / "last.h5", dataset.splits["val"].photos, run)
+            _print_notes(console, note)
         log_weights(run, output_dir, config.keep_weights)
         console.print(scores_table(scores))
     (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
@@ -235,15 +239,6 @@ def _resume_hint(run: tracking.Run, config: Config, output_dir: Path, console: C
             hint = f"To resume after epoch {checkpoint.epochs}: fmask train resume={run.id}"
             console.print(hint, highlight=False, soft_wrap=True)
         raise
-
-
-def use_threads(count: int) -> None:
-    """Limit TensorFlow to `count` processor threads; 0 uses all. Call this before the first computation."""
-    if count and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[EncodedDetections]:

@@ -52,6 +52,15 @@ def devices() -> str:
     return f"{jax.default_backend().upper()}: {', '.join(names)}" if names else "CPU"
 
 
+def use_threads(count: int) -> None:
+    """Limit TensorFlow to `count` processor threads; 0 uses all. Call this before the first computation."""
+    if count and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
 def require(value: Any, condition: Any, message: str) -> Any:
     """Return `value`, and fail with `message` unless `condition` is true everywhere. Works inside graphs."""
     if keras.backend.backend() == "tensorflow":

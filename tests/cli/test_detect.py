@@ -44,14 +44,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(load, "load", lambda name, settings: {"finder": FakePredictor()}[name])
+    monkeypatch.setattr(load, "load", lambda name, *_: {"finder": FakePredictor()}[name])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def run_fake() -> None:
     """Run the command in a process of its own, with the fake predictor."""
-    load.load = lambda name, settings=(): FakePredictor()  # type: ignore[assignment,return-value]
+    load.load = lambda name, *_: FakePredictor()  # type: ignore[assignment,return-value]
     cli.main()
 
 

@@ -21,7 +21,7 @@ from tests.helpers.films import HAT, ColourPredictor, frames_of, make_film, pass
 def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
     """The predictor that every model name loads; the working directory is temporary."""
     predictor = ColourPredictor()
-    monkeypatch.setattr(load, "load", lambda _, settings: predictor)
+    monkeypatch.setattr(load, "load", lambda *_: predictor)
     monkeypatch.chdir(tmp_path)
     return predictor
 

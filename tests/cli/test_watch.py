@@ -34,7 +34,7 @@ def losing_its_hat(frame: int) -> np.ndarray:
 def predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColourPredictor:
     """The predictor that every model name loads; the working directory has a.mp4 with 100 frames at 25 per second."""
     predictor = ColourPredictor()
-    monkeypatch.setattr(load, "load", lambda _, settings: predictor)
+    monkeypatch.setattr(load, "load", lambda *_: predictor)
     monkeypatch.chdir(tmp_path)
     make_film(Path("a.mp4"), losing_its_hat, frames=100, sound="aac")
     return predictor

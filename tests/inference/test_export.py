@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,6 @@ from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled, tiny
-
-pytestmark = pytest.mark.skipif(
-    not (find_spec("tf2onnx") and find_spec("onnxruntime")), reason="the extra `export` is not installed"
-)
 
 SHAPES = [(64, 64), (50, 70), (1, 1), (300, 40), (480, 640)]
 WITHOUT_KERAS = """
@@ -144,21 +139,6 @@ def test_wrong_arguments_of_the_command_are_refused(
     with pytest.raises(UserError, match=reason):
         CliRunner().invoke(app, ["export", "best.h5", *arguments], catch_exceptions=False)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_missing_packages_are_named(predictor: KerasPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fmask.inference.export import export_onnx
-
-    for module in ("tf2onnx", "onnxruntime"):
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(
-        UserError, match="needs tf2onnx, which is not installed; install it with `uv sync --extra export`"
-    ):
-        export_onnx(predictor, tmp_path / "x.onnx")
-    with pytest.raises(
-        UserError, match="needs ONNX Runtime, which is not installed; install it with `uv sync --extra export`"
-    ):
-        OnnxPredictor(tmp_path / "x.onnx")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
