@@ -27,7 +27,7 @@ CLASSES_CAPTION = (
 _STYLES = ("-", "--", "-.", ":")
 _LONGEST = 16
 """Number of letters of a class name that fit beside a matrix."""
-MAX_BESIDE = 4
+MAX_BESIDE = 2
 """Largest number of classes whose matrices fit beside the study's table."""
 
 
@@ -72,7 +72,7 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
     middle.set_title("Classes, counts", fontsize=10.5)
     _shares(right, counts[1:], rows=names, columns=labels)
     right.set(xlabel="detected", ylabel="annotated")
-    right.set_title("Classes, share of the annotated", fontsize=10.5)
+    right.set_title(f"Classes, share of the annotated{'' if few else ', in %'}", fontsize=10.5)
     rates = {
         "accuracy": outcomes.accuracy,
         "precision (study)": outcomes.precision,
@@ -251,8 +251,8 @@ def _label_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> Non
 
 
 def _fitting(size: float, cells: int) -> float:
-    """Return the font size, which fits three cells beside each other, for a number of cells."""
-    return max(4.0, size * min(1.0, 4 / max(cells, 1)))
+    """Return a font size for a number of cells in a row; `size` fits eight."""
+    return max(4.0, size * min(1.0, 8 / max(cells, 1)))
 
 
 def _short(name: str) -> str:

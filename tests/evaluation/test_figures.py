@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from fmask.evaluation.average_precision import average_precision
+from fmask.evaluation.average_precision import AveragePrecision, average_precision
 from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.figures import (
     CLASSES_CAPTION,
@@ -17,7 +17,7 @@ from fmask.evaluation.figures import (
     loss_curves,
     pr_curve,
 )
-from fmask.evaluation.outcomes import Outcomes, count_outcomes
+from fmask.evaluation.outcomes import ObjectRecord, Outcome, Outcomes, count_outcomes
 from tests.helpers.classes import CLASSES
 from tests.helpers.scenes import encoded, photo
 
@@ -31,7 +31,7 @@ def rendered(figure: Figure) -> np.ndarray:
     return np.frombuffer(file.getvalue(), dtype=np.uint8)
 
 
-def caption_of(figure: Figure) -> str:
+def caption_of(figure: Figure | SubFigure) -> str:
     return "".join(text.get_text() for part in figure.subfigs for text in part.texts)
 
 
@@ -121,6 +121,26 @@ def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
     assert figure.axes[0].get_title().startswith("test photos")
     assert [text.get_text() for text in legend.get_texts()] == ["mask, AP50 1.00"]
     rendered(pr_curve(average_precision([], []), "test"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_ten_classes_have_cells_and_curves_of_their_own() -> None:
+    names = tuple(f"kind {number} with a long name" for number in range(10))
+    records = [
+        ObjectRecord("a.png", index, 1 + index, Outcome.FOUND_WRONGLY, (0,), (10 - index,), 0.7) for index in range(10)
+    ]
+    figure = confusion_matrix(Outcomes(tuple(records), (), names), "test", 0.5)
+    rendered(figure)
+    _, classes, shares = figure.axes
+    assert len(classes.texts) == 11 * 11
+    assert [text.get_text() for text in shares.texts[:11]] == [*["0"] * 10, "100"]
+    assert x_labels(classes)[:2] == ["background", "kind 0 with a l…"]
+    assert "accuracy 0.00" in caption_of(figure.subfigs[0])
+    levels = np.linspace(0, 1, 101)
+    curves = AveragePrecision({f"mask_ap50_{name}": 0.5 for name in names}, levels, dict.fromkeys(names, levels), names)
+    figure = pr_curve(curves, "test")
+    rendered(figure)
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 10
 
 
 @pytest.mark.filterwarnings("error")
