@@ -18,6 +18,8 @@ from tests.helpers.classes import CLASSES
 
 PARTS = (Anchors, Detection, Jitter, LossWeights, Optim, Proposals, Regions, Widths)
 
+NETWORK = '{"backbone": "resnet18", "model": {}, "image_size": 64, "antialias": true, '
+
 
 def test_metadata_are_read_as_written(tmp_path: Path) -> None:
     metadata = NetworkMetadata(
@@ -38,6 +40,14 @@ def test_metadata_are_read_as_written(tmp_path: Path) -> None:
         ("{", "is not a network saved by fmask: Expecting property name"),
         ("{}", r"is not a network saved by fmask: it lacks model\.$"),
         ("[]", "is not a network saved by fmask: "),
+        (
+            '{"backbone": "resnet18", "model": {}, "image_size": 64, "antialias": true, "classes": ["a", "A"]}',
+            "lists A twice",
+        ),
+        (
+            '{"backbone": "resnet18", "model": {}, "image_size": 64, "antialias": true, "classes": "hat"}',
+            "a list of names",
+        ),
         ('{"backbone": "resnet18", "model": {"new": 1}}', "is not a network saved by fmask: Key 'new' not in"),
     ],
 )
@@ -73,3 +83,13 @@ def test_files_of_version_0_1_are_read(tmp_path: Path) -> None:
     metadata = read_metadata(tmp_path / "old.h5")
     assert (metadata.image_size, metadata.antialias, metadata.num_classes) == (192, True, 3)
     assert metadata.model == ModelConfig(norm="batch", regions=Regions(detach_proposals=False, count=64))
+
+
+@pytest.mark.parametrize(
+    ("written", "classes"),
+    [({}, ("mask", "hat")), ({"num_classes": 3}, ("mask", "hat")), ({"num_classes": 4}, ("1", "2", "3"))],
+)
+def test_files_without_names_of_classes_are_read(written: dict[str, int], classes: tuple[str, ...]) -> None:
+    text = {"backbone": "resnet18", "model": {}, "image_size": 64, "antialias": True, **written}
+    metadata = NetworkMetadata.from_json(json.dumps(text))
+    assert (metadata.classes, metadata.num_classes) == (classes, 1 + len(classes))

@@ -1,0 +1,118 @@
+"""A folder of photos with any classes is a data set for new, check, train, evaluate, detect, report and table."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from fmask import cli, tracking
+from fmask.config.compose import compose_config
+from fmask.inference.description import network_classes
+from fmask.inference.load import find_model_file
+from fmask.utils.errors import UserError
+from tests.helpers.own_data import write_own
+from tests.helpers.via import region, write_via
+
+TEN = [f"kind {number:02d} (a/b)" for number in range(10)]
+SMOKE = ("experiment=smoke", "recipe=scratch", "min_confidence=0", "epochs=1", "steps=1")
+
+
+def fmask(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def ran(*arguments: str) -> str:
+    result = fmask(*arguments)
+    assert result.exit_code == 0, result.exception or result.output
+    return result.output
+
+
+@pytest.mark.parametrize("classes", [("helmet", "vest", "goggles"), ("cell",), TEN], ids=["three", "one", "ten"])
+def test_data_of_any_classes_are_trained_on_scored_and_shown(store: Path, classes: list[str]) -> None:
+    from fmask.training.train import train
+
+    write_own(Path("site"), classes)
+    shown = ran("new", "site")
+    for class_id, label in enumerate(sorted(classes), start=1):
+        assert f"class {class_id}, {label}" in shown
+    assert "VIA, label" in shown
+    assert "fmask train data=site" in shown
+    ran("check", "site")
+    run = train([*SMOKE, "data=site", "study=own"])
+    recorded = tracking.find_run(run.run_id)
+    assert json.loads(recorded.params["data.classes"]) == sorted(classes)
+    of_class = {name for name in run.metrics if name.startswith("test/mask_ap50_")}
+    assert of_class == {
+        f"test/mask_ap50_{name.replace('(', '_').replace(')', '_').replace('/', '_')}" for name in classes
+    }
+    assert network_classes(find_model_file(run.run_id)) == tuple(sorted(classes))
+    assert ", ".join(sorted(classes))[:40] in ran("show", run.run_id).replace("\n", " ")
+    assert "test at 0" in ran("evaluate", run.run_id, "site", "--min-confidence", "0")
+    for format, name in (("csv", "found.csv"), ("coco", "found.json")):
+        ran("detect", run.run_id, "site/test", "--min-confidence", "0", "--format", format, "-o", name)
+    categories = json.loads(Path("found.json").read_text())["categories"]
+    assert [each["name"] for each in categories] == sorted(classes)
+    found = {line.split(",")[1] for line in Path("found.csv").read_text().splitlines()[1:]}
+    assert found
+    assert found <= set(classes)
+    ran("splash", run.run_id, "site/test/0.png", "--class", classes[0], "--labels", "-o", "splash.png")
+    ran("report", run.run_id, "-o", "page.html")
+    page = Path("page.html").read_text()
+    assert all(f"<option>{name}</option>" in page for name in classes)
+    assert "own" in ran("table", "own")
+
+
+def test_the_file_has_what_is_needed_and_is_found(store: Path) -> None:
+    write_own(Path("site"), ["no", "1", "口罩"], attribute="type")
+    ran("new", "site", "--name", "mine", "--category", "no=yes")
+    written = yaml.safe_load(Path("conf/data/mine.yaml").read_text())
+    assert written == {
+        "name": "mine",
+        "root": str(Path("site").resolve()),
+        "classes": ["1", "yes", "口罩"],
+        "attribute": "type",
+        "map": {"no": "yes"},
+    }
+    config = compose_config(["data=mine", "recipe=scratch"])
+    assert (config.data.classes, config.data.map) == (["1", "yes", "口罩"], {"no": "yes"})
+    with pytest.raises(UserError, match=r"data must be one of mine, photos, rendered\.$"):
+        compose_config(["data=other"])
+    assert "conf/data/mine.yaml already exists; --overwrite" in str(fmask("new", "site", "--name", "mine").exception)
+    ran("new", "site", "--name", "mine", "--overwrite")
+    assert "data=photos belongs to fmask" in str(fmask("new", "site", "--name", "photos").exception)
+    assert "cannot be chosen by data=NAME" in str(fmask("new", "site", "--name", "a b").exception)
+
+
+def test_faults_few_objects_and_missing_splits_are_reported(store: Path) -> None:
+    Path("site/train").mkdir(parents=True)
+    write_via(Path("site/train"), {"a.png": [region(kind="cap"), region(kind="")], "b.png": [region(kind="vest")]})
+    shown = " ".join(ran("new", "site").split())
+    assert "Faults: blank label 1; `fmask check` lists them." in shown
+    assert "Note: classes with few objects: cap (1 in train); vest (1 in train)." in shown
+    assert "fmask train data=site fold=1 # there is no val and no test" in shown
+
+
+def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(store: Path) -> None:
+    from fmask.training.train import train
+
+    write_own(Path("site"), ["helmet", "vest"])
+    write_own(Path("other"), ["vest", "cap"])
+    run = train([*SMOKE, "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
+    refusal = str(fmask("evaluate", run.run_id, "other").exception)
+    assert refusal.endswith(
+        "other/test/via_region_data.json has objects of classes that the network lacks: cap 3; use a network that "
+        "knows them, or map each to one of the network's classes helmet, vest, as in "
+        '--category "cap=helmet", or leave it out by --category "cap=".'
+    )
+    assert "--category must be NAME=CLASS with a class of helmet, vest" in str(
+        fmask("evaluate", run.run_id, "other", "--category", "cap=hat").exception
+    )
+    for label in ("helmet", ""):
+        ran("evaluate", run.run_id, "other", "--category", f"cap={label}")
+    again = train([*SMOKE, "data=rendered", "data.root=other", "data.classes=null", "data.attribute=null",
+                   f"weights=runs:/{run.run_id}"])  # fmt: skip
+    start = tracking.read_json(tracking.find_run(again.run_id), "weights/start.json")
+    assert start is not None
+    assert (start["classes"], start["new_classes"]) == (["vest"], ["cap"])
