@@ -41,8 +41,11 @@ def main(program: str, arguments: list[str]) -> None:
     with cli_errors(program):
         from fmask import sweeping
         from fmask.config.compose import conf_folder
+        from fmask.config.overrides import check_one_run
 
         typed = read_arguments(program, arguments, USAGE)
+        if typed.only_shown:
+            check_one_run(typed.overrides, multirun=False, trains=False)
         sweeping.check(conf_folder(), "sweep", typed.overrides, typed.only_shown)
         sweeping.main(job, conf_folder(), "sweep")
 

@@ -121,6 +121,14 @@ def test_help_of_the_trainings_shows_the_settings_and_loads_no_keras(name: str) 
     assert "batch_size: " in shown
 
 
+def test_the_configuration_of_several_runs_is_refused_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app(["sweep", "data=rendered", "aug=none,blur", "--cfg", "job"])
+    assert ended.value.code == 2
+    message = "fmask sweep: these overrides ask for several runs; give one value for each setting.\n"
+    assert capsys.readouterr().err == message
+
+
 def test_a_run_prints_warnings_and_has_no_log_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = run_python(
