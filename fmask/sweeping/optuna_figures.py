@@ -36,7 +36,8 @@ def search_figures(optuna_study: Study, objectives: Sequence[str]) -> Iterator[t
     if len(objectives) in (2, 3):
         figures.append(("pareto_front", plots.plot_pareto_front, {"target_names": list(objectives)}))
     for name, draw, arguments in figures:
-        with warnings.catch_warnings(action="ignore"):
+        # Optuna changes the style of all later figures.
+        with warnings.catch_warnings(action="ignore"), matplotlib.rc_context():
             try:
                 axes = draw(optuna_study, **arguments)
             except (ValueError, RuntimeError) as error:  # such as importances where all values are equal
