@@ -26,6 +26,7 @@ from tests.helpers import targets
 from tests.helpers.bad_commands import COMMANDS, RUNS, STORES
 from tests.helpers.bad_inputs import ANNOTATIONS, FAULTS, PHOTOS, SHAPES
 from tests.helpers.bad_overrides import SWEEP, TRAIN
+from tests.helpers.classes import CLASSES
 from tests.helpers.fabricated import run, study
 from tests.helpers.refusals import NETWORK, check_form, refusal, table
 
@@ -48,7 +49,9 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("split", paths.ANNOTATIONS).write_text(json.dumps(ANNOTATION))
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
     load = trained.load
-    fake = SimpleNamespace(batch_size=1, max_detections=9, predict_each=lambda images, batch_size: iter(images))
+    fake = SimpleNamespace(
+        classes=CLASSES, batch_size=1, max_detections=9, predict_each=lambda images, batch_size: iter(images)
+    )
     monkeypatch.setattr(trained, "load", lambda name, *options: fake if name == "fake" else load(name, *options))
     return store
 

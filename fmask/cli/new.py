@@ -73,11 +73,15 @@ def _counts(dataset: "Dataset") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from fmask.data.formats.find import find_annotations
+
     table = Table("", *dataset.splits, box=box.SIMPLE_HEAD, show_edge=False)
     splits = dataset.splits.values()
     for column in table.columns[1:]:
         column.justify = "right"
-    table.add_row("format", *(f"VIA, {split.attribute}" if split.attribute else "categories" for split in splits))
+    table.add_row("annotations", *(Text(find_annotations(split.folder).name, overflow="fold") for split in splits))
+    if any(split.attribute for split in splits):
+        table.add_row("  attribute", *(Text(split.attribute or "-") for split in splits))
     table.add_row("photos", *(str(len(split.photos)) for split in splits))
     table.add_row("  without objects", *(str(split.empty) for split in splits))
     table.add_row("  left out", *(str(split.left_out) for split in splits), end_section=True)

@@ -106,7 +106,7 @@ def test_a_split_without_any_object_is_refused(folder: Path) -> None:
 class FakePredictor:
     """Finds a mask in every photo."""
 
-    batch_size, max_detections, classes = 2, 100, CLASSES
+    batch_size, max_detections, classes, runtime = 2, 100, CLASSES, "keras"
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [detections((*MASK, 0.95)) for _ in images]

@@ -33,6 +33,7 @@ class FakePredictor:
     """Returns the same detections for every photo."""
 
     classes = CLASSES
+    runtime = "keras"
     batch_size = 2
     max_detections: int | None = None
 

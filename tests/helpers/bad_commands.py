@@ -116,14 +116,14 @@ COMMANDS = [
     ),
     (
         "unknown class of a category",
-        "convert split out.json --category x=dog",
+        "evaluate model.h5 split --category x=dog",
         "--category must be NAME=CLASS with a class of mask, hat, or NAME= to leave it out, not 'x=dog'.",
     ),
     ("other kind of empty photos", "check split --empty-photos background", "'background' is not one of 'leave_out'"),
-    ("scores of a missing folder", "evaluate fake nowhere", "nowhere is not a folder; expected one with photos"),
+    ("scores of a missing folder", "evaluate model.h5 nowhere", "nowhere is not a folder; expected one with photos"),
     (
         "split of a split",
-        "evaluate fake split --split val",
+        "evaluate model.h5 split --split val",
         "split is not a data set with splits; remove --split val",
     ),
     ("splash of a missing video", "splash fake walk.mp4", "There is no video file walk.mp4."),
@@ -137,7 +137,11 @@ COMMANDS = [
     ("splash of a text file as video", "splash fake text.mp4", "text.mp4 is not a readable video: invalid data"),
     ("splash over the input", "splash fake a.png -o a.png", "a.png is an input and is not overwritten; choose another"),
     ("splash to a text file", "splash fake a.png -o out.txt", "an output photo must end in one of .bmp, .gif"),
-    ("splash of an unknown class", "splash fake a.png --class shoes", "'shoes' is not one of 'mask', 'hat'"),
+    (
+        "splash of an unknown class",
+        "splash fake a.png --class shoes",
+        "--class must be one of the model's classes, mask, hat, not 'shoes'.",
+    ),
     (
         "splash with a NaN confidence",
         "splash fake a.png --min-confidence nan",

@@ -41,14 +41,14 @@ ANNOTATIONS: list[tuple[str, Any, str]] = [
     ("duplicate COCO ids", _coco(images=[{"id": 1, "file_name": "a"}] * 2), "two entries of `images` have the id 1."),
     ("COCO without categories", _coco(categories=[]), "entry 0 of `annotations` has a `category_id` not among"),
     (
-        "COCO with unknown categories",
-        _coco(categories=[{"id": 1, "name": "dog"}, {"id": 2, "name": "hat"}]),
-        "'dog': map each to one of",
+        "COCO with objects of the background",
+        _coco(categories=[{"id": 1, "name": "Background"}, {"id": 2, "name": "hat"}]),
+        "has objects with the label 'Background', which is the name of class 0; leave them out by \"data.map=",
     ),
     (
         "COCO with terminal escapes",
         _coco(categories=[{"id": 1, "name": "\x1b[2J"}, {"id": 2, "name": "hat"}]),
-        "the unknown categories '\\x1b[2J': map each to one of 'hat', 'mask', as in --category \"NAME=hat\"",
+        "has objects with the label '\\x1b[2J', which is not printable text.",
     ),
     ("COCO without images", _coco(images=[]), "entry 0 of `annotations` has an `image_id` that is not among `images`."),
     (

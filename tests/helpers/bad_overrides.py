@@ -59,6 +59,18 @@ TRAIN = [
     ("unknown split of folds", "data.fold_splits=[dev]", "data.fold_splits must be some of train, val, test, each"),
     ("word for a map", "data.map=hat", "data.map is hat; it must be names and their classes, as in data.map={helmet:"),
     ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be mask or hat, or null to leave it out"),
+    (
+        "class listed twice",
+        "data.classes=[cap,vest,Cap]",
+        "data.classes lists Cap twice; names that differ only in case",
+    ),
+    ("no class", "data.classes=[]", "data.classes must list 1 to 999 class names, not 0."),
+    ("word for the classes", "data.classes=hat", "data.classes must be a list in brackets."),
+    (
+        "background as a class",
+        "data.classes=[background,hat]",
+        "data.classes: background is the name of class 0, which",
+    ),
     ("empty attribute", "data.attribute=", "data.attribute= is empty; it must name the VIA region attribute"),
     ("other kind of empty photos", "data.empty_photos=no", "data.empty_photos must be leave_out or negative, not no"),
     ("study without a name", "study=", "study= is empty; it must be the name of an MLflow experiment."),

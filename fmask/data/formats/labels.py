@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortly
 
 from fmask.data.config import ReadOptions
 from fmask.data.formats.names import how_to_map, quoted, typed
 from fmask.structures.annotations import PhotoEntry
-from fmask.structures.classes import BACKGROUND, by_key, key_of, most_common_spellings
+from fmask.structures.classes import BACKGROUND, MAX_CLASSES, by_key, key_of, most_common_spellings
 from fmask.utils.errors import UserError, printable
 
 _SHOWN = 10
@@ -44,17 +45,28 @@ def classes_of(files: Iterable[AnnotationFile]) -> tuple[str, ...]:
     """Return the classes of files whose options name none: their labels in alphabetical order.
 
     Raises:
-        UserError: a label is the name of the background.
+        UserError: a label is the name of the background, or it is not printable; or there are too many labels.
     """
     counts: Counter[str] = Counter()
     for each in files:
         counts.update(labels := each.labels())
-        if found := next((label for label in labels if key_of(label) == BACKGROUND), None):
-            raise UserError(
-                f"{each.file} has objects with the label {found!r}, which is the name of class 0; leave them out by "
-                f'"data.map={{{found}: null}}" in training and --category "{found}=" in other commands.'
-            )
-    return most_common_spellings(counts)
+        for label in labels:
+            if key_of(label) == BACKGROUND:
+                raise UserError(
+                    f"{each.file} has objects with the label {label!r}, which is the name of class 0; leave them out "
+                    f'by "data.map={{{label}: null}}" in training and --category "{label}=" in other commands.'
+                )
+            if not label.isprintable():
+                raise UserError(
+                    f"{each.file} has objects with the label {shortly(label)}, which is not printable text."
+                )
+    classes = most_common_spellings(counts)
+    if len(classes) > MAX_CLASSES:
+        raise UserError(
+            f"{each.file} and the other splits have {len(classes)} different labels, and there may be {MAX_CLASSES} "
+            f"classes: is {each.options.attribute or 'the category'} the class?"
+        )
+    return classes
 
 
 def refuse_unknown(found: AnnotationFile, classes: tuple[str, ...]) -> None:
