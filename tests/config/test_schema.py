@@ -168,14 +168,14 @@ def test_the_smoke_test_is_the_same_run_with_and_without_coco_weights(
     assert composed("experiment=smoke") == without
 
 
-def test_drawn_photos_change_the_epochs_of_scratch_alone() -> None:
+def test_drawn_photos_change_the_epochs_but_not_those_of_the_study() -> None:
     epochs = {
         (recipe, data): composed(f"recipe={recipe}", f"data={data}", "weights=none").epochs
-        for recipe in ("report", "scratch")
+        for recipe in ("report", "scratch", "transfer")
         for data in ("photos", "rendered")
     }
     assert epochs == {("report", "photos"): 30, ("report", "rendered"): 30, ("scratch", "photos"): 36,
-                      ("scratch", "rendered"): 16}  # fmt: skip
+                      ("scratch", "rendered"): 16, ("transfer", "photos"): 24, ("transfer", "rendered"): 8}  # fmt: skip
     assert composed("recipe=scratch", "data=rendered", "epochs=5").epochs == 5
 
 
