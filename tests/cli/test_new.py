@@ -16,7 +16,7 @@ from tests.helpers.own_data import write_own
 from tests.helpers.via import region, write_via
 
 TEN = [f"kind {number:02d} (a/b)" for number in range(10)]
-SMOKE = ("experiment=smoke", "recipe=scratch", "min_confidence=0", "epochs=1", "steps=1")
+SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1")
 
 
 def fmask(*arguments: str) -> Result:
