@@ -73,7 +73,7 @@ class Collected:
 
     def average_precision(self) -> AveragePrecision:
         """Compute average precision over the photos added so far."""
-        ids = _image_ids(self._photos)
+        ids = image_ids(self._photos)
         classes = self._classes
         annotated = COCO(self._ground_truth(ids))
         results = [
@@ -126,7 +126,7 @@ def _summary(name: str, precision: np.ndarray, suffix: str) -> dict[str, float]:
     }
 
 
-def _image_ids(photos: Sequence[Photo]) -> list[int]:
+def image_ids(photos: Sequence[Photo]) -> list[int]:
     """Number the photos from 1 in the order of their ids in a COCO file, or else as they are.
 
     Among detections of equal score, COCO's tools put those of the photo with the smaller id first.

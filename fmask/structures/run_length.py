@@ -3,7 +3,7 @@
 A mask of H x W pixels takes some kilobytes, whatever its size, as its length is that of its outline.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,20 @@ def area(code: RunLengths) -> int:
 def shared_area(one: RunLengths, other: RunLengths) -> int:
     """Return the number of pixels that two masks of the same size share."""
     return int(rle.area(rle.merge([one, other], True)))
+
+
+def mask_ious(
+    detected: Sequence[RunLengths], annotated: Sequence[RunLengths], of_detection: bool = False
+) -> np.ndarray:
+    """Return the IoU (N, G), in [0, 1], of N masks with G masks of the same size.
+
+    Args:
+        detected: the N masks.
+        annotated: the G masks.
+        of_detection: divide the shared area by that of the detected mask, as for COCO's crowds, not by that of both.
+    """
+    ious = rle.iou(list(detected), list(annotated), [int(of_detection)] * len(annotated))
+    return np.asarray(ious, dtype=float).reshape(len(detected), len(annotated))
 
 
 def bounding_box(code: RunLengths) -> tuple[float, float, float, float]:
