@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmask.data.check import check
 from fmask.data.dataset import read_dataset
 from fmask.data.formats.convert import convert
 from fmask.data.formats.read import read_split
+from fmask.evaluation.evaluate import open_split
 from fmask.utils.errors import UserError
 from tests.helpers.via import kinds
 
@@ -132,6 +134,10 @@ def test_data_yaml_names_the_splits(tmp_path: Path, images: str, path: str) -> N
         ("train", "train", 1),
         ("val", "val", 1),
     ]
+    assert [split.name for split in check(tmp_path).splits] == ["train", "val"]
+    assert [photo.path.stem for photo in open_split(tmp_path, "val", None).photos] == ["val"]
+    with pytest.raises(UserError, match="has no split test; it has train, val"):
+        open_split(tmp_path, None, None)
 
 
 @pytest.mark.parametrize("value", ["../outside/images", "/etc", "gone", "[images/a, images/b]", "train.txt", "3"])
