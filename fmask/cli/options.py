@@ -18,6 +18,12 @@ def _check_confidence(value: float) -> float:
     return value
 
 
+def _check_margin(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise UserError(f"--margin must be between 0 and 1, not {value:g}.")
+    return value
+
+
 Model = Annotated[str, typer.Argument(help=f"The trained model: {KINDS}.")]
 Settings = Annotated[
     list[str] | None,
@@ -85,6 +91,14 @@ StudyConfidence = Annotated[
 ]
 StudyData = Annotated[
     str | None, typer.Option("--data", help="Show only the table of the runs on this data: NAME or NAME@DIGEST.")
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        "--margin",
+        help="Test whether rows differ from the row --against by less than this, such as 0.03: equivalent rows.",
+        callback=_check_margin,
+    ),
 ]
 BaselineRow = Annotated[
     int, typer.Option("--against", help="Number of the table row that the other rows are compared with.")

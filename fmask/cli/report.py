@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
+from fmask.cli.options import BaselineRow, Margin, StudyConfidence, StudyData
 from fmask.utils.files import check_folder
 
 
@@ -23,14 +23,15 @@ def report(
     data: StudyData = None,
     confidence: StudyConfidence = None,
     against: BaselineRow = 1,
+    margin: Margin = None,
 ) -> None:
     """Write one HTML page of a run or a study.
 
     The page of a run shows its scores, test photos, objects, curves and settings, and is also stored as an artifact of
     the run. To draw the test photos, the model of the run predicts them again.
 
-    The page of a study shows a table for each data set, the figure and the runs; --data, --confidence and --against
-    apply to the tables.
+    The page of a study shows a table for each data set, the figure and the runs; --data, --confidence, --against and
+    --margin apply to the tables.
     """
     from rich.console import Console
 
@@ -46,7 +47,7 @@ def report(
         print(f"{output} shows the run {run.id} ({run.name}); the run has it as its artifact report.html.")
     else:
         study = studies.collect(name)
-        tables = studies.tabulate(study, confidence, against, data)
+        tables = studies.tabulate(study, confidence, against, data, margin)
         write_text(report.study_page(tables, study), output)
         print(f"{output} shows the study {name}.")
 

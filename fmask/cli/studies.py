@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
+from fmask.cli.options import BaselineRow, Margin, StudyConfidence, StudyData
 
 
 @app.command(rich_help_panel=RUNS)
@@ -21,6 +21,7 @@ def table(
     data: StudyData = None,
     confidence: StudyConfidence = None,
     against: BaselineRow = 1,
+    margin: Margin = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the numbers of the tables to this CSV file.")] = None,
     figure: Annotated[
@@ -45,7 +46,7 @@ def table(
     runs = studies.merge(sources)
     if save_runs:
         studies.write_runs(runs, save_runs)
-    result = studies.tabulate(runs, confidence, against, data)
+    result = studies.tabulate(runs, confidence, against, data, margin)
     if markdown:
         write_text(studies.as_markdown(result), markdown)
     if csv:

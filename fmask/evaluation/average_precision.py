@@ -12,6 +12,7 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from fmask.data.formats.coco import results_of
+from fmask.evaluation.matches import PhotoMatches, photo_matches
 from fmask.structures.annotations import CocoObject, Photo, Region
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, bounding_box
@@ -32,6 +33,8 @@ class AveragePrecision:
     """Class name to (101,) interpolated precision of its masks at IoU 0.5; without classes that have no objects."""
     classes: tuple[str, ...]
     """All class names, in the order of their ids."""
+    matches: dict[str, PhotoMatches]
+    """The matches of masks in each photo, by the photo's name."""
 
 
 def average_precision(photos: Sequence[Photo], detections: Iterable[EncodedDetections]) -> AveragePrecision:
@@ -57,6 +60,7 @@ class Collected:
         self._photos: list[Photo] = []
         self._annotations: list[list[dict]] = []
         self._results: list[EncodedDetections] = []
+        self._matches: dict[str, PhotoMatches] = {}
         self._classes: tuple[str, ...] = ()
 
     def add(self, photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections) -> None:
@@ -67,6 +71,7 @@ class Collected:
             for region, mask in zip(photo.regions, masks, strict=True)
             for each in _entries(region, mask, found.classes)
         ]
+        self._matches[photo.name] = photo_matches(entries, found, found.classes)
         self._photos.append(photo)
         self._annotations.append(entries)
         self._results.append(found)
@@ -89,7 +94,7 @@ class Collected:
                 metrics |= _summary(name, precision[..., k : k + 1], suffix=f"_{class_name}")
         at_half = precisions["mask"][0]
         curves = {name: at_half[:, k] for k, name in enumerate(classes) if not np.isnan(at_half[:, k]).any()}
-        return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves, classes)
+        return AveragePrecision(metrics, np.linspace(0, 1, len(at_half)), curves, classes, self._matches)
 
     def _ground_truth(self, ids: Sequence[int]) -> dict:
         annotations = [

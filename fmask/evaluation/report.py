@@ -1,5 +1,6 @@
 """Computing, logging and printing the scores of a split, for training and `fmask evaluate`."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from fmask.data.dataset import digest
 from fmask.data.folds import Deal
 from fmask.evaluation import figures, sheets
 from fmask.evaluation.confidence_curve import confidence_curve
+from fmask.evaluation.matches import IOU_THRESHOLDS, to_json
 from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import EncodedDetections
@@ -72,6 +74,11 @@ def log_scores(
     for threshold, result in scores.items():
         run.log_json(result.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
+    matches = chosen.average_precision.matches
+    listed = {photo: to_json(found) for photo, found in matches.items()}
+    run.log_text(
+        json.dumps({"iou": IOU_THRESHOLDS, "photos": listed}, ensure_ascii=False), f"scores/{split}_matches.json"
+    )
     place = split if split in tracking.SCORES else "test"
     run.log_scores(tracking.pick_scores(place, chosen.metrics()), place, epoch)
     confusion = figures.confusion_matrix(chosen.outcomes, split, min_confidence)

@@ -1,15 +1,16 @@
 """The page of a study: its tables, its figure and its runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmask.evaluation.outcomes import Rate
 from fmask.report.charts import as_svg
 from fmask.report.render import render
 from fmask.studies import Study, StudyRun, StudyTable, as_rich, draw
-from fmask.studies.choice import common_objects
+from fmask.studies.choice import common_objects, test_data
 from fmask.studies.counts import count
-from fmask.studies.output import notes
+from fmask.studies.folds import pool_folds
+from fmask.studies.notes import notes
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class _RunRow:
 
     run: StudyRun
     data: str
-    """The test data, as `name@digest`; empty if the run did not log it."""
+    """The test data or its folds, as `name@digest`; empty if the run did not log it."""
     confidence: float | None
     """None if the run was not scored."""
     counts: list[int]
@@ -47,29 +48,30 @@ def study_page(tables: Sequence[StudyTable], study: Study) -> str:
     return render(
         "study.html",
         study=study.name,
-        tables=list(map(_table, tables)),
+        tables=[shown for table in tables for shown in _tables(table)],
         figure=as_svg(draw(tables), "study", description),
         runs=[_run_row(run, confidences) for run in study.runs],
     )
 
 
-def _table(table: StudyTable) -> _Table:
-    printed = as_rich(table)
-    columns = [(str(column.header), column.justify, [str(cell) for cell in column.cells]) for column in printed.columns]
-    return _Table(
-        title=str(printed.title),
-        headers=[(header, justify) for header, justify, _ in columns],
-        rows=list(zip(*(cells for *_, cells in columns), strict=True)),
-        notes=notes(table),
-    )
+def _tables(table: StudyTable) -> list[_Table]:
+    """Return the table and that of average precision; the last one has the notes."""
+    shown = []
+    for printed in as_rich(table):
+        columns = [(str(each.header), each.justify, [str(cell) for cell in each.cells]) for each in printed.columns]
+        headers = [(header, justify) for header, justify, _ in columns]
+        shown.append(_Table(str(printed.title), headers, list(zip(*(cells for *_, cells in columns), strict=True)), []))
+    shown[-1] = replace(shown[-1], notes=notes(table))
+    return shown
 
 
 def _run_row(run: StudyRun, confidences: dict[str, float]) -> _RunRow:
-    data = run.data.get("test", "")
+    data = test_data(run)
     confidence = confidences.get(data, run.min_confidence)
     if confidence not in run.scores:
         return _RunRow(run, data, None, [], [])
-    counts = count([run.scores[confidence]], common_objects([run], confidence))
+    alone = pool_folds([run], confidence)
+    counts = count([alone], common_objects([alone]))
     numbers = [int(each.sum()) for each in (counts.found, counts.wrong, counts.missed)]
     rates = [counts.accuracy, counts.precision, counts.precision_all]
     return _RunRow(run, data, confidence, [*numbers, counts.spurious], rates)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from fmask.studies.folds import SeedScores
 from fmask.studies.runs import Study, StudyRun
 from fmask.utils.errors import UserError
 
@@ -10,7 +11,8 @@ from fmask.utils.errors import UserError
 def by_data(study: Study, data: str | None) -> list[list[StudyRun]]:
     """Return the scored runs of a study by data set, oldest first; the data set with the latest run is first.
 
-    Runs have the same data set if all their splits have the same digests.
+    Runs have the same data set if all their splits have the same digests, or the same photos were dealt into the same
+    folds.
 
     Args:
         study: the study's runs.
@@ -19,7 +21,9 @@ def by_data(study: Study, data: str | None) -> list[list[StudyRun]]:
     groups: dict[frozenset[tuple[str, str]], list[StudyRun]] = {}
     for run in study.runs:
         if run.counts and uses(run, data):
-            groups.setdefault(frozenset(run.data.items()), []).append(run)
+            dealt = run.data.get("folds")
+            key = frozenset({("folds", dealt)} if dealt else run.data.items())
+            groups.setdefault(key, []).append(run)
     return sorted(groups.values(), key=lambda runs: runs[-1].started, reverse=True)
 
 
@@ -28,13 +32,18 @@ def uses(run: StudyRun, data: str | None) -> bool:
     return not data or not run.data or any(each == data or each.startswith(f"{data}@") for each in run.data.values())
 
 
+def test_data(run: StudyRun) -> str:
+    """Return the data that a run's table is about, as `name@digest`: its folds, or its test split."""
+    return run.data.get("folds") or run.data.get("test", "")
+
+
 def choose_confidence(study: str, runs: Sequence[StudyRun], confidence: float | None) -> float:
     """Return the confidence of a table: `confidence`, or else the `min_confidence` of its runs.
 
     Raises:
         UserError: no run was scored at this confidence, or none is given and the runs differ in theirs.
     """
-    on = f"of the study {study!r} on {runs[0].data.get('test', 'data that they did not log')}"
+    on = f"of the study {study!r} on {test_data(runs[0]) or 'data that they did not log'}"
     own = sorted({run.min_confidence for run in runs if run.min_confidence is not None})
     if confidence is None and len(own) != 1:
         values = " and ".join(f"{each:g}" for each in own)
@@ -47,21 +56,21 @@ def choose_confidence(study: str, runs: Sequence[StudyRun], confidence: float | 
     return chosen
 
 
-def common_objects(runs: Sequence[StudyRun], confidence: float) -> list[tuple[str, int]]:
+def common_objects(seeds: Sequence[SeedScores]) -> list[tuple[str, int]]:
     """Return the annotated objects, each by its photo and region.
 
     Raises:
-        UserError: not all runs were scored on the same objects.
+        UserError: not all seeds were scored on the same objects.
     """
-    first = runs[0].scores[confidence].outcomes
-    for run in runs:
-        if odd := first.keys() ^ run.scores[confidence].outcomes.keys():
+    first = seeds[0]
+    for seed in seeds:
+        if odd := first.scored.outcomes.keys() ^ seed.scored.outcomes.keys():
             photo, region = min(odd)
             raise UserError(
-                f"Runs {runs[0].id} and {run.id} were scored on different objects: only one of them has region "
-                f"{region} of {photo}."
+                f"Runs {first.runs[0].id} and {seed.runs[0].id} were scored on different objects: only one of them has "
+                f"region {region} of {photo}."
             )
-    return sorted(first)
+    return sorted(first.scored.outcomes)
 
 
 def statuses(runs: Sequence[StudyRun]) -> str:

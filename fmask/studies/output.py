@@ -12,16 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.table import NOT_SET, ONE_SEED, Comparison, Row, StudyTable
+from fmask.studies.average_precision import AP, AP50
+from fmask.studies.comparison import EQUIVALENT, ONE_SEED, Comparison
+from fmask.studies.notes import MARK, notes, title
+from fmask.studies.table import NOT_SET, Row, StudyTable
 
+PRECISION_TITLE = "Average precision of masks in the test photos"
 MAX_VALUE_LENGTH = 32
 """Longest value of a setting, in characters, that is shown in full."""
-MARK = "*"
-"""Beside the intervals of a row with a single run, in a table with rows of several."""
-UNKNOWN_DETECTIONS = (
-    " The file of the runs does not say in which photo each spurious detection is, nor how many detections an object "
-    "found wrongly has: each counts as a detection in a photo of its own, so that the interval may be too narrow."
-)
 
 
 def show(tables: Sequence[StudyTable], console: Console) -> None:
@@ -31,22 +29,31 @@ def show(tables: Sequence[StudyTable], console: Console) -> None:
     """
     width = console.width
     for table in tables:
-        rich_table = as_rich(table)
-        console.width = max(width, console.measure(rich_table, options=console.options.update(width=10_000)).maximum)
-        console.print(rich_table)
-        console.width = width
+        for rich_table in as_rich(table):
+            wide = console.options.update(width=10_000)
+            console.width = max(width, console.measure(rich_table, options=wide).maximum)
+            console.print(rich_table)
+            console.width = width
         for note in notes(table):
             console.print(Text(f"- {note}"))
 
 
-def as_rich(table: StudyTable) -> Table:
-    """Return one table for the terminal, with intervals on a second line."""
-    rich_table = Table(title=title(table), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for header in _headers(table):
-        is_text = header in table.columns or header.startswith("against")
-        rich_table.add_column(Text(header), justify="left" if is_text else "right")
-    for row in table.rows:
-        rich_table.add_row(*map(Text, _cells(table, row)))
+def as_rich(table: StudyTable) -> list[Table]:
+    """Return one table for the terminal, and one of average precision if the runs have logged what it needs.
+
+    Intervals are on a second line.
+    """
+    return [_rich(table, title(table), _headers(table), [_cells(table, row) for row in table.rows])] + [
+        _rich(table, PRECISION_TITLE, headers, cells) for headers, cells in _precision_table(table)
+    ]
+
+
+def _rich(table: StudyTable, name: str, headers: list[str], rows: list[list[str]]) -> Table:
+    rich_table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for header in headers:
+        rich_table.add_column(Text(header), justify="left" if _is_text(table, header) else "right")
+    for cells in rows:
+        rich_table.add_row(*map(Text, cells))
     return rich_table
 
 
@@ -72,45 +79,6 @@ def as_csv(tables: Sequence[StudyTable]) -> str:
     return text.getvalue()
 
 
-def title(table: StudyTable) -> str:
-    """Return the first line of a table: study, number of runs, test data and confidence."""
-    runs = sum(row.runs for row in table.rows)
-    return f"{table.study}: {runs} run{'s' * (runs > 1)} on {table.data}, confidence {table.confidence:g}"
-
-
-def notes(table: StudyTable) -> list[str]:
-    """Return the notes that explain the table, one or two sentences each."""
-    seeds = {row.runs > 1 for row in table.rows}
-    sentences = [
-        f"{table.objects} objects in {table.photos} test photos, counted as in the published study. Detections with a "
-        f"score below {table.confidence:g} are ignored. Counts are sums over runs.",
-        "Precision (study): found / (found + wrong), the published study's. Precision (all): found / all detections."
-        + UNKNOWN_DETECTIONS * (not table.detections_known),
-    ]
-    if True in seeds:
-        sentences.append("In parentheses: 95 % intervals for other photos and other seeds of the setting.")
-    if False in seeds:
-        star = f"{MARK}: one" if True in seeds else "In parentheses: 95 % intervals. Each row has a single"
-        sentences.append(
-            f"{star} seed, so the interval is for this trained network on other photos, not for other seeds."
-        )
-    if len(table.rows) > 1:
-        sentences += _about_tests(table)
-    if table.recipe:
-        sentences.append(f"All rows: recipe={table.recipe}.")
-    if any(row.published for row in table.rows):
-        sentences.append(
-            "Published: accuracy, precision of each training of the published study (ResNet-50, COCO weights, "
-            "confidence 0.9) with the row's aug, steps, val_steps and schedule; backbone and weights may differ."
-        )
-    if table.implied:
-        sentences.append(f"Also different, because of the recipe or the schedule: {', '.join(table.implied)}.")
-    if table.left_out:
-        reasons = ", ".join(f"{count} {why}" for why, count in table.left_out.items())
-        sentences.append(f"Runs left out: {reasons}.")
-    return sentences
-
-
 def label(table: StudyTable, row: Row) -> str:
     """Return a row's settings as `name=value` pairs, or the study's name if no setting differs between rows."""
     settings = zip(table.columns, row.settings, strict=True)
@@ -118,34 +86,25 @@ def label(table: StudyTable, row: Row) -> str:
     return " ".join(pairs) or table.study
 
 
-def _about_tests(table: StudyTable) -> list[str]:
-    compared = [row.comparison for row in table.rows if row.comparison]
-    tested = sum(each.verdict != ONE_SEED for each in compared)
-    sentences = []
-    if tested:
-        sentences.append(
-            f"p: t-test of the accuracy against row {table.baseline} for other photos and other seeds, paired by "
-            f"photo, Holm-adjusted for {tested} comparison{'s' * (tested > 1)}."
-        )
-    if tested < len(compared):
-        sentences.append(
-            "One seed: this row or the row that it is compared with has a single run, which does not show how much "
-            "seeds differ, so the difference is not tested."
-        )
-    return sentences
-
-
 def _markdown(table: StudyTable) -> str:
+    blocks = _markdown_table(table, title(table), _headers(table), [_cells(table, row) for row in table.rows])
+    for headers, cells in _precision_table(table):
+        blocks += _markdown_table(table, PRECISION_TITLE, headers, cells)
+    return "\n".join([*blocks, *(f"- {note}" for note in notes(table))]) + "\n"
+
+
+def _markdown_table(table: StudyTable, name: str, headers: list[str], rows: list[list[str]]) -> list[str]:
     def line(cells: list[str]) -> str:
         # Cells contain line breaks for the terminal, after a slash or in place of a space.
         whole = (re.sub(r"(?<=/)\n", "", cell).replace("\n", " ").replace("|", "\\|") for cell in cells)
         return "| " + " | ".join(whole) + " |"
 
-    headers = _headers(table)
-    rule = ["---" if header in table.columns or header.startswith("against") else "---:" for header in headers]
-    rows = [line(_cells(table, row)) for row in table.rows]
-    listed = [f"- {note}" for note in notes(table)]
-    return "\n".join([f"**{title(table)}**", "", line(headers), line(rule), *rows, "", *listed]) + "\n"
+    rule = ["---" if _is_text(table, header) else "---:" for header in headers]
+    return [f"**{name}**", "", line(headers), line(rule), *map(line, rows), ""]
+
+
+def _is_text(table: StudyTable, header: str) -> bool:
+    return header in table.columns or "against" in header
 
 
 def _headers(table: StudyTable) -> list[str]:
@@ -173,8 +132,30 @@ def _cells(table: StudyTable, row: Row) -> list[str]:
     return cells
 
 
+def _precision_table(table: StudyTable) -> list[tuple[list[str], list[list[str]]]]:
+    """Return the headers and cells of the table of average precision; nothing if no run has logged its matches."""
+    names = list(dict.fromkeys(name for row in table.rows for name in row.precisions))
+    if not names:
+        return []
+    titles = {AP: "mask AP", AP50: "mask AP50"}
+    headers = ["#", *table.columns, *(titles.get(name, f"AP50\n{name.removeprefix(f'{AP50}_')}") for name in names)]
+    compared = [name for name in (AP50, AP) if any(name in row.precision_comparisons for row in table.rows)]
+    headers += [f"{titles[name]}\nagainst row {table.baseline}" for name in compared]
+    rows = []
+    for row in table.rows:
+        cells = [str(row.number), *map(_short, row.settings)]
+        cells += [_rate(row.precisions[name]) if name in row.precisions else "-" for name in names]
+        for name in compared:
+            comparison = row.precision_comparisons.get(name)
+            cells.append(_verdict(comparison) if comparison else "baseline")
+        rows.append(cells)
+    return [(headers, rows)]
+
+
 def _rate(rate: Rate) -> str:
-    return "-" if isnan(rate.value) else f"{rate.value:.2f}\n({rate.low:.2f}-{rate.high:.2f})"
+    if isnan(rate.value):
+        return "-"
+    return f"{rate.value:.2f}" + ("" if isnan(rate.low) else f"\n({rate.low:.2f}-{rate.high:.2f})")
 
 
 def _average_precision(row: Row) -> str:
@@ -187,7 +168,8 @@ def _average_precision(row: Row) -> str:
 def _verdict(comparison: Comparison) -> str:
     if comparison.verdict == ONE_SEED:
         return f"{comparison.difference:+.2f} {ONE_SEED}"
-    p = "p < 0.001" if comparison.adjusted_p < 0.001 else f"p = {comparison.adjusted_p:.3f}"
+    p_value = comparison.equivalence_p if comparison.verdict == EQUIVALENT else comparison.adjusted_p
+    p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
     return f"{comparison.difference:+.2f} {comparison.verdict}\n{p}"
 
 
@@ -198,7 +180,7 @@ def _short(value: str) -> str:
 def _record(table: StudyTable, row: Row) -> dict[str, object]:
     record: dict[str, object] = {"test_data": table.data, "confidence": table.confidence, "row": row.number}
     record |= dict(zip(table.columns, row.settings, strict=True))
-    for name in ("runs", "found", "wrong", "missed", "spurious"):
+    for name in ("runs", "seeds", "found", "wrong", "missed", "spurious"):
         record[name] = getattr(row, name)
     for name in ("accuracy", "precision", "precision_all"):
         interval: Rate = getattr(row, name)
@@ -209,8 +191,20 @@ def _record(table: StudyTable, row: Row) -> dict[str, object]:
     for name in ("accuracy", "precision"):
         record[f"published_{name}"] = " ".join(str(getattr(each, name)) for each in row.published)
     compared = row.comparison
-    record["difference"] = compared.difference if compared else ""
-    record["p"] = compared.p if compared else ""
-    record["p_holm"] = compared.adjusted_p if compared else ""
-    record["verdict"] = compared.verdict if compared else "baseline"
+    record |= _comparison(compared, "")
+    for name, rate in row.precisions.items():
+        record |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
+        record |= _comparison(row.precision_comparisons.get(name), f"{name}_")
     return record
+
+
+def _comparison(compared: Comparison | None, prefix: str) -> dict[str, object]:
+    """Return the columns of a comparison, empty for the baseline."""
+    names = ("difference", "difference_low", "difference_high", "p", "p_holm", "p_equivalent", "detectable", "verdict")
+    if compared is None:
+        return {f"{prefix}{name}": "" for name in names[:-1]} | {f"{prefix}verdict": "baseline"}
+    values = (
+        *(compared.difference, compared.low, compared.high, compared.p, compared.adjusted_p, compared.equivalence_p),
+        *(compared.detectable, compared.verdict),
+    )
+    return {f"{prefix}{name}": value for name, value in zip(names, values, strict=True)}

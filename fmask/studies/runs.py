@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from fmask import tracking
+from fmask.evaluation.matches import PhotoMatches, from_json
 from fmask.evaluation.outcomes import Outcome
 from fmask.utils.errors import UserError
 
@@ -17,6 +18,8 @@ NOT_SETTINGS = {"study", "threads", "keep_weights", "data.root"} | {
 }
 """Params that do not affect training: the MLflow experiment, the number of processors, the weight files that stay, the
 folder of the photos, and how their annotations are read: the digest of the data depends on what is read."""
+DEALING = {"data.folds", "data.fold_splits", "data.fold_seed"}
+"""Params that do not affect a run without a fold."""
 UNSET = ("", "null")
 """Values of params that are not set."""
 
@@ -44,11 +47,13 @@ class StudyRun:
     """RUNNING, FINISHED, FAILED, KILLED or SCHEDULED."""
     params: dict[str, str]
     data: dict[str, str]
-    """The data set of each split (train, val, test), as `name@digest`."""
+    """The data set of each split (train, val, test), and with folds of the deal (`folds`), as `name@digest`."""
     val_mask_ap50: float | None
     cpu_seconds: float | None
     scores: dict[float, Scored]
     """Scores by confidence; empty for a run that did not finish or was not scored."""
+    matches: dict[str, PhotoMatches] | None = None
+    """The matches of masks in each test photo, by its name; None for a run of a version that did not log them."""
     missing_artifacts: str = field(default="", compare=False)
     """The folder in which MLflow recorded the artifacts if they are not in it, so that the scores are unknown."""
 
@@ -56,6 +61,11 @@ class StudyRun:
     def counts(self) -> bool:
         """Whether the run can be part of a table."""
         return self.status == "FINISHED" and bool(self.scores)
+
+    @property
+    def fold(self) -> int | None:
+        """The number of the fold that the run was tested on; None for the test split of the data set."""
+        return int(self.params["fold"]) if "fold" in self.params else None
 
     @property
     def min_confidence(self) -> float | None:
@@ -104,13 +114,15 @@ def merge(parts: Sequence[Study]) -> Study:
 
 
 def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
-    scores, missing = {}, ""
+    scores, missing, matches = {}, "", None
     own = [float(run.params["min_confidence"])] if "min_confidence" in run.params else []
     try:
         for confidence in sorted({*CONFIDENCES, *own}) if run.status == "FINISHED" else ():
             logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
             if logged is not None:
                 scores[confidence] = _scored(logged)
+        if scores and (logged := tracking.read_json(run, "scores/test_matches.json")):
+            matches = {photo: from_json(each) for photo, each in sorted(logged["photos"].items()) if each}
     except tracking.MissingArtifactsError as error:
         missing = error.place
     return StudyRun(
@@ -118,13 +130,20 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
         name=run.name,
         started=run.started,
         status=run.status,
-        params={key: value for key, value in run.params.items() if value not in UNSET and key not in NOT_SETTINGS},
+        params=_settings(run.params),
         data=run.datasets,
         val_mask_ap50=run.metrics.get("val/mask_ap50"),
         cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
+        matches=matches,
         missing_artifacts=missing,
     )
+
+
+def _settings(params: dict[str, str]) -> dict[str, str]:
+    """Return the params that are settings of a training."""
+    ignored = NOT_SETTINGS if params.get("fold", "null") not in UNSET else NOT_SETTINGS | DEALING
+    return {key: value for key, value in params.items() if value not in UNSET and key not in ignored}
 
 
 def _scored(logged: dict[str, Any]) -> Scored:

@@ -3,12 +3,18 @@
 The file has one line for each annotated object of each run (one line for a run without scores), a form that any
 statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
 val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...,
-detections_at_<confidence> ...`. `spurious` is of the whole run, `detections` of the line's photo. A photo with
-detections and without objects has a line without region and outcome. Nothing in the file depends on the machine.
+detections_at_<confidence> ..., matches`. `spurious` is of the whole run, `detections` of the line's photo. A photo with
+detections and without objects has a line without region and outcome. `matches` is JSON on the first line of a photo:
+for each class, the number of objects, and each detection's score and its matches at ten IoU. Average precision is
+computed from it (`fmask.evaluation.matches`). Nothing in the file depends on the machine.
+
+A file whose name ends in `.gz` is compressed: the settings are on every line, so it is some fifty times smaller.
 """
 
 import csv
+import gzip
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +24,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from fmask.evaluation.matches import PhotoMatches, from_json, to_json
 from fmask.evaluation.outcomes import Outcome
 from fmask.studies.runs import CONFIDENCES, Scored, Study, StudyRun
 from fmask.utils.errors import UserError
-from fmask.utils.files import write_text
+from fmask.utils.files import atomic_write, write_text
 from fmask.utils.renamed_settings import rename_params
 
 STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
@@ -40,12 +47,17 @@ def write_runs(study: Study, file: Path) -> None:
     header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
     header += ["val_mask_ap50", "cpu_seconds", *_columns(confidences, "spurious"), "photo", "region"]
     header += _columns(confidences, "outcome", "detections")
+    header += ["matches"] * any(run.matches is not None for run in study.runs)
     text = io.StringIO()
     lines = csv.DictWriter(text, header, restval="", lineterminator="\n")
     lines.writeheader()
     for run in study.runs:
         lines.writerows({"study": study.name, **line} for line in _lines(run))
-    write_text(text.getvalue(), file)
+    if file.suffix == ".gz":
+        with atomic_write(file) as draft:
+            draft.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    else:
+        write_text(text.getvalue(), file)
 
 
 def read_runs(file: Path) -> Study:
@@ -55,8 +67,11 @@ def read_runs(file: Path) -> Study:
         UserError: the file cannot be read, or a line is not valid.
     """
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
+        opener = gzip.open if file.suffix == ".gz" else open
+        with opener(file, "rt", encoding="utf-8", newline="") as opened:
             lines = list(csv.DictReader(opened))
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise UserError(f"{file} cannot be read as a study's runs: it is not a complete gzip file.") from error
     except OSError as error:
         raise UserError(f"{file} cannot be read as a study's runs: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -84,10 +99,14 @@ def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
     numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
     common |= {key: repr(value) for key, value in numbers.items() if value is not None}
     objects: set[tuple[str, int | str]] = {key for scored in run.scores.values() for key in scored.outcomes}
-    photos = {photo for scored in run.scores.values() for photo in scored.detections or ()}
+    photos = {photo for scored in run.scores.values() for photo in scored.detections or ()} | {*(run.matches or ())}
     objects |= {(photo, "") for photo in photos - {photo for photo, _ in objects}}
+    listed: set[str] = set()
     for photo, region in sorted(objects):
         of_object: dict[str, object] = {}
+        if photo not in listed and run.matches is not None:
+            of_object["matches"] = json.dumps(to_json(run.matches.get(photo, {})), ensure_ascii=False)
+        listed.add(photo)
         for confidence, scored in run.scores.items():
             if isinstance(region, int):
                 of_object[f"outcome_at_{confidence:g}"] = scored.outcomes.get((photo, region), "")
@@ -118,7 +137,18 @@ def _from_lines(lines: tuple[dict[str, str], ...], confidences: Sequence[float])
         val_mask_ap50=_number(first, "val_mask_ap50"),
         cpu_seconds=_number(first, "cpu_seconds"),
         scores={confidence: scored for confidence, scored in scores.items() if scored},
+        matches=_matches(lines),
     )
+
+
+def _matches(lines: Sequence[dict[str, str]]) -> dict[str, PhotoMatches] | None:
+    """Return the matches in each photo that has some; None if the run did not log them."""
+    cells = {line["photo"]: line["matches"] for line in lines if line.get("matches")}
+    try:
+        found = {photo: from_json(json.loads(cell)) for photo, cell in cells.items()}
+    except json.JSONDecodeError as error:
+        raise ValueError(f"run {lines[0]['run']} has matches that are not JSON: {error}") from error
+    return {photo: each for photo, each in sorted(found.items()) if each} if cells else None
 
 
 def _scored_lines(lines: Sequence[dict[str, str]], confidence: float) -> Scored | None:

@@ -8,25 +8,25 @@ from fmask.studies.runs import StudyRun
 
 FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch_size", "lr")
 """The settings that studies usually vary: they are the first columns, and shown even if the recipe determines them."""
-NOT_COMPARED = {"seed", "min_confidence"}
+NOT_COMPARED = {"seed", "fold", "min_confidence"}
 """Params in which the runs of a row may differ. All runs of a table are counted at the table's confidence."""
 
 
 def by_setting(runs: Sequence[StudyRun]) -> tuple[list[list[StudyRun]], int]:
-    """Group runs by their settings, with the newest run of each seed.
+    """Group runs by their settings, with the newest run of each seed and fold.
 
-    A repeated seed gives the same scores again, so it is not another observation.
+    A repeated seed gives the same scores on the same fold again, so it is not another observation.
 
     Returns:
         The groups, and the number of runs that are left out.
     """
-    newest: dict[tuple[frozenset[tuple[str, str]], str | None], StudyRun] = {}
+    newest: dict[tuple[frozenset[tuple[str, str]], str | None, int | None], StudyRun] = {}
     starts: dict[frozenset[tuple[str, str]], datetime] = {}
     for run in sorted(runs, key=lambda run: run.started):
         setting = frozenset((key, value) for key, value in run.params.items() if key not in NOT_COMPARED)
         starts.setdefault(setting, run.started)
-        newest[setting, run.params.get("seed")] = run
-    groups = [[run for (key, _), run in newest.items() if key == setting] for setting in starts]
+        newest[setting, run.params.get("seed"), run.fold] = run
+    groups = [[run for (key, *_), run in newest.items() if key == setting] for setting in starts]
     return groups, len(runs) - len(newest)
 
 
@@ -71,3 +71,10 @@ def shortest_names(keys: Sequence[str]) -> tuple[str, ...]:
 
     taken = Counter(end for key in keys for end in ends(key))
     return tuple(next((end for end in ends(key) if taken[end] == 1), key) for key in keys)
+
+
+def label_of(run: StudyRun, runs: Sequence[StudyRun]) -> str:
+    """Return the settings of a run that differ between runs as `name=value` pairs, separated by blanks."""
+    keys, _ = differing([each.params for each in runs])
+    pairs = zip(shortest_names(keys), (run.params.get(key) for key in keys), strict=True)
+    return " ".join(f"{name}={value}" for name, value in pairs if value is not None)

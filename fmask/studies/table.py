@@ -3,45 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 from statistics import mean, stdev
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.choice import by_data, choose_confidence, common_objects, statuses, uses
-from fmask.studies.counts import Counts, count
+from fmask.studies.average_precision import precisions_of
+from fmask.studies.choice import by_data, choose_confidence, common_objects, statuses, test_data, uses
+from fmask.studies.comparison import Comparison, compare
+from fmask.studies.counts import Counts, accuracy_difference, count
+from fmask.studies.folds import SeedScores, complete_seeds, pool_folds
 from fmask.studies.missing import check_artifacts, without_artifacts
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.settings import by_setting, differing, shortest_names
-from fmask.studies.statistics import holm, paired_test
 from fmask.utils.errors import UserError
 
 NOT_SET = "-"
 """Shown for a setting that a row does not have, such as a setting of the second part of a one-part training."""
-SIGNIFICANCE_LEVEL = 0.05
-"""Differences with a smaller adjusted p-value are called better or worse, others undecided."""
-ONE_SEED = "one seed"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The comparison of a row with the baseline, on the same photos."""
-
-    difference: float
-    """This row's accuracy minus the baseline's."""
-    p: float
-    """P-value of the two-sided test for other photos and seeds (`paired_test`); NaN if a row has a single seed."""
-    adjusted_p: float
-    """The p-value, adjusted by Holm's method for the number of tested rows."""
-
-    @property
-    def verdict(self) -> str:
-        """The result of the test: better, worse or undecided; "one seed" if this row or the baseline has only one."""
-        if isnan(self.p):
-            return ONE_SEED
-        if self.adjusted_p >= SIGNIFICANCE_LEVEL:
-            return "undecided"
-        return "better" if self.difference > 0 else "worse"
 
 
 @dataclass(frozen=True)
@@ -72,7 +50,14 @@ class Row:
     published: tuple[Published, ...]
     """The trainings of the published study with the same setting."""
     comparison: Comparison | None
-    """None for the baseline."""
+    """Of the accuracy; None for the baseline."""
+    seeds: int
+    """Number of seeds; with folds, each has a run for each fold."""
+    precisions: dict[str, Rate]
+    """Average precision of masks in the test photos: `mask_ap`, `mask_ap50` and `mask_ap50_<class>`; empty if a run did
+    not log its matches."""
+    precision_comparisons: dict[str, Comparison]
+    """The comparisons of these; empty for the baseline."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +84,20 @@ class StudyTable:
     """Number of test photos with annotated objects."""
     left_out: dict[str, int]
     """Number of runs that are in no table, by reason; the first table of a study has those of all data sets."""
+    folds: int | None
+    """Number of folds, each of which is the test split of other runs; None without folds."""
+    margin: float | None
+    """Settings that differ by less are called equivalent; None: not tested."""
     detections_known: bool
     """Whether the number of detections in each photo is known; if not, `precision_all` is approximate."""
 
 
 def tabulate(
-    study: Study, confidence: float | None = None, baseline: int = 1, data: str | None = None
+    study: Study,
+    confidence: float | None = None,
+    baseline: int = 1,
+    data: str | None = None,
+    margin: float | None = None,
 ) -> list[StudyTable]:
     """Build the tables of a study, one for each data set, that of the latest run first.
 
@@ -113,6 +106,7 @@ def tabulate(
         confidence: detections with a lower score do not count; None: the `min_confidence` of the runs.
         baseline: number of the row that the others are compared with.
         data: use only runs on this data, the `name` or `name@digest` of any of their splits; None: all runs.
+        margin: rows that differ from the baseline by less are tested for being equivalent to it; None: not tested.
 
     Raises:
         UserError: no run is left, the runs of a data set differ in `min_confidence` or in their objects, or a table has
@@ -134,29 +128,47 @@ def tabulate(
     tables: list[StudyTable] = []
     for runs in groups:
         left_out = Counter() if tables else unscored
-        tables.append(_table(study.name, runs, confidence, baseline, left_out, several=len(groups) > 1))
+        tables.append(_table(study.name, runs, confidence, baseline, margin, left_out, several=len(groups) > 1))
     return tables
 
 
 def _table(
-    study: str, runs: Sequence[StudyRun], confidence: float | None, baseline: int, unscored: Counter[str], several: bool
+    study: str,
+    runs: Sequence[StudyRun],
+    confidence: float | None,
+    baseline: int,
+    margin: float | None,
+    unscored: Counter[str],
+    several: bool,
 ) -> StudyTable:
-    data = runs[0].data.get("test", "not logged")
+    data = test_data(runs[0]) or "not logged"
     confidence = choose_confidence(study, runs, confidence)
     scored = [run for run in runs if confidence in run.scores]
-    objects = common_objects(scored, confidence)
-    groups, repeated = by_setting(scored)
+    chosen, repeated = by_setting(scored)
+    complete, incomplete = complete_seeds(chosen)
+    if not complete:
+        raise UserError(f"The study {study!r} has no seed with a run for each fold on {data}: {'; '.join(incomplete)}.")
+    groups = [[pool_folds(seed, confidence) for seed in setting] for setting in complete]
+    objects = common_objects([seed for group in groups for seed in group])
     if not 1 <= baseline <= len(groups):
         choose = f" in the table of the runs on {data}; --data chooses a data set" if several else ""
         raise UserError(f"The baseline must be a row from 1 to {len(groups)}, not {baseline}{choose}.")
-    keys, implied = differing([group[0].params for group in groups])
-    counts = [count([run.scores[confidence] for run in group], objects) for group in groups]
+    keys, implied = differing([group[0].runs[0].params for group in groups])
+    counts = [count(group, objects) for group in groups]
     published = read_published()
     left_out = Counter(unscored)
     if without := len(runs) - len(scored):
         left_out[f"not scored at confidence {confidence:g}"] = without
     if repeated:
         left_out["repeated later with the same settings and seed"] = repeated
+    left_out.update(incomplete)
+    precisions = precisions_of(groups)
+    first, others = baseline - 1, [index for index in range(len(groups)) if index != baseline - 1]
+    compared = compare({index: accuracy_difference(counts[first], counts[index]) for index in others}, margin)
+    of_precision = {
+        name: compare({index: precisions.difference(name, first, index) for index in others}, margin)
+        for name in precisions.common
+    }
     return StudyTable(
         study=study,
         confidence=confidence,
@@ -165,36 +177,39 @@ def _table(
         implied=implied,
         recipe=None if "recipe" in keys else scored[0].params.get("recipe"),
         rows=tuple(
-            _row(number, *each, keys, published)
-            for number, each in enumerate(zip(groups, counts, _compare(counts, baseline - 1), strict=True), start=1)
+            _row(
+                index + 1,
+                groups[index],
+                counts[index],
+                compared.get(index),
+                keys,
+                published,
+                precisions.rates(index),
+                {name: each[index] for name, each in of_precision.items() if index in each},
+            )
+            for index in range(len(groups))
         ),
         data=data,
         objects=len(objects),
         photos=len({photo for photo, _ in objects}),
         left_out=dict(left_out),
-        detections_known=all(run.scores[confidence].detections is not None for group in groups for run in group),
+        folds=len(groups[0][0].runs) if groups[0][0].folds else None,
+        margin=margin,
+        detections_known=all(seed.scored.detections is not None for group in groups for seed in group),
     )
-
-
-def _compare(counts: Sequence[Counts], baseline: int) -> list[Comparison | None]:
-    others = [i for i in range(len(counts)) if i != baseline]
-    tests = [paired_test(counts[baseline].found, counts[i].found, counts[i].objects) for i in others]
-    tested = [i for i, (_, p) in enumerate(tests) if not isnan(p)]
-    adjusted = dict(zip(tested, holm([float(tests[i][1]) for i in tested]), strict=True))
-    comparisons: list[Comparison | None] = [None] * len(counts)
-    for nth, (i, (difference, p)) in enumerate(zip(others, tests, strict=True)):
-        comparisons[i] = Comparison(float(difference), float(p), adjusted.get(nth, nan))
-    return comparisons
 
 
 def _row(
     number: int,
-    runs: Sequence[StudyRun],
+    seeds: Sequence[SeedScores],
     counts: Counts,
     comparison: Comparison | None,
     keys: Sequence[str],
     published: Sequence[tuple[dict[str, str], Published]],
+    precisions: dict[str, Rate],
+    precision_comparisons: dict[str, Comparison],
 ) -> Row:
+    runs = [run for seed in seeds for run in seed.runs]
     params = runs[0].params
     average_precision = [run.val_mask_ap50 for run in runs if run.val_mask_ap50 is not None]
     cpu_seconds = [run.cpu_seconds for run in runs if run.cpu_seconds is not None]
@@ -214,4 +229,7 @@ def _row(
         cpu_seconds=mean(cpu_seconds) if cpu_seconds else nan,
         published=tuple(results for setting, results in published if setting.items() <= {**ONE_PART, **params}.items()),
         comparison=comparison,
+        seeds=len(seeds),
+        precisions=precisions,
+        precision_comparisons=precision_comparisons,
     )

@@ -75,6 +75,8 @@ def download(run: RunInfo, path: str) -> Path | None:
     folder = _local_folder(run)
     if folder and (folder / path).is_file():  # MLflow takes 20 ms to say the same
         return folder / path
+    if folder and (beside := (folder / path).parent).is_dir() and any(beside.iterdir()):
+        return None
     _client()  # raises UserError if there is no store
     mlflow = import_mlflow()
     with as_user_errors():

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fmask import tracking
+from fmask.evaluation.matches import ClassMatches
 from fmask.studies import Study, as_csv, as_markdown, collect, merge, read_runs, tabulate, write_runs
 from fmask.studies.runs import Scored
 from fmask.utils.errors import UserError
@@ -186,3 +187,24 @@ def test_a_missing_file_and_a_missing_folder_are_refused(tmp_path: Path) -> None
         read_runs(tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"runs.csv cannot be written: No such file"):
         write_runs(study([run(1, "ff")]), tmp_path / "none" / "runs.csv")
+
+
+def test_matches_are_in_the_file_and_a_compressed_file_is_equal(tmp_path: Path) -> None:
+    found = {"0.jpg": {"hat": ClassMatches(1, ((0.5, "1111100000"), (0.25, "-" * 10)))}, "9.jpg": {}}
+    whole = study(
+        [replace(run(1, "ff"), matches={"0.jpg": found["0.jpg"]}), run(2, "ff"), replace(run(3, "ff"), matches={})]
+    )
+    for name in ("runs.csv", "runs.csv.gz"):
+        write_runs(whole, tmp_path / name)
+        assert read_runs(tmp_path / name) == whole
+    assert (tmp_path / "runs.csv.gz").stat().st_size < (tmp_path / "runs.csv").stat().st_size
+    (tmp_path / "runs.csv.gz").write_bytes((tmp_path / "runs.csv.gz").read_bytes()[:-20])
+    with pytest.raises(
+        UserError, match=r"runs.csv.gz cannot be read as a study's runs: it is not a complete gzip file"
+    ):
+        read_runs(tmp_path / "runs.csv.gz")
+    text = (tmp_path / "runs.csv").read_text()
+    for wrong, message in (('""objects"": 1', '""objects"": -1'), ('{""hat""', '{""hat')):
+        (tmp_path / "runs.csv").write_text(text.replace(wrong, message, 1))
+        with pytest.raises(UserError, match="matches"):
+            read_runs(tmp_path / "runs.csv")

@@ -1,0 +1,126 @@
+"""Matches of detections with objects in each photo, as by COCO's tools (Lin et al. 2014): what average precision is of.
+
+From the matches of each photo, average precision can be computed again for other photos: `fmask.studies` does so for
+its intervals. Only masks are matched.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from faster_coco_eval.core.mask import iou
+
+from fmask.structures.detections import EncodedDetections
+
+IOU_THRESHOLDS = tuple(np.round(np.linspace(0.5, 0.95, 10), 2).tolist())
+"""The IoU that a match needs at least: 0.50:0.05:0.95."""
+MAX_DETECTIONS = 100
+"""Most detections of a class in a photo that count."""
+MATCHED, WRONG, IGNORED = "1", "0", "-"
+"""What a detection is at one IoU: matched with an object; matched with none; matched with a region to ignore."""
+
+
+@dataclass(frozen=True)
+class ClassMatches:
+    """The objects and detections of one class in one photo."""
+
+    objects: int
+    """Number of objects, without regions to ignore."""
+    found: tuple[tuple[float, str], ...]
+    """The score of each detection, highest first, and `MATCHED`, `WRONG` or `IGNORED` at each of `IOU_THRESHOLDS`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-serializable values; `from_json` reads them."""
+        return {"objects": self.objects, "found": [list(each) for each in self.found]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ClassMatches":
+        """Return the matches that `to_json` has written.
+
+        Raises:
+            ValueError: the values are not those of matches.
+        """
+        try:
+            found = tuple((float(score), str(hits)) for score, hits in value["found"])
+            objects = int(value["objects"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"matches must have objects and found, not {value!r}") from error
+        if objects < 0 or any(
+            len(hits) != len(IOU_THRESHOLDS) or set(hits) - {MATCHED, WRONG, IGNORED} for _, hits in found
+        ):
+            raise ValueError(f"matches must have {len(IOU_THRESHOLDS)} of 1, 0 and - for each detection, not {value!r}")
+        return cls(objects, found)
+
+
+PhotoMatches = dict[str, ClassMatches]
+"""The matches in one photo by class name; classes without objects and detections are left out."""
+
+
+def to_json(matches: PhotoMatches) -> dict[str, Any]:
+    """Return the matches in a photo as JSON-serializable values; `from_json` reads them."""
+    return {name: each.to_json() for name, each in matches.items()}
+
+
+def from_json(value: Any) -> PhotoMatches:
+    """Return the matches in a photo that `to_json` has written.
+
+    Raises:
+        ValueError: the value is not that of matches.
+    """
+    try:
+        return {str(name): ClassMatches.from_json(each) for name, each in value.items()}
+    except AttributeError as error:
+        raise ValueError(f"matches must be of classes, not {value!r}") from error
+
+
+def photo_matches(
+    entries: Sequence[Mapping[str, Any]], found: EncodedDetections, classes: Sequence[str]
+) -> PhotoMatches:
+    """Match the detections in a photo with its objects.
+
+    Args:
+        entries: the annotated regions as COCO annotations, with `category_id`, `segmentation` and `iscrowd`.
+        found: the detections, highest score first.
+        classes: the class names, in the order of their ids.
+    """
+    matches = {}
+    for class_id, name in enumerate(classes, start=1):
+        own = [entry for entry in entries if entry["category_id"] == class_id]
+        chosen = np.flatnonzero(found.class_ids == class_id)[:MAX_DETECTIONS]
+        if own or len(chosen):
+            crowd = [bool(entry["iscrowd"]) for entry in own]
+            overlap = _overlaps([found.masks[index] for index in chosen], own)
+            hits = [_match(overlap, crowd, threshold) for threshold in IOU_THRESHOLDS]
+            scores = [float(str(np.float32(found.scores[index]))) for index in chosen]  # without float32's noise
+            matches[name] = ClassMatches(
+                crowd.count(False), tuple(zip(scores, ("".join(each) for each in zip(*hits, strict=True)), strict=True))
+            )
+    return matches
+
+
+def _overlaps(masks: Sequence[Any], entries: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Return the IoU (D, G) of D masks with G regions; for a crowd, the share of the mask on it."""
+    if not masks or not entries:
+        return np.zeros((len(masks), len(entries)))
+    regions = [entry["segmentation"] for entry in entries]
+    return np.asarray(iou(list(masks), regions, [int(entry["iscrowd"]) for entry in entries]))
+
+
+def _match(overlap: np.ndarray, crowd: Sequence[bool], threshold: float) -> list[str]:
+    """Match each detection with the free object of the largest IoU, or else with a crowd, which stays free."""
+    order = sorted(range(len(crowd)), key=lambda region: crowd[region])
+    taken: set[int] = set()
+    hits = []
+    for row in overlap:
+        best, largest = -1, min(threshold, 1 - 1e-10)
+        for region in order:
+            if region in taken and not crowd[region]:
+                continue
+            if best >= 0 and not crowd[best] and crowd[region]:
+                break
+            if row[region] >= largest:
+                best, largest = region, row[region]
+        taken.add(best)
+        hits.append(WRONG if best < 0 else IGNORED if crowd[best] else MATCHED)
+    return hits
