@@ -72,4 +72,5 @@ def compare(found: Mapping[str, Any], expected: Mapping[str, Any], size: int) ->
                 np.abs(masks[0][photo][first] - masks[1][photo][second]).max(),
             ]
             worst = np.maximum(worst, differences)
-    return Agreement(len(boxes[0]), count, *(float(each) for each in worst), lost)
+    box, score, mask = map(float, worst)
+    return Agreement(len(boxes[0]), count, box, score, mask, lost)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from fmask.utils.imports import without_collection
+
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -48,7 +50,8 @@ def import_mlflow() -> Any:
     for key, value in DEFAULTS.items():
         os.environ.setdefault(key, value)
     warnings.filterwarnings("ignore", module=r"(mlflow|pydantic|alembic)\b")
-    import mlflow
+    with without_collection():
+        import mlflow
 
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])  # if it was imported before
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs a traceback and raises it as well

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from fmask import tracking
+from fmask.config.schema import Config
 from fmask.data.batches import Batches
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.batched import predict_encoded
@@ -33,6 +34,8 @@ from fmask.utils.signals import StopRequest
 
 SHORT_NAMES = {"loss": "loss", "val_loss": "val", "val_mask_ap50": "AP50"}
 """The metrics that are shown after an epoch, and their names in the progress bar."""
+FORECAST_STEPS = 3
+"""Number of steps after which the remaining time is estimated."""
 OTHER_COLUMNS = 68
 """Width of the progress bar's other columns: of 80 columns, 12 are left for the bar."""
 
@@ -211,3 +214,43 @@ class Progress(keras.callbacks.Callback):
         if self.bar.disable:
             losses = " ".join(f"{name} {value}" for name, value in shown.items())
             self.console.print(f"epoch {epoch + 1}/{self.params['epochs']} {losses}", highlight=False)
+
+
+class Forecast(keras.callbacks.Callback):
+    """Print how long a part of the schedule will take, from the time of its second and third step.
+
+    The first step, which builds the graph, does not count. Time for scoring is not included.
+
+    Args:
+        part: the configuration of the part.
+        epochs: epochs to train.
+        val_steps: batches in a validation.
+        console: where the line is printed.
+    """
+
+    def __init__(self, part: Config, epochs: int, val_steps: int, console: Console) -> None:
+        super().__init__()
+        self.part, self.epochs, self.val_steps, self.console = part, epochs, val_steps, console
+        self.steps: list[float] = []
+        """Seconds of each of the first steps."""
+        self.wanted = min(FORECAST_STEPS, epochs * part.steps)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if len(self.steps) == self.wanted:
+            return
+        self.steps.append(time.perf_counter() - self.started)
+        if len(self.steps) == self.wanted > 1:
+            self.console.print(self._text(min(self.steps[1:])), highlight=False)
+
+    def _text(self, step: float) -> str:
+        part = self.part
+        # A training step costs about three forward passes: the gradients of inputs and of weights cost one each.
+        val_step = step / 3.2 * (part.image_size / part.crop_size) ** 2
+        seconds = self.epochs * (part.steps * step + self.val_steps * val_step)
+        return (
+            f"{self.epochs} epochs of {part.steps} steps of {part.batch_size} photos: "
+            f"about {max(1, round(seconds / 60))} min on this machine"
+        )

@@ -1,6 +1,5 @@
 """Training with Keras' `fit`: the parts of the schedule in order, with a checkpoint after each epoch."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from fmask.evaluation import figures
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.training.callbacks import EpochEndHook, EpochLogger, Progress, StopAtNaN, StopOnSignal
+from fmask.training.callbacks import EpochEndHook, EpochLogger, Forecast, Progress, StopAtNaN, StopOnSignal
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, restore_checkpoint, save_checkpoint
 from fmask.training.first_samples import training_side, training_views
 from fmask.training.optimizers import build_optimizer
@@ -40,6 +39,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     after_part: Callable[[str], None] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    load: Callable[[], dict[str, list[Sample]]] | None = None,
 ) -> dict[str, list[float]]:
     """Train the network, from the start or from a checkpoint.
 
@@ -58,6 +58,7 @@ def fit(
         checkpoint: the checkpoint in `output_dir` to resume from; None starts from the network's weights.
         after_part: called with the name of each finished part of the schedule, except the last.
         callbacks: Keras callbacks, called after those that training itself needs.
+        load: returns `decode_photos(config, dataset)`, if that was started before; None decodes the photos here.
 
     Returns:
         Each loss by epoch, over all parts; names of validation losses begin with `val_`.
@@ -66,12 +67,9 @@ def fit(
         UserError: training diverges, a checkpoint cannot be written, or memory runs out.
         KeyboardInterrupt: a signal asked the training to stop.
     """
-    photos = {name: dataset.splits[name].photos for name in ("train", "val")}
-    samples = {
-        "train": load_samples(photos["train"], training_side(config), config.antialias),
-        "val": load_samples(photos["val"], config.image_size, config.antialias),
-    }
-    logger = EpochLogger(run, predictor, photos["val"], config.batch_size, config.score_every, output_dir / "best.h5")
+    samples = load() if load else decode_photos(config, dataset)
+    photos = dataset.splits["val"].photos
+    logger = EpochLogger(run, predictor, photos, config.batch_size, config.score_every, output_dir / "best.h5")
     if checkpoint:
         logger.restore(checkpoint.log)
     file = output_dir / CHECKPOINT_NAME
@@ -90,8 +88,6 @@ def fit(
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
         # Variables created while a graph is traced would cost a second tracing and a conditional each.
         network.optimizer.build(network.trainable_variables)
-        with _clear_errors(part, train_batches, val_batches):
-            console.print(_estimate_time(network, val_batches, part, epochs), highlight=False)
         if checkpoint and phase.name == checkpoint.part:
             restore_checkpoint(file, network)
         progress = Progress(epochs, part.steps, console)
@@ -106,6 +102,7 @@ def fit(
                     logger,
                     EpochEndHook(partial(save, phase.name)),
                     progress,
+                    Forecast(part, epochs, len(val_batches) if part.val_steps else 0, console),
                     *callbacks,
                     StopOnSignal(stop),
                 ],
@@ -116,6 +113,16 @@ def fit(
             after_part(phase.name)
     run.log_figure(figures.ap_curve(logger.cpu_seconds, logger.mask_ap50), "figures/val_mask_ap50.png")
     return logger.losses
+
+
+def decode_photos(config: Config, dataset: Dataset) -> dict[str, list[Sample]]:
+    """Decode the training and validation photos, no larger than training needs them.
+
+    Raises:
+        UserError: a photo cannot be decoded.
+    """
+    sides = {"train": training_side(config), "val": config.image_size}
+    return {name: load_samples(dataset.splits[name].photos, side, config.antialias) for name, side in sides.items()}
 
 
 @contextmanager
@@ -151,19 +158,3 @@ def _batches(part: Config, samples: dict[str, list[Sample]], start: int) -> tupl
         shuffle=False,
     )
     return train, val
-
-
-def _estimate_time(network: MaskRCNN, val_batches: Batches, config: Config, epochs: int) -> str:
-    """Estimate how long `epochs` of training will take, from the time of one validation batch."""
-    images, targets = val_batches[0]
-    network.test_on_batch(images, targets)  # traces the graph
-    started = time.perf_counter()
-    network.test_on_batch(images, targets)
-    val_step = time.perf_counter() - started
-    # A training step costs about three forward passes: the gradients of inputs and of weights cost one each.
-    train_step = 3.2 * val_step * (config.crop_size / config.image_size) ** 2
-    seconds = epochs * (config.steps * train_step + len(val_batches) * val_step)
-    return (
-        f"{epochs} epochs of {config.steps} steps of {config.batch_size} photos: "
-        f"about {max(1, round(seconds / 60))} min on this machine"
-    )

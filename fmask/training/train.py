@@ -33,11 +33,12 @@ from fmask.structures.detections import EncodedDetections
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.export_run import export_run
 from fmask.training.first_samples import training_samples
-from fmask.training.fit import fit
+from fmask.training.fit import decode_photos, fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.backend import devices, use_threads
+from fmask.utils.background import in_background
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
 from fmask.utils.secrets import shortened, without_secrets
@@ -118,6 +119,7 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
+    samples = in_background(lambda: decode_photos(config, dataset))  # while MLflow and the network are set up
     keras.utils.set_random_seed(config.random_seed())
     use_threads(config.threads)
 
@@ -154,7 +156,9 @@ def _train(
                 scores = scores_by_confidence(dataset.splits[split].photos, detections, config.min_confidence)
                 _log_part(run, name, split, scores, config.min_confidence)
 
-        losses = fit(network, predictor, config, dataset, run, output_dir, console, checkpoint, score_part, callbacks)
+        losses = fit(
+            network, predictor, config, dataset, run, output_dir, console, checkpoint, score_part, callbacks, samples
+        )
 
         predictor.save(output_dir / "last.h5")
         scores = {}

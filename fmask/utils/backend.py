@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from fmask.utils.errors import UserError
+from fmask.utils.imports import without_collection
 
 
 @contextmanager
@@ -32,7 +33,7 @@ BACKENDS = ("tensorflow", "jax")
 if os.environ["KERAS_BACKEND"] not in BACKENDS:  # fmask sets a default
     raise UserError(f"KERAS_BACKEND must be {' or '.join(BACKENDS)}, not {os.environ['KERAS_BACKEND']}.")
 
-with _quiet():
+with _quiet(), without_collection():
     import keras  # only the first import writes messages
 
 JIT = keras.backend.backend() != "tensorflow"

@@ -51,7 +51,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_fake() -> None:
     """Run the command in a process of its own, with the fake predictor."""
-    load.load = lambda name, *_: FakePredictor()  # type: ignore[assignment,return-value]
+    load.load = lambda name, *_: FakePredictor()  # type: ignore[assignment]
     cli.main()
 
 

@@ -37,7 +37,6 @@ def trained_on(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         batches.append([train_batches[0], train_batches[1]])
 
     monkeypatch.setattr(MaskRCNN, "fit", taken)
-    monkeypatch.setattr(training, "_estimate_time", lambda *_: "")
     network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
     predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = SimpleNamespace(log_figure=lambda *_: None, id="run")
