@@ -77,6 +77,7 @@ def _counts(dataset: "Dataset") -> "Table":
 
     table = Table("", *dataset.splits, box=box.SIMPLE_HEAD, show_edge=False)
     splits = dataset.splits.values()
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     table.add_row("annotations", *(Text(find_annotations(split.folder).name, overflow="fold") for split in splits))
