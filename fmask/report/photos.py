@@ -89,10 +89,11 @@ def _find_fold(run: tracking.RunInfo, roots: Sequence[Path]) -> Split:
     if file is None:
         raise PhotosUnavailable("The run did not log the settings that its folds were dealt with.")
     recorded = OmegaConf.load(file)
-    folds = OmegaConf.merge(OmegaConf.structured(Data), recorded.data)
+    folds = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Data), recorded.data))
+    assert isinstance(folds, Data)
     for root in roots:
         try:
-            dataset = read_dataset(root, folds.name, ReadOptions.from_settings(folds))
+            dataset = read_dataset(root, folds.name, ReadOptions.from_settings(vars(folds)))
             test = fold_dataset(dataset, folds, recorded.fold).splits["test"]
         except UserError:
             continue
