@@ -25,7 +25,8 @@ from tests.helpers.refusals import NETWORK, refusal
             {"backbone": "vgg"},
             "backbone must be resnet18 or resnet50 or resnet101 or efficientnet_lite0 or mobilenet_v2, not 'vgg'",
         ),
-        ({"num_classes": 1}, "num_classes must be a whole number from 2 to 1000, not 1"),
+        ({"classes": []}, "classes must list 1 to 999 class names, not 0."),
+        ({"classes": ["mask", "mask"]}, "mask"),
         ({"image_size": 10**6}, "image_size must be between 64 and 2048, not 1000000."),
         ({"image_size": "big"}, "image_size must be a whole number, not 'big'"),
         ({"antialias": 1}, "antialias must be true or false, not 1"),
@@ -64,6 +65,15 @@ def test_the_metadata_of_a_network(changed: dict[str, Any], message: str, tmp_pa
     refused = refusal(lambda: read_metadata(file))
     assert str(file) in refused
     assert message in refused
+
+
+def test_the_number_of_classes_of_a_file_that_does_not_name_them(tmp_path: Path) -> None:
+    file = tmp_path / "best.h5"
+    fields = {**json.loads(NETWORK.to_json()), "num_classes": 1}
+    del fields["classes"]
+    with h5py.File(file, "w") as opened:
+        opened.attrs["fmask"] = json.dumps(fields)
+    assert "num_classes must be a whole number from 2 to 1000, not 1" in refusal(lambda: read_metadata(file))
 
 
 class Trap:

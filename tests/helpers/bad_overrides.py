@@ -94,7 +94,7 @@ TRAIN = [
     ("text file as weights", "weights=text.h5", "weights=text.h5 is not an HDF5 file; expected none, coco"),
     (
         "weights for another backbone",
-        "weights=imagenet",
+        "backbone=resnet18",
         "weights=imagenet does not exist for resnet18, only for efficientnet_lite0, resnet50",
     ),
     (
