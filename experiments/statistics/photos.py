@@ -125,7 +125,7 @@ def main() -> None:
     for design, sd, correlation, rate in track(list(product(DESIGNS, SEED_SD, CORRELATION, RATES))):
         if design[1:] == (1, 1) and sd:
             continue  # an interval of one network is not for other seeds
-        facts = dict(zip(("photos", "seeds", "folds"), design, strict=True))
+        facts: dict[str, float] = dict(zip(("photos", "seeds", "folds"), design, strict=True))
         facts |= {"seed_sd": sd, "correlation": correlation, "rate": rate}
         record = facts | rates(design, sd, correlation, rate, STUDIES)
         if correlation == 0.3 and rate < 0.95:

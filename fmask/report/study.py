@@ -59,7 +59,7 @@ def _tables(table: StudyTable) -> list[_Table]:
     shown = []
     for printed in as_rich(table):
         columns = [(str(each.header), each.justify, [str(cell) for cell in each.cells]) for each in printed.columns]
-        headers = [(header, str(justify)) for header, justify, _ in columns]
+        headers: list[tuple[str, str]] = [(header, justify) for header, justify, _ in columns]
         shown.append(_Table(str(printed.title), headers, list(zip(*(cells for *_, cells in columns), strict=True)), []))
     shown[-1] = replace(shown[-1], notes=notes(table))
     return shown

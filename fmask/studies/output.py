@@ -202,7 +202,8 @@ def _comparison(compared: Comparison | None, prefix: str) -> dict[str, object]:
     """Return the columns of a comparison, empty for the baseline."""
     names = ("difference", "difference_low", "difference_high", "p", "p_holm", "p_equivalent", "detectable", "verdict")
     if compared is None:
-        return {f"{prefix}{name}": "baseline" if name == "verdict" else "" for name in names}
+        empty: dict[str, object] = dict.fromkeys((f"{prefix}{name}" for name in names), "")
+        return empty | {f"{prefix}verdict": "baseline"}
     values = (
         *(compared.difference, compared.low, compared.high, compared.p, compared.adjusted_p, compared.equivalence_p),
         *(compared.detectable, compared.verdict),

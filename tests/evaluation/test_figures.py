@@ -137,7 +137,8 @@ def test_ten_classes_have_cells_and_curves_of_their_own() -> None:
     assert x_labels(classes)[:2] == ["background", "kind 0 with a l…"]
     assert "accuracy 0.00" in caption_of(figure.subfigs[0])
     levels = np.linspace(0, 1, 101)
-    curves = AveragePrecision({f"mask_ap50_{name}": 0.5 for name in names}, levels, dict.fromkeys(names, levels), names)
+    shown = {f"mask_ap50_{name}": 0.5 for name in names}
+    curves = AveragePrecision(shown, levels, dict.fromkeys(names, levels), names, {})
     figure = pr_curve(curves, "test")
     rendered(figure)
     assert len({line.get_color() for line in figure.axes[0].lines}) == 10
