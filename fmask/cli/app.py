@@ -12,7 +12,7 @@ TRAIN, USE, DATA, RUNS = "Train", "Use a model", "Data", "Runs and studies"
 
 COMMANDS = (
     "train", "show-batch", "sweep", "reproduce",
-    "detect", "splash", "watch", "evaluate", "show", "export", "register",
+    "detect", "splash", "watch", "evaluate", "diagnose", "show", "export", "register",
     "install", "new", "check", "anchors", "convert",
     "runs", "report", "table", "send",
 )  # fmt: skip

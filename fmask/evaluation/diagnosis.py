@@ -189,7 +189,8 @@ def diagnose(photos: Sequence[Photo], detections: Iterable[EncodedDetections]) -
     listed: list[_Detection] = []
     objects: list[_Object] = []
     for place in np.argsort(image_ids(photos)) if pairs else ():
-        _add(*pairs[place], listed, objects)
+        photo, found = pairs[place]
+        _add(photo, found, listed, objects)
     return Diagnosis(pairs[0][1].classes if pairs else (), tuple(listed), tuple(objects))
 
 

@@ -1,12 +1,13 @@
-"""Predict the test photos of a run again.
+"""Predict photos of a run again.
 
-Runs log no detections, so the page of a run loads its weights and predicts the photos again. The photos must still be
-where they were, with the same contents.
+Runs log no detections, so the page and the diagnosis of a run load its weights and predict the photos again. The photos
+must still be where they were, with the same contents.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -30,20 +31,36 @@ class PredictedPhotos:
 
     photos: Sequence[Photo]
     detections: Sequence[EncodedDetections]
+    image_size: int
+    """Side in pixels of the network's square input."""
 
 
 class PhotosUnavailable(Exception):  # noqa: N818 - not an error: the page is written without photos
     """The photos cannot be predicted again; the message is the reason, in one sentence."""
 
 
-def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
-    """Predict the test photos of a run with its last weights, with a progress bar.
+def predict_again(
+    run: tracking.RunInfo,
+    console: Console,
+    split: str = "test",
+    runtime: Literal["onnx", "keras"] | None = "keras",
+    threads: int = 0,
+) -> PredictedPhotos:
+    """Predict the photos of a run with its last weights, with a progress bar.
+
+    Args:
+        run: the run.
+        console: where the progress bar is drawn.
+        split: val or test.
+        runtime: what computes the network; see `fmask.inference.load.load`. By default, what computed the scores of the
+            run.
+        threads: processor threads to use, 0 for all.
 
     Raises:
         PhotosUnavailable: the photos do not exist or have changed, or the run has no weights.
         UserError: the MLflow store cannot be used.
     """
-    photos = _find_split(run).photos
+    photos = _find_split(run, split).photos
     weights = tracking.download(run, tracking.WEIGHTS_ARTIFACT)
     if weights is None:
         kept_none = run.params.get("keep_weights") == "none"
@@ -55,36 +72,37 @@ def predict_again(run: tracking.RunInfo, console: Console) -> PredictedPhotos:
     from fmask.inference import load
 
     try:
-        predictor = load.load(str(weights), runtime="keras")  # as the scores of the run were computed
+        predictor = load.load(str(weights), runtime=runtime, threads=threads)
     except UserError as error:
         raise PhotosUnavailable(str(error)) from error
     found = predict_encoded(predictor, [photo.path for photo in photos])
-    shown = track(found, "test photos", len(photos), console=console, transient=True, disable=not console.is_terminal)
-    return PredictedPhotos(photos, list(shown))
+    hidden = not console.is_terminal
+    shown = track(found, f"{split} photos", len(photos), console=console, transient=True, disable=hidden)
+    return PredictedPhotos(photos, list(shown), predictor.image_size)
 
 
-def _find_split(run: tracking.RunInfo) -> Split:
-    """Find the test photos: in their folder, or where the published photos are installed now."""
-    if "test" not in run.datasets:
-        raise PhotosUnavailable("The run did not log its test photos.")
-    name, _, expected = run.datasets["test"].partition("@")
-    root = tracking.read_data_folders(run)["test"]
+def _find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
+    """Find the photos of a split: in their folder, or where the published photos are installed now."""
+    if name_of_split not in run.datasets:
+        raise PhotosUnavailable(f"The run did not log its {name_of_split} photos.")
+    name, _, expected = run.datasets[name_of_split].partition("@")
+    root = tracking.read_data_folders(run)[name_of_split]
     installed = photos_root() if name == "photos" else None
     options, others = _read_options(run), []
     if "folds" in run.datasets:
-        return _find_fold(run, [each for each in (root, installed) if each])
-    for folder in dict.fromkeys(each / "test" for each in (root, installed) if each):
+        return _find_fold(run, name_of_split, [each for each in (root, installed) if each])
+    for folder in dict.fromkeys(each / name_of_split for each in (root, installed) if each):
         if folder.is_dir() and (split := _read(folder, options)):
             if digest(split).startswith(expected):
                 return split
             others.append(folder)
     if not others:
-        raise PhotosUnavailable(f"The folder {root / 'test'} has no photos any more.")
-    raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was tested on.")
+        raise PhotosUnavailable(f"The folder {root / name_of_split} has no photos any more.")
+    raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was scored on.")
 
 
-def _find_fold(run: tracking.RunInfo, roots: Sequence[Path]) -> Split:
-    """Find the test photos of a run with a fold, by dealing the photos again."""
+def _find_fold(run: tracking.RunInfo, name_of_split: str, roots: Sequence[Path]) -> Split:
+    """Find the photos of a run with a fold, by dealing the photos again."""
     file = tracking.download(run, "config.yaml")
     if file is None:
         raise PhotosUnavailable("The run did not log the settings that its folds were dealt with.")
@@ -94,11 +112,11 @@ def _find_fold(run: tracking.RunInfo, roots: Sequence[Path]) -> Split:
     for root in roots:
         try:
             dataset = read_dataset(root, folds.name, ReadOptions.from_settings(vars(folds)))
-            test = fold_dataset(dataset, folds, recorded.fold).splits["test"]
+            found = fold_dataset(dataset, folds, recorded.fold).splits[name_of_split]
         except UserError:
             continue
-        if digest(test).startswith(run.datasets["test"].partition("@")[2]):
-            return test
+        if digest(found).startswith(run.datasets[name_of_split].partition("@")[2]):
+            return found
     raise PhotosUnavailable(f"The photos in {roots[0]} differ from those that the run's folds were dealt from.")
 
 

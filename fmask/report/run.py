@@ -12,6 +12,8 @@ from rich.console import Console
 from fmask import tracking
 from fmask.evaluation import figures
 from fmask.evaluation.confidence_curve import confidence_curve
+from fmask.evaluation.diagnosis import diagnose
+from fmask.evaluation.diagnosis_figure import lost_ap
 from fmask.evaluation.outcomes import Rate
 from fmask.evaluation.report import RATES
 from fmask.evaluation.scores import Scores as ComputedScores
@@ -41,6 +43,8 @@ class _Photos:
     """The rows of the table of objects, by confidence."""
     charts: list[Markup]
     """Precision and recall: over each other, and over the confidence."""
+    causes: Markup | None
+    """AP50 lost by cause and class."""
     note: str
     """Sentences above the table."""
 
@@ -110,7 +114,7 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     except PhotosUnavailable as reason:
         rows = {confidence: object_rows(scores) for confidence, scores in logged.items()}
         note = f"{reason} Therefore the page has no pictures, and the scores of detections on objects are unknown."
-        return _Photos([], rows, [], note)
+        return _Photos([], rows, [], None, note)
     pairs = list(zip(predicted.photos, predicted.detections, strict=True))
     again = compute_scores(predicted.photos, predicted.detections, list(logged))
     scores = {confidence: result.to_json() for confidence, result in again.items()}
@@ -122,6 +126,7 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
         pictures=[draw(photo, detections, list(logged)) for photo, detections in shown],
         rows={confidence: object_rows(each, found) for confidence, each in scores.items()},
         charts=_precision_charts(predicted, again[chosen]),
+        causes=_causes_chart(predicted),
         note=_agreement(logged, scores) + _limit(len(predicted.photos)),
     )
 
@@ -137,6 +142,14 @@ def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores) -> lis
         ),
         charts.as_svg(over_confidence, "confidence", f"Precision, recall and F1 over the confidence. {marked}"),
     ]
+
+
+def _causes_chart(predicted: PredictedPhotos) -> Markup:
+    causes = diagnose(predicted.photos, predicted.detections)
+    lost = causes.lost()
+    figure = lost_ap(lost, causes.lost_by_class(), causes.classes, "test", causes.ap50)
+    listed = ", ".join(f"{cause} {value:.3f}" for cause, value in lost.items())
+    return charts.as_svg(figure, "causes", f"AP50 of masks lost by cause, as the mean of the classes: {listed}.")
 
 
 def _agreement(logged: Scores, again: Scores) -> str:

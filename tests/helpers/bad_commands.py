@@ -126,6 +126,29 @@ COMMANDS = [
         "evaluate model.h5 split --split val",
         "split is not a data set with splits; remove --split val",
     ),
+    (
+        "diagnosis of a file without photos",
+        "diagnose text.h5",
+        "text.h5 is not a run, whose photos are known; give a data",
+    ),
+    ("diagnosis of a missing run", "diagnose 0123abcd", "has no run '0123abcd'."),
+    (
+        "diagnosis of the training photos",
+        "diagnose latest --split train",
+        "--split must be val or test, not 'train'; for",
+    ),
+    (
+        "diagnosis of a run with a class of a category",
+        "diagnose latest --category x=hat",
+        "--category requires photos; give a data set, a folder or an annotation file after the model.",
+    ),
+    (
+        "diagnosis to a missing folder",
+        "diagnose fake split -o nowhere/here",
+        "nowhere/here cannot be written: the folder nowhere does not exist.",
+    ),
+    ("diagnosis to a file", "diagnose fake split -o text.h5", "text.h5 is a file; expected a folder."),
+    ("diagnosis of a missing folder", "diagnose model.h5 nowhere", "nowhere is not a folder; expected one with photos"),
     ("splash of a missing video", "splash fake walk.mp4", "There is no video file walk.mp4."),
     (
         "splash of a video on a web server",

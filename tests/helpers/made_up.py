@@ -36,6 +36,7 @@ class FakePredictor:
     """Finds the mask, detects the hat as a mask with a low score, and finds a hat that does not exist."""
 
     batch_size = 4
+    image_size = 256
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         shapes = [image.shape for image in images]

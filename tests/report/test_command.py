@@ -33,7 +33,7 @@ def test_the_page_of_a_run_is_written_and_stored_as_its_artifact(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = make_run(tmp_path / "data")
-    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakePredictor())
+    monkeypatch.setattr("fmask.inference.load.load", lambda *_, **__: FakePredictor())
     assert f"report.html shows the run {run_id}" in call("latest").replace("\n", " ")
     html = (store / "report.html").read_text()
     assert len(parse(html).all("article")) == 2
@@ -76,7 +76,7 @@ def test_the_page_of_a_study_has_its_table_figure_and_runs() -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_script_runs_in_a_browser(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path / "data")
-    monkeypatch.setattr("fmask.inference.load.load", lambda _: FakePredictor())
+    monkeypatch.setattr("fmask.inference.load.load", lambda *_, **__: FakePredictor())
     call("latest")
     command = [
         str(CHROMIUM),

@@ -28,7 +28,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Pages:
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
 
     def show(run_id: str, predictor: object | None = None) -> Element:
-        monkeypatch.setattr("fmask.inference.load.load", lambda _: predictor or FakePredictor())
+        monkeypatch.setattr("fmask.inference.load.load", lambda *_, **__: predictor or FakePredictor())
         return parse(report.run_page(tracking.find_run(run_id), Console(quiet=True)))
 
     return show
@@ -128,9 +128,25 @@ def test_classes_are_shown_as_counts_and_as_shares(store: Path, tmp_path: Path, 
 def test_losses_have_training_and_validation_in_one_chart(store: Path, tmp_path: Path, show: Pages) -> None:
     charts = show(make_run(tmp_path / "data")).all("svg", _class="chart")
     texts = [{text.text for text in chart.all("text")} for chart in charts]
-    assert len(texts) == 4
-    assert {"training", "validation", "loss, the weighted total"} <= texts[0]
-    assert {"min_confidence 0.5", "F1", "recall"} <= texts[3]
+    assert len(texts) == 5
+    (losses,) = (each for each in texts if "loss, the weighted total" in each)
+    assert {"training", "validation"} <= losses
+    (confidence,) = (each for each in texts if "min_confidence 0.5" in each)
+    assert {"F1", "recall"} <= confidence
+
+
+def test_ap50_lost_by_cause_has_a_chart_and_the_command_that_prints_it(
+    store: Path, tmp_path: Path, show: Pages
+) -> None:
+    """The hats are detected as masks, after detections on the background that halve the precision."""
+    run_id = make_run(tmp_path / "data")
+    (section,) = show(run_id).all("section", id="causes")
+    (chart,) = section.all("svg")
+    assert str(chart.attributes["aria-label"]).endswith(
+        "classification 0.250, localisation 0.000, both 0.000, duplicate 0.000, background 0.000, missed 0.000."
+    )
+    assert {"mask", "hat", "mean of the classes", "0.500", "0.250"} <= {text.text for text in chart.all("text")}
+    assert section.all("code")[0].text == f"fmask diagnose {run_id} --split test --runtime keras"
 
 
 def test_a_page_loads_nothing_and_runs_only_its_own_script(store: Path, tmp_path: Path, show: Pages) -> None:
@@ -184,8 +200,9 @@ def test_missing_or_changed_photos_are_left_out_with_a_sentence(store: Path, tmp
     run_id = make_run(tmp_path / "data")
     Image.new("RGB", (80, 60)).save(tmp_path / "data" / "test" / "plain.jpg")
     document = show(run_id)
-    assert f"in {tmp_path / 'data' / 'test'} differ from those that the run was tested on" in document.text
+    assert f"in {tmp_path / 'data' / 'test'} differ from those that the run was scored on" in document.text
     assert not document.all("article")
+    assert not document.all("section", id="causes")
     assert rows(document, "0.5")[0] == [MALICIOUS_NAME, "mask", "mask", "found", "-", "1.00"]
     (tmp_path / "data").rename(tmp_path / "away")
     assert f"The folder {tmp_path / 'data' / 'test'} has no photos any more." in show(run_id).text
