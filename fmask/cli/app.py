@@ -14,7 +14,7 @@ COMMANDS = (
     "train", "show-batch", "sweep", "reproduce",
     "detect", "splash", "watch", "evaluate", "diagnose", "show", "export", "register",
     "install", "new", "check", "anchors", "convert",
-    "runs", "report", "table", "send",
+    "runs", "report", "table", "power", "send",
 )  # fmt: skip
 """All commands, in the order of the help."""
 

@@ -9,11 +9,15 @@
 
 from fmask.studies.figure import draw, save
 from fmask.studies.output import as_csv, as_markdown, as_rich, show
+from fmask.studies.power import Plan, Question, plan
+from fmask.studies.power_output import show_plan
 from fmask.studies.runs import Study, StudyRun, collect, merge
 from fmask.studies.runs_file import read_runs, write_runs
 from fmask.studies.table import Row, StudyTable, tabulate
 
 __all__ = [
+    "Plan",
+    "Question",
     "Row",
     "Study",
     "StudyRun",
@@ -24,9 +28,11 @@ __all__ = [
     "collect",
     "draw",
     "merge",
+    "plan",
     "read_runs",
     "save",
     "show",
+    "show_plan",
     "tabulate",
     "write_runs",
 ]

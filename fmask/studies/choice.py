@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fmask.studies.folds import SeedScores
+from fmask.studies.missing import check_artifacts
 from fmask.studies.runs import Study, StudyRun
 from fmask.utils.errors import UserError
 
@@ -35,6 +36,21 @@ def uses(run: StudyRun, data: str | None) -> bool:
 def test_data(run: StudyRun) -> str:
     """Return the data that a run's table is about, as `name@digest`: its folds, or its test split."""
     return run.data.get("folds") or run.data.get("test", "")
+
+
+def scored_by_data(study: Study, data: str | None) -> list[list[StudyRun]]:
+    """Return the scored runs of a study by data set, as `by_data` does, at least one.
+
+    Raises:
+        UserError: no run of the study on this data has scores.
+    """
+    if groups := by_data(study, data):
+        return groups
+    chosen = [run for run in study.runs if uses(run, data)]
+    check_artifacts(study.name, chosen)
+    on = f" on {data}" if data else ""
+    found = statuses(chosen) or "none"
+    raise UserError(f"The study {study.name!r} has no finished run with test scores{on}; runs{on}: {found}.")
 
 
 def choose_confidence(study: str, runs: Sequence[StudyRun], confidence: float | None) -> float:

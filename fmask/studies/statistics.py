@@ -177,13 +177,21 @@ def rate_difference(
         folds: (P,), the fold of each photo, from 0; None: the networks of a setting are scored on all photos.
     """
     objects = np.ones(first.shape[-1]) if objects is None else objects
-    total = objects.sum()
-    rates = [runs.sum(axis=-1).mean(axis=-1) / total for runs in (first, second)]
-    residuals = [
-        (runs - rate[..., None, None] * objects) / total for runs, rate in zip((first, second), rates, strict=True)
-    ]
+    rates = [runs.sum(axis=-1).mean(axis=-1) / objects.sum() for runs in (first, second)]
+    residuals = [rate_deviations(runs, objects) for runs in (first, second)]
     weights = np.broadcast_to(objects, rates[0].shape + objects.shape)
     return difference((rates[0], rates[1]), (residuals[0], residuals[1]), weights, folds)
+
+
+def rate_deviations(found: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Return what each run adds in each photo to the deviation of the accuracy, (..., S, P); see `spread`.
+
+    Args:
+        found: (..., S, P), number of objects found.
+        objects: (P,), number of objects in each photo.
+    """
+    rate = found.sum(axis=-1).mean(axis=-1) / objects.sum()
+    return (found - rate[..., None, None] * objects) / objects.sum()
 
 
 def paired_test(

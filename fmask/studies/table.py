@@ -8,11 +8,11 @@ from statistics import mean, stdev
 
 from fmask.evaluation.outcomes import Rate
 from fmask.studies.average_precision import precisions_of
-from fmask.studies.choice import by_data, choose_confidence, common_objects, statuses, test_data, uses
+from fmask.studies.choice import choose_confidence, common_objects, scored_by_data, test_data, uses
 from fmask.studies.comparison import Comparison, compare
 from fmask.studies.counts import Counts, accuracy_difference, count
 from fmask.studies.folds import SeedScores, complete_seeds, pool_folds
-from fmask.studies.missing import check_artifacts, without_artifacts
+from fmask.studies.missing import without_artifacts
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.settings import by_setting, differing, shortest_names
@@ -113,12 +113,7 @@ def tabulate(
             no row `baseline`.
     """
     chosen = [run for run in study.runs if uses(run, data)]
-    groups = by_data(study, data)
-    if not groups:
-        check_artifacts(study.name, chosen)
-        on = f" on {data}" if data else ""
-        found = statuses(chosen) or "none"
-        raise UserError(f"The study {study.name!r} has no finished run with test scores{on}; runs{on}: {found}.")
+    groups = scored_by_data(study, data)
     unscored = Counter(
         run.status.lower() if run.status != "FINISHED" else "finished without test scores"
         for run in chosen

@@ -1,0 +1,47 @@
+"""The command `fmask power`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmask.cli.app import RUNS, app
+from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
+
+
+@app.command(rich_help_panel=RUNS)
+def power(
+    study: Annotated[
+        str | None, typer.Argument(help="The setting `study` of the runs, an MLflow experiment. Default: fmask.")
+    ] = None,
+    difference: Annotated[
+        float, typer.Option(help="The true difference of accuracy that is to be found, such as 0.05.")
+    ] = 0.05,
+    probability: Annotated[
+        float, typer.Option("--power", help="The probability of finding it, at least 0.5 and below 1.")
+    ] = 0.8,
+    comparisons: Annotated[
+        int, typer.Option(help="Number of settings that the planned study compares with its baseline.")
+    ] = 1,
+    from_files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Add the runs in a file written by fmask table --save-runs. Can be repeated."),
+    ] = None,
+    data: StudyData = None,
+    confidence: StudyConfidence = None,
+    against: BaselineRow = 1,
+) -> None:
+    """Plan a study: how many photos, seeds and CPU hours are needed to find a difference of accuracy.
+
+    The plan is made from the variances of photos and seeds in an earlier study of two or more settings.
+    """
+    from rich.console import Console
+
+    from fmask import studies
+
+    question = studies.Question(difference, probability, comparisons)
+    sources = [studies.read_runs(file) for file in from_files or ()]
+    if study or not sources:
+        sources.append(studies.collect(study or "fmask"))
+    plan = studies.plan(studies.merge(sources), question, confidence, against, data)
+    studies.show_plan(plan, Console())
