@@ -10,7 +10,8 @@ from fmask.tracking import dependencies
 
 
 def test_a_served_network_needs_the_model_and_nothing_of_training() -> None:
-    modules = {str(path) for path in dependencies.required_modules("fmask.inference.serving")}
+    needed_by = ("fmask.inference.serving", "fmask.inference.keras_predictor")  # a model without an ONNX file
+    modules = {str(path) for name in needed_by for path in dependencies.required_modules(name)}
     assert {
         "fmask/__init__.py",
         "fmask/inference/serving.py",
