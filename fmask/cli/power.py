@@ -31,7 +31,7 @@ def power(
     confidence: StudyConfidence = None,
     against: BaselineRow = 1,
 ) -> None:
-    """Plan a study: how many photos, seeds and CPU hours are needed to find a difference of accuracy.
+    """Plan how many photos, seeds and CPU hours a study needs to find a difference.
 
     The plan is made from the variances of photos and seeds in an earlier study of two or more settings.
     """
