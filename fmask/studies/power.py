@@ -5,18 +5,16 @@ Shape letters: S runs of one setting (its seeds), P photos, K folds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import isnan, nan
 from statistics import mean
 
 import numpy as np
 
-from fmask.studies.choice import choose_confidence, common_objects, scored_by_data, test_data
+from fmask.studies.choice import scored_by_data, test_data
 from fmask.studies.comparison import SIGNIFICANCE_LEVEL
-from fmask.studies.counts import Counts, accuracy_difference, count
-from fmask.studies.folds import complete_seeds, pool_folds
+from fmask.studies.counts import Counts, accuracy_difference
+from fmask.studies.grouping import group_runs
 from fmask.studies.runs import Study
-from fmask.studies.settings import by_setting
 from fmask.studies.spread import Spread, spread
 from fmask.studies.statistics import Difference, rate_deviations
 from fmask.utils.errors import UserError
@@ -174,29 +172,23 @@ def plan(
     name = f"The study {study.name!r}"
     if len(runs) == 1:
         raise UserError(f"{name} has a single scored run; power needs two settings, one of them with two seeds.")
-    confidence = choose_confidence(study.name, runs, confidence)
-    chosen, _ = by_setting([run for run in runs if confidence in run.scores])
-    complete, incomplete = complete_seeds(chosen)
-    if not complete:
-        raise UserError(f"{name} has no seed with a run for each fold: {'; '.join(incomplete)}.")
-    groups = [[pool_folds(seed, confidence) for seed in setting] for setting in complete]
-    objects = common_objects([seed for group in groups for seed in group])
+    grouped = group_runs(study.name, runs, confidence)
+    groups, counts = grouped.groups, list(grouped.counts)
     if not 1 <= baseline <= len(groups):
         raise UserError(f"The baseline must be a row from 1 to {len(groups)}, not {baseline}.")
     if len(groups) == 1:
         raise UserError(
             f"{name} has a single setting; power needs a second one, because photos suit settings differently."
         )
-    counts = [count(group, objects) for group in groups]
     first = counts.pop(baseline - 1)
     pairs = [(first, each) for each in counts if _shows_seeds(first, each)]
     if not pairs:
         raise UserError(f"{name} has one seed for each setting, which does not show how much seeds differ; add a seed.")
     seen = [float(accuracy_difference(*pair).detectable(question.level, question.power)) for pair in pairs]
     seen = [each for each in seen if not isnan(each)] or [nan]
-    cpu = [run.cpu_seconds for run in chain.from_iterable(chosen) if run.cpu_seconds is not None]
+    cpu = [run.cpu_seconds for run in grouped.scored if run.cpu_seconds is not None]
     variances = variances_of(pairs)
-    per_photo = len(objects) / len(first.objects)
+    per_photo = len(grouped.objects) / len(first.objects)
     hours = mean(cpu) / 3600 if cpu else nan
     study_folds = len(groups[0][0].runs) if groups[0][0].folds else FOLDS
     sizes = []
@@ -209,7 +201,14 @@ def plan(
             sizes.append(Size(seeds, folds, photos, needed, number, number * hours, reason))
     on = test_data(runs[0]) or "data that was not logged"
     return Plan(
-        *(question, study.name, on, confidence, len(groups), len(first.objects), len(objects), variances),
+        question=question,
+        study=study.name,
+        data=on,
+        confidence=grouped.confidence,
+        rows=len(groups),
+        photos=len(first.objects),
+        objects=len(grouped.objects),
+        variances=variances,
         seen=(min(seen), max(seen)),
         sizes=tuple(sizes),
     )

@@ -8,14 +8,15 @@ from statistics import mean, stdev
 
 from fmask.evaluation.outcomes import Rate
 from fmask.studies.average_precision import precisions_of
-from fmask.studies.choice import choose_confidence, common_objects, scored_by_data, test_data, uses
+from fmask.studies.choice import scored_by_data, test_data, uses
 from fmask.studies.comparison import Comparison, compare
-from fmask.studies.counts import Counts, accuracy_difference, count
-from fmask.studies.folds import SeedScores, complete_seeds, pool_folds
+from fmask.studies.counts import Counts, accuracy_difference
+from fmask.studies.folds import SeedScores
+from fmask.studies.grouping import group_runs
 from fmask.studies.missing import without_artifacts
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
-from fmask.studies.settings import by_setting, differing, shortest_names
+from fmask.studies.settings import differing, shortest_names
 from fmask.utils.errors import UserError
 
 NOT_SET = "-"
@@ -137,26 +138,19 @@ def _table(
     several: bool,
 ) -> StudyTable:
     data = test_data(runs[0]) or "not logged"
-    confidence = choose_confidence(study, runs, confidence)
-    scored = [run for run in runs if confidence in run.scores]
-    chosen, repeated = by_setting(scored)
-    complete, incomplete = complete_seeds(chosen)
-    if not complete:
-        raise UserError(f"The study {study!r} has no seed with a run for each fold on {data}: {'; '.join(incomplete)}.")
-    groups = [[pool_folds(seed, confidence) for seed in setting] for setting in complete]
-    objects = common_objects([seed for group in groups for seed in group])
+    grouped = group_runs(study, runs, confidence)
+    confidence, groups, counts = grouped.confidence, grouped.groups, grouped.counts
     if not 1 <= baseline <= len(groups):
         choose = f" in the table of the runs on {data}; --data chooses a data set" if several else ""
         raise UserError(f"The baseline must be a row from 1 to {len(groups)}, not {baseline}{choose}.")
     keys, implied = differing([group[0].runs[0].params for group in groups])
-    counts = [count(group, objects) for group in groups]
     published = read_published()
     left_out = Counter(unscored)
-    if without := len(runs) - len(scored):
+    if without := len(runs) - len(grouped.scored):
         left_out[f"not scored at confidence {confidence:g}"] = without
-    if repeated:
-        left_out["repeated later with the same settings and seed"] = repeated
-    left_out.update(incomplete)
+    if grouped.repeated:
+        left_out["repeated later with the same settings and seed"] = grouped.repeated
+    left_out.update(grouped.incomplete)
     precisions = precisions_of(groups)
     first, others = baseline - 1, [index for index in range(len(groups)) if index != baseline - 1]
     compared = compare({index: accuracy_difference(counts[first], counts[index]) for index in others}, margin)
@@ -170,7 +164,7 @@ def _table(
         baseline=baseline,
         columns=shortest_names(keys),
         implied=implied,
-        recipe=None if "recipe" in keys else scored[0].params.get("recipe"),
+        recipe=None if "recipe" in keys else grouped.scored[0].params.get("recipe"),
         rows=tuple(
             _row(
                 index + 1,
@@ -185,8 +179,8 @@ def _table(
             for index in range(len(groups))
         ),
         data=data,
-        objects=len(objects),
-        photos=len({photo for photo, _ in objects}),
+        objects=len(grouped.objects),
+        photos=len({photo for photo, _ in grouped.objects}),
         left_out=dict(left_out),
         folds=len(groups[0][0].runs) if groups[0][0].folds else None,
         margin=margin,
