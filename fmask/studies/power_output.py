@@ -44,10 +44,9 @@ def plan_notes(plan: Plan) -> list[str]:
         "settings, at the mean CPU time of the study's runs.",
         f"The study {plan.study!r} ({plan.photos} photos, {plan.objects} objects of {plan.data}, {plan.rows} settings, "
         f"confidence {plan.confidence:g}) {seen}.",
-        "Standard deviations in that study, the mean over its comparisons: "
-        f"{sqrt(parts.seeds):.3f} between seeds of a setting; "
-        f"{sqrt(parts.photos):.3f} between photos, of the difference; {sqrt(parts.rest):.3f} of a run on a photo.",
+        f"Standard deviations in that study: {sqrt(parts.seeds):.3f} of the accuracy between seeds; "
+        f"{sqrt(parts.photos):.3f} of the difference between photos; {sqrt(parts.rest):.3f} of everything else.",
         "They are estimates: a study with few photos or seeds gives a rough plan."
-        + " A standard deviation of 0 means that the study is too small to tell it from that of a run on a photo; the "
-        "plan may then be too small." * (0 in (parts.seeds, parts.photos)),
+        + " A standard deviation of 0 means that the study is too small to measure it; the plan is then probably too "
+        "small." * (0 in (parts.seeds, parts.photos)),
     ]

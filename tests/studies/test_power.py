@@ -1,12 +1,15 @@
 """Plans of studies: the planned size has the planned power in simulated studies, and bad questions are refused."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fmask import cli
 from fmask.studies import Question, Study, plan, read_runs
 from fmask.studies.power import Variances
 from fmask.studies.power_output import plan_notes
@@ -113,3 +116,14 @@ def test_studies_that_show_no_variances_are_refused() -> None:
         plan(Study("s", (runs[0], other)), Question())
     with pytest.raises(UserError, match="The baseline must be a row from 1 to 2, not 3"):
         plan(Study("s", (runs[0], other)), Question(), baseline=3)
+
+
+def test_the_command_prints_the_plan_and_refuses_in_one_sentence() -> None:
+    shown = CliRunner().invoke(cli.app, ["power", "--from", str(RUNS), "--difference", "0.1", "--confidence", "0.5"])
+    assert shown.exit_code == 0, shown.exception
+    rows = [line.split() for line in shown.output.splitlines() if re.match(r" +[-5] +[135] ", line)]
+    assert [row[:2] for row in rows] == [["-", "1"], ["-", "3"], ["-", "5"], ["5", "1"], ["5", "3"], ["5", "5"]]
+    assert int(rows[1][3]) == 2 * int(rows[1][2])  # two objects in a photo
+    refused = CliRunner().invoke(cli.app, ["power", "--from", str(RUNS), "--difference", "2"])
+    assert isinstance(refused.exception, UserError)
+    assert str(refused.exception) == "--difference must be between 0 and 1, such as 0.05, not 2."
