@@ -11,6 +11,19 @@ import pytest
 from fmask import tracking
 
 
+SLOW = (
+    "cli/test_new", "training/test_train", "model/test_backbones", "training/test_checkpoint", "inference/test_export",
+    "test_api", "tracking/test_outage", "test_notebooks", "utils/test_exits", "training/test_kills",
+)  # fmt: skip
+"""The slowest files."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the slowest files first, so that no process still works on one when all others have finished."""
+    files = [Path(__file__).parent / f"{name}.py" for name in SLOW]
+    items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))
+
+
 @pytest.fixture(scope="session")
 def photos_root() -> Path:
     """The folder of the study's photos; tests that need it are skipped if the photos are not installed."""

@@ -40,7 +40,7 @@ def test_data_of_any_classes_are_trained_on_scored_and_shown(store: Path, classe
     assert ["attribute", "label", "label", "label"] in [line.split() for line in shown.splitlines()]
     assert "fmask train data=site" in shown
     ran("check", "site")
-    run = train([*SMOKE, "data=site", "study=own"])
+    run = train([*SMOKE, "onnx=true", "data=site", "study=own"])
     recorded = tracking.find_run(run.run_id)
     assert json.loads(recorded.params["data.classes"]) == sorted(classes)
     of_class = {name for name in run.metrics if name.startswith("test/mask_ap50_")}
@@ -99,7 +99,7 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
 
     write_own(Path("site"), ["helmet", "vest"])
     write_own(Path("other"), ["vest", "cap"])
-    run = train([*SMOKE, "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
+    run = train([*SMOKE, "onnx=true", "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
     refusal = str(fmask("evaluate", run.run_id, "other").exception)
     assert refusal.endswith(
         "other/test/via_region_data.json has objects of classes that the network lacks: cap 3; use a network that "
