@@ -10,7 +10,6 @@ import pytest
 
 from fmask import tracking
 
-
 SLOW = (
     "cli/test_new", "training/test_train", "model/test_backbones", "training/test_checkpoint", "inference/test_export",
     "test_api", "tracking/test_outage", "test_notebooks", "utils/test_exits", "training/test_kills",
