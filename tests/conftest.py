@@ -10,6 +10,10 @@ import pytest
 
 from fmask import tracking
 
+# Tests run in as many processes as there are processors, so TensorFlow uses one thread in each.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
 SLOW = (
     "cli/test_new", "training/test_train", "model/test_backbones", "training/test_checkpoint", "inference/test_export",
     "test_api", "tracking/test_outage", "test_notebooks", "utils/test_exits", "training/test_kills",

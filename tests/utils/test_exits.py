@@ -30,7 +30,7 @@ def run_script(folder: Path, script: str, *arguments: str) -> subprocess.Complet
 def test_a_sweep_trains_in_another_process(store: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
-    small = ("experiment=smoke", f"data.root={root}", "epochs=1", "steps=1", "val_steps=0", "study=typed")
+    small = ("experiment=smoke", f"data.root={root}", "epochs=1", "steps=1", "val_steps=0", "onnx=false", "study=typed")
     swept = run_script(store, "sweep.py", "-m", "aug=blur", *small)
     assert swept.returncode == 0, swept.stdout + swept.stderr
     run, parent = tracking.find_runs("typed")
