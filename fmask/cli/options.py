@@ -85,8 +85,8 @@ StudyConfidence = Annotated[
     float | None,
     typer.Option(
         "--confidence",
-        help="Ignore detections with a lower score in the table: 0.5, 0.9 or the min_confidence of the runs, which is "
-        "the default.",
+        help="Ignore detections with a lower score in the table: 0.5, 0.9 or the min_confidence of the runs. Default: "
+        "that of the study's plan, or the min_confidence.",
     ),
 ]
 StudyData = Annotated[
@@ -96,12 +96,18 @@ Margin = Annotated[
     float | None,
     typer.Option(
         "--margin",
-        help="Test whether rows differ from the row --against by less than this, such as 0.03: equivalent rows.",
+        help="Test whether rows differ from the row --against by less than this, such as 0.03: equivalent rows. "
+        "Default: the margin of the study's plan.",
         callback=_check_margin,
     ),
 ]
 BaselineRow = Annotated[
-    int, typer.Option("--against", help="Number of the table row that the other rows are compared with.")
+    int | None,
+    typer.Option(
+        "--against",
+        help="Number of the table row that the other rows are compared with. Default: the baseline of the study's "
+        "plan, or 1.",
+    ),
 ]
 
 

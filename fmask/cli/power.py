@@ -29,7 +29,7 @@ def power(
     ] = None,
     data: StudyData = None,
     confidence: StudyConfidence = None,
-    against: BaselineRow = 1,
+    against: BaselineRow = None,
 ) -> None:
     """Plan how many photos, seeds and CPU hours a study needs to find a difference.
 
@@ -43,5 +43,5 @@ def power(
     sources = [studies.read_runs(file) for file in from_files or ()]
     if study or not sources:
         sources.append(studies.collect(study or "fmask"))
-    plan = studies.plan(studies.merge(sources), question, confidence, against, data)
+    plan = studies.plan(studies.merge(sources), question, confidence, against or 1, data)
     studies.show_plan(plan, Console())

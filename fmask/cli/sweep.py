@@ -1,5 +1,6 @@
 """The command `fmask sweep`, which is also `sweep.py`."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from fmask.cli.app import TRAIN, app
-from fmask.cli.hydra_arguments import PASS_ON, read_arguments
+from fmask.cli.hydra_arguments import PASS_ON, HydraArguments, read_arguments
+from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -18,9 +20,13 @@ Usage: {program} [KEY=VALUE,VALUE...]...
 Train a grid of models, one run for each combination of the values, for example with aug=none,blur seed=1,2,3.
 hydra/sweeper=optuna searches with Optuna instead, for example with 'lr=tag(log,interval(1e-4,1e-2))'.
 hydra.launcher.jobs=N trains N models at a time.
+plan=FILE trains the runs of a plan that `fmask plan FILE` has frozen, without those that have finished.
 
 The groups and keys are those of fmask train, with the defaults listed below.
 """
+
+BESIDE_PLAN = ("threads", "keep_weights", "data.root")
+"""Settings that may be given beside `plan=`, because they do not affect the runs' numbers."""
 
 
 @app.command(context_settings=PASS_ON, rich_help_panel=TRAIN)
@@ -43,11 +49,60 @@ def main(program: str, arguments: list[str]) -> None:
         from fmask.config.compose import conf_folder
         from fmask.config.overrides import check_one_run
 
+        planned = [each for each in arguments if each.startswith("plan=")]
+        if planned:
+            others = [each for each in arguments if each not in planned]
+            arguments = _planned(planned, read_arguments(program, others, USAGE))
+            if not arguments:
+                return
         typed = read_arguments(program, arguments, USAGE)
         if typed.only_shown:
             check_one_run(typed.overrides, multirun=False, trains=False)
         sweeping.check(conf_folder(), "sweep", typed.overrides, typed.only_shown)
         sweeping.main(job, conf_folder(), "sweep")
+
+
+def _planned(typed: list[str], others: HydraArguments) -> list[str]:
+    """Return the arguments that train the planned runs that have not finished; none if all have.
+
+    Their MLflow runs are below the run that records the plan.
+
+    Args:
+        typed: the arguments `plan=FILE`.
+        others: the other arguments.
+
+    Raises:
+        UserError: the plan is not the frozen one, or other settings are given with it.
+    """
+    from fmask import tracking
+    from fmask.config.quoting import quoted
+    from fmask.studies.plans.freeze import planned_jobs
+    from fmask.studies.plans.load import load_plan
+
+    if len(typed) > 1:
+        raise UserError(f"{' and '.join(typed)}: a sweep trains the runs of one plan.")
+    if others.only_shown:
+        raise UserError(f"{typed[0]}: the settings of a plan cannot be shown; leave out plan=, or the option.")
+    for override in others.overrides:
+        key = override.partition("=")[0]
+        if key not in BESIDE_PLAN and not key.startswith(("hydra.launcher", "hydra/launcher", "hydra.sweep.")):
+            allowed = f"{', '.join(BESIDE_PLAN)} and hydra.launcher settings"
+            raise UserError(
+                f"{typed[0]} {override}: the plan has the settings of its runs; only {allowed} can be added."
+            )
+    plan = load_plan(Path(typed[0].removeprefix("plan=")).expanduser())
+    jobs, recorded = planned_jobs(plan)
+    print(f"{plan.runs - len(jobs)} of {plan.runs} planned runs are already finished", flush=True)
+    if not jobs:
+        return []
+    os.environ[tracking.PARENT_VARIABLE] = recorded
+    rows = ",".join(f"[{','.join(map(quoted, job))}]" for job in jobs)
+    return [
+        f"study={plan.values.study}",
+        f"hydra.sweeper.rows=[{rows}]",
+        "hydra.sweeper.resume=true",
+        *others.overrides,
+    ]
 
 
 def job(config: "DictConfig") -> Mapping[str, float]:

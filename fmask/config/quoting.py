@@ -67,7 +67,12 @@ def _quoted_if_necessary(name: str, value: str) -> str:
     parsed = _parsed(f"{name}={value}")
     if value == "null" or (parsed and not parsed.is_sweep_override() and parsed.value() == value):
         return value
-    return f"'{_escaped(value, chr(39))}'"
+    return quoted(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes, as Hydra reads it."""
+    return f"'{_escaped(text, chr(39))}'"
 
 
 def _escaped(value: str, quote: str) -> str:

@@ -1,8 +1,10 @@
 """Comparisons of the rows of a table with the baseline: verdicts that are corrected for their number."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
+
+import numpy as np
 
 from fmask.studies.statistics import Difference, holm
 
@@ -30,6 +32,10 @@ class Comparison:
     """P-value, adjusted likewise, that the difference is at least the margin of equivalence; NaN without a margin."""
     detectable: float
     """Smallest true difference that a test corrected for all tested rows would find in 80 % of such studies."""
+    level: float = SIGNIFICANCE_LEVEL
+    """Level of the verdict, the alpha of the study's plan."""
+    planned: bool | None = None
+    """Whether the study's plan names this comparison; None if the study has no plan."""
 
     @property
     def verdict(self) -> str:
@@ -39,25 +45,49 @@ class Comparison:
         """
         if isnan(self.p):
             return ONE_SEED
-        if self.adjusted_p < SIGNIFICANCE_LEVEL:
+        if self.adjusted_p < self.level:
             return "better" if self.difference > 0 else "worse"
-        return EQUIVALENT if self.equivalence_p < SIGNIFICANCE_LEVEL else "undecided"
+        return EQUIVALENT if self.equivalence_p < self.level else "undecided"
 
 
-def compare(differences: Mapping[int, Difference], margin: float | None) -> dict[int, Comparison]:
-    """Compare rows with the baseline, corrected for the number of rows that can be tested.
+@dataclass(frozen=True)
+class Family:
+    """The comparisons that a study's plan names."""
 
-    A row is either different or not, so the two families of tests, of difference and of equivalence, have at most one
-    true hypothesis for each row, and each family is corrected for itself.
+    size: int
+    """Their number, those included whose runs are missing."""
+    rows: frozenset[int] = frozenset()
+    """The rows of the table that are compared as planned."""
+    level: float = SIGNIFICANCE_LEVEL
+    """The plan's alpha."""
+
+
+def compare(
+    differences: Mapping[int, Difference], margin: float | None, family: Family | None = None
+) -> dict[int, Comparison]:
+    """Compare rows with the baseline, corrected for the number of comparisons.
+
+    Planned comparisons are corrected for the plan's family; others for all rows that can be tested, because they were
+    chosen when all of them were known. A row is either different or not, so the two families of tests, of difference
+    and of equivalence, have at most one true hypothesis for each row, and each family is corrected for itself.
 
     Args:
         differences: the difference of each row from the baseline, by the row's number.
         margin: settings that differ by less are equivalent; None: not tested.
+        family: the planned comparisons; None if the study has no plan.
     """
     tested = {number: each for number, each in differences.items() if not isnan(float(each.p()))}
-    adjusted = _adjust({number: float(each.p()) for number, each in tested.items()})
-    within = {} if margin is None else _adjust({n: float(each.equivalence_p(margin)) for n, each in tested.items()})
-    level = SIGNIFICANCE_LEVEL / max(len(tested), 1)
+    planned = {number: each for number, each in tested.items() if family and number in family.rows}
+    alpha = family.level if family else SIGNIFICANCE_LEVEL
+    sizes = dict.fromkeys(tested, len(tested)) | dict.fromkeys(planned, family.size if family else 0)
+
+    def adjusted(p: Callable[[Difference], np.ndarray]) -> dict[int, float]:
+        values = {number: float(p(each)) for number, each in tested.items()}
+        of_plan = {number: values[number] for number in planned}
+        return _adjust(values, len(values)) | _adjust(of_plan, family.size if family else 0)
+
+    by_difference = adjusted(lambda each: each.p())
+    within = {} if margin is None else adjusted(lambda each: each.equivalence_p(margin))
     comparisons = {}
     for number, each in differences.items():
         low, high = each.interval()
@@ -66,12 +96,16 @@ def compare(differences: Mapping[int, Difference], margin: float | None) -> dict
             low=float(low),
             high=float(high),
             p=float(each.p()),
-            adjusted_p=adjusted.get(number, nan),
+            adjusted_p=by_difference.get(number, nan),
             equivalence_p=within.get(number, nan),
-            detectable=float(each.detectable(level)) if number in tested else nan,
+            detectable=float(each.detectable(alpha / sizes[number])) if number in tested else nan,
+            level=alpha,
+            planned=None if family is None else number in family.rows,
         )
     return comparisons
 
 
-def _adjust(p_values: Mapping[int, float]) -> dict[int, float]:
-    return dict(zip(p_values, holm(list(p_values.values())), strict=True))
+def _adjust(p_values: Mapping[int, float], size: int) -> dict[int, float]:
+    """Return p-values adjusted for `size` comparisons; those that are not among `p_values` count as p = 1."""
+    values = list(p_values.values())
+    return dict(zip(p_values, holm([*values, *[1.0] * (size - len(values))]), strict=False))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite, isnan
 
 from fmask.studies.comparison import ONE_SEED, Comparison
+from fmask.studies.plans.notes import plan_notes
 from fmask.studies.table import StudyTable
 
 MARK = "*"
@@ -63,6 +64,8 @@ def notes(table: StudyTable) -> list[str]:
     if table.left_out:
         reasons = ", ".join(f"{count} {why}" for why, count in table.left_out.items())
         sentences.append(f"Runs left out: {reasons}.")
+    if table.plan:
+        sentences += plan_notes(table.plan)
     return sentences
 
 
@@ -71,9 +74,10 @@ def _about_tests(table: StudyTable) -> list[str]:
     tested = sum(each.verdict != ONE_SEED for each in compared)
     sentences = []
     if tested:
+        adjusted = "" if table.plan else f", Holm-adjusted for {tested} comparison{'s' * (tested > 1)}"
         sentences.append(
             f"p: t-test of the accuracy against row {table.baseline} for other photos and other seeds, paired by "
-            f"photo, Holm-adjusted for {tested} comparison{'s' * (tested > 1)}."
+            f"photo{adjusted}."
         )
         sentences += _about_power(table, compared)
     if tested < len(compared):

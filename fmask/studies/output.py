@@ -139,8 +139,9 @@ def _precision_table(table: StudyTable) -> list[tuple[list[str], list[list[str]]
         return []
     titles = {AP: "mask AP", AP50: "mask AP50"}
     headers = ["#", *table.columns, *(titles.get(name, f"AP50\n{name.removeprefix(f'{AP50}_')}") for name in names)]
-    compared = [name for name in (AP50, AP) if any(name in row.precision_comparisons for row in table.rows)]
-    headers += [f"{titles[name]}\nagainst row {table.baseline}" for name in compared]
+    tested = dict.fromkeys((AP50, AP, *([table.plan.reference.plan.content.score] if table.plan else [])))
+    compared = [name for name in tested if any(name in row.precision_comparisons for row in table.rows)]
+    headers += [f"{titles.get(name, name)}\nagainst row {table.baseline}" for name in compared]
     rows = []
     for row in table.rows:
         cells = [str(row.number), *map(_short, row.settings)]
@@ -166,11 +167,12 @@ def _average_precision(row: Row) -> str:
 
 
 def _verdict(comparison: Comparison) -> str:
+    planned = {None: "", True: "\nplanned", False: "\nnot planned"}[comparison.planned]
     if comparison.verdict == ONE_SEED:
-        return f"{comparison.difference:+.2f} {ONE_SEED}"
+        return f"{comparison.difference:+.2f} {ONE_SEED}{planned}"
     p_value = comparison.equivalence_p if comparison.verdict == EQUIVALENT else comparison.adjusted_p
     p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-    return f"{comparison.difference:+.2f} {comparison.verdict}\n{p}"
+    return f"{comparison.difference:+.2f} {comparison.verdict}\n{p}{planned}"
 
 
 def _short(value: str) -> str:
@@ -200,12 +202,14 @@ def _record(table: StudyTable, row: Row) -> dict[str, object]:
 
 def _comparison(compared: Comparison | None, prefix: str) -> dict[str, object]:
     """Return the columns of a comparison, empty for the baseline."""
-    names = ("difference", "difference_low", "difference_high", "p", "p_holm", "p_equivalent", "detectable", "verdict")
+    names = ["difference", "difference_low", "difference_high", "p", "p_holm", "p_equivalent", "detectable", "verdict"]
     if compared is None:
         empty: dict[str, object] = dict.fromkeys((f"{prefix}{name}" for name in names), "")
         return empty | {f"{prefix}verdict": "baseline"}
-    values = (
+    values: tuple[object, ...] = (
         *(compared.difference, compared.low, compared.high, compared.p, compared.adjusted_p, compared.equivalence_p),
         *(compared.detectable, compared.verdict),
     )
+    if compared.planned is not None:
+        names, values = [*names, "planned"], (*values, "yes" if compared.planned else "no")
     return {f"{prefix}{name}": value for name, value in zip(names, values, strict=True)}

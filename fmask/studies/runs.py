@@ -9,6 +9,8 @@ from typing import Any
 from fmask import tracking
 from fmask.evaluation.matches import PhotoMatches, from_json
 from fmask.evaluation.outcomes import Outcome
+from fmask.structures.hierarchy import parents_name
+from fmask.studies.plans.frozen import PLAN_TAG, FrozenPlan, frozen_plans
 from fmask.utils.errors import UserError
 
 CONFIDENCES = (0.5, 0.9)
@@ -20,6 +22,17 @@ NOT_SETTINGS = {"study", "threads", "keep_weights", "data.root"} | {
 folder of the photos, and how their annotations are read: the digest of the data depends on what is read."""
 DEALING = {"data.folds", "data.fold_splits", "data.fold_seed"}
 """Params that do not affect a run without a fold."""
+MADE_WITH = {
+    "mlflow.source.git.commit": "git commit",
+    "git_dirty": "uncommitted changes",
+    "python": "Python",
+    "keras": "Keras",
+    "numpy": "NumPy",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "device": "device",
+}
+"""Tags of a run that may change its numbers, and what tables call them."""
 UNSET = ("", "null")
 """Values of params that are not set."""
 
@@ -54,6 +67,8 @@ class StudyRun:
     """Scores by confidence; empty for a run that did not finish or was not scored."""
     matches: dict[str, PhotoMatches] | None = None
     """The matches of masks in each test photo, by its name; None for a run of a version that did not log them."""
+    made_with: dict[str, str] = field(default_factory=dict)
+    """The code, packages and device of the run, as far as they were recorded; see `MADE_WITH`."""
     missing_artifacts: str = field(default="", compare=False)
     """The folder in which MLflow recorded the artifacts if they are not in it, so that the scores are unknown."""
 
@@ -79,26 +94,36 @@ class Study:
 
     name: str
     runs: tuple[StudyRun, ...]
+    plans: tuple[FrozenPlan, ...] = ()
+    """What was frozen with `fmask plan`, oldest first."""
 
 
-def collect(name: str) -> Study:
+def collect(name: str, parents: bool = False) -> Study:
     """Read the runs of an MLflow experiment.
 
     Sweeps themselves and runs of `fmask reproduce` are left out.
 
     Args:
         name: the experiment's name, the setting `study` of its runs.
+        parents: whether runs with a hierarchy of classes have the scores, and the data, at the parents. Others have
+            their own.
 
     Raises:
         UserError: there is no such experiment, it has no runs, or the MLflow store cannot be used.
     """
     found = tracking.find_runs(name)
+    trained = trainings(found)
+    if not trained:
+        raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
+    runs = sorted((_from_mlflow(run, parents) for run in trained), key=lambda run: (run.started, run.id))
+    return Study(name, tuple(runs), frozen_plans(found))
+
+
+def trainings(found: Sequence[tracking.RunInfo]) -> list[tracking.RunInfo]:
+    """Return those of the MLflow runs of a study that are trainings, without those of `fmask reproduce`."""
     parents = {run.tags.get("mlflow.parentRunId") for run in found}  # sweeps, which train nothing themselves
     # A reproduced run repeats a seed, so it is not another observation.
-    found = [run for run in found if run.id not in parents and not {"sweep", "reproduces"} & run.tags.keys()]
-    if not found:
-        raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
-    return Study(name, tuple(sorted(map(_from_mlflow, found), key=lambda run: (run.started, run.id))))
+    return [run for run in found if run.id not in parents and not {"sweep", PLAN_TAG, "reproduces"} & run.tags.keys()]
 
 
 def merge(parts: Sequence[Study]) -> Study:
@@ -110,18 +135,27 @@ def merge(parts: Sequence[Study]) -> Study:
     """
     each = sorted((run for part in parts for run in part.runs), key=lambda run: not run.missing_artifacts)
     runs = {run.id: run for run in each}
-    return Study(parts[0].name, tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))))
+    plans = {(plan.time, plan.content.digest): plan for part in parts for plan in part.plans}
+    return Study(
+        parts[0].name,
+        tuple(sorted(runs.values(), key=lambda run: (run.started, run.id))),
+        tuple(plan for _, plan in sorted(plans.items())),
+    )
 
 
-def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
+def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
+    above = {split: run.datasets[name] for split in run.datasets if (name := parents_name(split)) in run.datasets}
+    own_data = {split: label for split, label in run.datasets.items() if split not in map(parents_name, above)}
+    at_parents = parents and "test" in above
+    test = parents_name("test") if at_parents else "test"
     scores, missing, matches = {}, "", None
     own = [float(run.params["min_confidence"])] if "min_confidence" in run.params else []
     try:
         for confidence in sorted({*CONFIDENCES, *own}) if run.status == "FINISHED" else ():
-            logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
+            logged = tracking.read_json(run, f"scores/{test}_at_{confidence:g}.json")
             if logged is not None:
                 scores[confidence] = _scored(logged)
-        if scores and (logged := tracking.read_json(run, "scores/test_matches.json")):
+        if scores and (logged := tracking.read_json(run, f"scores/{test}_matches.json")):
             matches = {photo: from_json(each) for photo, each in sorted(logged["photos"].items()) if each}
     except tracking.MissingArtifactsError as error:
         missing = error.place
@@ -130,17 +164,18 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
         name=run.name,
         started=run.started,
         status=run.status,
-        params=_settings(run.params),
-        data=run.datasets,
-        val_mask_ap50=run.metrics.get("val/mask_ap50"),
+        params=settings_of(run.params),
+        data=own_data | above if at_parents else own_data,
+        val_mask_ap50=run.metrics.get(f"val/{tracking.PARENTS}/mask_ap50" if at_parents else "val/mask_ap50"),
         cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
         matches=matches,
+        made_with={name: run.tags[tag] for tag, name in MADE_WITH.items() if run.tags.get(tag)},
         missing_artifacts=missing,
     )
 
 
-def _settings(params: dict[str, str]) -> dict[str, str]:
+def settings_of(params: dict[str, str]) -> dict[str, str]:
     """Return the params that are settings of a training."""
     ignored = NOT_SETTINGS if params.get("fold", "null") not in UNSET else NOT_SETTINGS | DEALING
     return {key: value for key, value in params.items() if value not in UNSET and key not in ignored}

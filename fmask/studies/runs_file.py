@@ -2,11 +2,12 @@
 
 The file has one line for each annotated object of each run (one line for a run without scores), a form that any
 statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
-val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region, outcome_at_<confidence> ...,
-detections_at_<confidence> ..., matches`. `spurious` is of the whole run, `detections` of the line's photo. A photo with
-detections and without objects has a line without region and outcome. `matches` is JSON on the first line of a photo:
-for each class, the number of objects, and each detection's score and its matches at ten IoU. Average precision is
-computed from it (`fmask.evaluation.matches`). Nothing in the file depends on the machine.
+made_with.<name> ..., val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region,
+outcome_at_<confidence> ..., detections_at_<confidence> ..., matches, plans`. `spurious` is of the whole run,
+`detections` of the line's photo. A photo with detections and without objects has a line without region and outcome.
+`matches` is JSON on the first line of a photo: for each class, the number of objects, and each detection's score and
+its matches at ten IoU. Average precision is computed from it (`fmask.evaluation.matches`). `plans` is JSON on the first
+line of the file: what was frozen with `fmask plan`. Nothing in the file depends on the machine that writes it.
 
 A file whose name ends in `.gz` is compressed: the settings are on every line, so it is some fifty times smaller.
 """
@@ -26,6 +27,7 @@ from typing import Any
 
 from fmask.evaluation.matches import PhotoMatches, from_json, to_json
 from fmask.evaluation.outcomes import Outcome
+from fmask.studies.plans.frozen import FrozenPlan
 from fmask.studies.runs import CONFIDENCES, Scored, Study, StudyRun
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write, write_text
@@ -45,14 +47,18 @@ def write_runs(study: Study, file: Path) -> None:
     confidences = sorted({*CONFIDENCES, *(confidence for run in study.runs for confidence in run.scores)})
     header = ["study", "run", "name", "started", "status"]
     header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
+    header += [f"made_with.{name}" for name in sorted({name for run in study.runs for name in run.made_with})]
     header += ["val_mask_ap50", "cpu_seconds", *_columns(confidences, "spurious"), "photo", "region"]
     header += _columns(confidences, "outcome", "detections")
-    header += ["matches"] * any(run.matches is not None for run in study.runs)
+    header += ["matches"] * any(run.matches is not None for run in study.runs) + ["plans"] * bool(study.plans)
     text = io.StringIO()
     lines = csv.DictWriter(text, header, restval="", lineterminator="\n")
     lines.writeheader()
+    frozen = {"plans": json.dumps([plan.to_json() for plan in study.plans], ensure_ascii=False)} if study.plans else {}
     for run in study.runs:
-        lines.writerows({"study": study.name, **line} for line in _lines(run))
+        for line in _lines(run):
+            lines.writerow({"study": study.name, **line, **frozen})
+            frozen = {}
     if file.suffix == ".gz":
         with atomic_write(file) as draft:
             draft.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
@@ -88,13 +94,18 @@ def read_runs(file: Path) -> Study:
             runs.append(_from_lines(of_run, confidences))
         except (ValueError, TypeError) as error:
             raise UserError(f"{file}, lines {numbers[0]} to {numbers[-1]}: {error}.") from error
-    return Study(lines[0]["study"], tuple(runs))
+    try:
+        plans = tuple(FrozenPlan.from_json(plan) for plan in json.loads(lines[0].get("plans") or "[]"))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file}, line 2, plans: {error}.") from error
+    return Study(lines[0]["study"], tuple(runs), plans)
 
 
 def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
     common = {"run": run.id, "name": run.name, "started": run.started.isoformat(), "status": run.status}
     common |= {f"param.{key}": value for key, value in run.params.items()}
     common |= {f"data.{split}": label for split, label in run.data.items()}
+    common |= {f"made_with.{name}": value for name, value in run.made_with.items()}
     numbers = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
     numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
     common |= {key: repr(value) for key, value in numbers.items() if value is not None}
@@ -138,6 +149,7 @@ def _from_lines(lines: tuple[dict[str, str], ...], confidences: Sequence[float])
         cpu_seconds=_number(first, "cpu_seconds"),
         scores={confidence: scored for confidence, scored in scores.items() if scored},
         matches=_matches(lines),
+        made_with=_with_prefix(first, "made_with."),
     )
 
 

@@ -14,6 +14,8 @@ from fmask.studies.counts import Counts, accuracy_difference
 from fmask.studies.folds import SeedScores
 from fmask.studies.grouping import group_runs
 from fmask.studies.missing import without_artifacts
+from fmask.studies.plans.check import PlanCheck, Reference, baseline_row, check_table, family_of, reference_plan
+from fmask.studies.plans.file import ACCURACY
 from fmask.studies.published import ONE_PART, Published, read_published
 from fmask.studies.runs import Study, StudyRun
 from fmask.studies.settings import differing, shortest_names
@@ -89,6 +91,8 @@ class StudyTable:
     """Number of folds, each of which is the test split of other runs; None without folds."""
     margin: float | None
     """Settings that differ by less are called equivalent; None: not tested."""
+    plan: PlanCheck | None
+    """The check against the study's plan; None if it has none."""
     detections_known: bool
     """Whether the number of detections in each photo is known; if not, `precision_all` is approximate."""
 
@@ -96,7 +100,7 @@ class StudyTable:
 def tabulate(
     study: Study,
     confidence: float | None = None,
-    baseline: int = 1,
+    baseline: int | None = None,
     data: str | None = None,
     margin: float | None = None,
 ) -> list[StudyTable]:
@@ -104,10 +108,12 @@ def tabulate(
 
     Args:
         study: the study's runs.
-        confidence: detections with a lower score do not count; None: the `min_confidence` of the runs.
-        baseline: number of the row that the others are compared with.
+        confidence: detections with a lower score do not count; None: that of the study's plan, or else the
+            `min_confidence` of the runs.
+        baseline: number of the row that the others are compared with; None: that of the study's plan, or else 1.
         data: use only runs on this data, the `name` or `name@digest` of any of their splits; None: all runs.
-        margin: rows that differ from the baseline by less are tested for being equivalent to it; None: not tested.
+        margin: rows that differ from the baseline by less are tested for being equivalent to it; None: that of the
+            study's plan, or else not tested.
 
     Raises:
         UserError: no run is left, the runs of a data set differ in `min_confidence` or in their objects, or a table has
@@ -121,10 +127,15 @@ def tabulate(
         if not run.counts and not run.missing_artifacts
     )
     unscored.update(without_artifacts(chosen))
+    reference = reference_plan(study)
+    if reference:
+        confidence = reference.plan.content.confidence if confidence is None else confidence
+        margin = reference.plan.content.margin if margin is None else margin
     tables: list[StudyTable] = []
     for runs in groups:
         left_out = Counter() if tables else unscored
-        tables.append(_table(study.name, runs, confidence, baseline, margin, left_out, several=len(groups) > 1))
+        several = len(groups) > 1
+        tables.append(_table(study.name, runs, confidence, baseline, margin, left_out, several, reference))
     return tables
 
 
@@ -132,18 +143,21 @@ def _table(
     study: str,
     runs: Sequence[StudyRun],
     confidence: float | None,
-    baseline: int,
+    baseline: int | None,
     margin: float | None,
     unscored: Counter[str],
     several: bool,
+    reference: Reference | None,
 ) -> StudyTable:
     data = test_data(runs[0]) or "not logged"
     grouped = group_runs(study, runs, confidence)
     confidence, groups, counts = grouped.confidence, grouped.groups, grouped.counts
+    settings = [group[0].runs[0].params for group in groups]
+    baseline = baseline_row(reference, settings) if baseline is None else baseline
     if not 1 <= baseline <= len(groups):
         choose = f" in the table of the runs on {data}; --data chooses a data set" if several else ""
         raise UserError(f"The baseline must be a row from 1 to {len(groups)}, not {baseline}{choose}.")
-    keys, implied = differing([group[0].runs[0].params for group in groups])
+    keys, implied = differing(settings)
     published = read_published()
     left_out = Counter(unscored)
     if without := len(runs) - len(grouped.scored):
@@ -153,9 +167,14 @@ def _table(
     left_out.update(grouped.incomplete)
     precisions = precisions_of(groups)
     first, others = baseline - 1, [index for index in range(len(groups)) if index != baseline - 1]
-    compared = compare({index: accuracy_difference(counts[first], counts[index]) for index in others}, margin)
+    families = {
+        name: family_of(reference, groups, baseline, confidence, margin, name)
+        for name in (ACCURACY, *precisions.common)
+    }
+    differences = {index: accuracy_difference(counts[first], counts[index]) for index in others}
+    compared = compare(differences, margin, families[ACCURACY])
     of_precision = {
-        name: compare({index: precisions.difference(name, first, index) for index in others}, margin)
+        name: compare({index: precisions.difference(name, first, index) for index in others}, margin, families[name])
         for name in precisions.common
     }
     return StudyTable(
@@ -184,6 +203,7 @@ def _table(
         left_out=dict(left_out),
         folds=len(groups[0][0].runs) if groups[0][0].folds else None,
         margin=margin,
+        plan=check_table(reference, grouped.scored, groups, baseline, confidence, margin, len(grouped.objects)),
         detections_known=all(seed.scored.detections is not None for group in groups for seed in group),
     )
 

@@ -78,7 +78,7 @@ def _jobs(conf: Path, name: str, overrides: list[str], only_shown: bool) -> list
         _check_ray(OmegaConf.select(config, "hydra.launcher.ray"), only_shown)
         if "space" in settings:
             return space.probes(*space.split(job_overrides, settings["space"], loader))
-        return combinations(job_overrides)
+        return combinations(job_overrides, settings["rows"])
 
 
 def _check_ray(ray: Any, only_shown: bool) -> None:

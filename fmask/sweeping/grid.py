@@ -35,7 +35,8 @@ class GridSweeper(ParentSweeper):
         """Ignore the settings: `setup` reads them from the configuration, see `GridConf`."""
 
     def run(self, overrides: list[Override]) -> None:
-        jobs = combinations(overrides)
+        rows = self.settings["rows"]
+        jobs = combinations(overrides, rows)
         configs = [self._config(job) for job in jobs]
         digests = [_digest(config) for config in configs]
         studies = list(dict.fromkeys(OmegaConf.select(config, "study") or self.experiment for config in configs))
@@ -47,7 +48,7 @@ class GridSweeper(ParentSweeper):
             print(f"{len(jobs) - len(pending)} of {len(jobs)} jobs are already finished", flush=True)
         if pending:  # else there may be no run of this sweep in its own study
             self.experiment = OmegaConf.select(configs[pending[0]], "study") or self.experiment
-        varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
+        varied = _varied(overrides, rows)
         with self._parent(overrides, grid_digest(digests), earlier, bool(pending)) as parent:
             pending_jobs = [[*jobs[index], env_override(tracking.JOB_VARIABLE, digests[index])] for index in pending]
             results = self.launch(pending_jobs, parent, first=0) if parent and pending_jobs else []
@@ -67,6 +68,7 @@ class GridSweeper(ParentSweeper):
         The run of an earlier sweep with the same jobs is continued, whether its process was killed or it has ended.
         """
         name = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
+        name = name or f"of {len(self.settings['rows'])} rows" * bool(self.settings["rows"])
         tags = {"sweep": "grid", GRID_TAG: grid, "output_dir": str(self.folder.absolute())}
         with ExitStack() as stack:
             known = continue_parent(earlier, grid, stack)
@@ -85,7 +87,8 @@ class GridSweeper(ParentSweeper):
             )
             if any(override.get_key_element() == "study" for override in overrides if override.is_sweep_override()):
                 print(f"The sweep's own run is in the study {self.experiment}.", flush=True)
-            listed = "\n".join(override.input_line or "" for override in overrides) + "\n"
+            lines = [override.input_line or "" for override in overrides] + list(map(" ".join, self.settings["rows"]))
+            listed = "\n".join(lines) + "\n"
             parent.log_text(without_secrets(listed), "overrides.txt")
             yield parent
 
@@ -111,11 +114,16 @@ def _digest(config: DictConfig) -> str:
     return hashlib.sha256(OmegaConf.to_yaml(config, resolve=True, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def combinations(overrides: Sequence[Override]) -> list[list[str]]:
+def combinations(overrides: Sequence[Override], rows: Sequence[Sequence[str]] = ()) -> list[list[str]]:
     """Return the overrides of each job of a grid.
 
+    Args:
+        overrides: the overrides of the command line.
+        rows: the setting `hydra.sweeper.rows`.
+
     Raises:
-        UserError: an override has no values, is an interval or repeats a key, or there are more than `MAX_JOBS` jobs.
+        UserError: an override has no values, is an interval or repeats a key, a row is not a list of overrides, or
+            there are more than `MAX_JOBS` jobs.
     """
     refuse_repeated_keys(overrides)
     axes: list[list[str]] = []
@@ -123,9 +131,28 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
         if override.is_interval_sweep():
             raise UserError(f"{override.input_line}: a grid cannot use an interval; hydra/sweeper=optuna can.")
         axes.append([f"{override.get_key_element()}={value}" for value in values_of(override)])
-    if (count := math.prod(map(len, axes))) > MAX_JOBS:
+    for row in rows:
+        if not isinstance(row, (list, tuple)) or not all(isinstance(each, str) and "=" in each for each in row):
+            raise UserError(
+                f"hydra.sweeper.rows must be lists of overrides, such as [[aug=none],[aug=blur,steps=100]], not {row}."
+            )
+    if (count := math.prod(map(len, axes)) * max(1, len(rows))) > MAX_JOBS:
         raise UserError(f"The grid has {count} jobs; at most {MAX_JOBS} are allowed.")
-    return [list(job) for job in itertools.product(*axes)]
+    return [_with_row(job, row) for row in rows or [()] for job in itertools.product(*axes)]
+
+
+def _with_row(job: Sequence[str], row: Sequence[str]) -> list[str]:
+    """Return a job's overrides with those of a row, which replace overrides of the same key."""
+    replaced = {_split(each)[0] for each in row}
+    return [*(each for each in job if _split(each)[0] not in replaced), *row]
+
+
+def _varied(overrides: Sequence[Override], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the keys that differ between the jobs of a grid."""
+    values = [dict(map(_split, row)) for row in rows]
+    keys = dict.fromkeys(key for row in values for key in row)
+    differ = [key for key in keys if len({row.get(key) for row in values}) > 1]
+    return [override.get_key_element() for override in overrides if override.is_sweep_override()] + differ
 
 
 def _split(override: str) -> tuple[str, str]:

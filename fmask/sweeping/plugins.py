@@ -26,6 +26,9 @@ class GridConf:
     _target_: str = "hydra_plugins.fmask.GridSweeper"
     resume: bool = False
     """Skip jobs that have already finished in the same MLflow experiment with exactly the same configuration."""
+    rows: list[Any] = field(default_factory=list)
+    """Lists of overrides, such as `[[aug=none, steps=50], [aug=blur, steps=100]]`: the grid has a job for each row and
+    each combination of the other values. A row replaces overrides of the same key."""
     metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
     """Metrics that are columns of the table."""
 

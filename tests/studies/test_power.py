@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from fmask import cli
 from fmask.studies import Question, Study, plan, read_runs
-from fmask.studies.power import Variances
 from fmask.studies.power_output import plan_notes
 from fmask.studies.spread import spread
 from fmask.studies.statistics import Difference, rate_difference
+from fmask.studies.variances import Variances
 from fmask.utils.errors import UserError
 
 RUNS = Path(__file__).parents[2] / "experiments/report_table/runs.csv"

@@ -1,0 +1,1 @@
+"""Plans of studies, frozen before their runs, and the check of tables against them."""
