@@ -39,7 +39,7 @@ def report(
     from fmask.utils.files import write_text
 
     check_folder(output)
-    if is_run(name):
+    if _is_run(name):
         run = tracking.find_run(name)
         html = report.run_page(run, Console())
         write_text(html, output)
@@ -52,8 +52,7 @@ def report(
         print(f"{output} shows the study {name}.")
 
 
-def is_run(name: str) -> bool:
-    """Return whether a name on the command line is that of a run, and not that of a study."""
+def _is_run(name: str) -> bool:
     from fmask import tracking
 
     if tracking.is_abbreviated(name):
