@@ -44,6 +44,15 @@ def _restore_sys_path() -> Iterator[None]:
     sys.path[:] = before
 
 
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Run networks operation by operation: building a graph takes longer than the few steps of a test."""
+    from tests.helpers.networks import eagerly
+
+    with eagerly():
+        yield
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without runs, to be copied: creating its tables takes seconds."""

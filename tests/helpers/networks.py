@@ -1,5 +1,7 @@
 """Small networks for fast tests, and images for them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -33,6 +35,18 @@ def settled(**settings: Any) -> MaskRCNN:
             layer.momentum = 0.0
     network.trunk(batch()[0], training=True)
     return network
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Run networks without graphs in the block; the fixture of the same name does so in a whole test."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def batch(objects: bool = True) -> tuple[np.ndarray, dict[str, np.ndarray]]:

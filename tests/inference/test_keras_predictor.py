@@ -1,12 +1,10 @@
 """Detections in photos, and saving and loading of networks."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.structures.detections import Detections
@@ -17,14 +15,6 @@ from tests.helpers.networks import SIZE, settled
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def eagerly() -> Iterator[None]:
-    """Run without graphs: tracing takes longer than predicting a few small photos."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def assert_same(first: Detections, second: Detections) -> None:

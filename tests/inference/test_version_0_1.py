@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.utils import old_modules
@@ -19,6 +20,7 @@ from fmask.model.detector import Detector
 """The imports of the code that version 0.1 put into MLflow models."""
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_code_in_old_mlflow_models_finds_its_modules(tmp_path: Path) -> None:
     KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES).save(tmp_path / "network.h5")
     names: dict[str, object] = {}

@@ -22,6 +22,8 @@ from fmask.training.train import train
 from fmask.utils.errors import UserError
 from tests.helpers.composing import smoke
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SIDE = 64
 
 
