@@ -7,7 +7,7 @@ must still be where they were, with the same contents.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -23,6 +23,9 @@ from fmask.inference.batched import predict_encoded
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import EncodedDetections
 from fmask.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from fmask.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,22 @@ def predict_again(
         PhotosUnavailable: the photos do not exist or have changed, or the run has no weights.
         UserError: the MLflow store cannot be used.
     """
-    photos = _find_split(run, split).photos
+    photos = find_split(run, split).photos
+    predictor = load_network(run, runtime, threads)
+    return PredictedPhotos(photos, predict_photos(predictor, photos, split, console), predictor.image_size)
+
+
+def load_network(run: tracking.RunInfo, runtime: Literal["onnx", "keras"] | None, threads: int) -> "Predictor":
+    """Load the last weights of a run.
+
+    Args:
+        run: the run.
+        runtime: what computes the network; see `fmask.inference.load.load`.
+        threads: processor threads to use, 0 for all.
+
+    Raises:
+        PhotosUnavailable: the run has no weights, or they cannot be loaded.
+    """
     weights = tracking.download(run, tracking.WEIGHTS_ARTIFACT)
     if weights is None:
         kept_none = run.params.get("keep_weights") == "none"
@@ -72,17 +90,30 @@ def predict_again(
     from fmask.inference import load
 
     try:
-        predictor = load.load(str(weights), runtime=runtime, threads=threads)
+        return load.load(str(weights), runtime=runtime, threads=threads)
     except UserError as error:
         raise PhotosUnavailable(str(error)) from error
+
+
+def predict_photos(
+    predictor: "Predictor", photos: Sequence[Photo], name: str, console: Console
+) -> list[EncodedDetections]:
+    """Predict photos with a progress bar; `name` says which photos they are."""
     found = predict_encoded(predictor, [photo.path for photo in photos])
     hidden = not console.is_terminal
-    shown = track(found, f"{split} photos", len(photos), console=console, transient=True, disable=hidden)
-    return PredictedPhotos(photos, list(shown), predictor.image_size)
+    return list(track(found, f"{name} photos", len(photos), console=console, transient=True, disable=hidden))
 
 
-def _find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
-    """Find the photos of a split: in their folder, or where the published photos are installed now."""
+def find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
+    """Find the photos of a split: in their folder, or where the published photos are installed now.
+
+    Args:
+        run: the run.
+        name_of_split: train, val or test.
+
+    Raises:
+        PhotosUnavailable: the photos do not exist or have changed.
+    """
     if name_of_split not in run.datasets:
         raise PhotosUnavailable(f"The run did not log its {name_of_split} photos.")
     name, _, expected = run.datasets[name_of_split].partition("@")

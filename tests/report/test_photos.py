@@ -10,7 +10,7 @@ from fmask import tracking
 from fmask.data.config import ReadOptions
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
-from fmask.report.photos import PhotosUnavailable, _find_split, predict_again
+from fmask.report.photos import PhotosUnavailable, find_split, predict_again
 from tests.helpers.classes import CLASSES
 from tests.helpers.via import region, write_via
 
@@ -30,7 +30,7 @@ def log_run(folder: Path, data: dict[str, Any], **settings: str) -> tracking.Run
 def test_annotations_are_read_with_the_settings_of_the_run(store: Path, tmp_path: Path) -> None:
     classes = {"helmet": "hat", "vest": None, "cap": "hat"}  # no test photo has a cap
     run = log_run(tmp_path / "site", {"attribute": "label", "map": classes, "empty_photos": "negative"})
-    assert [len(photo.regions) for photo in _find_split(run, "test").photos] == [1, 0]
+    assert [len(photo.regions) for photo in find_split(run, "test").photos] == [1, 0]
 
 
 @pytest.mark.parametrize("other", [{"map": {"helmet": "mask", "vest": None}}, {"empty_photos": "leave_out"}])
@@ -39,7 +39,7 @@ def test_photos_that_are_read_otherwise_are_not_those_of_the_run(
 ) -> None:
     settings = {"attribute": "label", "map": {"helmet": "hat", "vest": None}, "empty_photos": "negative"}
     with pytest.raises(PhotosUnavailable, match="differ from those that the run was scored on"):
-        _find_split(log_run(tmp_path / "site", settings | other), "test")
+        find_split(log_run(tmp_path / "site", settings | other), "test")
 
 
 def test_a_run_that_kept_no_weights_says_so(store: Path, tmp_path: Path) -> None:
