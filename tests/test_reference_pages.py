@@ -41,5 +41,5 @@ def test_commands_are_shown_as_they_are_typed() -> None:
         "fmask splash [OPTIONS] MODEL INPUTS...",
         "fmask install [OPTIONS] COMMAND [ARGS]...",
         "`--min-confidence NUMBER`",
-        "`--category TEXT`",
+        "`--map TEXT`",
     } <= set(lines)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import DATA, app
-from fmask.cli.options import Attribute, Categories, EmptyPhotos, Overwrite, PhotoFolder, check_output, read_options
+from fmask.cli.options import Attribute, EmptyPhotos, Map, Overwrite, PhotoFolder, check_output, read_options
 
 
 @app.command(rich_help_panel=DATA)
@@ -25,7 +25,7 @@ def convert(
     ] = None,
     photos: PhotoFolder = None,
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
     overwrite: Overwrite = False,
 ) -> None:
@@ -39,11 +39,12 @@ def convert(
     from rich.text import Text
 
     from fmask.data.formats import convert as conversion
+    from fmask.data.open import describe_mapped_out
     from fmask.structures.annotations import FAULT_KINDS
 
     if to not in conversion.FOLDER_FORMATS:
         check_output(target, overwrite)
-    options = read_options(attribute, category, empty_photos)
+    options = read_options(attribute, class_map, empty_photos)
     split = conversion.convert(source, target, photos, options, to, overwrite)
     console = Console(stderr=True)
     lost = 0
@@ -53,6 +54,8 @@ def convert(
             lost += effect.endswith("left out")
             region = "" if fault.region is None else f" region {fault.region}"
             console.print(Text(f"{fault.file}{region}: {fault.kind}, {fault.detail}: {effect}"), soft_wrap=True)
+    if note := describe_mapped_out([split]):
+        console.print(Text(note), soft_wrap=True)
     regions = sum(len(photo.regions) for photo in split.photos)
     if to == "yolo" and (ignored := regions - split.objects):
         note = f"regions to ignore, left out: {ignored}; in YOLO files, what shows them is background"

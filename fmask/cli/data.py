@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import DATA, app, install_app
-from fmask.cli.options import Attribute, Categories, EmptyPhotos, read_options
+from fmask.cli.options import Attribute, EmptyPhotos, Map, read_options
 from fmask.utils.errors import UserError
 
 
@@ -16,7 +16,7 @@ def check(
         Path, typer.Argument(help="A data set (a folder with train/, val/ and test/), or the folder of one split.")
     ],
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
     """Check a data set for faults and for photos that are in two splits.
@@ -31,7 +31,7 @@ def check(
     from fmask.data.check import check as check_data
     from fmask.data.check import print_report
 
-    report = check_data(folder, read_options(attribute, category, empty_photos))
+    report = check_data(folder, read_options(attribute, class_map, empty_photos))
     print_report(report, Console())
     if not report.is_clean:
         raise typer.Exit(1)
@@ -44,7 +44,7 @@ def anchors(
         int, typer.Option(min=64, help="Longer side of a photo in pixels, as the setting image_size in training.")
     ] = 192,
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
 ) -> None:
     """Fit anchor scales and ratios to the objects of a data set.
@@ -55,10 +55,13 @@ def anchors(
 
     from fmask.data.anchor_fitting import fit_anchors, print_anchors
     from fmask.data.dataset import read_dataset
+    from fmask.data.open import describe_mapped_out
 
-    dataset = read_dataset(folder, folder.name, read_options(attribute, category, empty_photos))
+    dataset = read_dataset(folder, folder.name, read_options(attribute, class_map, empty_photos))
     if "train" not in dataset.splits:
         raise UserError(f"{folder} has no folder train.")
+    if note := describe_mapped_out([dataset.splits["train"]]):
+        print(note)
     print_anchors(fit_anchors(dataset.splits["train"].photos, image_size), Console())
 
 

@@ -8,9 +8,9 @@ import typer
 from fmask.cli.app import USE, app
 from fmask.cli.options import (
     Attribute,
-    Categories,
     Confidence,
     EmptyPhotos,
+    Map,
     Model,
     PhotoFolder,
     Runtime,
@@ -45,7 +45,7 @@ def diagnose(
     ] = Path("diagnosis"),
     photos: PhotoFolder = None,
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
     runtime: Runtime = None,
     threads: Threads = 0,
@@ -69,7 +69,7 @@ def diagnose(
 
     check_output_folder(output)
     console = Console(highlight=False)
-    options = {"--photos": photos, "--attribute": attribute, "--category": category, "--set": settings}
+    options = {"--photos": photos, "--attribute": attribute, "--map": class_map, "--set": settings}
     if data is None:
         given = [name for name, value in options.items() if value] + (
             ["--empty-photos"] if empty_photos != "leave_out" else []
@@ -80,7 +80,7 @@ def diagnose(
             )
         predicted, name = _of_run(model, split or DEFAULT_SPLIT, runtime, threads, console)
     else:
-        read = (attribute, category, empty_photos)
+        read = (attribute, class_map, empty_photos)
         predicted, name = _of_photos(model, data, split, photos, read, settings or (), runtime, threads, console)
     found = run_diagnosis(predicted, name, min_confidence)
     found.show(console)
@@ -114,7 +114,7 @@ def _of_photos(
     data: Path,
     split: str | None,
     photos: Path | None,
-    read: tuple[str | None, list[str] | None, str],
+    read: tuple[str | None, str | None, str],
     settings: "list[str] | tuple[()]",
     runtime: Any,
     threads: int,
@@ -133,7 +133,7 @@ def _of_photos(
     network = find_model_file(model)
     if split is None and data.is_dir() and split_folders(data):
         split = DEFAULT_SPLIT
-    found = open_split(data, split, photos, read_options(*read, network_classes(network, settings)))
+    found = open_split(data, split, photos, read_options(*read, *network_classes(network, settings)))
     predictor = load(str(network), settings, runtime, threads)
     paths, hidden = [photo.path for photo in found.photos], not console.is_terminal
     detections = track(

@@ -8,9 +8,9 @@ import typer
 from fmask.cli.app import USE, app
 from fmask.cli.options import (
     Attribute,
-    Categories,
     Confidence,
     EmptyPhotos,
+    Map,
     Model,
     PhotoFolder,
     Runtime,
@@ -33,7 +33,7 @@ def evaluate(
     min_confidence: Confidence = 0.5,
     photos: PhotoFolder = None,
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
     runtime: Runtime = None,
     threads: Threads = 0,
@@ -52,6 +52,6 @@ def evaluate(
     from fmask.inference.load import find_model_file
 
     network = find_model_file(model)
-    options = read_options(attribute, category, empty_photos, network_classes(network, settings or ()))
+    options = read_options(attribute, class_map, empty_photos, *network_classes(network, settings or ()))
     found = evaluate.open_split(data, split, photos, options)
     evaluate.evaluate(model, network, found, min_confidence, Console(), settings or (), options, runtime, threads)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmask.cli.app import DATA, app
-from fmask.cli.options import Attribute, Categories, EmptyPhotos, Overwrite, read_options
+from fmask.cli.options import Attribute, EmptyPhotos, Map, Overwrite, read_options
 from fmask.utils.errors import UserError
 
 IMAGE_SIZE = 192
@@ -26,7 +26,7 @@ def new(
         str | None, typer.Option(help="Name of the data set, for data=NAME. Default: that of the folder.")
     ] = None,
     attribute: Attribute = None,
-    category: Categories = None,
+    class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
     overwrite: Overwrite = False,
 ) -> None:
@@ -41,22 +41,27 @@ def new(
     from fmask.config.compose import conf_folder
     from fmask.config.user_conf import data_group_file, write_data_group
     from fmask.data.dataset import read_dataset
-    from fmask.data.open import classes_with_few_objects
+    from fmask.data.open import classes_with_few_objects, describe_mapped_out
 
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; expected one with train/, val/ and test/.")
     file = data_group_file(conf_folder(), name or folder.resolve().name, overwrite)
-    options = read_options(attribute, category, empty_photos)
+    options = read_options(attribute, class_map, empty_photos)
     dataset = read_dataset(folder, file.stem, options)
     if not dataset.classes:
         raise UserError(f"{folder} has no labelled region, so that there are no classes to learn.")
     console = Console(highlight=False)
     console.print(_counts(dataset))
-    notes = [*_faults(dataset), classes_with_few_objects(dataset), _anchors(dataset)]
+    notes = [
+        *_faults(dataset),
+        describe_mapped_out(dataset.splits.values()),
+        classes_with_few_objects(dataset),
+        _anchors(dataset),
+    ]
     for note in filter(None, notes):
         console.print(note, soft_wrap=True, markup=False)
     attributes = {split.attribute for split in dataset.splits.values()}
-    found = read_options(attributes.pop() if len(attributes) == 1 else attribute, category, empty_photos)
+    found = read_options(attributes.pop() if len(attributes) == 1 else attribute, class_map, empty_photos)
     write_data_group(file, folder, found, dataset.classes, [f"Written by `fmask new {folder}`; edit it as you like."])
     missing = [split for split in ("train", "val", "test") if split not in dataset.splits]
     console.print(f"{file} is written; next:", soft_wrap=True, markup=False)

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from fmask.data.class_map import read_map
 from fmask.data.config import ReadOptions
 from fmask.inference.load import KINDS
-from fmask.structures.classes import by_key, key_of
+from fmask.structures.hierarchy import Hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.files import check_folder
 
@@ -57,12 +58,12 @@ PhotoFolder = Annotated[
         "--photos", help="Folder to which the file names in an annotation file are relative. Default: its own folder."
     ),
 ]
-Categories = Annotated[
-    list[str] | None,
+Map = Annotated[
+    str | None,
     typer.Option(
-        "--category",
-        help="Class of a COCO category, or of a value of the attribute of VIA files that holds the class: "
-        '"hard hat=hat"; "person=" leaves its regions out, as if they were not annotated. Can be repeated.',
+        "--map",
+        help="Class of each name in the annotations that is called otherwise, as the setting data.map: "
+        '"{hard hat: hat, person: null}"; null leaves its regions out, as if they were not annotated.',
     ),
 ]
 Attribute = Annotated[
@@ -80,7 +81,7 @@ EmptyPhotos = Annotated[
         "Studio without annotation: left out, or photos without objects (negative).",
     ),
 ]
-"""`Attribute`, `Categories` and `EmptyPhotos` are how annotation files are read: see `read_options`."""
+"""`Attribute`, `Map` and `EmptyPhotos` are how annotation files are read: see `read_options`."""
 StudyConfidence = Annotated[
     float | None,
     typer.Option(
@@ -113,32 +114,27 @@ BaselineRow = Annotated[
 
 def read_options(
     attribute: str | None,
-    categories: list[str] | None,
+    class_map: str | None,
     empty_photos: str,
     classes: tuple[str, ...] | None = None,
+    hierarchy: Hierarchy | None = None,
 ) -> ReadOptions:
     """Return the options with which annotation files are read, from those of the command line.
 
     Args:
         attribute: the value of `--attribute`.
-        categories: the values of `--category`.
+        class_map: the value of `--map`.
         empty_photos: the value of `--empty-photos`.
         classes: the classes of a network; None for those in the annotations.
+        hierarchy: the parents of these classes; None for no parents.
 
     Raises:
-        UserError: a value of `--category` is not NAME=CLASS or NAME=, or its class is none of `classes`.
+        UserError: the map is no map, or maps a name to neither a class nor a parent.
     """
-    known = by_key(classes or ())
-    mapped: dict[str, str | None] = {}
-    for value in categories or []:
-        name, equals, label = value.rpartition("=")
-        if not equals or not name or (known and label and key_of(label) not in known):
-            listed = f" with a class of {', '.join(known.values())}" if known else ""
-            raise UserError(f"--category must be NAME=CLASS{listed}, or NAME= to leave it out, not {value!r}.")
-        mapped[name] = label or None
+    mapped = read_map(class_map, classes, "--map", hierarchy or ())
     if attribute is not None and not attribute.strip():
         raise UserError("--attribute is empty; it must name the VIA region attribute that holds the class.")
-    return ReadOptions(attribute, mapped, empty_photos, classes)
+    return ReadOptions(attribute, mapped, empty_photos, classes, hierarchy or {})
 
 
 def check_output(file: Path, overwrite: bool) -> None:

@@ -33,6 +33,11 @@ def show(model: Model) -> None:
         "file": f"{found.file} ({found.bytes / 2**20:.1f} MB, {found.kind})",
         "sha256": found.sha256,
         "classes": ", ".join(found.classes),
+        **(
+            {"hierarchy": "; ".join(f"{name}: {', '.join(own)}" for name, own in found.hierarchy.items())}
+            if found.hierarchy
+            else {}
+        ),
         "backbone": found.backbone,
         "image_size": f"{found.image_size} px, the longer side of a photo",
         "antialias": str(found.antialias).lower(),

@@ -18,6 +18,13 @@ def table(
         list[Path] | None,
         typer.Option("--from", help="Add the runs in a file written by --save-runs. Can be repeated."),
     ] = None,
+    parents: Annotated[
+        bool,
+        typer.Option(
+            "--parents",
+            help="Score runs whose classes have parents at the parents. Runs of --from keep the level of --save-runs.",
+        ),
+    ] = False,
     data: StudyData = None,
     confidence: StudyConfidence = None,
     against: BaselineRow = None,
@@ -42,7 +49,7 @@ def table(
 
     sources = [studies.read_runs(file) for file in from_files or ()]
     if study or not sources:
-        sources.append(studies.collect(study or "fmask"))
+        sources.append(studies.collect(study or "fmask", parents))
     runs = studies.merge(sources)
     if save_runs:
         studies.write_runs(runs, save_runs)

@@ -20,8 +20,8 @@ from fmask.utils.errors import UserError
 
 PATHS = ("data.root", "weights")
 """Settings that name files or folders; a leading ~ is the home folder."""
-MAP = "data.map"
-"""A setting that is a mapping whose keys may have any characters, which Hydra does not allow even in quotes."""
+MAPS = ("data.map", "data.hierarchy")
+"""Settings that are mappings whose keys may have any characters, which Hydra does not allow even in quotes."""
 
 
 def as_hydra(override: str) -> str:
@@ -32,7 +32,7 @@ def as_hydra(override: str) -> str:
     """
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
-    if name == MAP and value[:1] == "{" and _parsed(override) is None:
+    if name in MAPS and value[:1] == "{" and _parsed(override) is None:
         return f"{key}='{_escaped(value, chr(39))}'"  # `validate` parses the text
     if not equals or name not in _text_keys() or value[:1] in ("'", '"') or "${" in value:
         return override

@@ -1,20 +1,19 @@
 """Validation of a composed configuration, before any work is done."""
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
 from fmask.config.schema import Config
+from fmask.data.class_map import read_map, read_mapping
 from fmask.data.config import DEFAULT_FOLDS, SPLITS
 from fmask.model.validation import check_memory, check_model
 from fmask.model.weights.metadata import read_metadata
 from fmask.model.weights.pretrained import find_weights
-from fmask.structures.classes import by_key, check_classes, key_of
+from fmask.structures.classes import check_classes
+from fmask.structures.hierarchy import read_hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.settings import check_settings
 
@@ -45,7 +44,8 @@ def validate(config: Any) -> Config:
     _check_folds(config)
     if config.data.classes is not None:
         check_classes(config.data.classes)
-    classes = _read_map(config.data.map, config.data.classes)
+    hierarchy = read_hierarchy(read_mapping(config.data.hierarchy), config.data.classes)
+    mapped = read_map(config.data.map, config.data.classes, "data.map", hierarchy)
     if config.data.attribute is not None and not config.data.attribute.strip():
         raise UserError(
             "data.attribute= is empty; it must name the VIA region attribute that holds the class, or be null to find "
@@ -61,7 +61,8 @@ def validate(config: Any) -> Config:
         )
     result = OmegaConf.to_object(config)
     assert isinstance(result, Config)
-    result.data.map = classes
+    result.data.map = mapped if config.data.map is not None else None
+    result.data.hierarchy = {parent: list(leaves) for parent, leaves in hierarchy.items()} or None
     if result.fold is not None:
         result.data.folds = result.data.folds or DEFAULT_FOLDS
     if file := find_weights(result.weights, result.backbone.name):
@@ -87,29 +88,6 @@ def _check_folds(config: Any) -> None:
     chosen = list(config.data.fold_splits)
     if not chosen or not set(chosen) <= set(SPLITS) or len(set(chosen)) < len(chosen):
         raise UserError(f"data.fold_splits must be some of {', '.join(SPLITS)}, each once, not [{', '.join(chosen)}].")
-
-
-def _read_map(typed: Any, classes: Sequence[str] | None) -> dict[str, str | None] | None:
-    """Return the setting `data.map`, which may be the text of a mapping; refuse what is not names and their classes.
-
-    Args:
-        typed: the setting.
-        classes: the setting `data.classes`.
-    """
-    mapped = typed
-    if isinstance(typed, str):
-        with suppress(yaml.YAMLError):
-            mapped = yaml.safe_load(typed)
-    if mapped is not None and not isinstance(mapped, Mapping):
-        example = "it must be names and their classes, as in data.map={helmet: hat, vest: null}"
-        raise UserError(f"data.map is {typed}; {example}.")
-    known = by_key(classes or ())
-    for name, label in (mapped or {}).items():
-        if label is None or (isinstance(label, str) and label.strip() and (not known or key_of(label) in known)):
-            continue
-        expected = " or ".join(known.values()) or "the name of a class"
-        raise UserError(f"data.map: {name} must be {expected}, or null to leave it out, not {label}.")
-    return None if mapped is None else {str(name): label for name, label in mapped.items()}
 
 
 def _check_norm(config: Config, file: Path) -> None:

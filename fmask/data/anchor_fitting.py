@@ -90,7 +90,7 @@ def _increasing(values: Sequence[float], digits: int) -> str:
 
 def _sizes(photo: Photo) -> np.ndarray:
     """Return width and height (n, 2) in pixels of a photo's objects; a line counts as one pixel wide."""
-    boxes = extents([region.polygon for region in photo.regions if region.class_id > 0 and region.covers_pixel])
+    boxes = extents([region.polygon for region, k in zip(photo.regions, photo.class_ids(), strict=True) if k > 0])
     return np.maximum(boxes[:, [3, 2]] - boxes[:, [1, 0]], 1)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from fmask.structures.classes import UNNAMED
+from fmask.structures.hierarchy import Hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.settings import between, one_of
 
@@ -40,13 +41,18 @@ class Data:
     """Number of photos to draw for each split of the rendered data set."""
     classes: list[str] | None = None
     """The class names, in the order of their ids. null: the names in the annotations of all splits, after `map`, in
-    alphabetical order."""
+    alphabetical order, without the parents of `hierarchy`."""
+    hierarchy: Any = None
+    """The parents of classes, each with its leaves, as in `{hat: [cap, beanie], mask: [surgical, cloth]}`. The network
+    learns the leaves, and is scored at the leaves and at the parents. Objects may also be annotated as a parent.
+    null: no parents."""
     attribute: str | None = None
     """The region attribute of VIA files that holds the class. null: the only attribute, or the one called `fmask`. COCO
     files have categories instead."""
     map: Any = None
-    """The class of each value of `data.attribute` (VIA) or category (COCO) with another name than its class, as in
-    `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated."""
+    """The class, or the parent in `hierarchy`, of each name in the annotations that is called otherwise, as in
+    `{helmet: hat, vest: null}`; null leaves its regions out, as if they were not annotated. Names are values of
+    `data.attribute` (VIA) or categories."""
     empty_photos: str = one_of(*EMPTY_PHOTOS, default="leave_out")
     """Photos that a VIA or CVAT file lists without regions and without the mark `empty`, and tasks of Label Studio
     without annotation: leave_out (reference) | negative: they are photos without objects. In other formats, photos
@@ -72,6 +78,8 @@ class ReadOptions:
     """One of `EMPTY_PHOTOS`."""
     classes: tuple[str, ...] | None = None
     """The class names, in the order of their ids; None for those in the annotations."""
+    hierarchy: Hierarchy = field(default_factory=dict)
+    """The parents of the classes and their leaves. A parent is a valid label too."""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> "ReadOptions":
@@ -83,6 +91,7 @@ class ReadOptions:
             mapped,
             data.get("empty_photos", "leave_out"),
             None if classes is None else tuple(classes),
+            {str(parent): tuple(leaves) for parent, leaves in (data.get("hierarchy") or {}).items()},
         )
 
     def without(self, names: Iterable[str]) -> "ReadOptions":

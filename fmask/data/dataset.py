@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import check_photos, find_annotations, read_annotations
 from fmask.data.splits import split_folders
 from fmask.structures.annotations import Photo, Split
+from fmask.structures.hierarchy import Hierarchy, parents_name
+from fmask.structures.roll_up import split_at_parents
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:  # it imports this module
@@ -34,11 +36,22 @@ class Dataset:
     """The number of the fold that is the test split; None for the splits of the folders."""
     deal: "Deal | None" = None
     """The folds; None for the splits of the folders."""
+    hierarchy: Hierarchy = field(default_factory=dict)
+    """The parents of the classes, and their leaves."""
 
     def digests(self) -> dict[str, str]:
-        """Return the digest of each split and, with folds, of the deal under the name `folds`."""
+        """Return the digest of each split, and that of the deal under the name `folds`.
+
+        With a hierarchy, the digests of the splits relabelled with parents are under the names of `at_parents`.
+        """
         digests = {name: digest(split) for name, split in self.splits.items()}
+        digests |= {name: digest(split) for name, split in self.at_parents().items()}
         return digests | ({"folds": self.deal.digest()} if self.deal else {})
+
+    def at_parents(self) -> dict[str, Split]:
+        """Return the splits relabelled with parents, by the result of `parents_name`; empty without a hierarchy."""
+        splits = self.splits if self.hierarchy else {}
+        return {parents_name(name): split_at_parents(split) for name, split in splits.items()}
 
 
 def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> Dataset:
@@ -62,7 +75,7 @@ def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> D
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
     splits = _read_splits(folders.values(), options or ReadOptions())
     named = {split: replace(each, name=split) for split, each in zip(folders, splits, strict=True)}
-    return Dataset(name, root, splits[0].classes, named)
+    return Dataset(name, root, splits[0].classes, named, hierarchy=splits[0].hierarchy)
 
 
 def _refuse_other_names(root: Path, used: Collection[Path]) -> None:
@@ -116,4 +129,6 @@ def photo_digest(photo: Photo) -> bytes:
         content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
         if region.coco:
             content.update(f"{region.coco} ".encode())
+        if region.parent:
+            content.update(f"{region.parent} ".encode())
     return content.digest()

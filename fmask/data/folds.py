@@ -183,4 +183,4 @@ def _deal(groups: Sequence[list[Photo]], parts: int) -> list[list[list[Photo]]]:
 
 def _objects(photos: Sequence[Photo]) -> Counter[str]:
     """Return the number of objects of each class."""
-    return Counter(str(region.label) for photo in photos for region in photo.regions if not region.ignore)
+    return Counter(str(region.label) for photo in photos for region in photo.regions if region.is_object)

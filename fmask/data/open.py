@@ -1,10 +1,12 @@
 """Open the data set of a run: find its folder, or render it on first use, and check that it can be trained on."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from fmask.data.config import SPLITS, Data, ReadOptions, check_installed, photos_root
 from fmask.data.dataset import Dataset, read_dataset
+from fmask.data.formats.labels import counted
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
@@ -32,9 +34,11 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
-        if not dataset.splits[split].objects:
+        counts = dataset.splits[split].objects_of()
+        if not any(counts[name] for name in dataset.classes):
+            leaves = " of a leaf" if dataset.hierarchy else ""
             raise UserError(
-                f"{root / split} has photos but no annotated object to learn from or to score; "
+                f"{root / split} has photos but no annotated object{leaves} to learn from or to score; "
                 f"`fmask check {root}` lists the faults of its regions."
             )
     return dataset
@@ -69,17 +73,24 @@ def classes_with_few_objects(dataset: Dataset) -> str | None:
 
 
 def describe_use(splits: Iterable[Split]) -> str:
-    """Return how many photos show no object and how many others are left out, for the terminal."""
+    """Return how many photos show no object, how many others are left out, and the regions that the map leaves out."""
     splits = list(splits)
     empty, left_out = sum(split.empty for split in splits), sum(split.left_out for split in splits)
-    return f"{empty} of them without objects, {left_out} others left out"
+    regions = describe_mapped_out(splits)
+    return f"{empty} of them without objects, {left_out} others left out{f'; {regions}' if regions else ''}"
+
+
+def describe_mapped_out(splits: Iterable[Split]) -> str | None:
+    """Return how many regions of each name the map leaves out, for the terminal; None without any."""
+    counts = sum((Counter(split.mapped_out) for split in splits), Counter[str]())
+    return f"regions left out by the map: {counted(counts)}" if counts else None
 
 
 def _default_root(data: Data) -> Path:
     if data.name == "rendered":
-        from fmask.data.synthetic.dataset import ensure_rendered
+        from fmask.data.synthetic.dataset import KIND, ensure_rendered
 
-        return ensure_rendered(Path("data"), counts=data.counts)
+        return ensure_rendered(Path("data"), counts=data.counts, kinds=data.attribute == KIND)
     root = photos_root()
     assert root is not None  # checked by check_installed
     return root

@@ -2,7 +2,8 @@
 
 On a COCO file, the numbers are those of COCO's own tools: masks, boxes, crowds and the order of photos are theirs. On a
 VIA file, masks are rasterised as in the reference, boxes are those of the masks, and regions marked "ignore" are crowds
-of every class: a detection that lies mostly inside one counts neither as a hit nor as a false positive.
+of every class: a detection that lies mostly inside one counts neither as a hit nor as a false positive. An object that
+is annotated as a parent of a hierarchy is a crowd of its leaves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -147,7 +148,7 @@ def image_ids(photos: Sequence[Photo]) -> list[int]:
 def _entries(region: Region, mask: RunLengths, classes: tuple[str, ...]) -> list[dict]:
     """Return a region as COCO annotations, without ids: one, or a crowd for each class that ignores it."""
     coco = region.coco or CocoObject(mask, bounding_box(mask), float(area(mask)))
-    labels = (coco.crowd_of or classes) if region.ignore else [region.label]
+    labels = (region.crowd_of or classes) if region.ignore else [region.label]
     return [
         {
             "category_id": 1 + classes.index(str(label)),

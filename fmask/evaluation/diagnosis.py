@@ -256,7 +256,7 @@ def _on_ignored(photo: Photo, found: EncodedDetections) -> np.ndarray:
     """Return which detections (N,) have at least half of their mask on a region that their class ignores."""
     pairs = [pair for pair in zip(photo.regions, photo.run_lengths(), strict=True) if pair[0].ignore]
     shares = mask_ious(found.masks, [mask for _, mask in pairs], of_detection=True)
-    crowds = [(region.coco.crowd_of if region.coco else ()) or found.classes for region, _ in pairs]
+    crowds = [region.crowd_of or found.classes for region, _ in pairs]
     ignores = [[found.classes[k - 1] in crowd for crowd in crowds] for k in found.class_ids]
     return ((shares >= MATCHED_IOU) & np.array(ignores, dtype=bool).reshape(shares.shape)).any(axis=1)
 

@@ -15,7 +15,7 @@ from fmask.data.formats.names import how_to_map
 from fmask.data.formats.read import check_photos, find_annotations, read_annotations
 from fmask.data.open import describe_use
 from fmask.data.splits import split_folders
-from fmask.evaluation.report import log_scores, log_split, scores_by_confidence, scores_table
+from fmask.evaluation.report import levels_of, log_split, score_levels, scores_tables
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_encoded
 from fmask.inference.limits import crowded, filled
@@ -52,7 +52,7 @@ def evaluate(
         threads: processor threads to use, 0 for all.
 
     Returns:
-        The scores by the lowest confidence of the detections that count.
+        The scores, those at the leaves, by the lowest confidence of the detections that count.
 
     Raises:
         ValueError: the photos were read with other classes.
@@ -82,10 +82,10 @@ def evaluate(
         for note in (limit and crowded(split, limit), filled([len(found) for found in detections], predictor)):
             if note:
                 console.print(note, highlight=False, soft_wrap=True)
-        scores = scores_by_confidence(split.photos, detections, min_confidence)
-        log_scores(run, split.name, split.photos, detections, scores, min_confidence, main_split=True)
-        console.print(scores_table({split.name: scores}))
-    return scores
+        levels = levels_of(split.name, split, detections, predictor.nms)
+        scores = score_levels(run, levels, min_confidence, main_split=True)
+        console.print(*scores_tables(scores))
+    return scores[split.name]
 
 
 def open_split(data: Path, name: str | None, photos: Path | None, options: ReadOptions | None = None) -> Split:
@@ -115,7 +115,8 @@ def open_split(data: Path, name: str | None, photos: Path | None, options: ReadO
     if unknown := found.unknown_labels(classes):
         raise UserError(
             f"{file} has objects of classes that the network lacks: {counted(unknown)}; use a network that "
-            f"knows them, or map each to one of the network's classes {', '.join(classes)}, "
+            f"knows them, or map each to one of the network's classes "
+            f"{', '.join((*classes, *found.options.hierarchy))}, "
             f"{how_to_map(min(unknown), classes[0])}."
         )
     split = check_photos(found, classes)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from fmask.evaluation.matches import IOU_THRESHOLDS, to_json
 from fmask.evaluation.scores import Scores, compute_scores
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import EncodedDetections
+from fmask.structures.hierarchy import parents_name
+from fmask.structures.roll_up import all_at_parents, split_at_parents
 
 THRESHOLDS = (0.5, 0.9)
 """Confidences at which scores are computed, in addition to the chosen `min_confidence`."""
@@ -31,10 +34,40 @@ def scores_by_confidence(
     return compute_scores(photos, detections, sorted({min_confidence, *THRESHOLDS}))
 
 
+@dataclass(frozen=True)
+class Level:
+    """The photos of a split and their detections at one level of a hierarchy: at its leaves, or at its parents."""
+
+    name: str
+    """The name of the split; at the parents, that of `parents_name`."""
+    place: str
+    """What stands before the names of its metrics, such as `test` or `test/parents`."""
+    photos: Sequence[Photo]
+    detections: Sequence[EncodedDetections]
+
+
+def levels_of(name: str, split: Split, detections: Sequence[EncodedDetections], nms: float) -> list[Level]:
+    """Return a split and its detections at the leaves and, if its classes have parents, at the parents.
+
+    Args:
+        name: the name of the split.
+        split: the annotated photos.
+        detections: the detections in each photo.
+        nms: the IoU above which detections of one parent are duplicates; see `detections_at_parents`.
+    """
+    place = name if name in tracking.SCORES else "test"
+    levels = [Level(name, place, split.photos, detections)]
+    if split.hierarchy:
+        above, found = split_at_parents(split), all_at_parents(detections, split.hierarchy, nms)
+        levels.append(Level(parents_name(name), f"{place}/{tracking.PARENTS}", above.photos, found))
+    return levels
+
+
 def log_split(run: tracking.Run, name: str, dataset: str, root: Path, split: Split) -> None:
     """Log the data of a split: folder, numbers of photos and objects, and digest."""
     ids = np.concatenate([photo.class_ids() for photo in split.photos])
-    objects = {label: int((ids == index).sum()) for index, label in enumerate(split.classes, start=1)}
+    names = (*split.classes, *split.hierarchy)
+    objects = {label: int((ids == index).sum()) for index, label in enumerate(names, start=1)}
     run.log_dataset(name, dataset, root, digest(split), len(split.photos), objects)
 
 
@@ -48,9 +81,7 @@ def log_deal(run: tracking.Run, dataset: str, root: Path, deal: Deal) -> None:
 
 def log_scores(
     run: tracking.Run,
-    split: str,
-    photos: Sequence[Photo],
-    detections: Sequence[EncodedDetections],
+    level: Level,
     scores: dict[float, Scores],
     min_confidence: float,
     main_split: bool,
@@ -63,14 +94,13 @@ def log_scores(
 
     Args:
         run: the run to log to.
-        split: name of the split.
-        photos: the photos of the split.
-        detections: detections in each photo, of any confidence.
+        level: the split, with detections of any confidence.
         scores: the scores by confidence; see `scores_by_confidence`.
         min_confidence: the confidence for metrics and figures; a key of `scores`.
         main_split: whether this is the run's main split.
         epoch: number of finished epochs, if the split is also scored during the training.
     """
+    split, photos, detections = level.name, level.photos, level.detections
     for threshold, result in scores.items():
         run.log_json(result.to_json(), f"scores/{split}_at_{threshold:g}.json")
     chosen = scores[min_confidence]
@@ -79,8 +109,7 @@ def log_scores(
     run.log_text(
         json.dumps({"iou": IOU_THRESHOLDS, "photos": listed}, ensure_ascii=False), f"scores/{split}_matches.json"
     )
-    place = split if split in tracking.SCORES else "test"
-    run.log_scores(tracking.pick_scores(place, chosen.metrics()), place, epoch)
+    run.log_scores(tracking.pick_scores(level.place, chosen.metrics()), level.place, epoch)
     confusion = figures.confusion_matrix(chosen.outcomes, split, min_confidence)
     run.log_figure(confusion, f"figures/{split}_confusion_matrix.png")
     run.log_figure(figures.pr_curve(chosen.average_precision, split), f"figures/{split}_precision_recall.png")
@@ -92,9 +121,42 @@ def log_scores(
             run.log_figure(figure, f"figures/{split}_{kind}.png")
 
 
-def scores_table(scores: dict[str, dict[float, Scores]]) -> Table:
-    """Return the scores as a table for the terminal, with one column per split and confidence."""
-    table = Table("", title="Outcomes of the annotated objects, and average precision")
+def score_levels(
+    run: tracking.Run, levels: Iterable[Level], min_confidence: float, main_split: bool, epoch: int = 0
+) -> dict[str, dict[float, Scores]]:
+    """Compute and log the scores of a split at each level.
+
+    Args:
+        run: the run to log to.
+        levels: the result of `levels_of`.
+        min_confidence: as for `log_scores`.
+        main_split: as for `log_scores`; the sheets are drawn of the first level.
+        epoch: as for `log_scores`.
+
+    Returns:
+        The name of the level to the scores by confidence.
+    """
+    scores = {}
+    for level in levels:
+        scores[level.name] = scores_by_confidence(level.photos, level.detections, min_confidence)
+        log_scores(run, level, scores[level.name], min_confidence, main_split and len(scores) == 1, epoch)
+    return scores
+
+
+def scores_tables(scores: dict[str, dict[float, Scores]]) -> list[Table]:
+    """Return the scores as tables for the terminal: those at the leaves, and those at the parents, if there are any."""
+    above = {name: each for name, each in scores.items() if name.endswith(parents_name(""))}
+    own = {name: each for name, each in scores.items() if name not in above}
+    title = "Outcomes of the annotated objects, and average precision"
+    if not above:
+        return [_scores_table(own, title)]
+    shown = {name.removesuffix(parents_name("")): each for name, each in above.items()}
+    return [_scores_table(own, f"{title}: leaves"), _scores_table(shown, f"{title}: parents")]
+
+
+def _scores_table(scores: dict[str, dict[float, Scores]], title: str) -> Table:
+    """Return a table with one column per split and confidence."""
+    table = Table("", title=title)
     columns = []
     for split, by_confidence in scores.items():
         for confidence, result in by_confidence.items():

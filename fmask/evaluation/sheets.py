@@ -126,7 +126,12 @@ def _pages(
 def annotation_marks(photo: Photo) -> list[Mark]:
     """Return the annotated regions of a photo, in file order."""
     return [
-        Mark(mask, _IGNORED if region.ignore else str(region.label), Outcome.FOUND, region.class_id)
+        Mark(
+            mask,
+            _IGNORED if region.ignore and not region.parent else str(region.label),
+            Outcome.FOUND,
+            region.class_id,
+        )
         for region, mask in zip(photo.regions, photo.run_lengths(), strict=True)
     ]
 

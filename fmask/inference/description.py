@@ -8,6 +8,7 @@ from typing import Any
 
 from fmask.inference.stated import stated_network
 from fmask.model.weights.metadata import read_metadata, read_run
+from fmask.structures.hierarchy import Hierarchy
 from fmask.utils.files import sha256_of
 
 
@@ -24,6 +25,8 @@ class Description:
     backbone: str
     classes: tuple[str, ...]
     """The class names, without the background."""
+    hierarchy: Hierarchy
+    """The parents of the classes and their leaves; empty without parents."""
     image_size: int
     """Side in pixels of the square input; a photo's longer side is scaled to it."""
     antialias: bool
@@ -53,6 +56,7 @@ def describe_network(file: Path) -> Description:
         "Keras weights (.h5)",
         metadata.backbone,
         metadata.classes,
+        metadata.hierarchy,
         metadata.image_size,
         metadata.antialias,
         asdict(metadata.model),
@@ -61,13 +65,18 @@ def describe_network(file: Path) -> Description:
     )
 
 
-def network_classes(file: Path, settings: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the class names of a network from its file; arguments and errors as for `fmask.inference.load.load`."""
+def network_classes(file: Path, settings: Sequence[str] = ()) -> tuple[tuple[str, ...], Hierarchy]:
+    """Return the class names of a network and their parents from its file.
+
+    Arguments and errors are those of `fmask.inference.load.load`.
+    """
     if file.suffix == ".onnx":
         from fmask.inference.onnx import OnnxPredictor
 
-        return OnnxPredictor(file).classes
-    return (stated_network(file, settings) or read_metadata(file)).classes
+        predictor = OnnxPredictor(file)
+        return predictor.classes, predictor.hierarchy
+    metadata = stated_network(file, settings) or read_metadata(file)
+    return metadata.classes, metadata.hierarchy
 
 
 def _describe_onnx(file: Path) -> Description:
@@ -82,6 +91,7 @@ def _describe_onnx(file: Path) -> Description:
         f"ONNX, {f'batches of {predictor.fixed_batch_size}' if predictor.fixed_batch_size else 'any batch size'}",
         metadata.get(onnx.BACKBONE, "not recorded"),
         predictor.classes,
+        predictor.hierarchy,
         predictor.image_size,
         predictor.antialias,
         json.loads(metadata.get(onnx.SETTINGS, "{}")),

@@ -11,6 +11,7 @@ from fmask.inference.predictor import Predictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import matterport
 from fmask.model.weights.metadata import RUN, NetworkMetadata, read_metadata, read_run
+from fmask.structures.hierarchy import Hierarchy, leaf_ids
 from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
 
@@ -38,12 +39,21 @@ class KerasPredictor(Predictor):
         image_size: as in `Predictor`.
         antialias: as in `Predictor`.
         classes: the class names; the network has one class more, the background.
+        hierarchy: as in `Predictor`.
     """
 
     runtime = "keras"
 
-    def __init__(self, network: MaskRCNN, image_size: int, antialias: bool, classes: Sequence[str]) -> None:
-        super().__init__(image_size, antialias, network.config.detection.align_corners, classes)
+    def __init__(
+        self,
+        network: MaskRCNN,
+        image_size: int,
+        antialias: bool,
+        classes: Sequence[str],
+        hierarchy: Hierarchy | None = None,
+    ) -> None:
+        detection = network.config.detection
+        super().__init__(image_size, antialias, detection.align_corners, classes, hierarchy, detection.nms)
         assert network.num_classes == 1 + len(self.classes)
         self.network = network
         self.run: str | None = None
@@ -81,7 +91,12 @@ class KerasPredictor(Predictor):
     def metadata(self) -> NetworkMetadata:
         """Return the description of the network, which `save` writes."""
         return NetworkMetadata(
-            self.network.backbone, self.network.config, self.image_size, self.antialias, self.classes
+            self.network.backbone,
+            self.network.config,
+            self.image_size,
+            self.antialias,
+            self.classes,
+            self.hierarchy,
         )
 
     @classmethod
@@ -97,13 +112,14 @@ class KerasPredictor(Predictor):
         """
         path = Path(path)
         metadata = stated or read_metadata(path)
-        network = MaskRCNN(metadata.backbone, metadata.num_classes, metadata.model)
+        groups = leaf_ids(metadata.classes, metadata.hierarchy)
+        network = MaskRCNN(metadata.backbone, metadata.num_classes, metadata.model, groups=groups)
         report = matterport.load_weights(network, path)
         if stated:
             _check_complete(report, metadata)
         elif report.random:
             raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(report.random)}.")
-        predictor = cls(network, metadata.image_size, metadata.antialias, metadata.classes)
+        predictor = cls(network, metadata.image_size, metadata.antialias, metadata.classes, metadata.hierarchy)
         predictor.run = read_run(path)
         return predictor
 

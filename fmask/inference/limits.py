@@ -13,7 +13,7 @@ def crowded(split: Split, limit: int) -> str | None:
         split: annotated photos.
         limit: the setting `detection.count`.
     """
-    counts = [sum(not region.ignore for region in photo.regions) for photo in split.photos]
+    counts = [sum(region.is_object for region in photo.regions) for photo in split.photos]
     above = [count for count in counts if count > limit]
     if not above:
         return None

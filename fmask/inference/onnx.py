@@ -9,6 +9,7 @@ import numpy as np
 
 from fmask.inference.predictor import Predictor
 from fmask.structures.classes import UNNAMED, check_classes
+from fmask.structures.hierarchy import read_hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.processors import processors
 
@@ -18,6 +19,9 @@ CLASSES, BACKBONE, SETTINGS, RUN, VERSION = (
     f"fmask.{name}" for name in ("classes", "backbone", "settings", "run", "version")
 )
 """More keys, with a JSON list, a name, a JSON object, the id of an MLflow run, and a version of fmask."""
+HIERARCHY = "fmask.hierarchy"
+"""The key of the parents of the classes: a JSON object of parents and lists of their leaves. Files without parents lack
+it."""
 CONVENTIONS = {
     "fmask.inputs": "image: float32 (B, S, S, 3), RGB in 0..255, where S is fmask.image_size: the photo is scaled so "
     "that its longer side is S, and centred in a square of zeros. If fmask.antialias is True, shrinking averages "
@@ -64,7 +68,9 @@ class OnnxPredictor(Predictor):
             align_corners = metadata.get(ALIGN_CORNERS, "True")  # files of version 0.1 lack it
             classes = json.loads(metadata[CLASSES]) if CLASSES in metadata else UNNAMED
             check_classes(classes, CLASSES)
-            super().__init__(int(image_size), antialias == "True", align_corners == "True", classes)
+            hierarchy = read_hierarchy(json.loads(metadata.get(HIERARCHY, "{}")), classes, HIERARCHY)
+            nms = json.loads(metadata[SETTINGS])["detection"]["nms"] if hierarchy else 1.0
+            super().__init__(int(image_size), antialias == "True", align_corners == "True", classes, hierarchy, nms)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise UserError(f"{path} is not a network exported by fmask: {str(error).splitlines()[0]}.") from error
         fixed = self._session.get_inputs()[0].shape[0]

@@ -13,6 +13,7 @@ import numpy as np
 from fmask.data.images import load_image
 from fmask.model.preprocessing import predict_in_batches
 from fmask.structures.detections import Detections
+from fmask.structures.hierarchy import Hierarchy
 from fmask.utils.errors import UserError
 
 Image = str | PathLike[str] | np.ndarray
@@ -27,14 +28,26 @@ class Predictor(ABC):
         antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
         align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
         classes: the class names, in the order of their ids.
+        hierarchy: the parents of the classes and their leaves; None for no parents.
+        nms: the setting `detection.nms`, the IoU above which the network suppresses detections of a class; only scores
+            at the parents use it.
     """
 
     runtime: str
     """What computes the network: `onnx` or `keras`."""
 
-    def __init__(self, image_size: int, antialias: bool, align_corners: bool, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        image_size: int,
+        antialias: bool,
+        align_corners: bool,
+        classes: Sequence[str],
+        hierarchy: Hierarchy | None = None,
+        nms: float = 1.0,
+    ) -> None:
         self.image_size, self.antialias, self.align_corners = image_size, antialias, align_corners
         self.classes = tuple(classes)
+        self.hierarchy, self.nms = hierarchy or {}, nms
 
     @property
     @abstractmethod

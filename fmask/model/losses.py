@@ -6,8 +6,10 @@ Shapes: B images, A anchors, R regions, P positive slots, K classes, masks of S 
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
+from fmask.model.groups import allowed_logits
 from fmask.model.types import Tensor
 
 
@@ -51,14 +53,19 @@ def rpn_bbox_loss(deltas: Tensor, target: Tensor, match: Tensor) -> Tensor:
     return _mean(smooth_l1(target - deltas), weight)
 
 
-def mrcnn_class_loss(logits: Tensor, class_ids: Tensor, weight: Tensor) -> Tensor:
+def mrcnn_class_loss(logits: Tensor, class_ids: Tensor, weight: Tensor, members: np.ndarray | None = None) -> Tensor:
     """Compute the classification loss of the regions.
 
     Args:
         logits: (B, R, K).
         class_ids: (B, R), 0 for background.
         weight: (B, R), 0 for regions that do not count, else 1.
+        members: bool (K + G, K), the classes that each class id allows, whose probabilities are added; see
+            `fmask.model.groups`. None if each class id is a class.
     """
+    if members is not None:
+        allowed = ops.logsumexp(allowed_logits(logits, class_ids, members), axis=-1)
+        return _mean(ops.logsumexp(logits, axis=-1) - allowed, weight)
     return _mean(_cross_entropy(logits, class_ids), weight)
 
 

@@ -4,7 +4,7 @@ Shapes: B images of S x S pixels, A anchors, G annotated instances, R regions of
 K classes including the background, D detections.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Self
@@ -20,6 +20,7 @@ from fmask.model.backbones import backbone_of
 from fmask.model.compaction import compact
 from fmask.model.config import ModelConfig
 from fmask.model.fpn import feature_pyramid
+from fmask.model.groups import check_groups, members_of, most_probable
 from fmask.model.heads import box_head, mask_head, rpn_head
 from fmask.model.norm import Norm
 from fmask.model.pooling import pool_by_gathering, pool_regions
@@ -44,10 +45,11 @@ class MaskRCNN(keras.Model):
     `fit`, `evaluate` and `train_on_batch` accept images (B, S, S, 3) as `x` and a dict of targets as `y`:
 
     - `boxes` (B, G, 4): y1, x1, y2, x2 in pixels, ends exclusive;
-    - `class_ids` (B, G), integers: 1 to K - 1 for objects, 0 for padding, -1 for objects to ignore;
+    - `class_ids` (B, G), integers: 1 to K - 1 for objects, 0 for padding, -1 for objects to ignore, and K + g for
+      objects of which only the group g of `groups` is known;
     - `masks` (B, G, M, M): 0 or 1, each instance inside its own box; M is 56 in this project.
 
-    A class id of K or more stops the training with an error. `compile` needs an optimizer only: the five losses are
+    A larger class id stops the training with an error. `compile` needs an optimizer only: the five losses are
     part of the model, and each is a metric of its own.
 
     Args:
@@ -55,6 +57,8 @@ class MaskRCNN(keras.Model):
         num_classes: K, the number of classes including the background.
         config: the network's settings; those of the published study by default.
         seed: seed of the random draws in training.
+        groups: the class ids of each group of classes, for objects of which only the group is known; see
+            `fmask.model.groups`.
     """
 
     def __init__(
@@ -64,10 +68,12 @@ class MaskRCNN(keras.Model):
         config: ModelConfig | None = None,
         seed: int = 0,
         name: str = "mask_rcnn",
+        groups: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__(name=name)
         config = config or ModelConfig()
         self.backbone, self.num_classes, self.config, self.seed = backbone, num_classes, config, seed
+        self.groups = check_groups(groups, num_classes)
         widths, regions = config.widths, config.regions
         backbone_norm, norm = (
             (Norm("frozen"), Norm("batch")) if config.norm == "frozen_backbone" else (Norm(config.norm),) * 2
@@ -184,8 +190,9 @@ class MaskRCNN(keras.Model):
         boxes = targets["boxes"]
         class_ids = require(
             targets["class_ids"],
-            targets["class_ids"] < self.num_classes,
-            f"class_ids must be below num_classes={self.num_classes}",
+            targets["class_ids"] < self.num_classes + len(self.groups),
+            f"class_ids must be below num_classes={self.num_classes}"
+            + (f" plus the {len(self.groups)} groups" if self.groups else ""),
         )
         anchors = self.anchors(size)
         unit_boxes = (boxes - np.array([0, 0, 1, 1], np.float32)) * np.float32(1 / (size - 1))
@@ -211,13 +218,15 @@ class MaskRCNN(keras.Model):
         mask_logits = self.segment(pyramid, positives, positive_ids > 0, size, training)
         side, pooling = mask_logits.shape[2], config.regions.pooling
         mask_target = mask_targets(positives, unit_boxes, targets["masks"], matched, side, size, pooling)
+        members = members_of(self.groups, self.num_classes) if self.groups else None
+        own_ids = positive_ids if members is None else most_probable(logits[:, :slots], positive_ids, members)
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
         values = (
             losses.rpn_class_loss(rpn_logits, match),
             losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
-            losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype)),
-            losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, positive_ids),
-            losses.mrcnn_mask_loss(mask_logits, mask_target, positive_ids),
+            losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype), members),
+            losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, own_ids),
+            losses.mrcnn_mask_loss(mask_logits, mask_target, own_ids),
         )
         return dict(zip(LOSSES, values, strict=True))
 
@@ -263,7 +272,7 @@ class MaskRCNN(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments from which `from_config` builds the same network, without its weights."""
         own = {"backbone": self.backbone, "num_classes": self.num_classes, "seed": self.seed, "name": self.name}
-        return {**own, "config": asdict(self.config)}
+        return {**own, "config": asdict(self.config), "groups": self.groups}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:

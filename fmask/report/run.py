@@ -24,6 +24,7 @@ from fmask.report.objects import OUTCOMES, ObjectRow, class_names, object_rows
 from fmask.report.photos import PhotosUnavailable, PredictedPhotos, predict_again
 from fmask.report.pictures import Picture, as_jpeg, draw
 from fmask.report.render import render
+from fmask.structures.hierarchy import parents_name
 from fmask.visualization.palette import class_colour, text_colour
 
 MAX_PICTURES = 60
@@ -60,6 +61,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
     """
     confidences = _confidences(run)
     scores = {split: _read_scores(run, split, confidences) for split in ("test", "val")}
+    above = {split: _read_scores(run, parents_name(split), confidences) for split in scores}
     tested = scores["test"]
     photos = _photos(run, tested, console) if tested else None
     names = class_names(next(iter(tested.values())))[1:] if tested else []
@@ -70,6 +72,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         parts=run_parts(run),
         params=sorted(run.params.items()),
         scores=scores,
+        above={split: each for split, each in above.items() if each},
         rates=RATES,
         confidences=list(tested),
         chosen=_chosen(run, tested),

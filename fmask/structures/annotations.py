@@ -3,14 +3,16 @@
 Coordinates follow `skimage.draw.polygon`, as in the reference: the point (x, y) is the centre of column x, row y.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import skimage.draw
 
+from fmask.structures.hierarchy import Hierarchy
 from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
 
 FAULT_KINDS = {
@@ -60,6 +62,16 @@ class CocoObject:
 
 
 @dataclass(frozen=True)
+class ParentOnly:
+    """What is known of an object that is annotated as a parent of a hierarchy, and not as one of its leaves."""
+
+    class_id: int
+    """The class id to train on: K + the position of the parent in the hierarchy, from 0; see `fmask.MaskRCNN`."""
+    leaves: tuple[str, ...]
+    """The leaves of the parent; which of them the object is, is unknown."""
+
+
+@dataclass(frozen=True)
 class Region:
     """An annotated object.
 
@@ -67,7 +79,7 @@ class Region:
     """
 
     label: str | None
-    """One of `classes`; None if the label is blank or unknown."""
+    """One of `classes`; the parent's name if `parent` is set; None if the label is blank or unknown."""
     polygon: np.ndarray
     """(n, 2) float64, n >= 3, in the photo's pixels: x in [0, width - 1], y in [0, height - 1]."""
     ignore: bool
@@ -82,11 +94,24 @@ class Region:
     covers_pixel: bool = True
     """False for a region of a COCO file whose outline covers no pixel's centre: COCO's tools score it, but nothing can
     be learned from it."""
+    parent: ParentOnly | None = None
+    """Set for an object that is annotated as a parent. It is trained on and counts in scores of parents. Scores of
+    leaves ignore it, so `ignore` is True."""
 
     @property
     def class_id(self) -> int:
         """The class id in 1..K - 1; -1 for a region to ignore."""
         return -1 if self.ignore or self.label is None else 1 + self.classes.index(self.label)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether this is an object, annotated as a class or as a parent, and not a region to ignore."""
+        return not self.ignore or self.parent is not None
+
+    @property
+    def crowd_of(self) -> tuple[str, ...]:
+        """The classes whose detections on a region to ignore do not count as wrong; empty for all classes."""
+        return (self.coco.crowd_of if self.coco else ()) or (self.parent.leaves if self.parent else ())
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """Return the region's mask on its photo, which has that size: bool (height, width)."""
@@ -134,8 +159,14 @@ class Photo:
         return [region.run_lengths(self.height, self.width) for region in self.regions]
 
     def class_ids(self) -> np.ndarray:
-        """Return the class ids to train on, int64 (G,): 1..K - 1, or -1 for regions to ignore or without pixels."""
-        return np.array([region.class_id if region.covers_pixel else -1 for region in self.regions], dtype=np.int64)
+        """Return the class ids to train on, int64 (G,).
+
+        They are 1..K - 1; `ParentOnly.class_id` for objects annotated as a parent; and -1 for regions to ignore or
+        without pixels.
+        """
+        ids = [region.parent.class_id if region.parent else region.class_id for region in self.regions]
+        trained = [region.covers_pixel for region in self.regions]
+        return np.where(np.array(trained, dtype=bool), np.array(ids, dtype=np.int64), -1)
 
 
 @dataclass(frozen=True)
@@ -171,16 +202,20 @@ class Split:
     """True if the annotations are a COCO file, False if they are a VIA file."""
     attribute: str | None = None
     """The region attribute of a VIA file that holds the class; None for other files."""
+    hierarchy: Hierarchy = field(default_factory=dict)
+    """The parents of the classes, and their leaves."""
+    mapped_out: Mapping[str, int] = field(default_factory=dict)
+    """Number of regions of each name that `data.map` leaves out."""
 
     @property
     def objects(self) -> int:
-        """The number of objects, which are the regions that are not ignored."""
-        return sum(not region.ignore for photo in self.photos for region in photo.regions)
+        """The number of objects: regions that are not ignored, and those annotated as a parent."""
+        return sum(region.is_object for photo in self.photos for region in photo.regions)
 
     def objects_of(self) -> dict[str, int]:
-        """Return the number of objects of each class, in the order of `classes`."""
-        ids = [region.class_id for photo in self.photos for region in photo.regions]
-        return {name: ids.count(class_id) for class_id, name in enumerate(self.classes, start=1)}
+        """Return the number of objects of each class, in the order of `classes`, and of those annotated as a parent."""
+        counts = Counter(region.label for photo in self.photos for region in photo.regions if region.is_object)
+        return {name: counts[name] for name in (*self.classes, *(each for each in self.hierarchy if counts[each]))}
 
     @property
     def empty(self) -> int:
@@ -207,7 +242,7 @@ class RegionEntry:
     coco: Callable[[int, int], CocoObject] | None = None
     """A function from width and height of the photo to the annotation for scoring; it may raise `Unusable`."""
     left_out: bool = False
-    """True for a region that counts as not annotated, because its class was mapped to None."""
+    """True for a region that counts as not annotated, because its label, a name in the file, was mapped to None."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from fmask import tracking
 from fmask.evaluation.matches import PhotoMatches, from_json
 from fmask.evaluation.outcomes import Outcome
+from fmask.structures.hierarchy import parents_name
 from fmask.studies.plans.frozen import PLAN_TAG, FrozenPlan, frozen_plans
 from fmask.utils.errors import UserError
 
@@ -97,13 +98,15 @@ class Study:
     """What was frozen with `fmask plan`, oldest first."""
 
 
-def collect(name: str) -> Study:
+def collect(name: str, parents: bool = False) -> Study:
     """Read the runs of an MLflow experiment.
 
     Sweeps themselves and runs of `fmask reproduce` are left out.
 
     Args:
         name: the experiment's name, the setting `study` of its runs.
+        parents: whether runs with a hierarchy of classes have the scores, and the data, at the parents. Others have
+            their own.
 
     Raises:
         UserError: there is no such experiment, it has no runs, or the MLflow store cannot be used.
@@ -112,7 +115,7 @@ def collect(name: str) -> Study:
     trained = trainings(found)
     if not trained:
         raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
-    runs = sorted(map(_from_mlflow, trained), key=lambda run: (run.started, run.id))
+    runs = sorted((_from_mlflow(run, parents) for run in trained), key=lambda run: (run.started, run.id))
     return Study(name, tuple(runs), frozen_plans(found))
 
 
@@ -140,15 +143,19 @@ def merge(parts: Sequence[Study]) -> Study:
     )
 
 
-def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
+def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
+    above = {split: run.datasets[name] for split in run.datasets if (name := parents_name(split)) in run.datasets}
+    own_data = {split: label for split, label in run.datasets.items() if split not in map(parents_name, above)}
+    at_parents = parents and "test" in above
+    test = parents_name("test") if at_parents else "test"
     scores, missing, matches = {}, "", None
     own = [float(run.params["min_confidence"])] if "min_confidence" in run.params else []
     try:
         for confidence in sorted({*CONFIDENCES, *own}) if run.status == "FINISHED" else ():
-            logged = tracking.read_json(run, f"scores/test_at_{confidence:g}.json")
+            logged = tracking.read_json(run, f"scores/{test}_at_{confidence:g}.json")
             if logged is not None:
                 scores[confidence] = _scored(logged)
-        if scores and (logged := tracking.read_json(run, "scores/test_matches.json")):
+        if scores and (logged := tracking.read_json(run, f"scores/{test}_matches.json")):
             matches = {photo: from_json(each) for photo, each in sorted(logged["photos"].items()) if each}
     except tracking.MissingArtifactsError as error:
         missing = error.place
@@ -158,8 +165,8 @@ def _from_mlflow(run: tracking.RunInfo) -> StudyRun:
         started=run.started,
         status=run.status,
         params=settings_of(run.params),
-        data=run.datasets,
-        val_mask_ap50=run.metrics.get("val/mask_ap50"),
+        data=own_data | above if at_parents else own_data,
+        val_mask_ap50=run.metrics.get(f"val/{tracking.PARENTS}/mask_ap50" if at_parents else "val/mask_ap50"),
         cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
         matches=matches,

@@ -126,8 +126,6 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
 
     A model with an ONNX file has the code and requirements of ONNX Runtime instead of those of Keras and TensorFlow.
     """
-    from fmask.model.weights.metadata import read_metadata
-
     exported = exported_file(network)
     predictor = "fmask.inference.onnx" if exported else "fmask.inference.keras_predictor"  # as in serving.py
     modules = sorted({*required_modules("fmask.inference.serving"), *required_modules(predictor)})
@@ -141,10 +139,19 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
             "artifacts": {"network": str(network)} | ({"onnx": str(exported)} if exported else {}),
             "code_paths": [str(Path(folder, PACKAGE.name))],
             "pip_requirements": requirements_of(modules),
-            "metadata": {"classes": list(read_metadata(network).classes)},
+            "metadata": _names(network),
             "signature": _signature(),
             "input_example": [_example()],
         }
+
+
+def _names(network: Path) -> dict[str, Any]:
+    """Return the class names of a network, and their parents if there are any."""
+    from fmask.model.weights.metadata import read_metadata
+
+    metadata = read_metadata(network)
+    parents = {name: list(leaves) for name, leaves in metadata.hierarchy.items()}
+    return {"classes": list(metadata.classes)} | ({"hierarchy": parents} if parents else {})
 
 
 def _signature() -> Any:

@@ -26,6 +26,8 @@ SCORES = {
 """Split to the scores that are metrics of a run; the files `scores/…json` have all scores with their intervals.
 
 Those of `test` include the AP50 of each class, whose names begin with `OF_CLASS`."""
+PARENTS = "parents"
+"""Stands before the name of a score at the parents of a hierarchy of classes, as in `test/parents/accuracy`."""
 OF_CLASS = "mask_ap50_"
 """Beginning of the name of a class's AP50, such as `mask_ap50_hat`."""
 METRICS = (
@@ -67,8 +69,10 @@ def epoch_metrics(logs: Mapping[str, float]) -> dict[str, float]:
 def pick_scores(split: str, scores: Mapping[str, float]) -> dict[str, float]:
     """Return the scores of a split that are metrics, with their present values; undefined ones are left out.
 
+    The split may be that of scores at the parents, such as `test/parents`.
     Characters of class names that MLflow does not accept are replaced by underscores.
     """
+    split = split.removesuffix(f"/{PARENTS}")
     names = [name for name in SCORES.get(split, SCORES["test"]) if name in scores]
     if split != "val":
         names += [name for name in scores if name.startswith(OF_CLASS)]
@@ -76,7 +80,13 @@ def pick_scores(split: str, scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def is_metric(name: str) -> bool:
-    """Return whether runs log a metric of this name: one of `METRICS`, or a score after a part of a schedule."""
+    """Return whether runs log a metric of this name.
+
+    That is one of `METRICS`, a score after a part of a schedule, or a score at the parents.
+    """
+    before, at_parents, score = name.partition(f"/{PARENTS}/")
+    if at_parents:
+        return before.rpartition("/")[2] in SCORES and is_metric(f"{before}/{score}")
     part, _, score = name.partition("/")
     split, _, rest = score.partition("/")
     if name in METRICS or name.startswith(f"test/{OF_CLASS}"):

@@ -20,7 +20,7 @@ PROCESSOR_FEATURES = (
 """CPU flags by which numerical libraries select their kernels, as named by Linux: first x86, then ARM."""
 
 
-_WHOLE = ("data.map",)
+_WHOLE = ("data.map", "data.hierarchy")
 """Mappings that are one param: MLflow does not accept all their keys, which come from annotation files."""
 
 

@@ -83,4 +83,4 @@ def first_samples(config: Config, photos: Sequence[Photo]) -> list[SampleGroup]:
 
 def training_samples(config: Config, train: Split) -> Figure:
     """Draw `first_samples` of the training photos as a figure."""
-    return sample_sheet(first_samples(config, train.photos), train.classes)
+    return sample_sheet(first_samples(config, train.photos), (*train.classes, *train.hierarchy))

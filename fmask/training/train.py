@@ -21,7 +21,15 @@ from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, describe_classes, open_dataset
 from fmask.evaluation import figures
-from fmask.evaluation.report import log_deal, log_scores, log_split, scores_by_confidence, scores_table
+from fmask.evaluation.report import (
+    Level,
+    levels_of,
+    log_deal,
+    log_split,
+    score_levels,
+    scores_by_confidence,
+    scores_tables,
+)
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_encoded
 from fmask.inference.keras_predictor import KerasPredictor
@@ -30,6 +38,7 @@ from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import EncodedDetections
+from fmask.structures.hierarchy import leaf_ids
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.export_run import export_run
 from fmask.training.first_samples import training_samples
@@ -51,7 +60,8 @@ class Result:
     run_id: str
     """Id of the MLflow run."""
     scores: dict[str, dict[float, Scores]]
-    """Split (val, test) to scores by the lowest confidence of the detections that count."""
+    """Split (val, test) to scores by the lowest confidence of the detections that count. With a hierarchy of classes,
+    scores at the parents are under `val_parents` and `test_parents`."""
     metrics: dict[str, float]
     """MLflow metric name to last logged value; for a resumed run, only the metrics logged since it was resumed."""
 
@@ -111,7 +121,8 @@ def _train(
     A resumed run keeps its name.
     """
     dataset = open_dataset(config.data, config.fold)
-    config = replace(config, data=replace(config.data, classes=list(dataset.classes)))
+    hierarchy = {parent: list(leaves) for parent, leaves in dataset.hierarchy.items()} or None
+    config = replace(config, data=replace(config.data, classes=list(dataset.classes), hierarchy=hierarchy))
     _print_notes(console, describe(dataset), *describe_classes(dataset))
     _print_notes(console, *(crowded(split, config.detection.count) for split in dataset.splits.values()))
     if checkpoint:
@@ -136,45 +147,49 @@ def _train(
         _resume_hint(run, config, output_dir, console),
     ):
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
-        for split_name, split in dataset.splits.items():
+        for split_name, split in (dataset.splits | dataset.at_parents()).items():
             log_split(run, split_name, dataset.name, dataset.root, split)
         if dataset.deal:
             log_deal(run, dataset.name, dataset.root, dataset.deal)
         if not checkpoint:
             run.log_figure(training_samples(config, dataset.splits["train"]), "figures/training_samples.png")
         network = MaskRCNN(
-            config.backbone.name, 1 + len(dataset.classes), config.network_settings(), config.random_seed()
+            config.backbone.name,
+            1 + len(dataset.classes),
+            config.network_settings(),
+            config.random_seed(),
+            groups=leaf_ids(dataset.classes, dataset.hierarchy),
         )
         if initial_weights:
             _load_initial_weights(initial_weights, network, dataset.classes, run, console)
-        predictor = KerasPredictor(network, config.image_size, config.antialias, dataset.classes)
+        predictor = KerasPredictor(network, config.image_size, config.antialias, dataset.classes, dataset.hierarchy)
         predictor.run = run.id
 
         def score_part(name: str) -> None:
             for split in ("val", "test"):
-                detections = detect(predictor, dataset, split)
-                scores = scores_by_confidence(dataset.splits[split].photos, detections, config.min_confidence)
-                _log_part(run, name, split, scores, config.min_confidence)
+                for level in levels_of(split, dataset.splits[split], detect(predictor, dataset, split), predictor.nms):
+                    scores = scores_by_confidence(level.photos, level.detections, config.min_confidence)
+                    _log_part(run, name, level, scores, config.min_confidence)
 
         losses = fit(
             network, predictor, config, dataset, run, output_dir, console, checkpoint, score_part, callbacks, samples
         )
 
         predictor.save(output_dir / "last.h5")
-        scores = {}
+        scores: dict[str, dict[float, Scores]] = {}
         for name in ("val", "test"):
-            photos, detections = dataset.splits[name].photos, detect(predictor, dataset, name)
+            detections = detect(predictor, dataset, name)
             note = filled([len(found) for found in detections], predictor)
             _print_notes(console, note and f"{name}: {note}")
-            scores[name] = scores_by_confidence(photos, detections, config.min_confidence)
-            main, at = name == "test", 0 if name == "test" else sum(part.epochs for part in config.parts().values())
-            log_scores(run, name, photos, detections, scores[name], config.min_confidence, main, at)
+            at = 0 if name == "test" else sum(part.epochs for part in config.parts().values())
+            levels = levels_of(name, dataset.splits[name], detections, predictor.nms)
+            scores |= score_levels(run, levels, config.min_confidence, name == "test", at)
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         if config.onnx and config.keep_weights != "none":
             note = export_run(predictor, output_dir / "last.h5", dataset.splits["val"].photos, run)
             _print_notes(console, note)
         log_weights(run, output_dir, config.keep_weights)
-        console.print(scores_table(scores))
+        console.print(*scores_tables(scores))
     (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
     last = output_dir / "last.h5"
     _print_notes(
@@ -261,10 +276,11 @@ def _load_initial_weights(
     run.log_json(asdict(loaded) | asdict(weights), INITIAL_WEIGHTS_ARTIFACT)
 
 
-def _log_part(run: tracking.Run, name: str, split: str, scores: dict[float, Scores], min_confidence: float) -> None:
+def _log_part(run: tracking.Run, name: str, level: Level, scores: dict[float, Scores], min_confidence: float) -> None:
     """Log the scores after a part of the schedule. Those after the last part are logged as the scores of the run."""
-    run.log_scores(tracking.pick_scores(split, scores[min_confidence].metrics()), prefix=f"{name}/{split}")
-    run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{split}.json")
+    metrics = tracking.pick_scores(level.place, scores[min_confidence].metrics())
+    run.log_scores(metrics, prefix=f"{name}/{level.place}")
+    run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{level.name}.json")
 
 
 def _overrides() -> Sequence[str] | None:

@@ -53,25 +53,27 @@ def test_categories_are_classes_unless_they_are_mapped(via_file: Path) -> None:
     fmask("via.json", "coco.json")
     text = Path("coco.json").read_text()
     Path("coco.json").write_text(text.replace('"hat"', '"hard hat"'))
-    for name, options in {"hard hat": (), "hat": ("--category", "hard hat=hat", "--overwrite")}.items():
+    for name, options in {"hard hat": (), "hat": ("--map", "{hard hat: hat}", "--overwrite")}.items():
         assert fmask("coco.json", "back.json", *options).exit_code == 0
         regions = next(iter(json.loads(Path("back.json").read_text()).values()))["regions"]
         assert [each["region_attributes"]["fmask"] for each in regions] == ["mask", name]
-    assert "1 regions" in fmask("coco.json", "back.json", "--category", "hard hat=", "--overwrite").stdout
+    left_out = fmask("coco.json", "back.json", "--map", "{hard hat: null}", "--overwrite")
+    assert "1 regions" in left_out.stdout
+    assert "regions left out by the map: hard hat 1" in left_out.stderr
 
 
-@pytest.mark.parametrize("category", ["hard hat", "=hat"])
-def test_a_malformed_category_is_refused(via_file: Path, category: str) -> None:
-    assert "--category must be NAME=CLASS, or NAME= to leave it out, not " in str(
-        fmask("via.json", "x.json", "--category", category).exception
-    )
+@pytest.mark.parametrize("typed", ["hard hat", "{hard hat: [hat]}", "{hard hat", "[hat]"])
+def test_a_malformed_map_is_refused(via_file: Path, typed: str) -> None:
+    refusal = str(fmask("via.json", "x.json", "--map", typed).exception)
+    assert refusal.startswith("--map")
+    assert "hat" in refusal
 
 
 def test_an_existing_file_is_kept_without_overwrite(via_file: Path) -> None:
     before = via_file.read_text()
     assert "via.json already exists; --overwrite replaces it." in str(fmask("via.json", "via.json").exception)
     assert via_file.read_text() == before
-    refusal = str(fmask("via.json", "x.json", "--category", "cap=hat").exception)
+    refusal = str(fmask("via.json", "x.json", "--map", "{cap: hat}").exception)
     assert refusal == "via.json: no region has the `fmask` 'cap'; they have 'hat', 'mask'."
 
 

@@ -19,7 +19,7 @@ RIGHT = ((*MASK, 0.99), (*HAT, 0.98))
 def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMASK_PHOTOS", raising=False)
     monkeypatch.setattr("fmask.inference.load.load", lambda *_, **__: FakePredictor())
-    monkeypatch.setattr("fmask.inference.description.network_classes", lambda *_: CLASSES)
+    monkeypatch.setattr("fmask.inference.description.network_classes", lambda *_: (CLASSES, {}))
 
 
 def diagnose(*words: str) -> list[list[str]]:

@@ -47,7 +47,7 @@ def test_data_of_any_classes_are_trained_on_scored_and_shown(store: Path, classe
     assert of_class == {
         f"test/mask_ap50_{name.replace('(', '_').replace(')', '_').replace('/', '_')}" for name in classes
     }
-    assert network_classes(find_model_file(run.run_id)) == tuple(sorted(classes))
+    assert network_classes(find_model_file(run.run_id)) == (tuple(sorted(classes)), {})
     assert ", ".join(sorted(classes))[:40] in ran("show", run.run_id).replace("\n", " ")
     assert "test at 0" in ran("evaluate", run.run_id, "site", "--min-confidence", "0")
     for format, name in (("csv", "found.csv"), ("coco", "found.json")):
@@ -66,7 +66,7 @@ def test_data_of_any_classes_are_trained_on_scored_and_shown(store: Path, classe
 
 def test_the_file_has_what_is_needed_and_is_found(store: Path) -> None:
     write_own(Path("site"), ["no", "1", "口罩"], attribute="type")
-    ran("new", "site", "--name", "mine", "--category", "no=yes")
+    ran("new", "site", "--name", "mine", "--map", "{no: yes}")
     written = yaml.safe_load(Path("conf/data/mine.yaml").read_text())
     assert written == {
         "name": "mine",
@@ -104,13 +104,14 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
     assert refusal.endswith(
         "other/test/via_region_data.json has objects of classes that the network lacks: cap 3; use a network that "
         "knows them, or map each to one of the network's classes helmet, vest, as in "
-        '--category "cap=helmet", or leave it out by --category "cap=".'
+        '--map "{cap: helmet}", or leave it out by --map "{cap: null}".'
     )
-    assert "--category must be NAME=CLASS with a class of helmet, vest" in str(
-        fmask("evaluate", run.run_id, "other", "--category", "cap=hat").exception
+    assert "--map: cap must be helmet or vest, or null to leave it out, not hat." in str(
+        fmask("evaluate", run.run_id, "other", "--map", "{cap: hat}").exception
     )
-    for label in ("helmet", ""):
-        ran("evaluate", run.run_id, "other", "--category", f"cap={label}")
+    for label in ("helmet", "null"):
+        shown = ran("evaluate", run.run_id, "other", "--map", f"{{cap: {label}}}")
+        assert ("regions left out by the map: cap 3" in shown) == (label == "null")
     again = train([*SMOKE, "data=rendered", "data.root=other", "data.classes=null", "data.attribute=null",
                    f"weights=runs:/{run.run_id}"])  # fmt: skip
     start = tracking.read_json(tracking.find_run(again.run_id), "weights/start.json")

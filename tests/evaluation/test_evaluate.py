@@ -35,6 +35,7 @@ class FakePredictor:
     classes = CLASSES
     runtime = "keras"
     batch_size = 2
+    nms = 0.3
     max_detections: int | None = None
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:

@@ -111,13 +111,18 @@ COMMANDS = [
     ),
     (
         "class of a value that no region has",
-        "convert split out.json --category x=hat",
+        "convert split out.json --map '{x: hat}'",
         "no region has the `fmask` 'x'; they have ",
     ),
     (
-        "unknown class of a category",
-        "evaluate model.h5 split --category x=dog",
-        "--category must be NAME=CLASS with a class of mask, hat, or NAME= to leave it out, not 'x=dog'.",
+        "unknown class of a map",
+        "evaluate model.h5 split --map '{x: dog}'",
+        "--map: x must be mask or hat, or null to leave it out, not dog.",
+    ),
+    (
+        "word for a map",
+        "check split --map hat",
+        '--map is hat; it must be names and their classes, as in --map "{helmet: hat, vest: null}".',
     ),
     ("other kind of empty photos", "check split --empty-photos background", "'background' is not one of 'leave_out'"),
     ("scores of a missing folder", "evaluate model.h5 nowhere", "nowhere is not a folder; expected one with photos"),
@@ -138,9 +143,9 @@ COMMANDS = [
         "--split must be val or test, not 'train'; for",
     ),
     (
-        "diagnosis of a run with a class of a category",
-        "diagnose latest --category x=hat",
-        "--category requires photos; give a data set, a folder or an annotation file after the model.",
+        "diagnosis of a run with a map",
+        "diagnose latest --map '{x: hat}'",
+        "--map requires photos; give a data set, a folder or an annotation file after the model.",
     ),
     (
         "diagnosis to a missing folder",

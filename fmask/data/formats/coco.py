@@ -95,9 +95,8 @@ def read_entries(document: dict[str, Any], path: Path, categories: Mapping[str, 
     entries = []
     for image in document["images"]:
         regions, image_id = _regions(objects[image["id"]], labels), image["id"]
-        entries.append(
-            PhotoEntry(image["file_name"], regions, _size(image), EDGE, image_id=image_id, empty=not regions)
-        )
+        empty = all(region.left_out for region in regions)
+        entries.append(PhotoEntry(image["file_name"], regions, _size(image), EDGE, image_id=image_id, empty=empty))
     return entries
 
 
@@ -171,8 +170,8 @@ def results_of(found: EncodedDetections, image_id: Any, category_ids: Sequence[A
     ]
 
 
-def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str | None]) -> dict[Any, str | None]:
-    """Return the label, or None for objects to leave out, of each `category_id` of the annotations."""
+def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str | None]) -> dict[Any, tuple[str, bool]]:
+    """Return the label of each `category_id` of the annotations, and whether its objects are left out."""
     names: dict[Any, str] = {}
     renamed: dict[Any, str] = {}
     listed = document.get("categories")
@@ -189,7 +188,7 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str |
         message = f"{path} has no category {quoted(absent)}; it has {quoted(set(names.values()))}."
         raise NoSuchCategory(message, absent)
     category_ids = _by_text(names)
-    labels: dict[Any, str | None] = {}
+    labels: dict[Any, tuple[str, bool]] = {}
     for number, annotation in enumerate(document["annotations"]):
         key = _find_id(annotation.get("category_id"), category_ids) if isinstance(annotation, dict) else None
         if key is None:
@@ -197,31 +196,35 @@ def _labels(document: dict[str, Any], path: Path, categories: Mapping[str, str |
         if key in renamed:
             two = f"{shortly(names[key])} and {shortly(renamed[key])}"
             raise UserError(f"{path}: two entries of `categories` have the id {shortly(key)}, {two}.")
-        labels[annotation["category_id"]] = categories.get(names[key], names[key].strip())
+        label = categories.get(names[key], names[key].strip())
+        labels[annotation["category_id"]] = (names[key].strip() if label is None else label, label is None)
     return labels
 
 
-def _regions(annotations: list[dict[str, Any]], labels: dict[Any, str | None]) -> list[RegionEntry]:
+def _regions(annotations: list[dict[str, Any]], labels: dict[Any, tuple[str, bool]]) -> list[RegionEntry]:
     """Return a photo's regions; consecutive crowds of different classes with the same outline become one region."""
     regions: list[RegionEntry] = []
     previous: tuple[Any, Any] | None = None
     merged: dict[Any, str] = {}
+    last = -1  # the region that further crowds with the same outline are merged into
     for annotation in annotations:
         category_id, crowd, kept = annotation["category_id"], bool(annotation.get("iscrowd")), annotation.get(LABEL)
-        if (label := labels[category_id]) is None:
-            continue
+        label, left_out = labels[category_id]
         segmentation, fault = annotation.get("segmentation"), None
+        if left_out:
+            regions.append(RegionEntry(label, crowd, partial(segmentation_to_outline, segmentation), left_out=True))
+            continue
         if not has_outline(segmentation) and (box := box_to_segmentation(annotation.get("bbox"))):
             segmentation, fault = box, BOX_ONLY
         if crowd and segmentation and previous == (segmentation, kept) and category_id not in merged:
             merged[category_id] = label
             coco = _object(annotation, tuple(merged.values())) if not fault else None
-            regions[-1] = replace(regions[-1], label=kept if isinstance(kept, str) else None, coco=coco)
+            regions[last] = replace(regions[last], label=kept if isinstance(kept, str) else None, coco=coco)
             continue
         ignore = crowd or fault is not None
         coco = _object(annotation, (label,) if crowd else ()) if label and not fault else None
         regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault, coco))
-        previous, merged = ((segmentation, kept) if crowd else None), {category_id: label}
+        previous, merged, last = ((segmentation, kept) if crowd else None), {category_id: label}, len(regions) - 1
     return regions
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from reprlib import repr as shortly
 
 from fmask.data.config import ReadOptions
-from fmask.data.formats.names import how_to_map, quoted, typed
+from fmask.data.formats.names import how_to_map, in_map, quoted
 from fmask.structures.annotations import PhotoEntry
 from fmask.structures.classes import BACKGROUND, MAX_CLASSES, by_key, key_of, most_common_spellings
 from fmask.utils.errors import UserError, printable
@@ -35,14 +35,18 @@ class AnnotationFile:
             region.label.strip() for region in regions if isinstance(region.label, str) and region.label.strip()
         )
 
+    def mapped_out(self) -> Counter[str]:
+        """Return the number of regions of each name that the map leaves out."""
+        return Counter(str(region.label) for entry in self.entries for region in entry.regions if region.left_out)
+
     def unknown_labels(self, classes: Iterable[str]) -> dict[str, int]:
-        """Return the number of regions of each label that is none of `classes`."""
-        known = by_key(classes)
+        """Return the number of regions of each label that is neither one of `classes` nor a parent of them."""
+        known = by_key((*classes, *self.options.hierarchy))
         return {label: count for label, count in self.labels().items() if key_of(label) not in known}
 
 
 def classes_of(files: Iterable[AnnotationFile]) -> tuple[str, ...]:
-    """Return the classes of files whose options name none: their labels in alphabetical order.
+    """Return the classes of files whose options name none: their labels in alphabetical order, without parents.
 
     Raises:
         UserError: a label is the name of the background, or it is not printable; or there are too many labels.
@@ -54,13 +58,14 @@ def classes_of(files: Iterable[AnnotationFile]) -> tuple[str, ...]:
             if key_of(label) == BACKGROUND:
                 raise UserError(
                     f"{each.file} has objects with the label {label!r}, which is the name of class 0; leave them out "
-                    f'by "data.map={{{label}: null}}" in training and --category "{label}=" in other commands.'
+                    f'by "data.map={{{label}: null}}" in training and --map "{{{label}: null}}" in other commands.'
                 )
             if not label.isprintable():
                 raise UserError(
                     f"{each.file} has objects with the label {shortly(label)}, which is not printable text."
                 )
-    classes = most_common_spellings(counts)
+    parents = by_key(each.options.hierarchy)
+    classes = tuple(name for name in most_common_spellings(counts) if key_of(name) not in parents)
     if len(classes) > MAX_CLASSES:
         raise UserError(
             f"{each.file} and the other splits have {len(classes)} different labels, and there may be {MAX_CLASSES} "
@@ -82,7 +87,7 @@ def refuse_unknown(found: AnnotationFile, classes: tuple[str, ...]) -> None:
         raise UserError(
             f"{found.file} has objects that are none of the classes {quoted(classes, sort=False)}: {counted(unknown)}; "
             f"map each of them, {how_to_map(min(unknown), classes[0])}; in training, use "
-            f'"data.map={{{typed(min(unknown))}: {typed(classes[0])}}}", or data.classes=null for the classes in the '
+            f'"data.map={{{in_map(min(unknown))}: {in_map(classes[0])}}}", or data.classes=null for the classes in the '
             "annotations."
         )
 

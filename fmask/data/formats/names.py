@@ -1,5 +1,6 @@
 """Names that annotation files have for classes: categories of COCO files and values of a VIA attribute."""
 
+import re
 from collections.abc import Iterable
 from reprlib import repr as shortly
 from typing import Any
@@ -26,7 +27,13 @@ def typed(name: str) -> str:
     return name if name.isprintable() and len(name) < 60 and '"' not in name else "NAME"
 
 
+def in_map(name: str) -> str:
+    """Return a name as it can be typed in a map, in quotes where YAML needs them."""
+    name = typed(name)
+    return "'" + name.replace("'", "''") + "'" if re.search(r"[][{},:#&*!|>'%@`]|^[-?~ ]|^null$| $", name) else name
+
+
 def how_to_map(name: str, label: str) -> str:
     """Return examples of mapping a name to the class `label` and of leaving it out, for error messages."""
-    name, label = typed(name), typed(label)
-    return f'as in --category "{name}={label}", or leave it out by --category "{name}="'
+    name, label = in_map(name), in_map(label)
+    return f'as in --map "{{{name}: {label}}}", or leave it out by --map "{{{name}: null}}"'

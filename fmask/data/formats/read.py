@@ -3,6 +3,7 @@
 Nothing is repaired silently: whatever is changed or left out is recorded as a fault of the split.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from reprlib import repr as shortly
@@ -17,8 +18,9 @@ from fmask.data.formats.limits import MAX_REGIONS
 from fmask.data.formats.sources import read_annotations
 from fmask.data.paths import PHOTO_SUFFIXES, is_inside, spelled_as_file
 from fmask.data.polygons import clip, covers_pixel
-from fmask.structures.annotations import Fault, Photo, PhotoEntry, Region, Split, Unusable
+from fmask.structures.annotations import Fault, ParentOnly, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
 from fmask.structures.classes import by_key, key_of
+from fmask.structures.hierarchy import Hierarchy, read_hierarchy
 from fmask.utils.errors import printable
 
 
@@ -68,9 +70,11 @@ def check_photos(found: AnnotationFile, classes: tuple[str, ...]) -> Split:
         classes: the class names of the data set.
 
     Raises:
-        UserError: the file has other classes; see `refuse_unknown`.
+        UserError: the file has other classes (see `refuse_unknown`), or the hierarchy has a leaf that is no class.
     """
     refuse_unknown(found, classes)
+    hierarchy = read_hierarchy(found.options.hierarchy, classes)
+    found = replace(found, options=replace(found.options, hierarchy=hierarchy))
     folder = found.folder
     faults: list[Fault] = []
     photos: list[Photo] = []
@@ -93,7 +97,17 @@ def check_photos(found: AnnotationFile, classes: tuple[str, ...]) -> Split:
             )
     attribute = None if found.is_coco else found.options.attribute
     name = folder.resolve().name
-    return Split(name, folder, classes, tuple(photos), tuple(faults), found.is_coco, attribute)
+    return Split(
+        name,
+        folder,
+        classes,
+        tuple(photos),
+        tuple(faults),
+        found.is_coco,
+        attribute,
+        hierarchy,
+        found.mapped_out(),
+    )
 
 
 def _read_photo(found: AnnotationFile, entry: PhotoEntry, classes: tuple[str, ...], faults: list[Fault]) -> Photo:
@@ -196,14 +210,32 @@ def _read_region(
             raise Unusable("no area", "covers no pixel of the photo")
         faults.append(Fault("no pixel", printable(photo.name), index, "its outline covers no pixel's centre"))
         polygon = np.clip(whole, 0, (width - 1, height - 1))
-    known = by_key(classes)
-    label = known.get(key_of(entry.label)) if isinstance(entry.label, str) else None
-    if coco and coco.crowd_of:
-        coco = replace(coco, crowd_of=tuple(known[key_of(name)] for name in coco.crowd_of if key_of(name) in known))
+    hierarchy = found.options.hierarchy
+    label, parent = _meaning(entry, classes, hierarchy)
+    if coco and (crowd_of := coco.crowd_of or (parent.leaves if parent else ())):
+        coco = replace(coco, crowd_of=_classes_named(crowd_of, classes, hierarchy))
     if label is None and not (entry.label is None and coco):  # a crowd of every class is nameless on purpose
         blank = entry.label is None or str(entry.label).strip() == ""
         name = found.options.attribute
         empty = f"`{name}` is empty" if name and not found.is_coco else "it has no label"
-        detail = empty if blank else f"{shortly(entry.label)}; expected one of {', '.join(classes)}"
+        expected = ", ".join((*classes, *hierarchy))
+        detail = empty if blank else f"{shortly(entry.label)}; expected one of {expected}"
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
-    return Region(label, polygon, entry.ignore or label is None, index, classes, coco, has_pixel)
+    ignore = entry.ignore or label is None or parent is not None
+    return Region(label, polygon, ignore, index, classes, coco, has_pixel, parent)
+
+
+def _meaning(entry: RegionEntry, classes: Sequence[str], hierarchy: Hierarchy) -> tuple[str | None, ParentOnly | None]:
+    """Return the class or the parent that a label names, or None, and what is known of an object of that parent."""
+    if not isinstance(entry.label, str):
+        return None, None
+    label = by_key((*classes, *hierarchy)).get(key_of(entry.label))
+    if entry.ignore or label not in hierarchy:
+        return label, None
+    return label, ParentOnly(1 + len(classes) + list(hierarchy).index(label), hierarchy[label])
+
+
+def _classes_named(names: Iterable[str], classes: Sequence[str], hierarchy: Hierarchy) -> tuple[str, ...]:
+    """Return the classes that names mean, for parents their leaves; without unknown names."""
+    known = {key_of(name): (name,) for name in classes} | {key_of(name): own for name, own in hierarchy.items()}
+    return tuple(dict.fromkeys(each for name in names for each in known.get(key_of(name), ())))

@@ -34,26 +34,36 @@ FAR_EDGE = 1.0
 """Distance from the centres of a photo's last pixels to VIA's limit of a point: x = width or y = height."""
 
 
-def write_split(folder: Path, photos: Iterable[Photo]) -> Path:
+def write_split(folder: Path, photos: Iterable[Photo], attribute: str = ATTRIBUTE) -> Path:
     """Write the annotations of photos in `folder` to `via_region_data.json` there, and return its path.
+
+    Args:
+        folder: the folder.
+        photos: the photos.
+        attribute: the region attribute that holds the class.
 
     Raises:
         UserError: a photo is not in the folder, or the file cannot be written.
     """
     path = Path(folder) / ANNOTATIONS
-    write_text(json.dumps(export(folder, photos)), path)
+    write_text(json.dumps(export(folder, photos, attribute)), path)
     return path
 
 
-def export(folder: Path, photos: Iterable[Photo]) -> dict[str, Any]:
+def export(folder: Path, photos: Iterable[Photo], attribute: str = ATTRIBUTE) -> dict[str, Any]:
     """Return the annotations of photos in `folder` as the JSON document of a VIA 2.x export.
+
+    Args:
+        folder: the folder.
+        photos: the photos.
+        attribute: the region attribute that holds the class.
 
     Raises:
         UserError: a photo is not in the folder.
     """
     entries: dict[str, Any] = {}
     for photo in photos:
-        regions = [region_entry(region.polygon, _attributes(region)) for region in photo.regions]
+        regions = [region_entry(region.polygon, _attributes(region, attribute)) for region in photo.regions]
         marks = {} if regions else {EMPTY: "true"}
         entries |= photo_entry(photo.path, relative_name(folder, photo.path), regions, marks)
     return entries
@@ -126,9 +136,9 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> tuple[str, 
     ]
 
 
-def _attributes(region: Region) -> dict[str, str]:
-    ignore = {IGNORE: "true"} if region.ignore and region.label else {}
-    return {ATTRIBUTE: region.label or ""} | ignore
+def _attributes(region: Region, attribute: str) -> dict[str, str]:
+    ignore = {IGNORE: "true"} if region.ignore and region.label and not region.parent else {}
+    return {attribute: region.label or ""} | ignore
 
 
 def _region_entry(
@@ -137,7 +147,8 @@ def _region_entry(
     attributes = region["region_attributes"]
     label = read_value(attributes, attribute, definitions)
     name = label.strip() if isinstance(label, str) else ""
-    label, left_out = (classes[name], classes[name] is None) if name in classes else (label, False)
+    left_out = name in classes and classes[name] is None
+    label = name if left_out else classes.get(name, label)
     mark = read_mark(attributes, IGNORE, definitions)
     fault = (UNKNOWN_MARK, f"`{IGNORE}` is {mark}; expected true or false") if isinstance(mark, str) else None
     return RegionEntry(label, bool(mark), partial(_outline, region["shape_attributes"]), fault, left_out=left_out)

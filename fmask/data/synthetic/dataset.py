@@ -13,17 +13,23 @@ import cv2
 import numpy as np
 from shapely import Polygon, union_all
 
-from fmask.data.config import SPLITS
+from fmask.data.config import ATTRIBUTE, SPLITS
 from fmask.data.formats.via import write_split
 from fmask.data.synthetic.backgrounds import draw_background
 from fmask.data.synthetic.geometry import Pose
+from fmask.data.synthetic.hats import HATS
 from fmask.data.synthetic.layers import Item, Layer, largest_piece, paint, visible
+from fmask.data.synthetic.masks import MASKS
 from fmask.data.synthetic.people import draw_person
 from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
 
 CLASSES = ("mask", "hat")
 """The worn items."""
+KINDS = (*MASKS, *HATS)
+"""The kinds of the worn items."""
+KIND = "kind"
+"""The attribute of the annotations of a data set whose labels are `KINDS` instead of `CLASSES`."""
 COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}
 """Default number of photos in each split."""
 SIZE_RANGE = (64, 1024)
@@ -54,23 +60,27 @@ class Scene:
     """The visible part of each worn item, in drawing order."""
 
 
-def ensure_rendered(root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256) -> Path:
+def ensure_rendered(
+    root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256, kinds: bool = False
+) -> Path:
     """Return the folder below `root` with this data set, which is rendered if it does not exist.
+
+    Arguments are those of `render_dataset`.
 
     Several processes may call this at once: each renders into a temporary folder, and the first to finish wins.
     """
     amounts = "x".join(str(counts.get(split)) for split in SPLITS)
-    folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px"
+    folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px{'-kinds' if kinds else ''}"
     if not folder.is_dir():
         try:
-            render_dataset(folder, seed, counts, size)
+            render_dataset(folder, seed, counts, size, kinds)
         except (OSError, UserError):
             if not folder.is_dir():  # otherwise another process was faster
                 raise
     return folder
 
 
-def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
+def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int, kinds: bool = False) -> None:
     """Render a data set: `root/train`, `root/val` and `root/test`, each with JPEG files and their VIA annotations.
 
     On one machine, the same arguments give the same bytes, and a larger count does not change the earlier photos. The
@@ -81,6 +91,7 @@ def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) 
         seed: at least 0.
         counts: number of photos in each split.
         size: longer side in pixels, within `SIZE_RANGE`; photos are square, portrait or landscape.
+        kinds: whether masks and hats are annotated by their kind, in the attribute `KIND`. The photos are the same.
 
     Raises:
         UserError: an argument is out of range, or `root` is not empty.
@@ -96,24 +107,25 @@ def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int) 
             photos = []
             for index in range(counts[split]):
                 rng = np.random.default_rng([seed, split_index, index])
-                photos.append(_take_photo(rng, folder / f"{split}_{index:05d}.jpg", size, split == "test"))
-            write_split(folder, photos)
+                photos.append(_take_photo(rng, folder / f"{split}_{index:05d}.jpg", size, split == "test", kinds))
+            write_split(folder, photos, KIND if kinds else ATTRIBUTE)
         draft.rename(root)
 
 
-def draw_scene(rng: np.random.Generator, size: int, as_test: bool) -> Scene:
+def draw_scene(rng: np.random.Generator, size: int, as_test: bool, kinds: bool = False) -> Scene:
     """Draw random scenes until every worn item is visible enough to be outlined.
 
     Args:
         rng: source of all random draws.
         size: longer side in pixels.
         as_test: whether the scene shows exactly one person, with a mask and a hat.
+        kinds: whether regions are labelled by their kind.
     """
     long, short = _ASPECTS[rng.choice(len(_ASPECTS), p=[0.25, 0.25, 0.15, 0.2, 0.15])]
     width, height = (round(side * size / max(long, short)) for side in (long, short))
     while True:
         layers = _draw_people(rng, width, height, as_test)
-        regions = _outline_items(layers, width, height)
+        regions = _outline_items(layers, width, height, kinds)
         if regions is not None:
             break
     direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
@@ -132,8 +144,8 @@ def _check(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
         raise UserError(f"size must be between {SIZE_RANGE[0]} and {SIZE_RANGE[1]} pixels, not {size}.")
 
 
-def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool) -> Photo:
-    scene = draw_scene(rng, size, as_test)
+def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool, kinds: bool) -> Photo:
+    scene = draw_scene(rng, size, as_test, kinds)
     image = _expose(rng, paint(scene.background, scene.layers, scene.light))
     quality = int(rng.integers(80, 96))
     written, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -172,7 +184,7 @@ def _place_heads(rng: np.random.Generator, people: int, width: int, height: int)
     return sorted(poses, key=lambda pose: pose.size)
 
 
-def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region, ...] | None:
+def _outline_items(layers: list[Layer], width: int, height: int, kinds: bool) -> tuple[Region, ...] | None:
     """Return the outline of each item, or None if one is too small, mostly hidden, in pieces, or has large holes."""
     regions = []
     items: list[Item] = list(dict.fromkeys(layer.item for layer in layers if layer.item is not None))
@@ -186,7 +198,8 @@ def _outline_items(layers: list[Layer], width: int, height: int) -> tuple[Region
         if piece.area - holes < _MIN_IN_ONE_PIECE * seen.area:
             return None
         corners = np.asarray(piece.simplify(0.1).exterior.coords)[:-1]
-        regions.append(Region(item.label, corners.round(2), ignore=False, index=index, classes=CLASSES))
+        label, classes = (item.kind, KINDS) if kinds else (item.label, CLASSES)
+        regions.append(Region(label, corners.round(2), ignore=False, index=index, classes=classes))
     return tuple(regions)
 
 

@@ -9,6 +9,9 @@ from fmask.data.synthetic.colours import BLACK, WHITE, any_colour, choose, ribs,
 from fmask.data.synthetic.geometry import Pose, dome, ellipse, hull, line, polygon, ring, smooth
 from fmask.data.synthetic.layers import Colour, Item, Layer, Paint
 
+HATS = ("hard_hat", "cap", "beanie", "brimmed")
+"""The kinds of hats."""
+
 _HARD_HAT: list[Colour] = [
     (250, 205, 40), (250, 205, 40), (246, 246, 242), (246, 246, 242), (232, 110, 34), (40, 90, 190), (200, 32, 36),
     (40, 140, 80), (60, 62, 66),
@@ -22,9 +25,9 @@ def draw_hat(rng: np.random.Generator, pose: Pose) -> list[Layer]:
         roll=pose.roll + rng.normal(0, 0.05),
         nod=float(np.clip(pose.nod + rng.uniform(0.02, 0.16), 0.0, 0.4)),
     )
-    kinds = (_hard_hat, _cap, _beanie, _brimmed)
-    kind = kinds[rng.choice(len(kinds), p=[0.35, 0.27, 0.16, 0.22])]
-    return kind(rng, worn, Item("hat"))
+    draw = (_hard_hat, _cap, _beanie, _brimmed)
+    kind = rng.choice(len(HATS), p=[0.35, 0.27, 0.16, 0.22])
+    return draw[kind](rng, worn, Item("hat", HATS[kind]))
 
 
 def _hard_hat(rng: np.random.Generator, pose: Pose, item: Item) -> list[Layer]:

@@ -46,6 +46,9 @@ class Item:
     """A worn thing to annotate, which consists of one or more layers."""
 
     label: str
+    """Its class, `mask` or `hat`."""
+    kind: str
+    """What kind of mask or hat it is, such as `hard_hat`."""
 
 
 @dataclass(frozen=True)

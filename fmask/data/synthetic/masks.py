@@ -7,6 +7,9 @@ from fmask.data.synthetic.colours import BLACK, WHITE, any_colour, any_print, ch
 from fmask.data.synthetic.geometry import Pose, ellipse, line, mirrored, polygon, smooth
 from fmask.data.synthetic.layers import Colour, Item, Layer, Paint
 
+MASKS = ("surgical", "cloth", "respirator")
+"""The kinds of masks."""
+
 _SURGICAL: list[Colour] = [
     (168, 206, 226), (150, 196, 214), (236, 240, 242), (236, 240, 242), (160, 214, 196), (236, 190, 204), BLACK,
 ]  # fmt: skip
@@ -15,10 +18,10 @@ _RESPIRATOR: list[Colour] = [WHITE, WHITE, (228, 226, 216), (170, 176, 182), (20
 
 def draw_mask(rng: np.random.Generator, pose: Pose) -> list[Layer]:
     """Draw a random mask over nose, mouth and chin of the head at `pose`, occasionally slid below the nose."""
-    kinds = (_surgical, _cloth, _respirator)
-    kind = kinds[rng.choice(len(kinds), p=[0.45, 0.25, 0.3])]
+    draw = (_surgical, _cloth, _respirator)
+    kind = rng.choice(len(MASKS), p=[0.45, 0.25, 0.3])
     slid = rng.uniform(0.25, 0.4) if rng.random() < 0.06 else rng.uniform(-0.06, 0.1)
-    return kind(rng, pose, Item("mask"), slid)
+    return draw[kind](rng, pose, Item("mask", MASKS[kind]), slid)
 
 
 def _surgical(rng: np.random.Generator, pose: Pose, item: Item, slid: float) -> list[Layer]:

@@ -1,7 +1,7 @@
 """The description of a network in its weight file, which can be read without building the network."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from fmask.model.backbones import MODULES
 from fmask.model.config import ModelConfig
 from fmask.model.validation import check_memory, check_model
 from fmask.structures.classes import MAX_CLASSES, UNNAMED, check_classes, names_of
+from fmask.structures.hierarchy import Hierarchy, read_hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.settings import check_value, side
@@ -34,6 +35,8 @@ class NetworkMetadata:
     """Whether shrinking a photo averages its pixels; see `fmask.utils.resize`."""
     classes: tuple[str, ...]
     """The class names, without the background; see `fmask.structures.classes.names_of` for files that lack them."""
+    hierarchy: Hierarchy = field(default_factory=dict)
+    """The parents of the classes and their leaves; files of networks without parents lack it."""
 
     @property
     def num_classes(self) -> int:
@@ -42,7 +45,10 @@ class NetworkMetadata:
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if not self.hierarchy:
+            del fields["hierarchy"]
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "NetworkMetadata":
@@ -68,7 +74,8 @@ class NetworkMetadata:
         check_memory(config, image_size)
         model = OmegaConf.to_object(config)
         assert isinstance(model, ModelConfig)
-        return cls(backbone, model, image_size, antialias, classes)
+        hierarchy = read_hierarchy(fields.get("hierarchy"), classes, "hierarchy")
+        return cls(backbone, model, image_size, antialias, classes, hierarchy)
 
 
 def read_metadata(path: Path) -> NetworkMetadata:

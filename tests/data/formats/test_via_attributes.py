@@ -93,7 +93,7 @@ def test_faults_name_regions_by_their_position_in_the_file(tmp_path: Path) -> No
         read_split(tmp_path, ReadOptions(classes=CLASSES))
     assert str(raised.value) == (
         f"{tmp_path / ANNOTATIONS} has objects that are none of the classes 'mask', 'hat': cap 1, helmet 1, vest 1; "
-        'map each of them, as in --category "cap=mask", or leave it out by --category "cap="; in training, use '
+        'map each of them, as in --map "{cap: mask}", or leave it out by --map "{cap: null}"; in training, use '
         '"data.map={cap: mask}", or data.classes=null for the classes in the annotations.'
     )
 

@@ -12,8 +12,10 @@ from fmask.data.config import SPLITS
 from fmask.data.formats.read import read_split
 from fmask.data.images import load_image
 from fmask.data.synthetic import dataset
-from fmask.data.synthetic.dataset import Scene, draw_scene, ensure_rendered, render_dataset
+from fmask.data.synthetic.dataset import KINDS, Scene, draw_scene, ensure_rendered, render_dataset
+from fmask.data.synthetic.hats import HATS
 from fmask.data.synthetic.layers import Item, Layer, Paint, largest_piece, paint, visible
+from fmask.data.synthetic.masks import MASKS
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
@@ -125,7 +127,7 @@ def test_painted_area_and_position_match_the_shape() -> None:
 
 
 def test_opaque_layers_hide_an_item_and_translucent_ones_do_not() -> None:
-    item, solid = Item("hat"), Paint((9, 9, 9))
+    item, solid = Item("hat", "cap"), Paint((9, 9, 9))
     hat = Layer(shapely.box(0, 0, 10, 10), solid, item)
     hand = Layer(shapely.box(4, -1, 6, 11), solid)
     button = Layer(shapely.box(4.5, 0, 5.5, 1), solid, item)
@@ -193,3 +195,21 @@ def test_refuses_bad_arguments(tmp_path: Path, seed: int, counts: dict[str, int]
     with pytest.raises(UserError, match=message):
         render_dataset(tmp_path / "photos", seed, counts, size)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_kinds_are_annotated_on_the_same_photos_as_classes(root: Path, tmp_path: Path) -> None:
+    render_dataset(tmp_path / "kinds", seed=3, counts=COUNTS, size=128, kinds=True)
+    fine, coarse = contents(tmp_path / "kinds"), contents(root)
+    assert {name for name in fine if fine[name] != coarse[name]} == {
+        f"{split}/via_region_data.json" for split in SPLITS
+    }
+    seen = set()
+    for split in SPLITS:
+        kinds, classes = (read_split(each / split) for each in (tmp_path / "kinds", root))
+        assert (kinds.attribute, classes.attribute) == ("kind", "fmask")
+        for one, other in zip(kinds.photos, classes.photos, strict=True):
+            for own, whole in zip(one.regions, other.regions, strict=True):
+                assert np.array_equal(own.polygon, whole.polygon)
+                assert own.label in {"mask": MASKS, "hat": HATS}[str(whole.label)]
+                seen.add(own.label)
+    assert seen == set(KINDS)
