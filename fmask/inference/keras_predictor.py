@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from fmask.inference.predictor import Predictor
+from fmask.inference.predictor import NetworkPredictor
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.model.weights import matterport
+from fmask.model.weights import matterport, operating_point
 from fmask.model.weights.metadata import RUN, NetworkMetadata, read_metadata, read_run
 from fmask.structures.hierarchy import Hierarchy, leaf_ids
 from fmask.utils.backend import JIT
@@ -31,15 +31,15 @@ class _Detect(keras.Model):
         return self.network(inputs, training=False)
 
 
-class KerasPredictor(Predictor):
+class KerasPredictor(NetworkPredictor):
     """A trained Keras network and how photos are prepared for it.
 
     Args:
         network: the network.
-        image_size: as in `Predictor`.
-        antialias: as in `Predictor`.
+        image_size: as in `NetworkPredictor`.
+        antialias: as in `NetworkPredictor`.
         classes: the class names; the network has one class more, the background.
-        hierarchy: as in `Predictor`.
+        hierarchy: as in `NetworkPredictor`.
     """
 
     runtime = "keras"
@@ -86,7 +86,10 @@ class KerasPredictor(Predictor):
         matterport.save_weights(self.network, path, {"fmask": self.metadata().to_json()} | self._origin())
 
     def _origin(self) -> dict[str, str]:
-        return {RUN: self.run} if self.run else {}
+        point = self.operating_point
+        return ({RUN: self.run} if self.run else {}) | (
+            {operating_point.ATTRIBUTE: operating_point.as_text(point)} if point else {}
+        )
 
     def metadata(self) -> NetworkMetadata:
         """Return the description of the network, which `save` writes."""
@@ -121,6 +124,7 @@ class KerasPredictor(Predictor):
             raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(report.random)}.")
         predictor = cls(network, metadata.image_size, metadata.antialias, metadata.classes, metadata.hierarchy)
         predictor.run = read_run(path)
+        predictor.operating_point = operating_point.read_operating_point(path, predictor.classes)
         return predictor
 
 

@@ -43,27 +43,46 @@ def find_model_file(reference: str) -> Path:
 
 
 def load(
-    reference: str, settings: Sequence[str] = (), runtime: Literal["onnx", "keras"] | None = None, threads: int = 0
+    reference: str | Sequence[str],
+    settings: Sequence[str] = (),
+    runtime: Literal["onnx", "keras"] | None = None,
+    threads: int = 0,
+    views: Sequence[str] = (),
 ) -> "Predictor":
-    """Load a trained network.
+    """Load a trained network, or several that detect together.
 
     A network runs on ONNX Runtime if its file is an ONNX file, or if a file that was exported from exactly these
     weights lies beside it, as for each finished run: `last.onnx` beside `last.h5`. Then neither Keras nor TensorFlow is
     imported. It computes in float32, whatever the precision in training.
 
     Args:
-        reference: a file, a run or a registered model; see `find_model_file`.
+        reference: a file, a run or a registered model; see `find_model_file`. A list of them makes an ensemble: each
+            network detects in each photo, and what they find is fused; see `fmask.inference.fusion`.
         settings: for a weight file of matterport's own code, the settings of its network that differ from those of
             `recipe=report`, as overrides such as `["backbone=resnet101", "image_size=1024"]`; `["recipe=report"]` if
             none do. Other files contain their settings.
         runtime: `onnx` or `keras`; by default `onnx` if the network has an ONNX file, else `keras`.
         threads: processor threads to use, 0 for all. With `keras`, they are those of the whole process, and must be set
             before its first computation.
+        views: views of each photo that the networks are shown in addition, `mirrored` or `smaller`; what is found in
+            them is fused too. Each view takes as long as the photo itself.
 
     Raises:
-        UserError: there is no such file, run or model, its file is damaged, the settings do not fit the file, or the
-            network does not run on `runtime`.
+        UserError: there is no such file, run, model or view, a file is damaged, the settings do not fit the file, the
+            network does not run on `runtime`, or the networks have different classes.
     """
+    references = [reference] if isinstance(reference, str) else list(reference)
+    members = [_load_one(each, settings, runtime, threads) for each in references]
+    if len(members) == 1 and not views:
+        return members[0]
+    from fmask.inference.ensemble import Ensemble
+
+    return Ensemble(members, views)
+
+
+def _load_one(
+    reference: str, settings: Sequence[str], runtime: Literal["onnx", "keras"] | None, threads: int
+) -> "Predictor":
     file = find_model_file(reference)
     if file.suffix == ".onnx":
         if settings:

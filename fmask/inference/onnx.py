@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from fmask.inference.predictor import Predictor
+from fmask.inference.predictor import NetworkPredictor
+from fmask.model.weights import operating_point
 from fmask.structures.classes import UNNAMED, check_classes
 from fmask.structures.hierarchy import read_hierarchy
 from fmask.utils.errors import UserError
 from fmask.utils.processors import processors
 
 IMAGE_SIZE, ANTIALIAS, ALIGN_CORNERS = "fmask.image_size", "fmask.antialias", "fmask.align_corners"
-"""Keys in the metadata of the file; see `Predictor`."""
+"""Keys in the metadata of the file; see `NetworkPredictor`."""
 CLASSES, BACKBONE, SETTINGS, RUN, VERSION = (
     f"fmask.{name}" for name in ("classes", "backbone", "settings", "run", "version")
 )
@@ -32,6 +33,8 @@ CONVENTIONS = {
     "first.",
     "fmask.masks": "(B, D, M, M), the probability of each cell of the detection's own box, stretched over the box with "
     "half-pixel centres; a pixel belongs to the object from 0.5 on.",
+    "fmask.scores": "If the file has fmask.operating_point, thresholds of it are the lowest scores of each class that "
+    "count, and 1 / (1 + exp(-(slope * log(score / (1 - score)) + intercept))) is the probability of being right.",
 }
 """The meaning of the inputs and outputs, in words, which is part of the metadata."""
 OLD_KEYS = {IMAGE_SIZE: "fmask.size", ANTIALIAS: "fmask.smooth"}
@@ -39,7 +42,7 @@ OLD_KEYS = {IMAGE_SIZE: "fmask.size", ANTIALIAS: "fmask.smooth"}
 OUTPUTS = ("boxes", "class_ids", "scores", "masks")
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(NetworkPredictor):
     """A network in an ONNX file, which `fmask export` or a training wrote.
 
     Args:
@@ -73,6 +76,7 @@ class OnnxPredictor(Predictor):
             super().__init__(int(image_size), antialias == "True", align_corners == "True", classes, hierarchy, nms)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise UserError(f"{path} is not a network exported by fmask: {str(error).splitlines()[0]}.") from error
+        self.operating_point = operating_point.from_text(metadata.get(operating_point.PROPERTY), self.classes, path)
         fixed = self._session.get_inputs()[0].shape[0]
         self._fixed = fixed if isinstance(fixed, int) else None
         shapes = {output.name: output.shape for output in self._session.get_outputs()}

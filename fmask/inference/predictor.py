@@ -14,6 +14,7 @@ from fmask.data.images import load_image
 from fmask.model.preprocessing import predict_in_batches
 from fmask.structures.detections import Detections
 from fmask.structures.hierarchy import Hierarchy
+from fmask.structures.operating_point import OperatingPoint
 from fmask.utils.errors import UserError
 
 Image = str | PathLike[str] | np.ndarray
@@ -21,12 +22,10 @@ Image = str | PathLike[str] | np.ndarray
 
 
 class Predictor(ABC):
-    """A trained network and how photos are prepared for it.
+    """What detects objects in photos: a trained network, or several.
 
     Args:
         image_size: side in pixels of the network's square input; a photo's longer side is scaled to it.
-        antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
-        align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
         classes: the class names, in the order of their ids.
         hierarchy: the parents of the classes and their leaves; None for no parents.
         nms: the setting `detection.nms`, the IoU above which the network suppresses detections of a class; only scores
@@ -37,16 +36,12 @@ class Predictor(ABC):
     """What computes the network: `onnx` or `keras`."""
 
     def __init__(
-        self,
-        image_size: int,
-        antialias: bool,
-        align_corners: bool,
-        classes: Sequence[str],
-        hierarchy: Hierarchy | None = None,
-        nms: float = 1.0,
+        self, image_size: int, classes: Sequence[str], hierarchy: Hierarchy | None = None, nms: float = 1.0
     ) -> None:
-        self.image_size, self.antialias, self.align_corners = image_size, antialias, align_corners
+        self.image_size = image_size
         self.classes = tuple(classes)
+        self.operating_point: OperatingPoint | None = None
+        """Which detections count by default, and the calibration of their scores; None if none was chosen."""
         self.hierarchy, self.nms = hierarchy or {}, nms
 
     @property
@@ -63,10 +58,6 @@ class Predictor(ABC):
     def fixed_batch_size(self) -> int | None:
         """The only batch size that the network accepts; None if it accepts any."""
         return None
-
-    @abstractmethod
-    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
-        """Run the network, with the input and output of `fmask.model.mask_rcnn.MaskRCNN.call`."""
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a str is a path, not a sequence of paths
@@ -105,6 +96,7 @@ class Predictor(ABC):
             for image, each in zip(images, found, strict=True)
         ]
 
+    @abstractmethod
     def predict_each(
         self, images: Iterable[np.ndarray], batch_size: int | None = None, max_mask_pixels: int | None = None
     ) -> Iterator[Detections]:
@@ -120,9 +112,45 @@ class Predictor(ABC):
         Raises:
             UserError: the masks of a photo have more than `max_mask_pixels` pixels.
         """
+
+
+class NetworkPredictor(Predictor):
+    """A trained network and how photos are prepared for it.
+
+    Args:
+        image_size: as in `Predictor`.
+        antialias: whether shrinking a photo averages its pixels; see `fmask.utils.resize`.
+        align_corners: how boxes are scaled to the photo; see `fmask.model.config.Detection`.
+        classes: as in `Predictor`.
+        hierarchy: as in `Predictor`.
+        nms: as in `Predictor`.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        antialias: bool,
+        align_corners: bool,
+        classes: Sequence[str],
+        hierarchy: Hierarchy | None = None,
+        nms: float = 1.0,
+    ) -> None:
+        super().__init__(image_size, classes, hierarchy, nms)
+        self.antialias, self.align_corners = antialias, align_corners
+
+    @abstractmethod
+    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
+        """Run the network, with the input and output of `fmask.model.mask_rcnn.MaskRCNN.call`."""
+
+    def predict_each(
+        self, images: Iterable[np.ndarray], batch_size: int | None = None, max_mask_pixels: int | None = None
+    ) -> Iterator[Detections]:
+        """Yield the detections in each photo, in order; see `Predictor.predict_each`."""
         batch_size = self.fixed_batch_size or batch_size or self.batch_size
         preparation = self.image_size, self.antialias, self.align_corners
-        return predict_in_batches(images, *preparation, batch_size, self._run, self.classes, max_mask_pixels)
+        found = predict_in_batches(images, *preparation, batch_size, self._run, self.classes, max_mask_pixels)
+        # Unlike a generator's variable, `map` does not keep a photo's masks while the next ones are made.
+        return map(partial(replace, operating_point=self.operating_point), found)
 
 
 def _pixels(image: Image) -> np.ndarray:

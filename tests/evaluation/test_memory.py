@@ -11,7 +11,7 @@ from PIL import Image
 
 from fmask.evaluation.scores import compute_scores
 from fmask.inference.batched import predict_encoded
-from fmask.inference.predictor import Predictor
+from fmask.inference.predictor import NetworkPredictor
 from fmask.structures.annotations import Photo, Region
 from tests.helpers.classes import CLASSES
 
@@ -20,7 +20,7 @@ MASK_BYTES = SIDE * SIDE
 OUTLINE = np.array([(100.0, 100.0), (140.0, 100.0), (140.0, 130.0), (100.0, 130.0)])
 
 
-class ThreeObjects(Predictor):
+class ThreeObjects(NetworkPredictor):
     """Detects three objects in every photo, in batches of four."""
 
     batch_size = 4

@@ -1,6 +1,5 @@
 """Prediction on many photo files, in batches."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ class FakePredictor(Predictor):
     batch_size = 3
 
     def __init__(self) -> None:
-        super().__init__(image_size=64, antialias=False, align_corners=False, classes=CLASSES)
+        super().__init__(image_size=64, classes=CLASSES)
         self.calls: list[tuple[int, int | None]] = []
 
     def predict_each(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
@@ -32,9 +31,6 @@ class FakePredictor(Predictor):
             Detections(nothing.reshape(0, 4), nothing, nothing, np.zeros((0, *shape[:2]), bool), CLASSES)
             for shape in shapes
         ]
-
-    def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
-        raise NotImplementedError
 
 
 @pytest.fixture
