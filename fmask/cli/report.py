@@ -39,7 +39,7 @@ def report(
     from fmask.utils.files import write_text
 
     check_folder(output)
-    if _is_run(name):
+    if is_run(name):
         run = tracking.find_run(name)
         html = report.run_page(run, Console())
         write_text(html, output)
@@ -52,7 +52,8 @@ def report(
         print(f"{output} shows the study {name}.")
 
 
-def _is_run(name: str) -> bool:
+def is_run(name: str) -> bool:
+    """Return whether a name on the command line is that of a run, and not that of a study."""
     from fmask import tracking
 
     if tracking.is_abbreviated(name):

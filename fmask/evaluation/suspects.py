@@ -113,7 +113,8 @@ def find_suspects(photos: Sequence[Photo], tests: Sequence[tuple[int, EncodedDet
         objects += own
         missing.append(proposed)
     usual = usual_ious(
-        [(each.region.class_id, each.own.iou) for each in objects if each.own and (each.own.iou or 0) >= SAME_IOU]
+        [(each.region.class_id, each.own.iou) for each in objects if each.own and (each.own.iou or 0) >= SAME_IOU],
+        {each.region.class_id for each in objects},
     )
     ratios = unseen_ratios(np.array([each.size for each in objects]), np.array([each.seen for each in objects]))
     judged: dict[tuple[int, int], list[list[Suspect]]] = {}

@@ -1,6 +1,6 @@
 """The suspicion of a label: the probability that it is wrong, given the detections on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -56,14 +56,15 @@ class UsualIoU:
         return max(iou * (1 - iou), _LEAST) / max(density, _LEAST)
 
 
-def usual_ious(matches: Sequence[tuple[int, float]]) -> dict[int, UsualIoU]:
-    """Return the usual IoU of each class id that has matches.
+def usual_ious(matches: Sequence[tuple[int, float]], class_ids: Iterable[int]) -> dict[int, UsualIoU]:
+    """Return the usual IoU of each class id; nothing without matches.
 
     Args:
         matches: the class id and the IoU of each match.
+        class_ids: the class ids.
     """
     usual = {}
-    for class_id in {class_id for class_id, _ in matches}:
+    for class_id in class_ids if matches else ():
         own = [iou for each, iou in matches if each == class_id]
         usual[class_id] = UsualIoU(own if len(own) >= MIN_MATCHES else [iou for _, iou in matches])
     return usual

@@ -142,9 +142,10 @@ def test_a_few_wrong_outlines_hardly_change_the_usual_iou() -> None:
 
 def test_a_class_with_few_matches_has_the_usual_iou_of_all() -> None:
     matches = [(1, 0.8 + n / 100) for n in range(10)]
-    usual = usual_ious([*matches, (2, 0.3)])
+    usual = usual_ious([*matches, (2, 0.3)], [1, 2, 3])
+    assert usual[3].ratio(0.5) == usual[2].ratio(0.5)
     assert usual[2].ratio(0.5) == UsualIoU([*(iou for _, iou in matches), 0.3]).ratio(0.5)
-    assert usual_ious([]) == {}
+    assert usual_ious([], [1]) == {}
 
 
 def test_small_objects_are_missed_more_often() -> None:
