@@ -16,6 +16,7 @@ from tests.helpers.own_data import write_own
 from tests.helpers.via import region, write_via
 
 TEN = [f"kind {number:02d} (a/b)" for number in range(10)]
+pytestmark = pytest.mark.usefixtures("eagerly")
 SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1")
 
 
@@ -99,7 +100,7 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
 
     write_own(Path("site"), ["helmet", "vest"])
     write_own(Path("other"), ["vest", "cap"])
-    run = train([*SMOKE, "onnx=true", "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
+    run = train([*SMOKE, "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
     refusal = str(fmask("evaluate", run.run_id, "other").exception)
     assert refusal.endswith(
         "other/test/via_region_data.json has objects of classes that the network lacks: cap 3; use a network that "

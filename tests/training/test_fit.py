@@ -25,6 +25,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return smoke(f"data.root={root}", "batch_size=2", "crop_size=64", "image_size=64")
 
 
+@pytest.fixture(scope="module")
+def predictor(config: Config) -> KerasPredictor:
+    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
+    return KerasPredictor(network, config.image_size, config.antialias, CLASSES)
+
+
 @pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])
 @pytest.mark.parametrize(
     ("raised", "message"),
@@ -34,7 +40,13 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     ],
 )
 def test_the_error_of_a_batch_is_raised(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, message: str, at: int
+    config: Config,
+    predictor: KerasPredictor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    message: str,
+    at: int,
 ) -> None:
     draw = Batches.draw
 
@@ -44,9 +56,7 @@ def test_the_error_of_a_batch_is_raised(
         return draw(self, number)
 
     monkeypatch.setattr(Batches, "draw", failing)
-    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    predictor = KerasPredictor(network, config.image_size, config.antialias, CLASSES)
     run: Any = None
     with pytest.raises(UserError, match=message) as refused:
-        fit(network, predictor, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
+        fit(predictor.network, predictor, config, open_dataset(config.data), run, tmp_path, Console(quiet=True))
     assert str(refused.value).count("\n") == 0

@@ -27,6 +27,7 @@ from fmask.training.train import _name, train
 from fmask.utils.errors import Diverged, Pruned
 from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
+from tests.helpers.mlflow_runs import artifacts as logged
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +76,13 @@ def test_same_seed_same_losses_to_the_last_digit(rendered: Path, tmp_path: Path)
     assert all(np.isfinite(list(epoch.values())).all() for epoch in first)
 
 
-def test_a_run_logs_everything_to_mlflow(
-    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    output = tmp_path / "output"
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_logs_everything_to_mlflow(rendered: Path, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = store / "output"
     output.mkdir()
     config = smoke(f"data.root={rendered}")
     start = MaskRCNN(config.backbone.name, 3, config.network_settings(), seed=9)
-    matterport.save_weights(start, tmp_path / "start.h5")
+    matterport.save_weights(start, store / "start.h5")
     parts = ["schedule=two_part", "epochs=1", "schedule.parts.two.lr=1e-5", "schedule.parts.two.layers=heads"]
     result = train(smoke(f"data.root={rendered}", "aug=blur", "weights=start.h5", *parts), output)
 
@@ -130,10 +128,10 @@ def test_a_run_logs_everything_to_mlflow(
         "figures/test_confusion_matrix.png", "figures/test_confidence.png",
         "figures/test_precision_recall.png", "figures/test_predictions.png", "figures/test_splash.png",
     }  # fmt: skip
-    folder = Path(run.artifacts.removeprefix("file://"))
+    folder = logged(run.id)
     assert {name for name in artifacts if not (folder / name).is_file()} == set()
     started = json.loads((folder / "weights/start.json").read_text())
-    assert started["sha256"] == hashlib.sha256((tmp_path / "start.h5").read_bytes()).hexdigest()
+    assert started["sha256"] == hashlib.sha256((store / "start.h5").read_bytes()).hexdigest()
 
     photo = open_dataset(smoke(f"data.root={rendered}").data).splits["test"].photos[0]
     predictor = KerasPredictor.load(output / "last.h5")
@@ -154,16 +152,13 @@ def test_the_name_of_a_run_has_the_overrides() -> None:
     assert len(_name(config, ["study=" + "x" * 200])) == 100
 
 
-def test_a_failed_run_logs_the_error(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
+def test_a_failed_run_logs_the_error(rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the loss is not a number")
 
     monkeypatch.setattr("fmask.training.train.fit", broken)
     with pytest.raises(RuntimeError):
-        train(smoke(f"data.root={rendered}"), tmp_path)
+        train(smoke(f"data.root={rendered}"), store)
     (run,) = tracking.find_runs("fmask")
     assert run.status == "FAILED"
     assert run.tags["failure"] == "RuntimeError: the loss is not a number"
