@@ -6,7 +6,7 @@ objects, 5 % get a fault, in turn:
 - *class*: another class;
 - *removed*: no outline; a photo without others is marked as empty;
 - *shifted*: the outline is moved in a random direction by 0.4 of the width and height of its box, so that its IoU with
-  the true outline is about 0.4.
+  the true outline is about 0.3.
 """
 
 import argparse
