@@ -5,7 +5,7 @@ TRAIN = [
     ("no value", "steps", "'steps' is not a valid override; write KEY=VALUE"),
     ("unclosed bracket", "lr=[1", "'lr=[1' is not a valid override"),
     ("unknown below a group", "loss.name=x", "unknown key 'loss.name'; did you mean"),
-    ("unlike any key", "qqq=1", "unknown key 'qqq'; the top-level keys are aug, backbone, data"),
+    ("unlike any key", "qqq=1", "unknown key 'qqq'; the top-level keys are aug, backbone, classes, data"),
     ("added unknown", "+stepz=50", "+stepz=50: unknown key 'stepz'"),
     ("unknown choice", "aug=sharpe", "aug=sharpe: unknown choice; aug must be one of blur, fliplr_clahe"),
     ("null as a choice", "recipe=null", "recipe=null: unknown choice; recipe must be one of report, scratch"),
@@ -57,6 +57,12 @@ TRAIN = [
     ("no such fold", "fold=6", "fold must be between 1 and data.folds=5, not 6."),
     ("folds without a fold", "data.folds=3", "data.folds=3 needs the fold to test on, such as fold=1; fold=1,2,3 in a"),
     ("unknown split of folds", "data.fold_splits=[dev]", "data.fold_splits must be some of train, val, test, each"),
+    (
+        "parent among the classes",
+        "data.hierarchy={hat: [cap]}",
+        "data.hierarchy: hat is a parent, so data.classes must list its leaves cap instead of hat; data.classes=null",
+    ),
+    ("unknown hierarchy", "classes=coarse", "unknown choice; classes must be one of fine."),
     ("word for a map", "data.map=hat", "data.map is hat; it must be names and their classes, as in data.map={helmet:"),
     ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be mask or hat, or null to leave it out"),
     (
