@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 
 import fmask
 from docs._ext.conf_files import as_block, choices
-from docs._ext.setting_pages import clean, settings_page, sweep_settings_page
+from docs._ext.setting_pages import clean, plan_file_page, settings_page, sweep_settings_page
 from fmask.cli import app as commands
 from fmask.config.compose import conf_folder
 from fmask.utils.renamed_settings import INVERTED, RENAMED
@@ -31,6 +31,7 @@ def write_pages(app: Sphinx) -> None:
         "settings.md": settings_page(),
         "sweep-settings.md": sweep_settings_page(),
         "choices.md": choices_page(),
+        "plan-file.md": plan_file_page(),
         "renamed.md": renamed_page(),
         "commands.md": commands_page(),
         "public-names.md": public_names_page(),

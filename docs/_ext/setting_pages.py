@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from docs._ext.conf_files import choices, default_choice, listed, plain, presets
 from fmask.config.schema import Config, Part
 from fmask.model.config import ModelConfig
+from fmask.studies.plans.file import PlanFile
 from fmask.sweeping import plugins
 
 KINDS = {int: "integer", float: "number", bool: "true or false", str: "text"}
@@ -96,6 +97,19 @@ def sweep_settings_page() -> str:
                     indexed=not (cls is plugins.GridConf and field.name in _field_docs(plugins.SearchConf)),
                 )
                 lines.append(text)
+    return "\n".join(lines)
+
+
+def plan_file_page() -> str:
+    """Return the page of the keys of a plan's file."""
+    docs, types = _field_docs(PlanFile), get_type_hints(PlanFile)
+    lines = []
+    for field in dataclasses.fields(PlanFile):
+        required = field.default is dataclasses.MISSING
+        about = (
+            "required" if required else f"default: {f'`{plain(field.default)}`' if field.default != '' else 'empty'}"
+        )
+        lines += [f"`{field.name}`", f": *{_kind(types[field.name], field.metadata)}; {about}.* {docs[field.name]}", ""]
     return "\n".join(lines)
 
 

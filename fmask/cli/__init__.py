@@ -4,6 +4,7 @@ import sys
 
 from fmask.cli import (
     convert,
+    curve,
     data,
     detect,
     diagnose,
@@ -34,6 +35,7 @@ from fmask.utils.secrets import without_secrets
 __all__ = [
     "app",
     "convert",
+    "curve",
     "data",
     "detect",
     "diagnose",

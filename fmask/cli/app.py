@@ -14,7 +14,7 @@ COMMANDS = (
     "train", "show-batch", "sweep", "reproduce",
     "detect", "splash", "watch", "evaluate", "diagnose", "show", "export", "register",
     "install", "new", "check", "anchors", "convert", "suspects", "diff",
-    "runs", "report", "table", "power", "plan", "send",
+    "runs", "report", "table", "power", "plan", "curve", "send",
 )  # fmt: skip
 """All commands, in the order of the help."""
 

@@ -63,6 +63,11 @@ class Data:
     """The splits whose photos are dealt into folds. `[train, val]` keeps choices of settings off the test photos."""
     fold_seed: int = between(0, 2**31 - 1, default=0)
     """Seed of the deal into folds; other than `seed`, it is the same for all runs of a study."""
+    share: float = between(0.001, 1, default=1.0)
+    """Share of the training photos that the run is trained on, for learning curves. Smaller shares are contained in
+    larger ones; near-duplicates stay together, and classes are balanced."""
+    share_seed: int = between(0, 2**31 - 1, default=0)
+    """Seed of the draw of `share`; other than `seed`, it is the same for all runs of a study."""
 
 
 @dataclass(frozen=True)

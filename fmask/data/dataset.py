@@ -36,6 +36,8 @@ class Dataset:
     """The number of the fold that is the test split; None for the splits of the folders."""
     deal: "Deal | None" = None
     """The folds; None for the splits of the folders."""
+    whole_train: Split | None = None
+    """The whole training split, if the data set has only a share of it; else None."""
     hierarchy: Hierarchy = field(default_factory=dict)
     """The parents of the classes, and their leaves."""
 
@@ -46,7 +48,8 @@ class Dataset:
         """
         digests = {name: digest(split) for name, split in self.splits.items()}
         digests |= {name: digest(split) for name, split in self.at_parents().items()}
-        return digests | ({"folds": self.deal.digest()} if self.deal else {})
+        whole = {"train_whole": digest(self.whole_train)} if self.whole_train else {}
+        return digests | whole | ({"folds": self.deal.digest()} if self.deal else {})
 
     def at_parents(self) -> dict[str, Split]:
         """Return the splits relabelled with parents, by the result of `parents_name`; empty without a hierarchy."""

@@ -31,6 +31,10 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
         from fmask.data.folds import fold_dataset  # imports the perceptual hash
 
         dataset = fold_dataset(dataset, data, fold)
+    if data.share < 1 and "train" in dataset.splits:
+        from fmask.data.share import share_training
+
+        dataset = share_training(dataset, data.share, data.share_seed)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
@@ -51,7 +55,8 @@ def describe(dataset: Dataset) -> str:
     summary = f"; faults: {len(faults)}, listed by `fmask check {dataset.root}`" if faults else ""
     use = describe_use(dataset.splits.values())
     fold = f"fold {dataset.fold} of {dataset.deal.folds}, " if dataset.deal else ""
-    return f"data={dataset.name} ({dataset.root}): {fold}{counts} photos; {use}{summary}"
+    whole = f" (share of {len(dataset.whole_train.photos)} train photos)" if dataset.whole_train else ""
+    return f"data={dataset.name} ({dataset.root}): {fold}{counts} photos{whole}; {use}{summary}"
 
 
 def describe_classes(dataset: Dataset) -> list[str]:

@@ -13,7 +13,7 @@ def by_data(study: Study, data: str | None) -> list[list[StudyRun]]:
     """Return the scored runs of a study by data set, oldest first; the data set with the latest run is first.
 
     Runs have the same data set if all their splits have the same digests, or the same photos were dealt into the same
-    folds.
+    folds. A run on a share of the training photos counts as one on all of them.
 
     Args:
         study: the study's runs.
@@ -22,8 +22,11 @@ def by_data(study: Study, data: str | None) -> list[list[StudyRun]]:
     groups: dict[frozenset[tuple[str, str]], list[StudyRun]] = {}
     for run in study.runs:
         if run.counts and uses(run, data):
+            splits = dict(run.data)
+            if whole := splits.pop("train_whole", None):
+                splits["train"] = whole
             dealt = run.data.get("folds")
-            key = frozenset({("folds", dealt)} if dealt else run.data.items())
+            key = frozenset({("folds", dealt)} if dealt else splits.items())
             groups.setdefault(key, []).append(run)
     return sorted(groups.values(), key=lambda runs: runs[-1].started, reverse=True)
 

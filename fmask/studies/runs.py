@@ -33,6 +33,10 @@ MADE_WITH = {
     "device": "device",
 }
 """Tags of a run that may change its numbers, and what tables call them."""
+SHARE, WHOLE = "data.share", "1"
+"""The param with the share of the training photos, and its value if it is not among the settings of a run."""
+SHARE_SEED = "data.share_seed"
+"""The param with the seed of its draw, which is not among the settings of a run if it is the default, 0."""
 UNSET = ("", "null")
 """Values of params that are not set."""
 
@@ -67,6 +71,8 @@ class StudyRun:
     """Scores by confidence; empty for a run that did not finish or was not scored."""
     matches: dict[str, PhotoMatches] | None = None
     """The matches of masks in each test photo, by its name; None for a run of a version that did not log them."""
+    train_photos: int | None = None
+    """Number of photos that it was trained on; None if it was not recorded."""
     made_with: dict[str, str] = field(default_factory=dict)
     """The code, packages and device of the run, as far as they were recorded; see `MADE_WITH`."""
     missing_artifacts: str = field(default="", compare=False)
@@ -170,6 +176,7 @@ def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
         cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
         matches=matches,
+        train_photos=run.photos.get("train"),
         made_with={name: run.tags[tag] for tag, name in MADE_WITH.items() if run.tags.get(tag)},
         missing_artifacts=missing,
     )
@@ -178,6 +185,10 @@ def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
 def settings_of(params: dict[str, str]) -> dict[str, str]:
     """Return the params that are settings of a training."""
     ignored = NOT_SETTINGS if params.get("fold", "null") not in UNSET else NOT_SETTINGS | DEALING
+    if float(params.get(SHARE, WHOLE)) == float(WHOLE):
+        ignored = ignored | {SHARE, SHARE_SEED}
+    elif params.get(SHARE_SEED) == "0":
+        ignored = ignored | {SHARE_SEED}
     return {key: value for key, value in params.items() if value not in UNSET and key not in ignored}
 
 

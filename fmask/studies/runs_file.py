@@ -2,7 +2,7 @@
 
 The file has one line for each annotated object of each run (one line for a run without scores), a form that any
 statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
-made_with.<name> ..., val_mask_ap50, cpu_seconds, spurious_at_<confidence> ..., photo, region,
+made_with.<name> ..., val_mask_ap50, cpu_seconds, train_photos, spurious_at_<confidence> ..., photo, region,
 outcome_at_<confidence> ..., detections_at_<confidence> ..., matches, plans`. `spurious` is of the whole run,
 `detections` of the line's photo. A photo with detections and without objects has a line without region and outcome.
 `matches` is JSON on the first line of a photo: for each class, the number of objects, and each detection's score and
@@ -48,7 +48,7 @@ def write_runs(study: Study, file: Path) -> None:
     header = ["study", "run", "name", "started", "status"]
     header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
     header += [f"made_with.{name}" for name in sorted({name for run in study.runs for name in run.made_with})]
-    header += ["val_mask_ap50", "cpu_seconds", *_columns(confidences, "spurious"), "photo", "region"]
+    header += ["val_mask_ap50", "cpu_seconds", "train_photos", *_columns(confidences, "spurious"), "photo", "region"]
     header += _columns(confidences, "outcome", "detections")
     header += ["matches"] * any(run.matches is not None for run in study.runs) + ["plans"] * bool(study.plans)
     text = io.StringIO()
@@ -106,7 +106,8 @@ def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
     common |= {f"param.{key}": value for key, value in run.params.items()}
     common |= {f"data.{split}": label for split, label in run.data.items()}
     common |= {f"made_with.{name}": value for name, value in run.made_with.items()}
-    numbers = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
+    numbers: dict[str, float | None] = {"val_mask_ap50": run.val_mask_ap50, "cpu_seconds": run.cpu_seconds}
+    numbers["train_photos"] = run.train_photos
     numbers |= {f"spurious_at_{confidence:g}": scored.spurious for confidence, scored in run.scores.items()}
     common |= {key: repr(value) for key, value in numbers.items() if value is not None}
     objects: set[tuple[str, int | str]] = {key for scored in run.scores.values() for key in scored.outcomes}
@@ -149,6 +150,7 @@ def _from_lines(lines: tuple[dict[str, str], ...], confidences: Sequence[float])
         cpu_seconds=_number(first, "cpu_seconds"),
         scores={confidence: scored for confidence, scored in scores.items() if scored},
         matches=_matches(lines),
+        train_photos=int(first["train_photos"]) if first.get("train_photos") else None,
         made_with=_with_prefix(first, "made_with."),
     )
 

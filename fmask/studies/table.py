@@ -17,7 +17,7 @@ from fmask.studies.missing import without_artifacts
 from fmask.studies.plans.check import PlanCheck, Reference, baseline_row, check_table, family_of, reference_plan
 from fmask.studies.plans.file import ACCURACY
 from fmask.studies.published import ONE_PART, Published, read_published
-from fmask.studies.runs import Study, StudyRun
+from fmask.studies.runs import SHARE, WHOLE, Study, StudyRun
 from fmask.studies.settings import differing, shortest_names
 from fmask.utils.errors import UserError
 
@@ -50,6 +50,8 @@ class Row:
     """Standard deviation between runs; NaN for fewer than two runs."""
     cpu_seconds: float
     """Mean over the runs that logged it; NaN if no run did."""
+    train_photos: float
+    """Mean number of photos that its runs were trained on; NaN if it was not recorded."""
     published: tuple[Published, ...]
     """The trainings of the published study with the same setting."""
     comparison: Comparison | None
@@ -224,7 +226,7 @@ def _row(
     cpu_seconds = [run.cpu_seconds for run in runs if run.cpu_seconds is not None]
     return Row(
         number=number,
-        settings=tuple(params.get(key, NOT_SET) for key in keys),
+        settings=tuple(params.get(key, WHOLE if key == SHARE else NOT_SET) for key in keys),
         runs=len(runs),
         found=int(counts.found.sum()),
         wrong=int(counts.wrong.sum()),
@@ -236,6 +238,7 @@ def _row(
         val_mask_ap50=mean(average_precision) if average_precision else nan,
         val_mask_ap50_sd=stdev(average_precision) if len(average_precision) > 1 else nan,
         cpu_seconds=mean(cpu_seconds) if cpu_seconds else nan,
+        train_photos=mean(run.train_photos or nan for run in runs),
         published=tuple(results for setting, results in published if setting.items() <= {**ONE_PART, **params}.items()),
         comparison=comparison,
         seeds=len(seeds),

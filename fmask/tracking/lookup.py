@@ -1,7 +1,8 @@
 """Finding runs."""
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +65,8 @@ class RunInfo:
     """Split (train, val, test) to `name@digest`."""
     artifacts: str
     """URI of the artifacts' folder."""
+    photos: dict[str, int] = field(default_factory=dict)
+    """Split to its number of photos."""
 
 
 def find_run(reference: str) -> RunInfo:
@@ -243,6 +246,12 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         for tag in used.tags
         if tag.key == "mlflow.data.context"
     }
+    photos = {
+        tag.value: json.loads(used.dataset.profile).get("photos")
+        for used in run.inputs.dataset_inputs
+        for tag in used.tags
+        if tag.key == "mlflow.data.context" and used.dataset.profile
+    }
     trained = "epochs" in run.data.params
     metrics = rename_metrics(run.data.metrics) if trained else dict(run.data.metrics)
     return RunInfo(
@@ -256,4 +265,5 @@ def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:
         tags=dict(run.data.tags),
         datasets=datasets,
         artifacts=run.info.artifact_uri,
+        photos={split: count for split, count in photos.items() if isinstance(count, int)},
     )

@@ -20,6 +20,8 @@ PROCESSOR_FEATURES = (
 """CPU flags by which numerical libraries select their kernels, as named by Linux: first x86, then ARM."""
 
 
+LONGEST_TAG = 5000
+"""Largest number of characters of a tag that MLflow 2 and 3 accept."""
 _WHOLE = ("data.map", "data.hierarchy")
 """Mappings that are one param: MLflow does not accept all their keys, which come from annotation files."""
 
@@ -53,7 +55,7 @@ def machine_tags() -> dict[str, str]:
     """Return tags with the command line, the machine, and the versions that results depend on most."""
     backend = os.environ["KERAS_BACKEND"]  # also the name of the package; fmask sets a default
     return {
-        "command": without_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".strip()),
+        "command": shortened(without_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".strip()), LONGEST_TAG),
         "platform": platform.platform(),
         "cpus": str(os.cpu_count()),
         **_processor(),

@@ -149,6 +149,8 @@ def _train(
         console.print(f"run {run.id}: start `mlflow ui` and open {run.uri}", highlight=False, soft_wrap=True)
         for split_name, split in (dataset.splits | dataset.at_parents()).items():
             log_split(run, split_name, dataset.name, dataset.root, split)
+        if dataset.whole_train:
+            log_split(run, "train_whole", dataset.name, dataset.root, dataset.whole_train)
         if dataset.deal:
             log_deal(run, dataset.name, dataset.root, dataset.deal)
         if not checkpoint:

@@ -240,6 +240,13 @@ COMMANDS = [
         "The baseline must be a row from 1 to 2, not 9.",
     ),
     ("table of other data", "table --from runs.csv --data other", "has no finished run with test scores on other"),
+    ("plan without a file", "plan nowhere.yaml", "nowhere.yaml cannot be read as a plan: No such file or directory."),
+    ("plan that is a table", "plan runs.csv", "runs.csv must have the keys study, question, settings, rows, baseline,"),
+    (
+        "curve of runs on all photos",
+        "curve --from runs.csv",
+        "has no runs with different data.share; `fmask sweep study=report data.share=0.25,0.5,1` trains some.",
+    ),
     (
         "table as a text figure",
         "table --from runs.csv --figure out.docx",

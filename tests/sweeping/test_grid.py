@@ -37,6 +37,29 @@ def test_combinations_are_the_product_of_lists_and_ranges() -> None:
         parsed("seed=1,2", "lr=0.1", "seed=3")
 
 
+def test_rows_are_crossed_with_the_other_values() -> None:
+    overrides = OverridesParser.create().parse_overrides(["seed=1,2", "lr=0.1"])
+    assert combinations(overrides, [["aug=none"], ["aug=blur", "lr=0.5"]]) == [
+        ["seed=1", "lr=0.1", "aug=none"],
+        ["seed=2", "lr=0.1", "aug=none"],
+        ["seed=1", "aug=blur", "lr=0.5"],
+        ["seed=2", "aug=blur", "lr=0.5"],
+    ]
+    for wrong in ("aug=none", ["aug"], [3]):
+        with pytest.raises(UserError, match=r"hydra\.sweeper\.rows must be lists of overrides, such as"):
+            combinations(overrides, [wrong])  # type: ignore[list-item]
+
+
+def test_a_grid_of_rows(swept: Swept, store: Path) -> None:
+    code, output = swept("study=rows", "hydra.sweeper.rows=[['x=1'],['x=2','pause=0.1']]", "kind=plain")
+    assert code == 0, output
+    (parent,) = tracking.find_runs("rows")
+    logged = artifacts(parent)
+    assert (logged / "table.csv").read_text().splitlines()[0].startswith("job,x,pause,status,")
+    assert (logged / "overrides.txt").read_text().splitlines()[-2:] == ["x=1", "x=2 pause=0.1"]
+    assert len(lines(store / "done.txt")) == 2
+
+
 def test_a_job_that_fails_or_dies_does_not_stop_the_others(swept: Swept, store: Path) -> None:
     code, output = swept("kind=broken,killed,plain", "x=3", "study=grid", "hydra.launcher.jobs=2")
     assert code == 1

@@ -29,6 +29,13 @@ def test_values_are_short_and_as_in_json() -> None:
     assert flatten({"ops": "x" * 500})["ops"] == "x" * 500
 
 
+def test_a_long_command_is_shortened_to_what_a_tag_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["fmask sweep", f"hydra.sweeper.rows=[{'x' * 9000}]"])
+    command = provenance.machine_tags()["command"]
+    assert command.startswith("fmask sweep 'hydra.sweeper.rows=[xxx")
+    assert (len(command), command[-1]) == (5000, "…")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,11 @@ def _read_data(plan: PlanFile, rows: Mapping[str, PlannedRow], place: str) -> tu
     found: dict[str, str] = {}
     known: list[Any] = []
     for name, row in rows.items():
-        if row.config.data in known:
+        data = replace(row.config.data, share=1.0)  # test photos do not depend on it
+        if data in known:
             continue
-        known.append(row.config.data)
-        dataset = open_dataset(row.config.data, 1 if plan.folds else None)
+        known.append(data)
+        dataset = open_dataset(data, 1 if plan.folds else None)
         splits = dataset.splits.values() if plan.folds else [dataset.splits["test"]]
         found[f"{dataset.name}@{dataset.digests()['folds' if plan.folds else 'test'][:16]}"] = name
     if len(found) > 1:
