@@ -5,12 +5,13 @@ with its parent, and a class without a parent keeps its name.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from fmask.structures.classes import by_key, check_classes, key_of
 from fmask.utils.errors import UserError
+
+if TYPE_CHECKING:  # `fmask --help` imports this module and must be quick
+    import numpy as np
 
 Hierarchy = Mapping[str, tuple[str, ...]]
 """Parent to its leaves, in order; empty without a hierarchy."""
@@ -77,8 +78,10 @@ def parent_of(label: str, hierarchy: Hierarchy) -> str:
     return next((parent for parent, leaves in hierarchy.items() if label in leaves), label)
 
 
-def parent_ids(classes: Sequence[str], hierarchy: Hierarchy) -> np.ndarray:
+def parent_ids(classes: Sequence[str], hierarchy: Hierarchy) -> "np.ndarray":
     """Return the class ids at the parents by the class ids of the leaves, int64 (K,); 0, the background, is 0."""
+    import numpy as np
+
     above = parent_classes(classes, hierarchy)
     return np.array([0, *(1 + above.index(parent_of(name, hierarchy)) for name in classes)], dtype=np.int64)
 
