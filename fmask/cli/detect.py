@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import Confidence, Model, Overwrite, Runtime, Settings, Threads, check_output
+from fmask.cli.options import MinConfidence, Model, Overwrite, Runtime, Settings, Threads, check_output
 from fmask.utils.errors import UserError
 
 
@@ -27,7 +27,7 @@ def detect(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write. Default: standard output.")
     ] = None,
-    min_confidence: Confidence = 0.5,
+    min_confidence: MinConfidence = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -41,7 +41,8 @@ def detect(
 ) -> None:
     """Detect objects in photos and print them, or write them as CSV, COCO or VIA.
 
-    csv: one line per detection, with its box (y1, x1, y2, x2, ends exclusive) and the area of its mask in pixels.
+    csv: one line per detection, with its box (y1, x1, y2, x2, ends exclusive) and the area of its mask in pixels; and
+    with the probability of being right, if the model has an operating point.
 
     coco: images, categories and annotations, with scores and run-length encoded masks.
 
@@ -74,7 +75,8 @@ def detect(
     from fmask.inference.limits import filled
 
     predictor = load.load(model, settings or (), runtime, threads)
-    writer = outputs.open_writer(format or "csv", photos, predictor.classes, ground_truth)
+    calibrated = predictor.operating_point is not None
+    writer = outputs.open_writer(format or "csv", photos, predictor.classes, ground_truth, calibrated)
     console = Console(stderr=True)
     broken, counts = [], []
     found = iter_predictions(predictor, photos)
@@ -83,7 +85,7 @@ def detect(
         if isinstance(result, UserError):
             broken.append(str(result))
         else:
-            confident = result.at_least(min_confidence)
+            confident = result.select(min_confidence)
             counts.append(len(confident))
             (table or writer).add(photo, confident)
     if len(broken) == len(photos):

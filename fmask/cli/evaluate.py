@@ -42,8 +42,9 @@ def evaluate(
     """Score a model on annotated photos.
 
     Scores are computed as in training, but on ONNX Runtime in float32, whatever the precision in training. Prints how
-    many objects are found, found wrongly and missed at --min-confidence, 0.5 and 0.9, and average precision. These
-    scores, the outcome of each object and figures are logged to MLflow as a run in the experiment `evaluate`.
+    many objects are found, found wrongly and missed at --min-confidence, 0.5 and 0.9, and average precision. A second
+    table has the outcomes at the model's operating point, if it has one. These scores, the outcome of each object and
+    figures are logged to MLflow as a run in the experiment `evaluate`.
     """
     from rich.console import Console
 

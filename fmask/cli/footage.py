@@ -34,7 +34,7 @@ def redraw_with_bar(
     footage: "Footage",
     output: Path,
     predictor: "Predictor",
-    min_confidence: float,
+    min_confidence: float | None,
     draw: "Callable[[Frame, Detections], np.ndarray]",
     frames: int | None,
 ) -> None:
@@ -44,7 +44,7 @@ def redraw_with_bar(
         footage: the open video or camera.
         output: the video file to write.
         predictor: the trained model.
-        min_confidence: lowest score of the detections passed to `draw`.
+        min_confidence: lowest score of the detections passed to `draw`; None for those of `Detections.select`.
         draw: returns the picture to write for a frame and its detections.
         frames: largest number of frames; None for all.
 

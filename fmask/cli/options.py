@@ -13,8 +13,8 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import check_folder
 
 
-def _check_confidence(value: float) -> float:
-    if not 0 <= value <= 1:  # also refuses NaN, which Typer's own ranges accept
+def _check_confidence(value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:  # also refuses NaN, which Typer's own ranges accept
         raise UserError(f"--min-confidence must be between 0 and 1, not {value:g}.")
     return value
 
@@ -39,6 +39,15 @@ Confidence = Annotated[
     float,
     typer.Option(
         "--min-confidence", help="Ignore detections with a lower score, from 0 to 1.", callback=_check_confidence
+    ),
+]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--min-confidence",
+        help="Ignore detections with a lower score, from 0 to 1. Default: the thresholds of the model's operating "
+        "point, which `fmask show` prints, or 0.5 if it has none.",
+        callback=_check_confidence,
     ),
 ]
 Runtime = Annotated[

@@ -8,12 +8,13 @@ from fmask.cli.options import Model
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
+    from fmask.structures.operating_point import OperatingPoint
     from fmask.tracking import RunInfo
 
 
 @app.command(rich_help_panel=USE)
 def show(model: Model) -> None:
-    """Print the classes, the input size, the settings and the training run of a model.
+    """Print the classes, the input size, the operating point, the settings and the training run of a model.
 
     The model is not loaded. For an ONNX file, the meaning of its inputs and outputs is printed too.
     """
@@ -41,6 +42,7 @@ def show(model: Model) -> None:
         "backbone": found.backbone,
         "image_size": f"{found.image_size} px, the longer side of a photo",
         "antialias": str(found.antialias).lower(),
+        **_operating_rows(found.operating_point),
         **_run_rows(tracking.find_run(model).id if is_run else found.run),
         **{key: str(value) for key, value in tracking.flatten(found.settings).items()},
         **found.conventions,
@@ -48,6 +50,18 @@ def show(model: Model) -> None:
     for key, value in rows.items():
         table.add_row(key, value)
     Console(highlight=False).print(table)
+
+
+def _operating_rows(point: "OperatingPoint | None") -> dict[str, str]:
+    """Return the operating point of the model, and on what it was chosen."""
+    if point is None:
+        return {"operating point": "none: detections count from a score of 0.5"}
+    limits = ", ".join(f"{name} from {limit:.3g}" for name, limit in point.thresholds.items())
+    slope, intercept = point.calibration.slope, point.calibration.intercept
+    return {
+        "operating point": f"{limits}; for {point.aim}, on {point.objects} objects in {point.photos} photos",
+        "calibration": f"log-odds of being right = {slope:.3g} x log-odds of the score {intercept:+.3g}",
+    }
 
 
 def _run_rows(run_id: str | None) -> dict[str, str]:

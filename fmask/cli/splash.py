@@ -8,7 +8,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Confidence, Frames, Model, Runtime, Settings, Threads
+from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads
 from fmask.structures.classes import by_key, key_of
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 from fmask.utils.secrets import without_secrets
@@ -33,7 +33,7 @@ def splash(
         list[str] | None,
         typer.Option("--class", help="Show only this class of the model. Can be repeated. Default: all."),
     ] = None,
-    min_confidence: Confidence = 0.5,
+    min_confidence: MinConfidence = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -105,7 +105,7 @@ def _report(error: UserError, single: bool) -> int:
 
 
 def _splash_photos(
-    targets: "list[Target]", predictor: "Predictor", style: "SplashStyle", min_confidence: float, single: bool
+    targets: "list[Target]", predictor: "Predictor", style: "SplashStyle", min_confidence: float | None, single: bool
 ) -> int:
     """Write the splash of each photo, and return how many failed."""
     from fmask.apps.splash.photo import splash_photo

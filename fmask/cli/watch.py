@@ -9,7 +9,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Confidence, Frames, Model, Runtime, Settings, Threads
+from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def watch(
     hold: Annotated[
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
-    min_confidence: Confidence = 0.5,
+    min_confidence: MinConfidence = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,

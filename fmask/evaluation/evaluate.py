@@ -15,6 +15,7 @@ from fmask.data.formats.names import how_to_map
 from fmask.data.formats.read import check_photos, find_annotations, read_annotations
 from fmask.data.open import describe_use
 from fmask.data.splits import split_folders
+from fmask.evaluation.operating_report import Scored, log_given
 from fmask.evaluation.report import levels_of, log_split, score_levels, scores_tables
 from fmask.evaluation.scores import Scores
 from fmask.inference.batched import predict_encoded
@@ -85,6 +86,9 @@ def evaluate(
         levels = levels_of(split.name, split, detections, predictor.nms)
         scores = score_levels(run, levels, min_confidence, main_split=True)
         console.print(*scores_tables(scores))
+        if predictor.operating_point:
+            scored = Scored.of(split, detections, scores[split.name])
+            console.print(*log_given(run, predictor.operating_point, split.name, scored))
     return scores[split.name]
 
 

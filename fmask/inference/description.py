@@ -8,7 +8,9 @@ from typing import Any
 
 from fmask.inference.stated import stated_network
 from fmask.model.weights.metadata import read_metadata, read_run
+from fmask.model.weights.operating_point import read_operating_point
 from fmask.structures.hierarchy import Hierarchy
+from fmask.structures.operating_point import OperatingPoint
 from fmask.utils.files import sha256_of
 
 
@@ -37,6 +39,8 @@ class Description:
     """The meaning of the inputs and outputs of an ONNX file, in words."""
     run: str | None
     """Id of the MLflow run that trained the network, if the file names it."""
+    operating_point: OperatingPoint | None
+    """Which detections count by default; None if none was chosen."""
 
 
 def describe_network(file: Path) -> Description:
@@ -62,6 +66,7 @@ def describe_network(file: Path) -> Description:
         asdict(metadata.model),
         {},
         read_run(file),
+        read_operating_point(file, metadata.classes),
     )
 
 
@@ -97,4 +102,5 @@ def _describe_onnx(file: Path) -> Description:
         json.loads(metadata.get(onnx.SETTINGS, "{}")),
         {key.removeprefix("fmask."): metadata[key] for key in onnx.CONVENTIONS if key in metadata},
         metadata.get(onnx.RUN),
+        predictor.operating_point,
     )

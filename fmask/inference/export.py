@@ -29,6 +29,7 @@ from fmask.inference.onnx import (
     VERSION,
 )
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.weights import operating_point
 from fmask.model.weights.exported import WEIGHTS
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write, sha256_of
@@ -130,7 +131,9 @@ def _metadata(predictor: KerasPredictor, weights: Path | None) -> dict[str, str]
         **({RUN: predictor.run} if predictor.run else {}),
         **({WEIGHTS: sha256_of(weights)} if weights else {}),
     }
-    return {key: str(value) for key, value in facts.items()} | CONVENTIONS
+    point = predictor.operating_point
+    stated = {operating_point.PROPERTY: operating_point.as_text(point)} if point else {}
+    return {key: str(value) for key, value in facts.items()} | CONVENTIONS | stated
 
 
 def _in_float32(network: MaskRCNN) -> MaskRCNN:

@@ -22,6 +22,8 @@ from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "area"]
+PROBABILITY = "probability"
+"""One more column of the CSV table, if the network's scores are calibrated."""
 SPECK = 0.01
 """Parts of a mask and holes in it are dropped from VIA polygons if smaller than this share of the largest part."""
 TOLERANCE = 0.02
@@ -43,17 +45,22 @@ class DetectionWriter(Protocol):
 
 
 class CsvWriter:
-    """A CSV table with a row for each detection: the box in pixels, ends exclusive, and the mask's area in pixels."""
+    """A CSV table with a row for each detection: the box in pixels, ends exclusive, and the mask's area in pixels.
 
-    def __init__(self) -> None:
+    The last column has the probability of being right, if the scores are calibrated.
+    """
+
+    def __init__(self, calibrated: bool = False) -> None:
         self._text = io.StringIO()
         self._lines = csv.writer(self._text, lineterminator="\n")
-        self._lines.writerow(COLUMNS)
+        self._lines.writerow([*COLUMNS, *([PROBABILITY] if calibrated else [])])
 
     def add(self, photo: Path, found: Detections) -> None:
         areas = np.count_nonzero(found.masks, axis=(1, 2)).tolist()
-        for label, score, box, area in zip(found.labels, found.scores, found.boxes, areas, strict=True):
-            self._lines.writerow([photo, label, f"{score:.4f}", *(f"{side:g}" for side in box), area])
+        probabilities = found.probabilities
+        for n, (label, score, box, area) in enumerate(zip(found.labels, found.scores, found.boxes, areas, strict=True)):
+            last = [] if probabilities is None else [f"{probabilities[n]:.4f}"]
+            self._lines.writerow([photo, label, f"{score:.4f}", *(f"{side:g}" for side in box), area, *last])
 
     def text(self) -> str:
         return self._text.getvalue()
@@ -153,7 +160,11 @@ class ViaWriter:
 
 
 def open_writer(
-    format: str, photos: Sequence[Path], classes: Sequence[str], ground_truth: Path | None = None
+    format: str,
+    photos: Sequence[Path],
+    classes: Sequence[str],
+    ground_truth: Path | None = None,
+    calibrated: bool = False,
 ) -> DetectionWriter:
     """Create a writer for the detections in some photos.
 
@@ -162,13 +173,14 @@ def open_writer(
         photos: all photos that will be added.
         classes: the class names of the network.
         ground_truth: for `coco`, the COCO file whose ids a results list uses; without it a data set is written.
+        calibrated: for `csv`, whether the network's scores are calibrated.
 
     Raises:
         UserError: `ground_truth` does not match the photos; see `CocoResultsWriter`.
     """
     folder = common_folder(photos)
     if format == "csv":
-        return CsvWriter()
+        return CsvWriter(calibrated)
     if format == "via":
         return ViaWriter(folder)
     if ground_truth:

@@ -28,6 +28,8 @@ from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 
 COLUMNS = ["photo", "class", "score", "y1", "x1", "y2", "x2", "mask"]
+PROBABILITY, MIN_CONFIDENCE = "probability", "min_confidence"
+"""One more column, and the parameter, of a network with an operating point."""
 MAX_PHOTOS = 64
 """Largest number of photos in a request."""
 MAX_BYTES = 64 * 2**20
@@ -56,12 +58,14 @@ class ServedPredictor(PythonModel):
             context: passed by MLflow, not used.
             model_input: one column with the contents of photo files (JPEG, PNG, ...) as bytes or base64 text. MLflow
                 converts a list to it.
-            params: passed by MLflow, not used; the model's signature has no parameters.
+            params: `min_confidence`, the lowest score of the detections to return, of a network with an operating
+                point; by default its thresholds decide. A network without one returns all detections.
 
         Returns:
             One row for each detection: `photo`, its position in `model_input`; `class`; `score` in [0, 1]; the box
             `y1`, `x1`, `y2`, `x2` in the photo's pixels, ends exclusive; and `mask`, COCO's compressed run lengths, a
-            dict of `size` [height, width] and `counts`, a str.
+            dict of `size` [height, width] and `counts`, a str. With an operating point also `probability`, that of
+            being right.
 
         Raises:
             InvalidRequest: a photo cannot be decoded, or the request exceeds `MAX_PHOTOS`, `MAX_BYTES`, `MAX_PIXELS`
@@ -69,23 +73,28 @@ class ServedPredictor(PythonModel):
         """
         rows: list[list[Any]] = []
         try:
+            limit = _limit(params)
             for photo, content in enumerate(_decoded(model_input.iloc[:, 0].tolist())):
-                rows += [[photo, *row] for row in self._find(content, f"photo {photo}")]
+                rows += [[photo, *row] for row in self._find(content, f"photo {photo}", limit)]
         except UserError as error:
             raise InvalidRequest(str(error), INVALID_PARAMETER_VALUE) from error
-        return pd.DataFrame(rows, columns=COLUMNS)
+        return pd.DataFrame(rows, columns=[*COLUMNS, *([PROBABILITY] if self.predictor.operating_point else [])])
 
-    def _find(self, content: bytes, name: str) -> list[list[Any]]:
+    def _find(self, content: bytes, name: str, limit: float | None) -> list[list[Any]]:
         with self.lock:
             image = np.array(decode(io.BytesIO(content), name, MAX_PIXELS))
             try:
                 found = self.predictor.predict(image, max_mask_pixels=MAX_MASK_PIXELS)
             except UserError as error:
                 raise UserError(f"{name} has too many detections for its size: {error}") from error
-            return [
-                [label, float(score), *map(float, box), encode_mask(mask)]
-                for label, score, box, mask in zip(found.labels, found.scores, found.boxes, found.masks, strict=True)
-            ]
+            if self.predictor.operating_point:
+                found = found.select(limit)
+            rows = zip(found.labels, found.scores, found.boxes, found.masks, strict=True)
+            listed = [[label, float(score), *map(float, box), encode_mask(mask)] for label, score, box, mask in rows]
+            probabilities = found.probabilities
+            if probabilities is None:
+                return listed
+            return [[*row, value] for row, value in zip(listed, probabilities.tolist(), strict=True)]
 
 
 class InvalidRequest(MlflowException):
@@ -112,6 +121,14 @@ def _load(files: Mapping[str, Path]) -> Any:
         return import_module("fmask.inference.onnx").OnnxPredictor(files["onnx"])
     import_module("fmask.utils.backend")  # before Keras, to keep its loading quiet
     return import_module("fmask.inference.keras_predictor").KerasPredictor.load(files["network"])
+
+
+def _limit(params: dict[str, Any] | None) -> float | None:
+    """Return the parameter `min_confidence`; None if the request does not have it."""
+    value = (params or {}).get(MIN_CONFIDENCE)
+    if value is not None and not 0 <= value <= 1:
+        raise UserError(f"{MIN_CONFIDENCE} must be between 0 and 1, not {value:g}.")
+    return value
 
 
 def _decoded(cells: list[Any]) -> list[bytes]:

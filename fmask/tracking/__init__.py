@@ -42,6 +42,7 @@ from fmask.tracking.metric_names import (
     rename_metrics,
 )
 from fmask.tracking.provenance import code_tags, flatten, installed_packages, machine_tags
+from fmask.tracking.replacement import log_figure, replace_network
 from fmask.tracking.run import JOB_VARIABLE, PARENT_VARIABLE, TRIAL_VARIABLE, Run, start_run
 from fmask.tracking.spool import SendResult, Spool, find_spools, open_spool, send_spool
 from fmask.tracking.store import check_store, prepare_store, tracking_uri
@@ -81,6 +82,7 @@ __all__ = [
     "installed_packages",
     "is_abbreviated",
     "is_metric",
+    "log_figure",
     "machine_tags",
     "open_spool",
     "pick_scores",
@@ -93,6 +95,7 @@ __all__ = [
     "recent_trainings",
     "register",
     "rename_metrics",
+    "replace_network",
     "require_store",
     "send_spool",
     "start_run",

@@ -19,7 +19,7 @@ def log_file(client: Any, run_id: str, file: Path, folder: str | None) -> None:
         file: the file.
         folder: artifact folder; None is the top folder.
     """
-    artifacts = _local_folder(client.get_run(run_id).info.artifact_uri)
+    artifacts = local_folder(client.get_run(run_id).info.artifact_uri)
     if artifacts is None or not _link(file, artifacts / (folder or "") / file.name):
         client.log_artifact(run_id, str(file), folder)
 
@@ -32,13 +32,13 @@ def link_copy(file: Path, location: str, path: str) -> None:
         location: URI of a folder of artifacts.
         path: the copy, relative to this folder.
     """
-    folder = _local_folder(location)
+    folder = local_folder(location)
     copy = folder / path if folder else None
     if copy and copy.is_file() and copy.stat().st_size == file.stat().st_size:
         _link(file, copy)
 
 
-def _local_folder(location: str) -> Path | None:
+def local_folder(location: str) -> Path | None:
     """Return the folder that an artifact URI refers to; None if it is not on this machine."""
     from mlflow.utils.file_utils import local_file_uri_to_path
     from mlflow.utils.uri import is_local_uri

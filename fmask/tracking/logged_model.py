@@ -28,7 +28,7 @@ EXAMPLE_SIDE = 96
 """Longer side in pixels of the photo in the model's input example."""
 
 
-def log_model(client: Any, run_id: str, network: Path) -> None:
+def log_model(client: Any, run_id: str, network: Path, again: bool = False) -> None:
     """Log a trained network as the MLflow model of a run, with the code and the package versions that it needs.
 
     A model that the run has already is kept; MLflow would store a second one.
@@ -37,6 +37,7 @@ def log_model(client: Any, run_id: str, network: Path) -> None:
         client: an `MlflowClient`.
         run_id: id of the run.
         network: a file for `KerasPredictor.load`.
+        again: log a second model, which `runs:/ID/model` then means; registered versions keep the first.
     """
     mlflow = import_mlflow()
     if not has_logged_models(client.tracking_uri):
@@ -44,7 +45,7 @@ def log_model(client: Any, run_id: str, network: Path) -> None:
         return
     outputs = client.get_run(run_id).outputs
     models = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]
-    if any(model.name == MODEL and str(model.status) == "READY" for model in models):
+    if not again and any(model.name == MODEL and str(model.status) == "READY" for model in models):
         return
     with _contents(network) as contents:
         active = mlflow.active_run()
@@ -129,6 +130,7 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
     exported = exported_file(network)
     predictor = "fmask.inference.onnx" if exported else "fmask.inference.keras_predictor"  # as in serving.py
     modules = sorted({*required_modules("fmask.inference.serving"), *required_modules(predictor)})
+    names = _names(network)
     with tempfile.TemporaryDirectory() as folder:
         for module in modules:
             copy = Path(folder, module)
@@ -139,30 +141,42 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
             "artifacts": {"network": str(network)} | ({"onnx": str(exported)} if exported else {}),
             "code_paths": [str(Path(folder, PACKAGE.name))],
             "pip_requirements": requirements_of(modules),
-            "metadata": _names(network),
-            "signature": _signature(),
+            "metadata": names,
+            "signature": _signature(calibrated="operating_point" in names),
             "input_example": [_example()],
         }
 
 
 def _names(network: Path) -> dict[str, Any]:
-    """Return the class names of a network, and their parents if there are any."""
+    """Return the class names of a network, and their parents and its operating point if there are any."""
     from fmask.model.weights.metadata import read_metadata
+    from fmask.model.weights.operating_point import read_operating_point
 
     metadata = read_metadata(network)
     parents = {name: list(leaves) for name, leaves in metadata.hierarchy.items()}
-    return {"classes": list(metadata.classes)} | ({"hierarchy": parents} if parents else {})
+    point = read_operating_point(network, metadata.classes)
+    return (
+        {"classes": list(metadata.classes)}
+        | ({"hierarchy": parents} if parents else {})
+        | ({"operating_point": point.to_json()} if point else {})
+    )
 
 
-def _signature() -> Any:
-    """Return the model's signature. The input column has no name, so that lists of photos are valid input too."""
+def _signature(calibrated: bool) -> Any:
+    """Return the model's signature. The input column has no name, so that lists of photos are valid input too.
+
+    Args:
+        calibrated: whether the network has an operating point.
+    """
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, Object, Property, Schema
+    from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 
     columns = [ColSpec("long", "photo"), ColSpec("string", "class")]
     columns += [ColSpec("double", name) for name in ("score", "y1", "x1", "y2", "x2")]
     mask = Object([Property("size", Array(DataType.long)), Property("counts", DataType.string)])
-    return ModelSignature(Schema([ColSpec("binary")]), Schema([*columns, ColSpec(mask, "mask")]))
+    columns += [ColSpec(mask, "mask"), *([ColSpec("double", "probability")] if calibrated else [])]
+    parameters = ParamSchema([ParamSpec("min_confidence", "double", None)]) if calibrated else None
+    return ModelSignature(Schema([ColSpec("binary")]), Schema(columns), parameters)
 
 
 def _example() -> bytes:

@@ -1,6 +1,5 @@
 """Training runs: train a configuration and score the result, or resume an interrupted run."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
 from fmask.data.open import describe, describe_classes, open_dataset
 from fmask.evaluation import figures
+from fmask.evaluation.operating_report import Scored, choose_default
 from fmask.evaluation.report import (
     Level,
     levels_of,
@@ -45,12 +45,12 @@ from fmask.training.first_samples import training_samples
 from fmask.training.fit import decode_photos, fit
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
 from fmask.training.kept_weights import delete_weights, log_weights
+from fmask.training.naming import run_name, typed_overrides
 from fmask.training.provenance_diff import refuse_other_data
 from fmask.utils.backend import devices, use_threads
 from fmask.utils.background import in_background
 from fmask.utils.errors import Diverged, Pruned, UserError
 from fmask.utils.locks import lock_folder
-from fmask.utils.secrets import shortened, without_secrets
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def train(
         UserError: a setting is wrong, the data or the tracking store cannot be used, training diverges, or another run
             is being trained in `output_dir`.
     """
-    overrides = _overrides() if isinstance(config, Config) else tuple(config)
+    overrides = typed_overrides() if isinstance(config, Config) else tuple(config)
     config = config if isinstance(config, Config) else compose_config(config)
     check_installed(config.data)
     output_dir = output_dir or new_output_dir()
     output_dir.mkdir(parents=True, exist_ok=True)
     refusal = f"{output_dir}: another run is being trained in this folder; each run needs its own folder."
     with lock_folder(output_dir, refusal):
-        name = _name(config, overrides)
+        name = run_name(config, overrides)
         return _train(config, output_dir, console or Console(), name, tags=tags, callbacks=callbacks)
 
 
@@ -177,8 +177,8 @@ def _train(
             network, predictor, config, dataset, run, output_dir, console, checkpoint, score_part, callbacks, samples
         )
 
-        predictor.save(output_dir / "last.h5")
         scores: dict[str, dict[float, Scores]] = {}
+        scored: dict[str, Scored] = {}
         for name in ("val", "test"):
             detections = detect(predictor, dataset, name)
             note = filled([len(found) for found in detections], predictor)
@@ -186,12 +186,15 @@ def _train(
             at = 0 if name == "test" else sum(part.epochs for part in config.parts().values())
             levels = levels_of(name, dataset.splits[name], detections, predictor.nms)
             scores |= score_levels(run, levels, config.min_confidence, name == "test", at)
+            scored[name] = Scored.of(dataset.splits[name], detections, scores[name])
+        predictor.operating_point, tables = choose_default(run, scored)
+        predictor.save(output_dir / "last.h5")
         run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         if config.onnx and config.keep_weights != "none":
             note = export_run(predictor, output_dir / "last.h5", dataset.splits["val"].photos, run)
             _print_notes(console, note)
         log_weights(run, output_dir, config.keep_weights)
-        console.print(*scores_tables(scores))
+        console.print(*scores_tables(scores), *tables)
     (output_dir / CHECKPOINT_NAME).unlink(missing_ok=True)
     last = output_dir / "last.h5"
     _print_notes(
@@ -283,20 +286,3 @@ def _log_part(run: tracking.Run, name: str, level: Level, scores: dict[float, Sc
     metrics = tracking.pick_scores(level.place, scores[min_confidence].metrics())
     run.log_scores(metrics, prefix=f"{name}/{level.place}")
     run.log_json({f"{key:g}": value.to_json() for key, value in scores.items()}, f"scores/{name}/{level.name}.json")
-
-
-def _overrides() -> Sequence[str] | None:
-    """Return the overrides of the command line, without those of Hydra; None outside Hydra."""
-    from hydra.core.hydra_config import HydraConfig
-
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
-
-
-def _name(config: Config, overrides: Sequence[str] | None = None) -> str:
-    """Return the name of a run, at most 100 characters: data, backbone and, if known, the overrides."""
-    if overrides is None:
-        aug = ",".join(part.aug.name for part in config.parts().values())
-        overrides = [f"aug={aug}", f"steps={config.steps}", f"seed={config.seed}"]
-    typed = [each for each in overrides if not each.startswith(("hydra.", "hydra/", "data=", "backbone="))]
-    typed = [re.sub(r"^experiment=.*/", "experiment=", each) for each in typed]
-    return shortened(without_secrets(" ".join([config.data.name, config.backbone.name, *typed])), 100)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from fmask import cli
 from fmask.inference import load
 from fmask.structures.detections import Detections
+from fmask.structures.operating_point import Calibration, OperatingPoint
 from tests.helpers.classes import CLASSES
 from tests.helpers.terminal import in_terminal
 
@@ -27,6 +28,7 @@ class FakePredictor:
     batch_size = 2
     max_detections = 2
     classes = CLASSES
+    operating_point: OperatingPoint | None = None
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [self._detect(*image.shape[:2]) for image in images]
@@ -35,7 +37,8 @@ class FakePredictor:
         masks = np.zeros((2, height, width), bool)
         masks[0, :4, :5] = masks[1, :4, 5:] = True
         boxes = np.array([(0, 0, 4, 5), (0, 5, 4, width)], np.float32)
-        return Detections(boxes, np.array([2, 1]), np.array([0.9, 0.4], np.float32), masks, CLASSES)
+        scores = np.array([0.9, 0.4], np.float32)
+        return Detections(boxes, np.array([2, 1]), scores, masks, CLASSES, operating_point=self.operating_point)
 
 
 @pytest.fixture
@@ -144,3 +147,20 @@ def test_wrong_arguments_are_reported_before_the_model_is_loaded(
     site: Path, arguments: list[str], expected: str
 ) -> None:
     assert expected in message(fmask("no such model", "a.png", *arguments))
+
+
+def test_the_operating_point_decides_unless_a_confidence_is_given(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = OperatingPoint("accuracy", {"mask": 0.3, "hat": 0.95}, Calibration(1, -1), 4, 4)
+    monkeypatch.setattr(FakePredictor, "operating_point", point)
+    chosen = fmask("finder", "a.png").stdout.splitlines()
+    assert chosen[0] == "photo,class,score,y1,x1,y2,x2,area,probability"
+    assert [line.split(",")[1] for line in chosen[1:]] == ["mask"]
+    assert float(chosen[1].split(",")[-1]) == pytest.approx(1 / (1 + 0.6 / 0.4 * np.e), abs=1e-4)
+    given = fmask("finder", "a.png", "--min-confidence", "0.5").stdout.splitlines()
+    assert [line.split(",")[1:3] for line in given[1:]] == [["hat", "0.9000"]]
+
+
+def test_without_an_operating_point_detections_count_from_a_half(site: Path) -> None:
+    lines = fmask("finder", "a.png").stdout.splitlines()
+    assert lines[0] == "photo,class,score,y1,x1,y2,x2,area"
+    assert [line.split(",")[1] for line in lines[1:]] == ["hat"]

@@ -23,7 +23,8 @@ from fmask.model.weights import matterport
 from fmask.model.weights.metadata import read_run
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
 from fmask.training.fit import fit
-from fmask.training.train import _name, train
+from fmask.training.naming import run_name
+from fmask.training.train import train
 from fmask.utils.errors import Diverged, Pruned
 from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
@@ -145,11 +146,11 @@ def test_a_run_logs_everything_to_mlflow(rendered: Path, store: Path, capsys: py
 
 def test_the_name_of_a_run_has_the_overrides() -> None:
     config = smoke()
-    assert _name(config) == f"rendered {config.backbone.name} aug=none steps={config.steps} seed={config.seed}"
+    assert run_name(config) == f"rendered {config.backbone.name} aug=none steps={config.steps} seed={config.seed}"
     typed = ["data=rendered", "experiment=report/a/b", "lr=0.1", "hydra.launcher.jobs=2"]
-    assert _name(config, typed) == "rendered resnet18 experiment=b lr=0.1"
-    assert _name(config, ["weights=https://me:hunter2@host/x.h5"]).endswith("weights=https://me:***@host/x.h5")
-    assert len(_name(config, ["study=" + "x" * 200])) == 100
+    assert run_name(config, typed) == "rendered resnet18 experiment=b lr=0.1"
+    assert run_name(config, ["weights=https://me:hunter2@host/x.h5"]).endswith("weights=https://me:***@host/x.h5")
+    assert len(run_name(config, ["study=" + "x" * 200])) == 100
 
 
 def test_a_failed_run_logs_the_error(rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,10 @@ _DETECTIONS = 100
 """Detections per frame to reserve memory for; a poorly trained model may find as many."""
 
 
-def predict_frames(footage: Footage, predictor: Predictor, min_confidence: float) -> Iterator[tuple[Frame, Detections]]:
-    """Yield each frame with its detections whose score is at least `min_confidence`.
+def predict_frames(
+    footage: Footage, predictor: Predictor, min_confidence: float | None
+) -> Iterator[tuple[Frame, Detections]]:
+    """Yield each frame with its detections that count, as by `Detections.select`.
 
     Frames of a file are predicted in batches of the predictor's batch size, or fewer if the frames are very large.
     Frames of a camera are predicted one by one, so that no frame waits for the next.
@@ -22,7 +24,7 @@ def predict_frames(footage: Footage, predictor: Predictor, min_confidence: float
     batch_size = 1 if footage.live else frames_at_once(predictor.batch_size, footage.height, footage.width)
     while frames := list(islice(footage.frames, batch_size)):
         found = predictor.predict([frame.image for frame in frames], batch_size=batch_size)
-        yield from zip(frames, (each.at_least(min_confidence) for each in found), strict=True)
+        yield from zip(frames, (each.select(min_confidence) for each in found), strict=True)
 
 
 def frames_at_once(batch_size: int, height: int, width: int) -> int:

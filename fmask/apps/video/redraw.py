@@ -33,7 +33,7 @@ def redraw(
     footage: Footage,
     path: Path,
     predictor: "Predictor",
-    min_confidence: float,
+    min_confidence: float | None,
     draw: Callable[[Frame, Detections], np.ndarray],
     on_frame: Callable[[], None] = lambda: None,
     limit: int | None = None,
@@ -46,7 +46,7 @@ def redraw(
         footage: the open video or camera.
         path: the video file to write.
         predictor: the trained model.
-        min_confidence: lowest score of the detections passed to `draw`.
+        min_confidence: lowest score of the detections passed to `draw`; None for those of `Detections.select`.
         draw: returns the picture to write, of the same size as the frame, for a frame and its detections.
         on_frame: called after each frame.
         limit: largest number of frames; None for all.

@@ -1,0 +1,209 @@
+"""What an operating point gives on annotated photos: for the terminal, and as artifacts of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.markup import escape
+from rich.table import Table
+
+from fmask.evaluation.calibration import CalibrationError, ScoredDetections, calibrated_elsewhere, measure_error
+from fmask.evaluation.matches import PhotoMatches
+from fmask.evaluation.operating_point import ACCURACY, Aim, choose
+from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
+from fmask.evaluation.reliability_figure import reliability_diagram
+from fmask.evaluation.scores import Scores
+from fmask.structures.annotations import Photo, Split
+from fmask.structures.detections import EncodedDetections
+from fmask.structures.operating_point import FIXED, OperatingPoint
+from fmask.utils.errors import UserError
+
+ARTIFACT = "operating_point.json"
+"""Artifact of a run: its operating point, and what it gives on the validation and test photos."""
+SPLIT = "val"
+"""The split on which the operating point of a run is chosen."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Annotated photos and their detections of any confidence."""
+
+    photos: Sequence[Photo]
+    detections: Sequence[EncodedDetections]
+    matches: Mapping[str, PhotoMatches]
+    """`AveragePrecision.matches` of them."""
+
+    @classmethod
+    def of(cls, split: Split, detections: Sequence[EncodedDetections], scores: Mapping[float, Scores]) -> "Scored":
+        """Return a split with its detections, whose scores by confidence are known."""
+        return cls(split.photos, detections, next(iter(scores.values())).average_precision.matches)
+
+    def choose(self, aim: Aim) -> OperatingPoint:
+        """Choose an operating point on these photos; see `fmask.evaluation.operating_point.choose`."""
+        return choose(self.photos, self.detections, self.matches, aim)
+
+
+class Log(Protocol):
+    """Where artifacts go: a `fmask.tracking.Run`, or one that has ended."""
+
+    def log_json(self, value: Any, path: str) -> None:
+        """Log a value as a JSON file."""
+
+    def log_figure(self, figure: Figure, path: str) -> None:
+        """Log a figure."""
+
+
+@dataclass(frozen=True)
+class AtPoint:
+    """What an operating point gives on annotated photos."""
+
+    outcomes: Outcomes
+    fixed: Outcomes
+    """The outcomes at a lowest score of 0.5, to compare with."""
+    scored: ScoredDetections
+    probabilities: np.ndarray
+    """(N,) the calibrated probabilities of the scored detections."""
+    raw: CalibrationError
+    """D-ECE of the scores."""
+    calibrated: CalibrationError
+    """D-ECE of the probabilities."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts and errors as JSON-serializable values."""
+        classes = self.outcomes.classes
+        return {
+            **{outcome.replace(" ", "_"): self.outcomes.count(outcome) for outcome in Outcome},
+            "spurious": len(self.outcomes.spurious),
+            "classes": dict(zip(classes, (asdict(each) for each in _by_class(self.outcomes)), strict=True)),
+            "d_ece": {"raw": asdict(self.raw), "calibrated": asdict(self.calibrated)},
+        }
+
+
+@dataclass(frozen=True)
+class _Counts:
+    objects: int
+    found: int
+    spurious: int
+
+
+def measure(point: OperatingPoint, split: Scored, chosen_here: bool) -> AtPoint:
+    """Measure an operating point.
+
+    Args:
+        point: the operating point.
+        split: the photos to measure it on.
+        chosen_here: whether it was chosen on these photos. If so, each detection is calibrated on other ones of them,
+            so that the calibration error is that of new photos; the outcomes are still too good.
+    """
+    scored = ScoredDetections.of(split.matches.values())
+    probabilities = calibrated_elsewhere(scored) if chosen_here else point.calibration(scored.scores)
+    kept = [found.where(point.keeps(found.class_ids, found.scores)) for found in split.detections]
+    return AtPoint(
+        count_outcomes(split.photos, kept),
+        count_outcomes(split.photos, [found.at_least(FIXED) for found in split.detections]),
+        scored,
+        probabilities,
+        measure_error(scored.scores, scored),
+        measure_error(probabilities, scored),
+    )
+
+
+def choose_and_log(run: Log, splits: Mapping[str, Scored], aim: Aim) -> tuple[OperatingPoint, list[Table]]:
+    """Choose the operating point of a run on its validation photos; log it and what it gives on all splits.
+
+    Args:
+        run: the run.
+        splits: `val` and other splits, by name.
+        aim: what it is for.
+
+    Returns:
+        The operating point, and tables for the terminal.
+
+    Raises:
+        UserError: no thresholds reach the aim, as for a network that finds nothing.
+    """
+    point = splits[SPLIT].choose(aim)
+    measured = {name: measure(point, split, name == SPLIT) for name, split in splits.items()}
+    return point, _log(run, point, measured, f" of {SPLIT}")
+
+
+def choose_default(run: Log, splits: Mapping[str, Scored]) -> tuple[OperatingPoint | None, list[Table]]:
+    """Choose the operating point of a run for accuracy, as `choose_and_log`; None if the network finds nothing."""
+    try:
+        return choose_and_log(run, splits, Aim(ACCURACY))
+    except UserError:
+        return None, []
+
+
+def log_given(run: Log, point: OperatingPoint, name: str, split: Scored) -> list[Table]:
+    """Log what an operating point that was chosen elsewhere gives on a split; return tables for the terminal."""
+    return _log(run, point, {name: measure(point, split, chosen_here=False)}, "")
+
+
+def _log(run: Log, point: OperatingPoint, measured: Mapping[str, AtPoint], where: str) -> list[Table]:
+    splits = {name: each.to_json() for name, each in measured.items()}
+    run.log_json({"operating_point": point.to_json(), "splits": splits}, ARTIFACT)
+    for name, each in measured.items():
+        run.log_figure(reliability_diagram(each.scored, each.probabilities, name), f"figures/{name}_reliability.png")
+    return operating_tables(point, measured, where)
+
+
+def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], where: str = "") -> list[Table]:
+    """Return tables for the terminal: outcomes at the operating point, and calibration errors.
+
+    Args:
+        point: the operating point.
+        measured: what it gives on splits, by name.
+        where: what follows the number of photos on which it was chosen.
+    """
+    chosen_on = f"{point.objects} objects in {point.photos} photos{where}"
+    table = Table("class", title=f"Operating point for {point.aim}, chosen on {chosen_on}")
+    table.add_column("lowest score", justify="right")
+    table.add_column("probability there", justify="right")
+    for name in measured:
+        table.add_column(f"{name} found", justify="right")
+        table.add_column("spurious", justify="right")
+    limits = np.array(list(point.thresholds.values()))
+    lowest = zip(point.thresholds, limits, point.calibration(limits), strict=True)
+    counts = [_by_class(each.outcomes) for each in measured.values()]
+    for place, (name, limit, probability) in enumerate(lowest):
+        last = place == len(limits) - 1
+        table.add_row(
+            escape(name),
+            f"{limit:.3f}",
+            f"{probability:.2f}",
+            *_cells(each[place] for each in counts),
+            end_section=last,
+        )
+    table.add_row("all", "", "", *_cells(_total(each.outcomes) for each in measured.values()))
+    table.add_row(f"all, from {FIXED:g}", f"{FIXED:g}", "", *_cells(_total(each.fixed) for each in measured.values()))
+    errors = Table(
+        "D-ECE, IoU 0.5", "scores", "probabilities", "right by chance", title="Calibration error of detections"
+    )
+    for name, each in measured.items():
+        chance = each.calibrated.by_chance
+        errors.add_row(name, _error(each.raw), _error(each.calibrated), "-" if np.isnan(chance) else f"{chance:.3f}")
+    return [table, errors]
+
+
+def _cells(counts: Any) -> list[str]:
+    return [text for each in counts for text in (f"{each.found} of {each.objects}", str(each.spurious))]
+
+
+def _total(outcomes: Outcomes) -> _Counts:
+    return _Counts(len(outcomes.objects), outcomes.count(Outcome.FOUND), len(outcomes.spurious))
+
+
+def _by_class(outcomes: Outcomes) -> list[_Counts]:
+    counts = []
+    for class_id in range(1, 1 + len(outcomes.classes)):
+        own = [record.outcome for record in outcomes.objects if record.class_id == class_id]
+        spurious = sum(record.class_id == class_id for record in outcomes.spurious)
+        counts.append(_Counts(len(own), own.count(Outcome.FOUND), spurious))
+    return counts
+
+
+def _error(error: CalibrationError) -> str:
+    return "-" if np.isnan(error.value) else f"{error.value:.3f} ({error.low:.2f} to {error.high:.2f})"
