@@ -48,4 +48,4 @@ def read_mapping(typed: Any) -> Any:
             parsed = yaml.load(typed, yaml.BaseLoader)  # makes nothing but text, lists and mappings
     if not isinstance(typed, str) or not isinstance(parsed, dict):
         return typed
-    return {name: None if value == "null" else value for name, value in parsed.items()}
+    return {name: None if value in ("null", "~", "") else value for name, value in parsed.items()}
