@@ -11,6 +11,7 @@ import pytest
 
 from fmask.model.backbones import MODULES, backbone_of
 from fmask.model.freezing import freeze_except
+from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.norm import Norm
 from fmask.model.precision import layers_in
 from fmask.model.weights.matterport import layers_of, load_weights, save_weights
@@ -44,16 +45,20 @@ def test_the_maps_have_strides_4_to_32(name: str) -> None:
     assert [each.shape[-1] for each in maps] == CHANNELS[name]
 
 
+@pytest.fixture(scope="module", params=SMALL)
+def network(request: pytest.FixtureRequest) -> MaskRCNN:
+    return tiny("batch", request.param)
+
+
 @pytest.mark.parametrize(("choice", "first"), [("all", 1), ("3+", 3), ("4+", 4), ("5+", 5), ("heads", 6)])
-@pytest.mark.parametrize("name", SMALL)
-def test_layers_of_a_choice(name: str, choice: str, first: int) -> None:
-    network = tiny("batch", name)
+def test_layers_of_a_choice(network: MaskRCNN, choice: str, first: int) -> None:
     freeze_except(network, choice)
     for layer, found in layers_of(network).items():
         stage = 1 if layer.startswith("stem") else int(layer[5]) if layer.startswith("block") else 6
         assert found.trainable == (stage >= first), layer
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("norm", ["frozen", "batch", "group"])
 def test_it_trains(norm: str, precision: str) -> None:
