@@ -91,11 +91,14 @@ def _colour(class_id: int) -> str:
 
 
 def _view(photo: Photo, masks: Sequence[RunLengths]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of the square around masks; it may exceed the photo."""
+    """Return left, top, right and bottom of the square around masks; it exceeds the photo only where it is larger."""
     boxes = np.array([bounding_box(mask) for mask in masks])
     low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-    side = max((1 + 2 * MARGIN) * (high - low).max(), MIN_VIEW * max(photo.width, photo.height))
-    left, top = np.floor((low + high - side) / 2).astype(int).tolist()
+    longer = max(photo.width, photo.height)
+    side = min(max((1 + 2 * MARGIN) * (high - low).max(), MIN_VIEW * longer), longer)
+    room = np.array([photo.width, photo.height]) - side
+    corner = np.where(room > 0, np.clip((low + high - side) / 2, 0, np.maximum(room, 0)), room / 2)
+    left, top = np.floor(corner).astype(int).tolist()
     return left, top, left + round(side), top + round(side)
 
 

@@ -14,7 +14,9 @@ from fmask.data.config import ReadOptions
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_file, read_split
 from fmask.data.formats.via import write_split
+from fmask.report.suspect_page import _view
 from fmask.structures.annotations import Photo
+from fmask.structures.run_length import encode_mask
 from fmask.utils.errors import UserError
 from tests.helpers.classes import OF_STUDY
 from tests.helpers.made_up import MALICIOUS_NAME, MASK, FakePredictor, make_run
@@ -154,3 +156,11 @@ def test_a_study_without_finished_runs_is_refused(store: Path, tmp_path: Path) -
         pass
     with pytest.raises(UserError, match="The study 'evaluated' has no finished training"):
         CliRunner().invoke(app, ["suspects", "evaluated"], catch_exceptions=False)
+
+
+def test_pictures_show_the_suspect_as_large_as_they_can() -> None:
+    around = photo(("hat", (0, 0, 60, 70)))
+    whole = encode_mask(around.regions[0].mask(HEIGHT, WIDTH))
+    assert _view(around, [whole]) == (0, -10, 80, 70)  # the longer side of the photo
+    small = photo(("hat", (50, 70, 60, 80)))
+    assert _view(small, small.run_lengths()) == (58, 38, 80, 60)  # moved into the photo
