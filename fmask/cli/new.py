@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +11,8 @@ from fmask.cli.app import DATA, app
 from fmask.cli.options import Attribute, EmptyPhotos, Map, Overwrite, read_options
 from fmask.utils.errors import UserError
 
-IMAGE_SIZE = 192
-"""The `image_size` of the recipes scratch and transfer, for which anchors are proposed."""
+IMAGE_SIZE = 256
+"""The `image_size` of `recipe=transfer`, for which anchors are proposed."""
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=DATA)
 def new(
-    folder: Annotated[Path, typer.Argument(help="A data set: a folder with train/, val/ and test/.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A data set: a folder with train/, val/ and test/, or a folder of annotated photos.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="Name of the data set, for data=NAME. Default: that of the folder.")
     ] = None,
@@ -44,7 +47,7 @@ def new(
     from fmask.data.open import classes_with_few_objects, describe_mapped_out
 
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; expected one with train/, val/ and test/.")
+        raise UserError(f"{folder} is not a folder; expected one of annotated photos, or with train/, val/ and test/.")
     file = data_group_file(conf_folder(), name or folder.resolve().name, overwrite)
     options = read_options(attribute, class_map, empty_photos)
     dataset = read_dataset(folder, file.stem, options)
@@ -66,7 +69,7 @@ def new(
     missing = [split for split in ("train", "val", "test") if split not in dataset.splits]
     console.print(f"{file} is written; next:", soft_wrap=True, markup=False)
     for line in (
-        f"  fmask check {folder}",
+        f"  fmask check {quote(str(folder))}",
         f"  fmask train data={file.stem}" + (" fold=1   # there is no " + " and no ".join(missing) if missing else ""),
     ):
         console.print(line, soft_wrap=True, markup=False)

@@ -60,6 +60,8 @@ class Dataset:
 def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> Dataset:
     """Read all splits below `root`.
 
+    A folder with annotations of its own and no splits is read as the split `train`; folds then make splits of it.
+
     Args:
         root: the folder of the data set.
         name: the name of the data set.
@@ -68,17 +70,26 @@ def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> D
 
     Raises:
         NoSuchCategory: no split has a category or value that is mapped.
-        UserError: `root` has no splits (see `split_folders`), or a folder with another name of a split, such as
-            validation/; or a split cannot be read.
+        UserError: `root` has no splits (see `split_folders`) and no annotations, or a folder with another name of a
+            split, such as validation/; or a split cannot be read.
     """
     root = Path(root)
     folders = split_folders(root)
     _refuse_other_names(root, folders.values())
     if not folders:
-        raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}.")
+        folders = {"train": _annotated(root)}
     splits = _read_splits(folders.values(), options or ReadOptions())
     named = {split: replace(each, name=split) for split, each in zip(folders, splits, strict=True)}
     return Dataset(name, root, splits[0].classes, named, hierarchy=splits[0].hierarchy)
+
+
+def _annotated(root: Path) -> Path:
+    """Return a folder without splits, whose own annotations it must have."""
+    try:
+        find_annotations(root)
+    except UserError as error:
+        raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}, and no annotations: {error}") from error
+    return root
 
 
 def _refuse_other_names(root: Path, used: Collection[Path]) -> None:

@@ -37,7 +37,10 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
         dataset = share_training(dataset, data.share, data.share_seed)
     for split in SPLITS:
         if split not in dataset.splits or not dataset.splits[split].photos:
-            raise UserError(f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}.")
+            raise UserError(
+                f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}, or fold=1, "
+                "which makes them of all annotated photos."
+            )
         counts = dataset.splits[split].objects_of()
         if not any(counts[name] for name in dataset.classes):
             leaves = " of a leaf" if dataset.hierarchy else ""

@@ -47,8 +47,16 @@ def test_a_dataset_has_the_splits_that_exist(tmp_path: Path) -> None:
     save_split(tmp_path / "train")
     dataset = photos.read_dataset(tmp_path, "mine")
     assert (dataset.name, dataset.root, list(dataset.splits)) == ("mine", tmp_path, ["train", "val"])
-    with pytest.raises(UserError, match="none of the folders train, val, test"):
-        photos.read_dataset(tmp_path / "val", "mine")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"none of the folders train, val, test, and no annotations: .*empty has no "):
+        photos.read_dataset(tmp_path / "empty", "mine")
+
+
+def test_a_folder_without_splits_is_one_split(tmp_path: Path) -> None:
+    alone = save_split(tmp_path / "alone")
+    dataset = photos.read_dataset(alone, "mine")
+    assert list(dataset.splits) == ["train"]
+    assert photos.digest(dataset.splits["train"]) == photos.digest(read_split(alone))
 
 
 @pytest.mark.parametrize("name", ["valid", "validation", "Val", "dev"])

@@ -99,6 +99,17 @@ def test_classes_and_photos_are_balanced(tmp_path: Path) -> None:
         assert [len(half) for half in fold["halves"]] == pytest.approx([12, 12], abs=1)
 
 
+def test_a_folder_without_splits_is_divided(tmp_path: Path) -> None:
+    words = ("m", "h", "mh", "mmh")
+    save(tmp_path, {f"{n}.png": (picture(n), words[n % 4]) for n in range(40)})
+    settings = Data("mine", root=str(tmp_path), folds=5)
+    dataset = open_dataset(settings, fold=1)
+    assert {name: len(split.photos) for name, split in dataset.splits.items()} == {"train": 28, "val": 4, "test": 8}
+    assert len({photo.name for split in dataset.splits.values() for photo in split.photos}) == 40
+    with pytest.raises(UserError, match="training needs the splits train, val, test, or fold=1, which makes them"):
+        open_dataset(settings)
+
+
 def test_the_deal_depends_on_contents_and_seed_alone(tmp_path: Path) -> None:
     dataset = make(tmp_path / "here")
     digest = fold_dataset(dataset, folds_of(dataset, 3), 1).digests()

@@ -97,7 +97,11 @@ COMMANDS = [
         "check none",
         "none has no via_region_data.json and no other annotations; fmask reads VIA, COCO",
     ),
-    ("anchors of an empty folder", "anchors none", "none has none of the folders train, val, test."),
+    (
+        "anchors of an empty folder",
+        "anchors none",
+        "none has none of the folders train, val, test, and no annotations: ",
+    ),
     ("anchors at size 0", "anchors split --image-size 0", "greater than or equal to 64"),
     (
         "download with FTP",
