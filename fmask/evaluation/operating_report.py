@@ -77,7 +77,7 @@ class AtPoint:
             **{outcome.replace(" ", "_"): self.outcomes.count(outcome) for outcome in Outcome},
             "spurious": len(self.outcomes.spurious),
             "classes": dict(zip(classes, (asdict(each) for each in _by_class(self.outcomes)), strict=True)),
-            "d_ece": {"raw": asdict(self.raw), "calibrated": asdict(self.calibrated)},
+            "d_ece": {"raw": _known(self.raw), "calibrated": _known(self.calibrated)},
         }
 
 
@@ -161,7 +161,7 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
     chosen_on = f"{point.objects} objects in {point.photos} photos{where}"
     table = Table("class", title=f"Operating point for {point.aim}, chosen on {chosen_on}")
     table.add_column("lowest score", justify="right")
-    table.add_column("probability there", justify="right")
+    table.add_column("probability", justify="right")
     for name in measured:
         table.add_column(f"{name} found", justify="right")
         table.add_column("spurious", justify="right")
@@ -178,10 +178,8 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
             end_section=last,
         )
     table.add_row("all", "", "", *_cells(_total(each.outcomes) for each in measured.values()))
-    table.add_row(f"all, from {FIXED:g}", f"{FIXED:g}", "", *_cells(_total(each.fixed) for each in measured.values()))
-    errors = Table(
-        "D-ECE, IoU 0.5", "scores", "probabilities", "right by chance", title="Calibration error of detections"
-    )
+    table.add_row("all", f"{FIXED:g}", "", *_cells(_total(each.fixed) for each in measured.values()))
+    errors = Table("", "scores", "probabilities", "by chance", title="Calibration error (D-ECE) at a mask IoU of 0.5")
     for name, each in measured.items():
         chance = each.calibrated.by_chance
         errors.add_row(name, _error(each.raw), _error(each.calibrated), "-" if np.isnan(chance) else f"{chance:.3f}")
@@ -203,6 +201,11 @@ def _by_class(outcomes: Outcomes) -> list[_Counts]:
         spurious = sum(record.class_id == class_id for record in outcomes.spurious)
         counts.append(_Counts(len(own), own.count(Outcome.FOUND), spurious))
     return counts
+
+
+def _known(error: CalibrationError) -> dict[str, float | None]:
+    """Return the numbers of an error by name; None in place of NaN, which JSON lacks."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(error).items()}
 
 
 def _error(error: CalibrationError) -> str:

@@ -11,10 +11,13 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.evaluation import figures
+from fmask.evaluation.calibration import ScoredDetections
 from fmask.evaluation.confidence_curve import confidence_curve
 from fmask.evaluation.diagnosis import diagnose
 from fmask.evaluation.diagnosis_figure import lost_ap
+from fmask.evaluation.operating_report import ARTIFACT as OPERATING_ARTIFACT
 from fmask.evaluation.outcomes import Rate
+from fmask.evaluation.reliability_figure import reliability_diagram
 from fmask.evaluation.report import RATES
 from fmask.evaluation.scores import Scores as ComputedScores
 from fmask.evaluation.scores import compute_scores
@@ -25,6 +28,7 @@ from fmask.report.photos import PhotosUnavailable, PredictedPhotos, predict_agai
 from fmask.report.pictures import Picture, as_jpeg, draw
 from fmask.report.render import render
 from fmask.structures.hierarchy import parents_name
+from fmask.structures.operating_point import OperatingPoint
 from fmask.visualization.palette import class_colour, text_colour
 
 MAX_PICTURES = 60
@@ -63,7 +67,8 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
     scores = {split: _read_scores(run, split, confidences) for split in ("test", "val")}
     above = {split: _read_scores(run, parents_name(split), confidences) for split in scores}
     tested = scores["test"]
-    photos = _photos(run, tested, console) if tested else None
+    operating = tracking.read_json(run, OPERATING_ARTIFACT)
+    photos = _photos(run, tested, operating, console) if tested else None
     names = class_names(next(iter(tested.values())))[1:] if tested else []
     return render(
         "run.html",
@@ -77,6 +82,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         confidences=list(tested),
         chosen=_chosen(run, tested),
         photos=photos,
+        operating=operating,
         outcomes=OUTCOMES,
         classes=names,
         colours=[(colour, text_colour(colour)) for colour in map(class_colour, range(1, 1 + len(names)))],
@@ -111,7 +117,7 @@ def _with_precision_all(scores: dict[str, Any]) -> dict[str, Any]:
     return {**scores, "metrics": {**scores["metrics"], **added}}
 
 
-def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
+def _photos(run: tracking.RunInfo, logged: Scores, operating: dict[str, Any] | None, console: Console) -> _Photos:
     try:
         predicted = predict_again(run, console)
     except PhotosUnavailable as reason:
@@ -128,7 +134,7 @@ def _photos(run: tracking.RunInfo, logged: Scores, console: Console) -> _Photos:
     return _Photos(
         pictures=[draw(photo, detections, list(logged)) for photo, detections in shown],
         rows={confidence: object_rows(each, found) for confidence, each in scores.items()},
-        charts=_precision_charts(predicted, again[chosen]),
+        charts=_precision_charts(predicted, again[chosen]) + _reliability_chart(again[chosen], operating),
         causes=_causes_chart(predicted),
         note=_agreement(logged, scores) + _limit(len(predicted.photos)),
     )
@@ -145,6 +151,16 @@ def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores) -> lis
         ),
         charts.as_svg(over_confidence, "confidence", f"Precision, recall and F1 over the confidence. {marked}"),
     ]
+
+
+def _reliability_chart(scores: ComputedScores, operating: dict[str, Any] | None) -> list[Markup]:
+    """Return the reliability diagram of the test photos, if the run has an operating point."""
+    if operating is None:
+        return []
+    calibration = OperatingPoint.from_json(operating["operating_point"], scores.outcomes.classes).calibration
+    scored = ScoredDetections.of(scores.average_precision.matches.values())
+    figure = reliability_diagram(scored, calibration(scored.scores), "test")
+    return [charts.as_svg(figure, "reliability", "Precision of detections over their scores, raw and calibrated.")]
 
 
 def _causes_chart(predicted: PredictedPhotos) -> Markup:

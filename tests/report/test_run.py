@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -224,3 +225,25 @@ def test_a_run_that_failed_early_has_a_page(store: Path, show: Pages) -> None:
     assert "RuntimeError: no <memory>" in document.text
     assert "has logged no scores of test photos; its status is failed" in document.text
     assert "has not logged any values to plot" in document.text
+
+
+def test_the_operating_point_and_its_reliability_are_shown(store: Path, tmp_path: Path, show: Pages) -> None:
+    run_id = make_run(tmp_path / "data")
+    assert "Operating point" not in show(run_id).text
+    calibration = {"slope": 1.25, "intercept": -2.0}
+    point = {"aim": "precision=0.9", "thresholds": {"mask": 0.75, "hat": 0.6}, "photos": 44, "objects": 64}
+    own = {"mask": {"objects": 2, "found": 2, "spurious": 0}, "hat": {"objects": 2, "found": 0, "spurious": 1}}
+    error = {"value": 0.15, "low": 0.1, "high": 0.2, "by_chance": 0.05}
+    given = {"found": 2, "found_wrongly": 0, "missed": 2, "spurious": 1, "classes": own}
+    given["d_ece"] = {"raw": error, "calibrated": error | {"value": None}}
+    logged = {"operating_point": point | {"calibration": calibration}, "splits": {"test": given}}
+    tracking.add_text(tracking.find_run(run_id), json.dumps(logged), "operating_point.json")
+    document = show(run_id)
+    (section,) = document.all("section", id="operating")
+    text = " ".join(section.text.split())
+    assert "chosen for precision=0.9 on 64 objects in 44 validation photos" in text
+    listed = [[cell.text for cell in row.inside] for row in section.all("tr")]
+    assert listed[1:] == [["mask", "0.75", "2 of 2", "0"], ["hat", "0.60", "0 of 2", "1"], ["all", "", "2 of 4", "1"]]
+    assert "test 0.15 and -" in text
+    labels = [chart.attributes["aria-label"] for chart in document.all("svg", _class="chart")]
+    assert any("raw and calibrated" in str(label) for label in labels)
