@@ -13,6 +13,7 @@ from fmask.cli import app
 from fmask.data.images import load_image
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.inference import load
+from fmask.structures.operating_point import Calibration, OperatingPoint
 from fmask.utils.errors import SomeFailedError, UserError
 from tests.helpers.films import HAT, ColourPredictor, frames_of, make_film, passing, scene, sound_of
 
@@ -63,6 +64,17 @@ def test_a_photo_is_grey_except_for_the_objects(predictor: ColourPredictor) -> N
     assert np.mean(is_coloured(np.array(Image.open("a_splash.jpg"))) == inside) > 0.98
     assert Path("a.jpg").read_bytes() == before
     assert names() == ["a.jpg", "a_splash.jpg"]
+
+
+def test_the_operating_point_decides_unless_a_confidence_is_given(predictor: ColourPredictor) -> None:
+    save(Path("a.png"), scene((HAT, (8, 16, 40, 48))))
+    make_film(Path("a.mkv"), lambda _: scene((HAT, (8, 16, 40, 48))), frames=2)
+    predictor.operating_point = OperatingPoint("accuracy", {"mask": 0.5, "hat": 0.95}, Calibration(1, 0), 1, 1)
+    for arguments, coloured in (((), False), (("--min-confidence", "0.9"), True)):
+        assert splash("a.png", "a.mkv", "-o", "out", *arguments).exit_code == 0
+        video = frames_of(Path("out/a_splash.mkv"))[0].image
+        for picture in (np.array(Image.open("out/a_splash.png")), video):
+            assert is_coloured(picture)[12:36, 20:44].all() == coloured
 
 
 def test_a_photo_stored_sideways_comes_out_upright(predictor: ColourPredictor) -> None:

@@ -15,6 +15,7 @@ from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED, clock_text
 from fmask.cli import app
 from fmask.cli.watch import LIMITATIONS
 from fmask.inference import load
+from fmask.structures.operating_point import Calibration, OperatingPoint
 from fmask.utils.errors import UserError
 from fmask.visualization.boxes import Mark
 from tests.helpers.films import HAT, MASK, ColourPredictor, frames_of, make_film, scene, sound_of
@@ -66,6 +67,14 @@ def test_an_event_is_printed_and_written(predictor: ColourPredictor) -> None:
     assert y1 < 20 < 34 < y2
     with Image.open(Path("a_watch", event["thumbnail"])) as thumbnail:
         assert np.array(thumbnail).reshape(-1, 3)[:, 2].max() > 180  # the blue mask is on it
+
+
+def test_items_below_the_operating_point_are_missing(predictor: ColourPredictor) -> None:
+    predictor.operating_point = OperatingPoint("accuracy", {"mask": 0.5, "hat": 0.95}, Calibration(1, 0), 1, 1)
+    watch("a.mp4")
+    assert [event["missing"] for event in events("a_watch")] == ["hat", "hat"]
+    watch("a.mp4", "-o", "given", "--min-confidence", "0.5")
+    assert len(events("given")) == 1
 
 
 def test_the_marked_video_has_all_frames_and_the_sound(predictor: ColourPredictor) -> None:

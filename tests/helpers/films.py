@@ -146,4 +146,5 @@ class ColourPredictor(Predictor):
             np.full(len(boxes), self.score, np.float32),
             np.array(masks, bool).reshape(-1, *image.shape[:2]),
             CLASSES,
+            operating_point=self.operating_point,
         )
