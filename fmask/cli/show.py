@@ -26,7 +26,7 @@ def show(model: Model) -> None:
     from fmask.inference.load import find_model_file
 
     found = describe_network(find_model_file(model))
-    is_run = not (Path(model).is_file() or model.startswith("models:/"))
+    is_run = not (Path(model).exists() or model.startswith("models:/"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
