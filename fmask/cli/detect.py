@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fmask.cli.app import USE, app
-from fmask.cli.options import MinConfidence, Model, Overwrite, Runtime, Settings, Threads, check_output
+from fmask.cli.options import MinConfidence, Model, Overwrite, Runtime, Settings, Threads, Views, With, check_output
 from fmask.utils.errors import UserError
 
 
@@ -28,6 +28,8 @@ def detect(
         Path | None, typer.Option("-o", "--output", help="The file to write. Default: standard output.")
     ] = None,
     min_confidence: MinConfidence = None,
+    others: With = None,
+    views: Views = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -74,7 +76,7 @@ def detect(
     from fmask.inference.batched import iter_predictions
     from fmask.inference.limits import filled
 
-    predictor = load.load(model, settings or (), runtime, threads)
+    predictor = load.load([model, *(others or ())], settings or (), runtime, threads, views or ())
     calibrated = predictor.operating_point is not None
     writer = outputs.open_writer(format or "csv", photos, predictor.classes, ground_truth, calibrated)
     console = Console(stderr=True)

@@ -16,6 +16,8 @@ from fmask.cli.options import (
     Runtime,
     Settings,
     Threads,
+    Views,
+    With,
     read_options,
 )
 
@@ -35,6 +37,8 @@ def evaluate(
     attribute: Attribute = None,
     class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
+    others: With = None,
+    views: Views = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -52,7 +56,9 @@ def evaluate(
     from fmask.inference.description import network_classes
     from fmask.inference.load import find_model_file
 
-    network = find_model_file(model)
-    options = read_options(attribute, class_map, empty_photos, *network_classes(network, settings or ()))
+    networks = {name: find_model_file(name) for name in (model, *(others or ()))}
+    options = read_options(attribute, class_map, empty_photos, *network_classes(networks[model], settings or ()))
     found = evaluate.open_split(data, split, photos, options)
-    evaluate.evaluate(model, network, found, min_confidence, Console(), settings or (), options, runtime, threads)
+    evaluate.evaluate(
+        networks, found, min_confidence, Console(), settings or (), options, runtime, threads, views or ()
+    )

@@ -58,6 +58,24 @@ Runtime = Annotated[
         "ONNX file, as finished runs have, else keras.",
     ),
 ]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="MODEL",
+        help="A further model of the same classes, which detects together with the first: what they find is fused. "
+        "Can be repeated.",
+    ),
+]
+Views = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--view",
+        metavar="mirrored|smaller",
+        help="A further view of each photo that the models see: mirrored, or smaller in a black frame. What is found "
+        "in it is fused. Can be repeated; each view takes as long as the photo itself.",
+    ),
+]
 Threads = Annotated[int, typer.Option("--threads", min=0, max=1024, help="Processor threads to use; 0 uses all.")]
 Frames = Annotated[int | None, typer.Option(min=1, help="Stop a video or a camera after this many frames.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")]

@@ -8,7 +8,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads
+from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads, Views, With
 from fmask.structures.classes import by_key, key_of
 from fmask.utils.errors import INTERRUPTED, SomeFailedError, UserError
 from fmask.utils.secrets import without_secrets
@@ -34,6 +34,8 @@ def splash(
         typer.Option("--class", help="Show only this class of the model. Can be repeated. Default: all."),
     ] = None,
     min_confidence: MinConfidence = None,
+    others: With = None,
+    views: Views = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -63,7 +65,7 @@ def splash(
     from fmask.inference import load
 
     targets = find_targets(inputs, output)
-    predictor = load.load(model, settings or (), runtime, threads)
+    predictor = load.load([model, *(others or ())], settings or (), runtime, threads, views or ())
     style = SplashStyle(_chosen(classes, predictor), boxes, labels, outline)
     photos = [target for target in targets if target.is_photo]
     videos = [target for target in targets if not target.is_photo]

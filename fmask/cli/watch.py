@@ -9,7 +9,7 @@ import typer
 
 from fmask.cli.app import USE, app
 from fmask.cli.footage import open_footage, redraw_with_bar
-from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads
+from fmask.cli.options import Frames, MinConfidence, Model, Runtime, Settings, Threads, Views, With
 from fmask.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def watch(
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
     min_confidence: MinConfidence = None,
+    others: With = None,
+    views: Views = None,
     runtime: Runtime = None,
     threads: Threads = 0,
     settings: Settings = None,
@@ -68,7 +70,7 @@ def watch(
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
     needed = _parse_need(need)
-    predictor = load.load(model, settings or (), runtime, threads)
+    predictor = load.load([model, *(others or ())], settings or (), runtime, threads, views or ())
     _check_classes(model, predictor.classes)
     watcher = Watcher(needed, hold)
     print(LIMITATIONS)

@@ -1,6 +1,6 @@
 """Evaluation of a model on annotated photos, with the scores in MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -29,8 +29,7 @@ from fmask.utils.files import sha256_of
 
 
 def evaluate(
-    model: str,
-    network: Path,
+    networks: Mapping[str, Path],
     split: Split,
     min_confidence: float,
     console: Console,
@@ -38,12 +37,13 @@ def evaluate(
     options: ReadOptions | None = None,
     runtime: Literal["onnx", "keras"] | None = None,
     threads: int = 0,
+    views: Sequence[str] = (),
 ) -> dict[float, Scores]:
     """Score a model on a split; print the scores and log them to MLflow.
 
     Args:
-        model: the name of the model, as it was given.
-        network: its file, as from `find_model_file`.
+        networks: the name of the model, as it was given, and its file, as from `find_model_file`; several of them
+            detect together.
         split: annotated photos, read with the classes of the model.
         min_confidence: confidence in [0, 1] at which scores are computed, in addition to 0.5 and 0.9.
         console: where the scores are printed.
@@ -51,6 +51,7 @@ def evaluate(
         options: how the split's annotation file was read, which is logged; None for the defaults.
         runtime: what computes the network; see `load`.
         threads: processor threads to use, 0 for all.
+        views: further views of each photo; see `load`.
 
     Returns:
         The scores, those at the leaves, by the lowest confidence of the detections that count.
@@ -59,7 +60,7 @@ def evaluate(
         ValueError: the photos were read with other classes.
         UserError: the model cannot be loaded, a photo cannot be decoded, or the tracking store cannot be used.
     """
-    predictor = load(str(network), settings, runtime, threads)
+    predictor = load([str(network) for network in networks.values()], settings, runtime, threads, views)
     if split.classes != predictor.classes:
         raise ValueError(f"the photos have the classes {split.classes}, and the network {predictor.classes}")
     limit = predictor.max_detections
@@ -67,10 +68,12 @@ def evaluate(
     hint = f"; {len(faults)} faults (`fmask check` lists them)" if faults else ""
     counts = f"{split.objects} objects in {len(split.photos)} photos; {describe_use([split])}"
     console.print(f"{split.folder}: {counts}{hint}", soft_wrap=True)
+    model = " and ".join(networks)
     config = {
         "model": model,
-        "weights": str(network),
-        "weights_sha256": sha256_of(network),
+        "weights": ", ".join(map(str, networks.values())),
+        "weights_sha256": ", ".join(map(sha256_of, networks.values())),
+        **({"views": ", ".join(views)} if views else {}),
         "runtime": predictor.runtime,
         "data": {"name": str(split.folder), **asdict(options or ReadOptions())},
         "min_confidence": min_confidence,

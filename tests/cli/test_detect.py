@@ -47,14 +47,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abde":
         Image.new("RGB", (20, 12)).save(tmp_path / f"{name}.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(load, "load", lambda name, *_: {"finder": FakePredictor()}[name])
+    monkeypatch.setattr(load, "load", lambda names, *_: {"finder": FakePredictor()}[names[0]])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def run_fake() -> None:
     """Run the command in a process of its own, with the fake predictor."""
-    load.load = lambda name, *_: FakePredictor()  # type: ignore[assignment]
+    load.load = lambda *_: FakePredictor()  # type: ignore[assignment]
     cli.main()
 
 
@@ -164,3 +164,16 @@ def test_without_an_operating_point_detections_count_from_a_half(site: Path) -> 
     lines = fmask("finder", "a.png").stdout.splitlines()
     assert lines[0] == "photo,class,score,y1,x1,y2,x2,area"
     assert [line.split(",")[1] for line in lines[1:]] == ["hat"]
+
+
+def test_further_models_and_views_are_loaded_with_the_first(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[Any, ...]] = []
+
+    def fake(*arguments: Any) -> FakePredictor:
+        loaded.append(arguments)
+        return FakePredictor()
+
+    monkeypatch.setattr(load, "load", fake)
+    command = "detect finder a.png --with other --with third --view mirrored --view smaller --threads 1"
+    assert CliRunner().invoke(cli.app, command.split()).exit_code == 0
+    assert loaded == [(["finder", "other", "third"], (), None, 1, ["mirrored", "smaller"])]

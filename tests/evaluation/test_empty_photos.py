@@ -107,6 +107,7 @@ class FakePredictor:
     """Finds a mask in every photo."""
 
     batch_size, max_detections, classes, runtime = 2, 100, CLASSES, "keras"
+    nms, operating_point = 1.0, None
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         return [detections((*MASK, 0.95)) for _ in images]
@@ -116,7 +117,7 @@ def test_an_evaluation_says_how_many_there_are(folder: Path, store: Path, monkey
     (store / "model.h5").write_text("weights")
     monkeypatch.setattr(KerasPredictor, "load", lambda *_: FakePredictor())
     console = Console(file=io.StringIO(), width=200)
-    scores = evaluate("model", store / "model.h5", open_split(folder, None, None, OF_STUDY), 0.5, console)
+    scores = evaluate({"model": store / "model.h5"}, open_split(folder, None, None, OF_STUDY), 0.5, console)
     assert isinstance(console.file, io.StringIO)
     first = console.file.getvalue().splitlines()[0]
     assert first == f"{folder}: 2 objects in 2 photos; 1 of them without objects, 0 others left out"
