@@ -113,7 +113,7 @@ def find_suspects(photos: Sequence[Photo], tests: Sequence[tuple[int, EncodedDet
         objects += own
         missing.append(proposed)
     usual = usual_ious(
-        [(each.region.class_id, each.own.iou) for each in objects if each.own and (each.own.iou or 0) >= SAME_IOU],
+        [(each.region.class_id, iou) for each in objects if each.own and (iou := each.own.iou or 0.0) >= SAME_IOU],
         {each.region.class_id for each in objects},
     )
     ratios = unseen_ratios(np.array([each.size for each in objects]), np.array([each.seen for each in objects]))
@@ -153,10 +153,12 @@ def _compare(place: int, photo: Photo, found: EncodedDetections) -> tuple[list[_
         label = found.classes[found.class_ids[n] - 1]
         return Suspect(place, kind, suspicion, region, label, found.masks[n], float(found.scores[n]), iou)
 
-    objects, best = [], set()
+    objects: list[_Object] = []
+    best: set[int] = set()
     for g, region in enumerate(regions):
-        same = [n for n in np.flatnonzero(about == g) if found.class_ids[n] == region.class_id]
-        other = [n for n in np.flatnonzero(about == g) if n not in same and ious[n, g] >= SAME_IOU]
+        near: list[int] = np.flatnonzero(about == g).tolist()
+        same = [n for n in near if found.class_ids[n] == region.class_id]
+        other = [n for n in near if n not in same and ious[n, g] >= SAME_IOU]
         own_score = max((float(found.scores[n]) for n in same if ious[n, g] >= SAME_IOU), default=0.0)
         own = max(same, key=lambda n: found.scores[n] * ious[n, g], default=None)
         if own is not None:

@@ -13,7 +13,10 @@ MASK, HAT = ("mask", (20, 10, 40, 30)), ("hat", (0, 40, 20, 70))
 
 def changes(old: Photo, new: Photo) -> list[tuple[Change, int | None, int | None]]:
     """Return the changes with the indices of the regions."""
-    return [(each.change, each.old and each.old.index, each.new and each.new.index) for each in compare([old], [new])]
+    return [
+        (each.change, each.old.index if each.old else None, each.new.index if each.new else None)
+        for each in compare([old], [new])
+    ]
 
 
 def test_equal_annotations_have_no_difference() -> None:
