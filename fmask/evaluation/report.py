@@ -151,7 +151,8 @@ def scores_tables(scores: dict[str, dict[float, Scores]]) -> list[Table]:
     if not above:
         return [_scores_table(own, title)]
     shown = {name.removesuffix(parents_name("")): each for name, each in above.items()}
-    return [_scores_table(own, f"{title}: leaves"), _scores_table(shown, f"{title}: parents")]
+    title = title[0].lower() + title[1:]
+    return [_scores_table(own, f"Leaves: {title}"), _scores_table(shown, f"Parents: {title}")]
 
 
 def _scores_table(scores: dict[str, dict[float, Scores]], title: str) -> Table:
