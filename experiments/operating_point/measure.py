@@ -10,6 +10,7 @@ import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from fmask.evaluation.operating_report import Scored
 from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.evaluation.reliability_figure import reliability_diagram
 from fmask.report.photos import predict_again
+from fmask.structures.detections import EncodedDetections
 from fmask.structures.operating_point import log_odds
 
 HERE = Path(__file__).parent
@@ -33,6 +35,8 @@ AIMS = ("accuracy", "precision=0.9", "precision=0.95", "false_alarms=10", "false
 FIXED = (0.5, 0.6, 0.7, 0.8, 0.9)
 PROBABLE = (0.3, 0.5)
 RESAMPLES = 2000
+Keep = Callable[[EncodedDetections], np.ndarray]
+"""Which detections in a photo count."""
 Method = Callable[[ScoredDetections], Callable[[np.ndarray], np.ndarray]]
 
 
@@ -152,11 +156,11 @@ def calibration_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
 
 def threshold_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
     """Return what fixed and chosen thresholds find on the measured photos of all pairs."""
-    rules: dict[str, Callable[[Pair], Callable[[Any], np.ndarray]]] = {
-        **{f"fixed {t:g}": lambda pair, t=t: lambda found: found.scores >= t for t in FIXED},
-        **{aim: lambda pair, aim=aim: _keeps(pair, aim) for aim in AIMS},
-        **{f"probability {p:g}": lambda pair, p=p: _probable(pair, p) for p in PROBABLE},
-    }  # fmt: skip
+    rules: dict[str, Callable[[Pair], Keep]] = {
+        **{f"fixed {least:g}": partial(_fixed, least) for least in FIXED},
+        **{aim: partial(_chosen, aim) for aim in AIMS},
+        **{f"probability {least:g}": partial(_probable, least) for least in PROBABLE},
+    }
     names = list(dict.fromkeys(photo.name for pair in pairs for photo in pair.measured_on.photos))
     rows = []
     for rule, make in rules.items():
@@ -176,12 +180,16 @@ def threshold_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
     return rows
 
 
-def _keeps(pair: Pair, aim: str) -> Callable[[Any], np.ndarray]:
+def _fixed(least: float, pair: Pair) -> Keep:
+    return lambda found: found.scores >= least
+
+
+def _chosen(aim: str, pair: Pair) -> Keep:
     point = pair.chosen_on.choose(Aim.parse(aim))
     return lambda found: point.keeps(found.class_ids, found.scores)
 
 
-def _probable(pair: Pair, least: float) -> Callable[[Any], np.ndarray]:
+def _probable(least: float, pair: Pair) -> Keep:
     calibration = fit(pair.scored()[0])
     return lambda found: calibration(found.scores) >= least
 

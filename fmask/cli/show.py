@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=USE)
 def show(model: Model) -> None:
-    """Print the classes, the input size, the operating point, the settings and the training run of a model.
+    """Print the classes, input size, operating point, settings and training run of a model.
 
     The model is not loaded. For an ONNX file, the meaning of its inputs and outputs is printed too.
     """

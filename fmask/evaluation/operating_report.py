@@ -161,7 +161,7 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
     chosen_on = f"{point.objects} objects in {point.photos} photos{where}"
     table = Table("class", title=f"Operating point for {point.aim}, chosen on {chosen_on}")
     table.add_column("lowest score", justify="right")
-    table.add_column("probability", justify="right")
+    table.add_column("prob.", justify="right")
     for name in measured:
         table.add_column(f"{name} found", justify="right")
         table.add_column("spurious", justify="right")

@@ -174,9 +174,11 @@ def _signature(calibrated: bool) -> Any:
     columns = [ColSpec("long", "photo"), ColSpec("string", "class")]
     columns += [ColSpec("double", name) for name in ("score", "y1", "x1", "y2", "x2")]
     mask = Object([Property("size", Array(DataType.long)), Property("counts", DataType.string)])
-    columns += [ColSpec(mask, "mask"), *([ColSpec("double", "probability")] if calibrated else [])]
-    parameters = ParamSchema([ParamSpec("min_confidence", "double", None)]) if calibrated else None
-    return ModelSignature(Schema([ColSpec("binary")]), Schema(columns), parameters)
+    photo, last = Schema([ColSpec("binary")]), ColSpec(mask, "mask")
+    if not calibrated:
+        return ModelSignature(photo, Schema([*columns, last]))
+    parameters = ParamSchema([ParamSpec("min_confidence", "double", None)])
+    return ModelSignature(photo, Schema([*columns, last, ColSpec("double", "probability")]), parameters)
 
 
 def _example() -> bytes:
