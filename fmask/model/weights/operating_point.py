@@ -8,8 +8,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
-
 from fmask.structures.operating_point import OperatingPoint
 from fmask.utils.errors import UserError
 
@@ -47,6 +45,8 @@ def read_operating_point(file: Path, classes: Sequence[str]) -> OperatingPoint |
     Raises:
         UserError: it is damaged.
     """
+    import h5py  # not needed for ONNX files
+
     with h5py.File(file) as opened:
         text = opened.attrs.get(ATTRIBUTE)
     return from_text(text if isinstance(text, str) else None, classes, file)
