@@ -230,7 +230,7 @@ def _meaning(entry: RegionEntry, classes: Sequence[str], hierarchy: Hierarchy) -
     if not isinstance(entry.label, str):
         return None, None
     label = by_key((*classes, *hierarchy)).get(key_of(entry.label))
-    if entry.ignore or label not in hierarchy:
+    if label is None or entry.ignore or label not in hierarchy:
         return label, None
     return label, ParentOnly(1 + len(classes) + list(hierarchy).index(label), hierarchy[label])
 
