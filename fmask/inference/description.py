@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fmask.inference.stated import stated_network
-from fmask.model.weights.metadata import read_metadata, read_run
-from fmask.model.weights.operating_point import read_operating_point
+from fmask.model.weights.metadata import read_metadata, read_operating_point, read_run
 from fmask.structures.hierarchy import Hierarchy
 from fmask.structures.operating_point import OperatingPoint
 from fmask.utils.files import sha256_of

@@ -10,7 +10,7 @@ import numpy as np
 from fmask.inference.predictor import NetworkPredictor
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import matterport, operating_point
-from fmask.model.weights.metadata import RUN, NetworkMetadata, read_metadata, read_run
+from fmask.model.weights.metadata import RUN, NetworkMetadata, read_metadata, read_operating_point, read_run
 from fmask.structures.hierarchy import Hierarchy, leaf_ids
 from fmask.utils.backend import JIT
 from fmask.utils.errors import UserError
@@ -124,7 +124,7 @@ class KerasPredictor(NetworkPredictor):
             raise UserError(f"{path} is damaged: it lacks weights of the layers {', '.join(report.random)}.")
         predictor = cls(network, metadata.image_size, metadata.antialias, metadata.classes, metadata.hierarchy)
         predictor.run = read_run(path)
-        predictor.operating_point = operating_point.read_operating_point(path, predictor.classes)
+        predictor.operating_point = read_operating_point(path, predictor.classes)
         return predictor
 
 

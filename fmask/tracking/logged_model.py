@@ -149,8 +149,7 @@ def _contents(network: Path) -> Iterator[dict[str, Any]]:
 
 def _names(network: Path) -> dict[str, Any]:
     """Return the class names of a network, and their parents and its operating point if there are any."""
-    from fmask.model.weights.metadata import read_metadata
-    from fmask.model.weights.operating_point import read_operating_point
+    from fmask.model.weights.metadata import read_metadata, read_operating_point
 
     metadata = read_metadata(network)
     parents = {name: list(leaves) for name, leaves in metadata.hierarchy.items()}

@@ -22,8 +22,8 @@ from fmask.data.formats.via import write_split
 from fmask.inference import load
 from fmask.model.config import ModelConfig
 from fmask.model.weights.exported import WEIGHTS, exported_file, read_properties
-from fmask.model.weights.metadata import NetworkMetadata, read_metadata
-from fmask.model.weights.operating_point import PROPERTY, from_text, read_operating_point
+from fmask.model.weights.metadata import NetworkMetadata, read_metadata, read_operating_point
+from fmask.model.weights.operating_point import PROPERTY, from_text
 from fmask.structures.detections import Detections
 from fmask.utils.files import sha256_of
 from tests.helpers.classes import CLASSES, OF_STUDY

@@ -16,7 +16,7 @@ from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.onnx import OnnxPredictor
 from fmask.inference.serving import COLUMNS, ServedPredictor
 from fmask.model.weights.exported import exported_file
-from fmask.model.weights.operating_point import read_operating_point
+from fmask.model.weights.metadata import read_operating_point
 from fmask.model.weights.rewriting import write_exported, write_operating_point
 from fmask.structures.detections import Detections
 from fmask.structures.operating_point import Calibration, OperatingPoint

@@ -1,6 +1,7 @@
 """The description of a network in its weight file, which can be read without building the network."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from omegaconf import OmegaConf
 from fmask.model.backbones import MODULES
 from fmask.model.config import ModelConfig
 from fmask.model.validation import check_memory, check_model
+from fmask.model.weights.operating_point import ATTRIBUTE, from_text
 from fmask.structures.classes import MAX_CLASSES, UNNAMED, check_classes, names_of
 from fmask.structures.hierarchy import Hierarchy, read_hierarchy
+from fmask.structures.operating_point import OperatingPoint
 from fmask.utils.errors import UserError
 from fmask.utils.renamed_settings import rename_settings
 from fmask.utils.settings import check_value, side
@@ -109,6 +112,17 @@ def read_run(path: Path) -> str | None:
     with h5py.File(path) as file:
         run = file.attrs.get(RUN)
     return run if isinstance(run, str) else None
+
+
+def read_operating_point(path: Path, classes: Sequence[str]) -> OperatingPoint | None:
+    """Read the operating point of a weight file; None if it has none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    with h5py.File(path) as file:
+        text = file.attrs.get(ATTRIBUTE)
+    return from_text(text if isinstance(text, str) else None, classes, path)
 
 
 def _classes(fields: dict[str, Any]) -> tuple[str, ...]:

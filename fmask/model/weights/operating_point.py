@@ -37,16 +37,3 @@ def from_text(text: str | None, classes: Sequence[str], file: Path) -> Operating
         return None if text is None else OperatingPoint.from_json(json.loads(text), classes)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {error}.") from error
-
-
-def read_operating_point(file: Path, classes: Sequence[str]) -> OperatingPoint | None:
-    """Read the operating point of a weight file; None if it has none.
-
-    Raises:
-        UserError: it is damaged.
-    """
-    import h5py  # not needed for ONNX files
-
-    with h5py.File(file) as opened:
-        text = opened.attrs.get(ATTRIBUTE)
-    return from_text(text if isinstance(text, str) else None, classes, file)
