@@ -73,7 +73,7 @@ def test_photos_with_more_objects_than_the_network_can_return_are_reported(
     for limit, notes in ((1, 1), (2, 0)):
         monkeypatch.setattr(FakePredictor, "max_detections", limit)
         text = io.StringIO()
-        evaluating.evaluate(model, Path(model), split, 0.7, Console(file=text, width=200))
+        evaluating.evaluate({model: Path(model)}, split, 0.7, Console(file=text, width=200))
         more = "3 of 3 photos of test have more than detection.count=1 objects, up to 2: the network returns at most 1"
         assert text.getvalue().count(more) == notes
         full = f"3 of 3 photos have detection.count={limit} detections, the most that the network returns"
@@ -84,7 +84,7 @@ def test_photos_with_more_objects_than_the_network_can_return_are_reported(
 def test_scores_are_those_of_a_training_and_logged(store: Path, data: Path, model: str, name: str) -> None:
     split = evaluating.open_split(data, name, None, OPTIONS)
     text = io.StringIO()
-    scores = evaluating.evaluate(model, Path(model), split, 0.7, Console(file=text, width=120))
+    scores = evaluating.evaluate({model: Path(model)}, split, 0.7, Console(file=text, width=120))
     assert list(scores) == [0.5, 0.7, 0.9]
     expected = compute_scores(split.photos, [FOUND.encode()] * 3, [0.7])[0.7].metrics()
     assert (expected["found"], expected["missed"]) == (3, 3)
@@ -111,7 +111,7 @@ def test_an_evaluation_is_not_the_latest_model(store: Path, data: Path, model: s
         run.log_file(Path(model).rename(Path(model).with_name("last.h5")), "weights")
     Path(model).write_text("others")
     evaluating.evaluate(
-        model, Path(model), evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
+        {model: Path(model)}, evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
     )
     assert find_model_file("latest").read_text() == "weights"
 
@@ -122,7 +122,7 @@ def test_a_truncated_photo_fails_the_run(store: Path, data: Path, model: str) ->
     file.write_bytes(file.read_bytes()[:2000])  # the header with the size is complete
     with pytest.raises(UserError, match=r"b\.png is not a readable photo"):
         evaluating.evaluate(
-            model, Path(model), evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
+            {model: Path(model)}, evaluating.open_split(data, None, None, OPTIONS), 0.5, Console(file=io.StringIO())
         )
     (run,) = tracking.find_runs("evaluate")
     assert run.status == "FAILED"

@@ -39,7 +39,8 @@ PART = ReadOptions(
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The test photos of one drawn set, annotated with classes and with kinds."""
     root = tmp_path_factory.mktemp("drawn")
-    return tuple(ensure_rendered(root, counts=COUNTS, size=128, kinds=kinds) / "test" for kinds in (False, True))
+    classes, kinds = (ensure_rendered(root, counts=COUNTS, size=128, kinds=kinds) for kinds in (False, True))
+    return classes / "test", kinds / "test"
 
 
 def guesses(split: Split, keep: float = 0.8) -> list[EncodedDetections]:
@@ -63,7 +64,7 @@ def _projections(mask: dict) -> tuple[np.ndarray, np.ndarray]:
     from fmask.structures.run_length import decode_mask
 
     pixels = decode_mask(mask)
-    return pixels.any(axis=1), pixels.any(axis=0)
+    return np.any(pixels, axis=1), np.any(pixels, axis=0)
 
 
 def scores(split: Split, found: list[EncodedDetections]) -> dict:
