@@ -50,9 +50,13 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_runs(study([run(1, "ffm", aug="none"), run(2, "fwm", aug="blur")]), Path("runs.csv"))
     load = trained.load
     fake = SimpleNamespace(
-        classes=CLASSES, batch_size=1, max_detections=9, predict_each=lambda images, batch_size: iter(images)
+        classes=CLASSES,
+        batch_size=1,
+        max_detections=9,
+        operating_point=None,
+        predict_each=lambda images, batch_size: iter(images),
     )
-    monkeypatch.setattr(trained, "load", lambda name, *options: fake if name == "fake" else load(name, *options))
+    monkeypatch.setattr(trained, "load", lambda names, *options: fake if "fake" in names else load(names, *options))
     return store
 
 

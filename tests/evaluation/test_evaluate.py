@@ -36,6 +36,7 @@ class FakePredictor:
     runtime = "keras"
     batch_size = 2
     nms = 0.3
+    operating_point = None
     max_detections: int | None = None
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:

@@ -136,7 +136,7 @@ SWEEP = [
     (
         "unknown sweeper setting",
         "hydra.sweeper.colour=1",
-        "hydra.sweeper has no key 'colour'; its keys are resume, metrics.",
+        "hydra.sweeper has no key 'colour'; its keys are resume, rows, metrics.",
     ),
     ("missing package", "hydra/launcher=slurm", "hydra/launcher=slurm needs a package that is not installed"),
     (
