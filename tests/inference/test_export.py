@@ -17,6 +17,8 @@ from fmask.utils.errors import UserError
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled, tiny
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SHAPES = [(64, 64), (50, 70), (1, 1), (300, 40), (480, 640)]
 WITHOUT_KERAS = """
 import sys

@@ -20,6 +20,8 @@ from tests.helpers import golden
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 NARROW = ["widths.fpn=8", "widths.rpn=8", "widths.box=16", "widths.mask=8", "detection.count=5", f"image_size={SIZE}"]
 
 

@@ -60,6 +60,7 @@ def test_a_run_of_another_experiment_than_the_active_one_is_resumed(
         assert of_user.info.experiment_id == other
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_registering_a_model_changes_no_setting_of_mlflow(store: Path, tmp_path: Path) -> None:
     network = tmp_path / "last.h5"
     KerasPredictor(tiny(), SIZE, antialias=True, classes=CLASSES).save(network)

@@ -10,6 +10,8 @@ from tests.helpers.classes import CLASSES
 from tests.helpers.mlflow_runs import artifacts, client, refuse
 from tests.helpers.networks import SIZE, tiny
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture
 def network(store: Path) -> Path:

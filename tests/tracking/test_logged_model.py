@@ -14,6 +14,8 @@ from fmask.utils.errors import UserError
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:

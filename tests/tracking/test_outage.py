@@ -21,6 +21,8 @@ from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.servers import Server
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 CONFIG = {"data": {"name": "photos"}, "steps": 50, **{f"key{number}": number for number in range(150)}}
 
 JSON = ("scores/test.json", "top.json")

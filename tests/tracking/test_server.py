@@ -17,6 +17,8 @@ from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, tiny
 from tests.helpers.old_server import serve
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(autouse=True)
 def _forget_versions() -> None:

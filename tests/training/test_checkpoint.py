@@ -1,4 +1,4 @@
-"""A training that was stopped resumes as if it had not been."""
+"""A training that is repeated, or stopped and resumed, is the same bit for bit."""
 
 import json
 import os
@@ -74,11 +74,12 @@ def trained(config: Config, folder: Path, checkpoint: Checkpoint | None = None) 
     return network.get_weights(), losses
 
 
-def test_a_resumed_training_ends_with_the_same_weights(
+def test_a_repeated_and_resumed_training_ends_with_the_same_weights(
     rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = ["schedule=two_part", "schedule.parts.two.aug.name=blur", "schedule.parts.two.layers=heads"]
-    config = smoke(f"data.root={rendered}", "epochs=2", "score_every=9", *parts)
+    parts = ["schedule=two_part", "schedule.parts.one.val_steps=0", "schedule.parts.two.layers=heads"]
+    augs = ["aug=fliplr_clahe", "schedule.parts.two.aug.name=blur"]
+    config = smoke(f"data.root={rendered}", "epochs=2", "score_every=9", *parts, *augs)
     expected, losses = trained(config, tmp_path / "whole")
 
     def interrupted(self: StopAtNaN, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -91,6 +92,10 @@ def test_a_resumed_training_ends_with_the_same_weights(
             trained(config, tmp_path / "cut")
     checkpoint = read_checkpoint(tmp_path / "cut" / CHECKPOINT_NAME)
     assert (checkpoint.part, checkpoint.epochs, checkpoint.run_id) == ("two", 3, "abc")
+    until_cut = {name: values[: len(checkpoint.log["losses"][name])] for name, values in losses.items()}
+    assert checkpoint.log["losses"] == until_cut
+    assert len(until_cut["loss"]) == 3
+    assert all(np.isfinite(values).all() for values in losses.values())
     weights, resumed_losses = trained(config, tmp_path / "cut", checkpoint)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(one, other)

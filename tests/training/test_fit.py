@@ -31,6 +31,7 @@ def predictor(config: Config) -> KerasPredictor:
     return KerasPredictor(network, config.image_size, config.antialias, CLASSES)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("at", [0, 1], ids=["before training", "in training"])
 @pytest.mark.parametrize(
     ("raised", "message"),

@@ -1,7 +1,7 @@
 """Trainings that are killed repeatedly, at random moments, end with the weights of an undisturbed one.
 
-Each start traces the network's graph, which takes time: by default there are three kills, and as many as FMASK_KILLS
-says. The test prints its seed; FMASK_SEED repeats the moments of a seed.
+Each start takes seconds: by default there are three kills, or as many as FMASK_KILLS says. The test prints its seed;
+FMASK_SEED repeats the moments of a seed.
 """
 
 import multiprocessing
@@ -20,6 +20,7 @@ from fmask import tracking
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.training.checkpoint import CHECKPOINT_NAME, read_checkpoint
 from tests.helpers.composing import smoke
+from tests.helpers.networks import eagerly
 
 KILLS = int(os.environ.get("FMASK_KILLS", "3"))
 EPOCHS = 4 * KILLS
@@ -40,9 +41,6 @@ def work(folder: Path, data: Path, epochs: int) -> None:
     tracking.Run.log_model = lambda *_: None  # type: ignore[method-assign]  # takes longer than everything else
     output_dir = folder / "outputs"
     output_dir.mkdir(exist_ok=True)
-    if (output_dir / CHECKPOINT_NAME).exists():
-        resume(str(output_dir))
-        return
     small = [
         "crop_size=64",
         "image_size=64",
@@ -53,7 +51,11 @@ def work(folder: Path, data: Path, epochs: int) -> None:
         "threads=1",
         "precision=fp32",
     ]
-    train(smoke(f"data.root={data}", f"epochs={epochs}", *small), output_dir)
+    with eagerly():
+        if (output_dir / CHECKPOINT_NAME).exists():
+            resume(str(output_dir))
+        else:
+            train(smoke(f"data.root={data}", f"epochs={epochs}", *small), output_dir)
 
 
 def started(folder: Path, data: Path) -> BaseProcess:
@@ -68,7 +70,8 @@ def await_moment(rng: random.Random, process: BaseProcess, file: Path) -> str:
     writing = file.with_name(f"{file.name}.part")
     kind = rng.choice(["starting", "training", "training", "writing"])
     if kind == "starting":
-        time.sleep(rng.uniform(0, 10))
+        end = time.monotonic() + rng.uniform(0, 6)
+        wait(process, lambda: writing.exists() or time.monotonic() > end)
     else:
         for _ in range(rng.randint(1, 3)):
             wait(process, lambda: not writing.exists())

@@ -1,17 +1,14 @@
-"""Whole runs on a few rendered photos, and bit for bit equal repetitions."""
+"""Whole runs on a few rendered photos."""
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 import pytest
-from rich.console import Console
 
 from fmask import tracking
 from fmask.data.images import load_image
@@ -22,11 +19,9 @@ from fmask.model.mask_rcnn import LOSSES, MaskRCNN
 from fmask.model.weights import matterport
 from fmask.model.weights.metadata import read_run
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint
-from fmask.training.fit import fit
 from fmask.training.naming import run_name
 from fmask.training.train import train
 from fmask.utils.errors import Diverged, Pruned
-from tests.helpers.classes import CLASSES
 from tests.helpers.composing import smoke
 from tests.helpers.mlflow_runs import artifacts as logged
 
@@ -36,45 +31,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "rendered"
     render_dataset(root, seed=0, counts={"train": 6, "val": 2, "test": 2}, size=96)
     return root
-
-
-class FakeRun(tracking.Run):
-    """A run that records the metrics of the epochs."""
-
-    id = "abc"
-
-    def __init__(self) -> None:
-        self.epochs: list[dict[str, float]] = []
-
-    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        self.epochs.append(dict(metrics))
-
-    def log_figure(self, figure: Any, path: str) -> None:
-        pass
-
-
-def losses(root: Path, folder: Path, *overrides: str) -> list[dict[str, float]]:
-    config = smoke(f"data.root={root}", "val_steps=0", "score_every=9", "epochs=2", *overrides)
-    keras.utils.set_random_seed(config.seed)
-    network = MaskRCNN(config.backbone.name, 3, config.network_settings(), config.seed)
-    run = FakeRun()
-    fit(
-        network,
-        KerasPredictor(network, config.image_size, config.antialias, CLASSES),
-        config,
-        open_dataset(config.data),
-        run,
-        folder,
-        Console(),
-    )
-    return [{name: epoch[f"train/{name}"] for name in ("loss", *LOSSES)} for epoch in run.epochs]
-
-
-def test_same_seed_same_losses_to_the_last_digit(rendered: Path, tmp_path: Path) -> None:
-    first = losses(rendered, tmp_path, "aug=fliplr_clahe")
-    assert losses(rendered, tmp_path, "aug=fliplr_clahe") == first
-    assert len(first) == 2
-    assert all(np.isfinite(list(epoch.values())).all() for epoch in first)
 
 
 @pytest.mark.usefixtures("eagerly")
