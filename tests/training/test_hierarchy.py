@@ -33,6 +33,7 @@ def fmask(*words: str) -> str:
     return result.output
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_network_of_leaves_learns_from_parents_and_is_scored_at_both(store: Path) -> None:
     fine, coarse = (open_dataset(compose_config(each).data) for each in (FINE, ["experiment=smoke", "data=rendered"]))
     counts = fine.splits["train"].objects_of()
