@@ -1,11 +1,15 @@
 """Near-duplicate photos: perceptual hashes, pairs of photos that show the same picture, and chains of such pairs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import imagehash
 import numpy as np
 from PIL import Image, ImageOps
+
+from fmask.data.images import open_image
+from fmask.structures.annotations import Photo
 
 HASH_SIDE = 16
 """Side of the perceptual hash, which has `HASH_SIDE**2` = 256 bits."""
@@ -62,3 +66,14 @@ def chains(count: int, pairs: Iterable[NearPair]) -> list[list[int]]:
             merged = sorted(first + second)
             group |= dict.fromkeys(merged, merged)
     return list({id(each): each for each in group.values()}.values())
+
+
+def group_near_duplicates(photos: Sequence[Photo]) -> list[list[Photo]]:
+    """Return the photos in groups: near-duplicates, and chains of them, are in one group.
+
+    Raises:
+        UserError: a photo cannot be decoded.
+    """
+    with ThreadPoolExecutor() as pool:  # Pillow decodes in parallel
+        hashed = list(pool.map(lambda photo: hashes(open_image(photo.path)), photos))
+    return [[photos[index] for index in chain] for chain in chains(len(photos), near_pairs(np.array(hashed)))]

@@ -10,16 +10,12 @@ The deal depends on the contents of the photos, their annotations and its seed a
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from fmask.data.config import SPLITS, Data
 from fmask.data.dataset import Dataset, photo_digest
-from fmask.data.duplicates import chains, hashes, near_pairs
-from fmask.data.images import open_image
+from fmask.data.duplicates import group_near_duplicates
 from fmask.structures.annotations import Fault, Photo
 from fmask.utils.errors import UserError
 
@@ -137,10 +133,8 @@ def deal(photos: Sequence[Photo], folds: int, seed: int, where: str) -> Deal:
     Raises:
         UserError: a photo cannot be decoded, or the photos form too few groups of near-duplicates.
     """
-    with ThreadPoolExecutor() as pool:  # Pillow decodes in parallel
-        hashed = list(pool.map(lambda photo: hashes(open_image(photo.path)), photos))
     digests = {photo.name: photo_digest(photo) for photo in photos}
-    groups = [[photos[index] for index in chain] for chain in chains(len(photos), near_pairs(np.array(hashed)))]
+    groups = group_near_duplicates(photos)
     if len(groups) < HALVES * folds:
         raise UserError(
             f"data.folds={folds} needs at least {HALVES * folds} different photos, and {where} has {len(groups)}; "

@@ -8,14 +8,10 @@ A share depends on the contents of the photos, their annotations and its seed al
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
-
 from fmask.data.dataset import Dataset, photo_digest
-from fmask.data.duplicates import chains, hashes, near_pairs
-from fmask.data.images import open_image
+from fmask.data.duplicates import group_near_duplicates
 from fmask.structures.annotations import Photo
 
 
@@ -38,9 +34,7 @@ def share_training(dataset: Dataset, share: float, seed: int) -> Dataset:
 
 def nested_share(photos: Sequence[Photo], share: float, seed: int) -> set[str]:
     """Return the names of the photos of a share; see `share_training`."""
-    with ThreadPoolExecutor() as pool:  # Pillow decodes in parallel
-        hashed = list(pool.map(lambda photo: hashes(open_image(photo.path)), photos))
-    groups = [[photos[index] for index in chain] for chain in chains(len(photos), near_pairs(np.array(hashed)))]
+    groups = group_near_duplicates(photos)
     kept: list[Photo] = []
     wanted = share * len(photos)
     for group in _in_order(groups, seed):

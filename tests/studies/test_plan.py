@@ -77,7 +77,7 @@ FAULTS: list[tuple[str, dict[str, Any] | str, str]] = [
     ("seed twice", {"seeds": [1, 1]}, "plan.yaml: seeds has 1 twice."),
     ("margin", {"margin": 2}, "plan.yaml: margin must be between 0.001 and 0.999, not 2."),
     (
-        "margin that is no number",
+        "margin that is not a number",
         {"margin": float("nan")},
         "plan.yaml: margin must be between 0.001 and 0.999, not nan.",
     ),
