@@ -44,7 +44,7 @@ def new(
     from fmask.config.compose import conf_folder
     from fmask.config.user_conf import data_group_file, write_data_group
     from fmask.data.dataset import read_dataset
-    from fmask.data.open import classes_with_few_objects, describe_mapped_out
+    from fmask.data.open import classes_with_few_objects, describe_boxes, describe_mapped_out
 
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; expected one of annotated photos, or with train/, val/ and test/.")
@@ -58,6 +58,7 @@ def new(
     notes = [
         *_faults(dataset),
         describe_mapped_out(dataset.splits.values()),
+        f"Note: {boxes}; see `boxes` in {file}." if (boxes := describe_boxes(dataset.splits.values())) else None,
         classes_with_few_objects(dataset),
         _anchors(dataset),
     ]
@@ -65,7 +66,9 @@ def new(
         console.print(note, soft_wrap=True, markup=False)
     attributes = {split.attribute for split in dataset.splits.values()}
     found = read_options(attributes.pop() if len(attributes) == 1 else attribute, class_map, empty_photos)
-    write_data_group(file, folder, found, dataset.classes, [f"Written by `fmask new {folder}`; edit it as you like."])
+    write_data_group(
+        file, folder, found, dataset.classes, bool(boxes), [f"Written by `fmask new {folder}`; edit it as you like."]
+    )
     missing = [split for split in ("train", "val", "test") if split not in dataset.splits]
     console.print(f"{file} is written; next:", soft_wrap=True, markup=False)
     for line in (

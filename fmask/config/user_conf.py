@@ -66,7 +66,9 @@ def data_group_file(conf: Path, name: str, overwrite: bool) -> Path:
     return file
 
 
-def write_data_group(file: Path, root: Path, options: ReadOptions, classes: tuple[str, ...], notes: list[str]) -> None:
+def write_data_group(
+    file: Path, root: Path, options: ReadOptions, classes: tuple[str, ...], boxes: bool, notes: list[str]
+) -> None:
     """Write the settings of a data set, so that `data=NAME` trains on it.
 
     Args:
@@ -74,6 +76,7 @@ def write_data_group(file: Path, root: Path, options: ReadOptions, classes: tupl
         root: the folder of the data set.
         options: how its annotations are read.
         classes: its class names.
+        boxes: whether to train on objects without an outline, too.
         notes: lines of the comment at the beginning.
 
     Raises:
@@ -83,6 +86,7 @@ def write_data_group(file: Path, root: Path, options: ReadOptions, classes: tupl
     settings |= {"attribute": options.attribute} if options.attribute else {}
     settings |= {"map": dict(options.map)} if options.map else {}
     settings |= {"empty_photos": options.empty_photos} if options.empty_photos != "leave_out" else {}
+    settings |= {"boxes": True} if boxes else {}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

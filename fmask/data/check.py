@@ -136,6 +136,8 @@ def _summary(splits: tuple[Split, ...]) -> Table:
         for name in split.classes:
             sizes = [area(region.polygon) ** 0.5 for region in regions if not region.ignore and region.label == name]
             table.add_row("", Text(name), str(len(sizes)), *_spread(sizes))
+        if split.box_only:
+            table.add_row("", "boxes without outlines", str(split.box_only))
         if mapped_out := sum(split.mapped_out.values()):
             table.add_row("", "left out by the map", str(mapped_out))
         table.add_row("", "ignored", str(sum(region.ignore for region in regions)), end_section=True)

@@ -57,6 +57,10 @@ class Data:
     """Photos that a VIA or CVAT file lists without regions and without the mark `empty`, and tasks of Label Studio
     without annotation: leave_out (reference) | negative: they are photos without objects. In other formats, photos
     without regions are always photos without objects."""
+    boxes: bool = False
+    """Whether to train on objects that have a box and no outline. The network learns boxes and classes from them, and
+    masks from the other objects; if no object has an outline, the mask to learn is the filled box. false: a data set
+    with such objects is refused."""
     folds: int | None = between(2, 100, default=None)
     """Number of folds that the photos are dealt into, for runs with a `fold`; null: 5 for such runs, else none."""
     fold_splits: list[str] = field(default_factory=lambda: list(SPLITS))

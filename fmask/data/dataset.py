@@ -143,6 +143,8 @@ def photo_digest(photo: Photo) -> bytes:
         content.update(f"{region.class_id} {region.label} {len(points)} ".encode() + points.tobytes())
         if region.coco:
             content.update(f"{region.coco} ".encode())
+        if region.box_only:
+            content.update(b"box ")
         if region.parent:
             content.update(f"{region.parent} ".encode())
     return content.digest()

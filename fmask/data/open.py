@@ -8,7 +8,7 @@ from fmask.data.config import SPLITS, Data, ReadOptions, check_installed, photos
 from fmask.data.dataset import Dataset, read_dataset
 from fmask.data.formats.labels import counted
 from fmask.structures.annotations import Split
-from fmask.utils.errors import UserError
+from fmask.utils.errors import UserError, printable
 
 MIN_OBJECTS = {"train": 5}
 """A class with fewer objects in a split, or with none in another split, is named in a note."""
@@ -48,6 +48,8 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
                 f"{root / split} has photos but no annotated object{leaves} to learn from or to score; "
                 f"`fmask check {root}` lists the faults of its regions."
             )
+    if not data.boxes:
+        _refuse_boxes(dataset)
     return dataset
 
 
@@ -85,13 +87,36 @@ def describe_use(splits: Iterable[Split]) -> str:
     splits = list(splits)
     empty, left_out = sum(split.empty for split in splits), sum(split.left_out for split in splits)
     regions = describe_mapped_out(splits)
-    return f"{empty} of them without objects, {left_out} others left out{f'; {regions}' if regions else ''}"
+    boxes = describe_boxes(splits)
+    use = f"{empty} of them without objects, {left_out} others left out"
+    return "; ".join(filter(None, (use, regions, boxes)))
 
 
 def describe_mapped_out(splits: Iterable[Split]) -> str | None:
     """Return how many regions of each name the map leaves out, for the terminal; None without any."""
     counts = sum((Counter(split.mapped_out) for split in splits), Counter[str]())
     return f"regions left out by the map: {counted(counts)}" if counts else None
+
+
+def describe_boxes(splits: Iterable[Split]) -> str | None:
+    """Return how many objects have no outline, for the terminal; None without any."""
+    splits = list(splits)
+    boxes, objects = sum(split.box_only for split in splits), sum(split.objects for split in splits)
+    return f"{boxes} of {objects} objects have a box and no outline: they are matched by boxes" if boxes else None
+
+
+def _refuse_boxes(dataset: Dataset) -> None:
+    """Refuse objects without outlines in the splits that a network learns from."""
+    for name in ("train", "val"):
+        split = dataset.splits[name]
+        first = next(((photo, each) for photo in split.photos for each in photo.regions if each.box_only), None)
+        if first:
+            photo, region = first
+            raise UserError(
+                f"{split.folder}: {split.box_only} of {split.objects} objects have a box and no outline (the first is "
+                f"region {region.index} of {printable(photo.name)}, {region.label}); draw their outlines, or add "
+                "data.boxes=true to train boxes and classes on them."
+            )
 
 
 def _default_root(data: Data) -> Path:

@@ -108,6 +108,12 @@ def extents(polygons: Sequence[np.ndarray]) -> np.ndarray:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
+def rectangle_around(polygon: np.ndarray) -> np.ndarray:
+    """Return the smallest upright rectangle (4, 2) around a polygon."""
+    (left, top), (right, bottom) = polygon.min(axis=0), polygon.max(axis=0)
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+
+
 def stretch_to_pixels(polygon: np.ndarray) -> np.ndarray:
     """Stretch a polygon (n, 2) along both axes, so that its extents are the edges of the pixels that it covers.
 

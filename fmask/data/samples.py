@@ -41,6 +41,9 @@ class Sample:
     """(len(polygons),): 1..K, or -1 for an instance to ignore."""
     name: str = ""
     """The photo's file name."""
+    boxed: np.ndarray | None = None
+    """(len(polygons),) bool: whether an instance has no outline to learn, so that its polygon is its box; None if all
+    have."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,22 @@ class AugmentedSample:
     class_ids: np.ndarray
     """int32 (n,): 1..K, or -1 for an instance to ignore."""
     masks: np.ndarray
-    """float32 (n, M, M), 0 or 1: each instance's mask inside its box."""
+    """float32 (n, M, M), 0 or 1: each instance's mask inside its box; -1 for an instance without an outline."""
 
 
-def load_samples(photos: Sequence[Photo], side: int, antialias: bool = True) -> list[Sample]:
+def load_samples(
+    photos: Sequence[Photo], side: int, antialias: bool = True, boxes_as_masks: bool = False
+) -> list[Sample]:
     """Decode photos, and shrink those whose longer side exceeds `side` pixels.
 
     Args:
         photos: annotated photos.
         side: largest side in pixels.
         antialias: whether shrinking averages pixels; see `fmask.utils.resize.resize`.
+        boxes_as_masks: whether the mask to learn of an object without an outline is its filled box; it has none
+            otherwise.
     """
-    return [_load(photo, side, antialias) for photo in photos]
+    return [_load(photo, side, antialias, boxes_as_masks) for photo in photos]
 
 
 def augment_sample(
@@ -89,28 +96,30 @@ def augment_sample(
         donor: a photo whose objects are pasted where they hide nothing; see `copy_paste.paste`.
     """
     image, polygons = _view(sample, crop_size, image_size, jitter, rng)
-    class_ids = sample.class_ids
+    class_ids, boxed = sample.class_ids, _boxed(sample)
     if donor is not None:
         source, candidates = _view(donor, crop_size, image_size, jitter, rng)
-        objects = np.flatnonzero(donor.class_ids > 0)
+        objects = np.flatnonzero((donor.class_ids > 0) & ~_boxed(donor))
         copied = objects[paste(image, polygons, source, [candidates[index] for index in objects])]
         polygons += [candidates[index] for index in copied]
         class_ids = np.append(class_ids, donor.class_ids[copied])
+        boxed = np.append(boxed, np.zeros(len(copied), bool))
     if augmenter is not None:
         image, polygons = augment.apply(augmenter, image, polygons, int(rng.integers(2**31)))
-    image = change_colours(jitter, image, _objects(polygons, class_ids), rng)
+    image = change_colours(jitter, image, _objects(polygons, np.where(boxed, -1, class_ids)), rng)
     boxes = extents(polygons)
     seen = np.clip(boxes, 0, crop_size)
     sides = seen[:, 2:] - seen[:, :2]
     visible = sides.prod(axis=1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
     class_ids = np.where((sides.min(axis=1, initial=crop_size) >= MIN_SIDE) & (visible >= MIN_VISIBLE), class_ids, -1)
-    masks = [box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)]
+    masks = np.array([box_mask(polygon, box) for polygon, box in zip(polygons, seen, strict=True)], np.float32)
+    masks = np.where(boxed[:, None, None], np.float32(-1), masks.reshape(-1, MASK_SIDE, MASK_SIDE))
     present = np.flatnonzero(sides.min(axis=1, initial=crop_size) > 0)
     return AugmentedSample(
         image=image.astype(np.float32),
         boxes=seen[present],
         class_ids=class_ids[present].astype(np.int32),
-        masks=np.array(masks, np.float32).reshape(-1, MASK_SIDE, MASK_SIDE)[present],
+        masks=masks[present],
     )
 
 
@@ -138,7 +147,7 @@ def collate(samples: Sequence[AugmentedSample], slots: int) -> tuple[np.ndarray,
     return np.stack([sample.image for sample in samples]), targets
 
 
-def _load(photo: Photo, side: int, antialias: bool) -> Sample:
+def _load(photo: Photo, side: int, antialias: bool, boxes_as_masks: bool) -> Sample:
     image = load_image(photo.path)
     scale = min(1.0, side / max(image.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in image.shape[:2])
@@ -146,7 +155,8 @@ def _load(photo: Photo, side: int, antialias: bool) -> Sample:
         image = np.rint(resize(image, height, width, antialias)).astype(np.uint8)
     factor = np.array([width / photo.width, height / photo.height])
     polygons = [(stretch_to_pixels(region.polygon) + 0.5) * factor - 0.5 for region in photo.regions]
-    return Sample(image, polygons, photo.class_ids(), photo.path.name)
+    boxed = np.array([region.box_only and not boxes_as_masks for region in photo.regions], bool)
+    return Sample(image, polygons, photo.class_ids(), photo.path.name, boxed if boxed.any() else None)
 
 
 def _view(
@@ -157,6 +167,11 @@ def _view(
     matrix = random_view(jitter, sample.image.shape[:2], crop_size, image_size, extents(objects), rng)
     image = cv2.warpAffine(sample.image, matrix, (crop_size, crop_size), flags=cv2.INTER_LINEAR)
     return image, [polygon @ matrix[:, :2].T + matrix[:, 2] for polygon in sample.polygons]
+
+
+def _boxed(sample: Sample) -> np.ndarray:
+    """Return which instances (n,) have no outline to learn."""
+    return np.zeros(len(sample.polygons), bool) if sample.boxed is None else sample.boxed
 
 
 def _objects(polygons: Sequence[np.ndarray], class_ids: np.ndarray) -> list[np.ndarray]:

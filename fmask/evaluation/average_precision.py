@@ -3,17 +3,20 @@
 On a COCO file, the numbers are those of COCO's own tools: masks, boxes, crowds and the order of photos are theirs. On a
 VIA file, masks are rasterised as in the reference, boxes are those of the masks, and regions marked "ignore" are crowds
 of every class: a detection that lies mostly inside one counts neither as a hit nor as a false positive. An object that
-is annotated as a parent of a hierarchy is a crowd of its leaves.
+is annotated as a parent of a hierarchy is a crowd of its leaves. An object that has a box and no outline is matched by
+boxes, in the scores of masks too.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from fmask.data.formats.coco import results_of
-from fmask.evaluation.matches import PhotoMatches, photo_matches
+from fmask.evaluation.matches import BOX_ONLY, PhotoMatches, photo_matches
+from fmask.evaluation.region_ious import with_boxes
 from fmask.structures.annotations import CocoObject, Photo, Region
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, bounding_box
@@ -117,11 +120,26 @@ class Collected:
 def _precisions(annotated: COCO, results: list[dict], iou_type: str) -> np.ndarray:
     """Return precision (10, 101, K) by IoU 0.50:0.05:0.95, recall 0:0.01:1 and class; NaN without objects."""
     detected = annotated.loadRes([dict(result) for result in results])  # loadRes modifies its argument
-    evaluation = COCOeval_faster(annotated, detected, iou_type, print_function=lambda *_: None)
+    evaluation = _Evaluation(annotated, detected, iou_type, print_function=lambda *_: None)
     evaluation.evaluate()
     evaluation.accumulate()
     precision = evaluation.eval["precision"][:, :, :, 0, -1]  # objects of any area, 100 detections per photo
     return np.where(precision < 0, np.nan, precision)
+
+
+class _Evaluation(COCOeval_faster):
+    """COCO's evaluation, with the IoU of boxes for objects of which only the box is annotated."""
+
+    def computeIoU(self, imgId: int, catId: int) -> Any:  # noqa: N802, N803 - the library's names
+        ious = super().computeIoU(imgId, catId)
+        objects, detected = (
+            each.get_instances([imgId], [catId], True)[0][0] for each in (self.gt_dataset, self.dt_dataset)
+        )
+        if self.params.iouType != "segm" or not any(each.get(BOX_ONLY) for each in objects) or not detected:
+            return ious
+        order = np.argsort([-each["score"] for each in detected], kind="mergesort")[: self.params.maxDets[-1]]
+        boxes = np.array([detected[index]["bbox"] for index in order], dtype=float)
+        return with_boxes(ious, boxes, [each["bbox"] if each.get(BOX_ONLY) else None for each in objects])
 
 
 def _summary(name: str, precision: np.ndarray, suffix: str) -> dict[str, float]:
@@ -156,6 +174,7 @@ def _entries(region: Region, mask: RunLengths, classes: tuple[str, ...]) -> list
             "bbox": list(coco.bbox),
             "area": coco.area,
             "iscrowd": int(region.ignore),
+            **({BOX_ONLY: True} if region.box_only and not region.ignore else {}),
         }
         for label in labels
     ]

@@ -33,6 +33,7 @@ from enum import StrEnum
 import numpy as np
 
 from fmask.evaluation.average_precision import image_ids
+from fmask.evaluation.region_ious import region_ious
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import area, mask_ious
@@ -201,7 +202,7 @@ def _add(photo: Photo, found: EncodedDetections, listed: list[_Detection], objec
     masks = [mask for region, mask in pairs if not region.ignore]
     own = [_Object(region.class_id, area(mask) ** 0.5 / side) for region, mask in pairs if not region.ignore]
     objects += own
-    ious = mask_ious(found.masks, masks)
+    ious = region_ious(found, [region for region, _ in pairs if not region.ignore], masks)
     same = np.array([each.class_id for each in own], dtype=int) == found.class_ids[:, None]
     counted = _first_of_class(found.class_ids)
     matches = _match(ious, same & counted[:, None])

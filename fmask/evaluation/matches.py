@@ -1,7 +1,7 @@
 """Matches of detections with objects in each photo, as by COCO's tools (Lin et al. 2014): what average precision is of.
 
 From the matches of each photo, average precision can be computed again for other photos: `fmask.studies` does so for
-its intervals. Only masks are matched.
+its intervals. Masks are matched, and boxes for objects of which only the box is annotated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core.mask import iou
 
+from fmask.evaluation.region_ious import boxes_of, with_boxes
 from fmask.structures.detections import EncodedDetections
 
+BOX_ONLY = "box_only"
+"""The key of a COCO annotation that is true for an object of which only the box is annotated."""
 IOU_THRESHOLDS = tuple(np.round(np.linspace(0.5, 0.95, 10), 2).tolist())
 """The IoU that a match needs at least: 0.50:0.05:0.95."""
 MAX_DETECTIONS = 100
@@ -80,7 +83,8 @@ def photo_matches(
     """Match the detections in a photo with its objects.
 
     Args:
-        entries: the annotated regions as COCO annotations, with `category_id`, `segmentation` and `iscrowd`.
+        entries: the annotated regions as COCO annotations, with `category_id`, `segmentation`, `bbox` and `iscrowd`;
+            `BOX_ONLY` is true for an object of which only the box is annotated.
         found: the detections, highest score first.
         classes: the class names, in the order of their ids.
     """
@@ -90,7 +94,7 @@ def photo_matches(
         chosen = np.flatnonzero(found.class_ids == class_id)[:MAX_DETECTIONS]
         if own or len(chosen):
             crowd = [bool(entry["iscrowd"]) for entry in own]
-            overlap = _overlaps([found.masks[index] for index in chosen], own)
+            overlap = _overlaps([found.masks[index] for index in chosen], boxes_of(found)[chosen], own)
             hits = [_match(overlap, crowd, threshold) for threshold in IOU_THRESHOLDS]
             scores = [float(str(np.float32(found.scores[index]))) for index in chosen]  # without float32's noise
             matches[name] = ClassMatches(
@@ -99,12 +103,13 @@ def photo_matches(
     return matches
 
 
-def _overlaps(masks: Sequence[Any], entries: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Return the IoU (D, G) of D masks with G regions; for a crowd, the share of the mask on it."""
+def _overlaps(masks: Sequence[Any], boxes: np.ndarray, entries: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Return the IoU (D, G) of D detections with G regions; for a crowd, the share of the mask on it."""
     if not masks or not entries:
         return np.zeros((len(masks), len(entries)))
     regions = [entry["segmentation"] for entry in entries]
-    return np.asarray(iou(list(masks), regions, [int(entry["iscrowd"]) for entry in entries]))
+    ious = np.asarray(iou(list(masks), regions, [int(entry["iscrowd"]) for entry in entries]))
+    return with_boxes(ious, boxes, [entry["bbox"] if entry.get(BOX_ONLY) else None for entry in entries])
 
 
 def _match(overlap: np.ndarray, crowd: Sequence[bool], threshold: float) -> list[str]:

@@ -8,7 +8,8 @@ mask, if this part is at least half of the mask. A detection that claims no obje
 - *missed* if no detection claims it.
 
 Regions marked "ignore" are not objects. A detection that claims no object and has at least half of its mask on ignored
-regions is dropped. In the study's 2 x 2 table, found objects are the true positives, objects found wrongly the false
+regions is dropped. An object of which only the box is annotated is compared with the boxes of detections instead of
+their masks. In the study's 2 x 2 table, found objects are the true positives, objects found wrongly the false
 positives, and missed objects the false negatives; true negatives are not defined.
 
 Shapes: N detections and G annotated regions in a photo of H x W pixels, K classes.
@@ -21,6 +22,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from fmask.evaluation.region_ious import region_ious
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, shared_area, unite
@@ -204,17 +206,16 @@ def overlaps(photo: Photo, masks: Sequence[RunLengths], found: EncodedDetections
             f"the detections of {photo.name} have masks of {(found.height, found.width)} pixels (height, width), "
             f"the photo has {(photo.height, photo.width)}"
         )
+    regions = [region for region in photo.regions if not region.ignore]
     objects = [mask for region, mask in zip(photo.regions, masks, strict=True) if not region.ignore]
     ignored = [mask for region, mask in zip(photo.regions, masks, strict=True) if region.ignore]
     areas = np.array([area(mask) for mask in found.masks], dtype=np.int64)
-    shared = np.array([[shared_area(mask, each) for each in objects] for mask in found.masks], dtype=float)
-    shared = shared.reshape(len(found), len(objects))
-    union = areas[:, None] + np.array([area(mask) for mask in objects], dtype=np.int64) - shared
     on_ignored = np.zeros(len(found))
     if ignored:
         around = unite(ignored)
         on_ignored = np.array([shared_area(mask, around) for mask in found.masks]) / np.maximum(areas, 1)
-    return Overlaps(shared / np.maximum(areas, 1)[:, None], shared / np.maximum(union, 1), on_ignored)
+    shares, ious = (region_ious(found, regions, objects, of_detection) for of_detection in (True, False))
+    return Overlaps(shares, ious, on_ignored)
 
 
 def photo_outcomes(photo: Photo, found: EncodedDetections, measured: Overlaps) -> Outcomes:

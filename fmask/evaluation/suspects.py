@@ -29,6 +29,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from fmask.evaluation.region_ious import region_ious
 from fmask.evaluation.suspicion import UsualIoU, odds_ratio, posterior, unseen_ratios, usual_ious
 from fmask.structures.annotations import Photo, Region
 from fmask.structures.detections import EncodedDetections
@@ -140,7 +141,7 @@ def _compare(place: int, photo: Photo, found: EncodedDetections) -> tuple[list[_
     regions = [region for region, _ in pairs if not region.ignore]
     masks = [mask for region, mask in pairs if not region.ignore]
     ignored = [mask for region, mask in pairs if region.ignore]
-    ious, shares = mask_ious(found.masks, masks), mask_ious(found.masks, masks, of_detection=True)
+    ious, shares = (region_ious(found, regions, masks, of_detection) for of_detection in (False, True))
     on_ignored = mask_ious(found.masks, ignored, of_detection=True).max(axis=1, initial=0) >= ON_SHARE
     # Each detection is about the object with the largest IoU.
     about = (

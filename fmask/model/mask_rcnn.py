@@ -26,7 +26,7 @@ from fmask.model.norm import Norm
 from fmask.model.pooling import pool_by_gathering, pool_regions
 from fmask.model.precision import layers_in
 from fmask.model.preprocessing import normalise
-from fmask.model.roi import box_targets, mask_targets, positive_slots, sample_regions
+from fmask.model.roi import box_targets, has_mask, mask_targets, positive_slots, sample_regions
 from fmask.model.rpn import propose, rpn_targets
 from fmask.model.selection import select
 from fmask.model.types import Tensor
@@ -47,7 +47,8 @@ class MaskRCNN(keras.Model):
     - `boxes` (B, G, 4): y1, x1, y2, x2 in pixels, ends exclusive;
     - `class_ids` (B, G), integers: 1 to K - 1 for objects, 0 for padding, -1 for objects to ignore, and K + g for
       objects of which only the group g of `groups` is known;
-    - `masks` (B, G, M, M): 0 or 1, each instance inside its own box; M is 56 in this project.
+    - `masks` (B, G, M, M): 0 or 1, each instance inside its own box, or -1 for an instance that does not train masks;
+      M is 56 in this project.
 
     A larger class id stops the training with an error. `compile` needs an optimizer only: the five losses are
     part of the model, and each is a metric of its own.
@@ -220,13 +221,14 @@ class MaskRCNN(keras.Model):
         mask_target = mask_targets(positives, unit_boxes, targets["masks"], matched, side, size, pooling)
         members = members_of(self.groups, self.num_classes) if self.groups else None
         own_ids = positive_ids if members is None else most_probable(logits[:, :slots], positive_ids, members)
+        mask_ids = ops.where(has_mask(targets["masks"], matched), own_ids, 0)
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
         values = (
             losses.rpn_class_loss(rpn_logits, match),
             losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
             losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype), members),
             losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, own_ids),
-            losses.mrcnn_mask_loss(mask_logits, mask_target, own_ids),
+            losses.mrcnn_mask_loss(mask_logits, mask_target, mask_ids),
         )
         return dict(zip(LOSSES, values, strict=True))
 

@@ -109,6 +109,11 @@ def mask_targets(
     return ops.cast(target > 0.5 + TIE_MARGIN, "float32")
 
 
+def has_mask(masks: Tensor, matched: Tensor) -> Tensor:
+    """Return bool (B, P): whether the instances (B, P) of regions have a mask; see `fmask.MaskRCNN`."""
+    return ops.take_along_axis(masks[:, :, 0, 0], matched, axis=1) >= 0
+
+
 def _mask_sampling(region: Tensor, own: Tensor, side: int, length: int, size: int, pooling: str) -> Tensor:
     """Return matrices (B, P, side, length) that sample masks along one axis, from `own` box to `region` (B, P, 2)."""
     # A normalised box ends at the centre of its last pixel, which is a pixel before the box's edge.

@@ -4,7 +4,7 @@ Coordinates follow `skimage.draw.polygon`, as in the reference: the point (x, y)
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ import numpy as np
 import skimage.draw
 
 from fmask.structures.hierarchy import Hierarchy
-from fmask.structures.run_length import RunLengths, decode_mask, encode_mask
+from fmask.structures.run_length import RunLengths, bounding_box, decode_mask, encode_mask
 
 FAULT_KINDS = {
     "blank label": "counts neither as an object nor as background",
     "unknown label": "counts neither as an object nor as background",
     "unknown ignore mark": "counts neither as an object nor as background",
-    "box without an outline": "counts neither as an object nor as background",
     "outside the photo": "clipped at the photo's edge",
     "unknown shape": "region left out",
     "bad coordinates": "region left out",
@@ -94,6 +93,8 @@ class Region:
     covers_pixel: bool = True
     """False for a region of a COCO file whose outline covers no pixel's centre: COCO's tools score it, but nothing can
     be learned from it."""
+    box_only: bool = False
+    """Whether only the object's box is annotated: `polygon` is its rectangle. Such an object is matched by boxes."""
     parent: ParentOnly | None = None
     """Set for an object that is annotated as a parent. It is trained on and counts in scores of parents. Scores of
     leaves ignore it, so `ignore` is True."""
@@ -124,6 +125,10 @@ class Region:
     def run_lengths(self, height: int, width: int) -> RunLengths:
         """Return the region's mask on its photo, which has that size, as run lengths."""
         return self.coco.mask if self.coco else encode_mask(self.mask(height, width))
+
+    def box(self, mask: RunLengths) -> tuple[float, float, float, float]:
+        """Return left, top, width and height in pixels, as scored; `mask` is the result of `run_lengths`."""
+        return self.coco.bbox if self.coco else bounding_box(mask)
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,11 @@ class Photo:
         ids = [region.parent.class_id if region.parent else region.class_id for region in self.regions]
         trained = [region.covers_pixel for region in self.regions]
         return np.where(np.array(trained, dtype=bool), np.array(ids, dtype=np.int64), -1)
+
+
+def have_outlines(photos: Iterable[Photo]) -> bool:
+    """Return whether any object of the photos has an outline, not just a box."""
+    return any(region.is_object and not region.box_only for photo in photos for region in photo.regions)
 
 
 @dataclass(frozen=True)
@@ -218,6 +228,11 @@ class Split:
         return {name: counts[name] for name in (*self.classes, *(each for each in self.hierarchy if counts[each]))}
 
     @property
+    def box_only(self) -> int:
+        """The number of objects of which only the box is annotated."""
+        return sum(region.box_only for photo in self.photos for region in photo.regions if region.is_object)
+
+    @property
     def empty(self) -> int:
         """The number of photos that count as photos without objects."""
         return sum(not photo.regions for photo in self.photos)
@@ -241,6 +256,8 @@ class RegionEntry:
     """A fault of the entry: a key of `FAULT_KINDS` and a detail."""
     coco: Callable[[int, int], CocoObject] | None = None
     """A function from width and height of the photo to the annotation for scoring; it may raise `Unusable`."""
+    box_only: bool = False
+    """Whether only the object's box is annotated: the rectangle around `outline`."""
     left_out: bool = False
     """True for a region that counts as not annotated, because its label, a name in the file, was mapped to None."""
 

@@ -11,7 +11,7 @@ from fmask.data.draws import Draws
 from fmask.data.samples import Sample, load_samples
 from fmask.data.transforms import augment
 from fmask.evaluation.sample_sheet import SampleGroup, sample_sheet
-from fmask.structures.annotations import Photo, Split
+from fmask.structures.annotations import Photo, Split, have_outlines
 from fmask.training.phases import phases
 
 SAMPLES = 12
@@ -21,16 +21,17 @@ SAMPLES = 12
 class LazySamples(Sequence[Sample]):
     """Training photos that are decoded when they are used."""
 
-    def __init__(self, photos: Sequence[Photo], side: int, antialias: bool) -> None:
-        self._photos, self._side, self._antialias = photos, side, antialias
+    def __init__(self, photos: Sequence[Photo], *settings: Any) -> None:
+        """See `load_samples`."""
+        self._photos, self._settings = photos, settings
 
     def __len__(self) -> int:
         return len(self._photos)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return LazySamples(self._photos[index], self._side, self._antialias)
-        return load_samples([self._photos[index]], self._side, self._antialias)[0]
+            return LazySamples(self._photos[index], *self._settings)
+        return load_samples([self._photos[index]], *self._settings)[0]
 
 
 def training_side(config: Config) -> int:
@@ -64,7 +65,7 @@ def first_samples(config: Config, photos: Sequence[Photo]) -> list[SampleGroup]:
     Raises:
         UserError: a photo cannot be decoded, or the augmentation refuses one.
     """
-    samples = LazySamples(photos, training_side(config), config.antialias)
+    samples = LazySamples(photos, training_side(config), config.antialias, not have_outlines(photos))
     groups, shown = [], []
     for phase in phases(config):
         part = phase.part

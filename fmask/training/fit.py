@@ -18,6 +18,7 @@ from fmask.evaluation import figures
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.freezing import freeze_except
 from fmask.model.mask_rcnn import MaskRCNN
+from fmask.structures.annotations import have_outlines
 from fmask.training.callbacks import EpochEndHook, EpochLogger, Forecast, Progress, StopAtNaN, StopOnSignal
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, restore_checkpoint, save_checkpoint
 from fmask.training.first_samples import training_side, training_views
@@ -122,7 +123,8 @@ def decode_photos(config: Config, dataset: Dataset) -> dict[str, list[Sample]]:
         UserError: a photo cannot be decoded.
     """
     sides = {"train": training_side(config), "val": config.image_size}
-    return {name: load_samples(dataset.splits[name].photos, side, config.antialias) for name, side in sides.items()}
+    settings = (config.antialias, not have_outlines(dataset.splits["train"].photos))
+    return {name: load_samples(dataset.splits[name].photos, side, *settings) for name, side in sides.items()}
 
 
 @contextmanager

@@ -207,3 +207,17 @@ def test_the_total_loss_includes_the_mean_squares_of_kernels_and_biases(monkeypa
     expected = sum(range(5)) + 0.5 * sum(float(np.mean(np.square(weight))) for weight in decaying)
     monkeypatch.setattr(network, "losses_of", lambda *_: losses)
     assert float(network.compute_loss(x=batch()[0])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_instances_without_masks_train_everything_but_the_masks() -> None:
+    network, (images, targets) = settled(), batch()
+    whole = losses_of(network, (images, targets), training=False)
+    none = losses_of(network, (images, targets | {"masks": np.full_like(targets["masks"], -1)}), training=False)
+    assert float(whole["mrcnn_mask_loss"]) > 0
+    assert float(none["mrcnn_mask_loss"]) == 0
+    masks = targets["masks"].copy()
+    masks[0, 1] = -1
+    some = losses_of(network, (images, targets | {"masks": masks}), training=False)
+    assert float(some["mrcnn_mask_loss"]) not in (0.0, float(whole["mrcnn_mask_loss"]))
+    for name in set(whole) - {"mrcnn_mask_loss"}:
+        assert float(whole[name]) == float(none[name]) == float(some[name])

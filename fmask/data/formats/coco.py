@@ -12,7 +12,8 @@ tools do. Consecutive crowds of different classes with the same outline are one 
 `fmask` of the annotations, which COCO's tools do not read, or none. A region to ignore is written as such crowds of
 every class.
 
-Boxes: an annotation with a `bbox` and without an outline is a region to ignore, the rectangle of its box.
+Boxes: an annotation with a `bbox`, and without a `segmentation` or with one that has no polygon, is an object of which
+only the box is annotated.
 """
 
 import json
@@ -49,8 +50,6 @@ INFO = {"description": "written by fmask"}
 """The `info` of written files."""
 LABEL = "fmask"
 """The key of a crowd annotation for the label of its region, which has crowds of every class."""
-BOX_ONLY = ("box without an outline", "an object needs polygons, each a list x1, y1, x2, y2, ..., or run lengths")
-"""The fault of an annotation with a `bbox`, and without a `segmentation` or with one that has no polygon."""
 
 _NUMBERS = "numbers:"
 """Prefix of a string that stands for a list of numbers: Python's JSON would round those with many digits."""
@@ -210,20 +209,22 @@ def _regions(annotations: list[dict[str, Any]], labels: dict[Any, tuple[str, boo
     for annotation in annotations:
         category_id, crowd, kept = annotation["category_id"], bool(annotation.get("iscrowd")), annotation.get(LABEL)
         label, left_out = labels[category_id]
-        segmentation, fault = annotation.get("segmentation"), None
+        segmentation = annotation.get("segmentation")
         if left_out:
             regions.append(RegionEntry(label, crowd, partial(segmentation_to_outline, segmentation), left_out=True))
             continue
-        if not has_outline(segmentation) and (box := box_to_segmentation(annotation.get("bbox"))):
-            segmentation, fault = box, BOX_ONLY
+        box = None if has_outline(segmentation) else box_to_segmentation(annotation.get("bbox"))
+        if box:
+            segmentation = box
+            annotation = annotation | {"segmentation": box}
         if crowd and segmentation and previous == (segmentation, kept) and category_id not in merged:
             merged[category_id] = label
-            coco = _object(annotation, tuple(merged.values())) if not fault else None
-            regions[last] = replace(regions[last], label=kept if isinstance(kept, str) else None, coco=coco)
+            whole = _object(annotation, tuple(merged.values()))
+            regions[last] = replace(regions[last], label=kept if isinstance(kept, str) else None, coco=whole)
             continue
-        ignore = crowd or fault is not None
-        coco = _object(annotation, (label,) if crowd else ()) if label and not fault else None
-        regions.append(RegionEntry(label, ignore, partial(segmentation_to_outline, segmentation), fault, coco))
+        coco = _object(annotation, (label,) if crowd else ()) if label else None
+        outline = partial(segmentation_to_outline, segmentation)
+        regions.append(RegionEntry(label, crowd, outline, coco=coco, box_only=bool(box)))
         previous, merged, last = ((segmentation, kept) if crowd else None), {category_id: label}, len(regions) - 1
     return regions
 
@@ -257,12 +258,15 @@ def _find_id(value: Any, ids: dict[Any, Any]) -> Any:
 
 
 def _shape(region: Region, photo: Photo) -> dict[str, Any]:
-    """Return `segmentation`, `area` and `bbox` of a region."""
+    """Return `segmentation`, `area` and `bbox` of a region; the segmentation is empty if only the box is annotated."""
     polygon = region.polygon + 0.5
+    bbox = [*polygon.min(axis=0).tolist(), *np.ptp(polygon, axis=0).tolist()]
+    if region.box_only and not region.ignore:
+        return {"segmentation": [], "area": bbox[2] * bbox[3], "bbox": bbox}
     (code,) = rle.frPyObjects([polygon.ravel().tolist()], photo.height, photo.width)
     exact = [EXACT.add(Decimal(repr(value)), HALF) for value in region.polygon.ravel().tolist()]
     return {
         "segmentation": [_NUMBERS + ", ".join(map(str, exact))],
         "area": float(rle.area(code)),
-        "bbox": [*polygon.min(axis=0).tolist(), *np.ptp(polygon, axis=0).tolist()],
+        "bbox": bbox,
     }

@@ -70,8 +70,16 @@ def document_of(photo: Photo, file: Path) -> dict[str, Any]:
 
 def _shape(region: Region) -> dict[str, Any]:
     flags = {IGNORE: True} if region.ignore else {}
-    points = (region.polygon + 0.5).tolist()
-    return {"label": region.label or "", "points": points, "group_id": None, "shape_type": "polygon", "flags": flags}
+    shape, points = "polygon", region.polygon + 0.5
+    if region.box_only and not region.ignore:
+        shape, points = "rectangle", np.array([points.min(axis=0), points.max(axis=0)])
+    return {
+        "label": region.label or "",
+        "points": points.tolist(),
+        "group_id": None,
+        "shape_type": shape,
+        "flags": flags,
+    }
 
 
 def _photo_name(file: Path, listed: Any, folder: Path) -> str:

@@ -17,7 +17,7 @@ from fmask.data.formats.labels import AnnotationFile, classes_of, refuse_unknown
 from fmask.data.formats.limits import MAX_REGIONS
 from fmask.data.formats.sources import read_annotations
 from fmask.data.paths import PHOTO_SUFFIXES, is_inside, spelled_as_file
-from fmask.data.polygons import clip, covers_pixel
+from fmask.data.polygons import clip, covers_pixel, rectangle_around
 from fmask.structures.annotations import Fault, ParentOnly, Photo, PhotoEntry, Region, RegionEntry, Split, Unusable
 from fmask.structures.classes import by_key, key_of
 from fmask.structures.hierarchy import Hierarchy, read_hierarchy
@@ -190,6 +190,8 @@ def _read_region(
     """Clip a region to its photo of `size` (width, height) and resolve its label; append its faults to `faults`."""
     entry, (width, height) = photo.regions[index], size
     polygon = entry.outline(width, height)
+    if entry.box_only and len(polygon):
+        polygon = rectangle_around(polygon)
     if len(polygon) < 3:
         raise Unusable("too few points", f"{len(polygon)}; a polygon needs at least 3")
     if entry.fault:
@@ -222,7 +224,7 @@ def _read_region(
         detail = empty if blank else f"{shortly(entry.label)}; expected one of {expected}"
         faults.append(Fault("blank label" if blank else "unknown label", printable(photo.name), index, detail))
     ignore = entry.ignore or label is None or parent is not None
-    return Region(label, polygon, ignore, index, classes, coco, has_pixel, parent)
+    return Region(label, polygon, ignore, index, classes, coco, has_pixel, entry.box_only, parent)
 
 
 def _meaning(entry: RegionEntry, classes: Sequence[str], hierarchy: Hierarchy) -> tuple[str | None, ParentOnly | None]:

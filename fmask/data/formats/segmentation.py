@@ -63,7 +63,8 @@ def annotation_to_object(annotation: dict[str, Any], crowd_of: tuple[str, ...], 
     mask = _run_lengths(_resolve(annotation["segmentation"], width, height), width, height)
     size: Any = annotation.get("area")
     pixels = float(size) if _is_number(size) and 0 <= size < 10**14 else float(area(mask))
-    return CocoObject(mask, _box(annotation.get("bbox")) or bounding_box(mask), pixels, crowd_of)
+    box = _box(_resolve(annotation.get("bbox"), width, height))
+    return CocoObject(mask, box or bounding_box(mask), pixels, crowd_of)
 
 
 def has_outline(segmentation: Any) -> bool:

@@ -4,7 +4,8 @@ Written are JSON exports of VIA 2.x. Read are JSON exports and project files of 
 dictionary, and 2.x, where they are a list.
 
 The label is the value of a region attribute: the one that is chosen, or else `fmask` or the only one. A region whose
-attribute `ignore` is "true" counts neither as an object nor as background. A photo without regions whose file attribute
+attribute `ignore` is "true" counts neither as an object nor as background. Of an object whose attribute `box_only` is
+"true", only the box is annotated: the rectangle around its shape. A photo without regions whose file attribute
 `empty` is "true" shows no object: others may be photos that nobody has looked at.
 
 A point (x, y) is the centre of column x, row y. VIA limits points to x <= width and y <= height, so a shape drawn to
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fmask.data.config import ATTRIBUTE, ReadOptions
-from fmask.data.formats.via_attributes import EMPTY, IGNORE, dig, find_attribute, read_mark, read_value
+from fmask.data.formats.via_attributes import BOX_ONLY, EMPTY, IGNORE, dig, find_attribute, read_mark, read_value
 from fmask.data.paths import ANNOTATIONS, relative_name
 from fmask.data.polygons import SHAPES, shape_to_polygon
 from fmask.structures.annotations import Photo, PhotoEntry, Region, RegionEntry, Unusable
@@ -138,7 +139,8 @@ def read_entries(document: Any, path: Path, options: ReadOptions) -> tuple[str, 
 
 def _attributes(region: Region, attribute: str) -> dict[str, str]:
     ignore = {IGNORE: "true"} if region.ignore and region.label and not region.parent else {}
-    return {attribute: region.label or ""} | ignore
+    box = {BOX_ONLY: "true"} if region.box_only else {}
+    return {attribute: region.label or ""} | ignore | box
 
 
 def _region_entry(
@@ -151,7 +153,9 @@ def _region_entry(
     label = name if left_out else classes.get(name, label)
     mark = read_mark(attributes, IGNORE, definitions)
     fault = (UNKNOWN_MARK, f"`{IGNORE}` is {mark}; expected true or false") if isinstance(mark, str) else None
-    return RegionEntry(label, bool(mark), partial(_outline, region["shape_attributes"]), fault, left_out=left_out)
+    box_only = read_mark(attributes, BOX_ONLY, definitions) is True
+    outline = partial(_outline, region["shape_attributes"])
+    return RegionEntry(label, bool(mark), outline, fault, box_only=box_only, left_out=left_out)
 
 
 def _outline(shape: dict[str, Any], width: int, height: int) -> np.ndarray:

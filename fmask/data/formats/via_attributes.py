@@ -1,4 +1,4 @@
-"""Attributes of regions and photos in VIA files: the class, and the marks `ignore` and `empty`.
+"""Attributes of regions and photos in VIA files: the class, and the marks `ignore`, `box_only` and `empty`.
 
 An attribute is text, or a dropdown, radio or checkbox attribute. For these, VIA writes the id of the chosen option, or
 the ids of all options and whether each is ticked. Only project files contain the texts of the options; without its
@@ -16,10 +16,11 @@ from fmask.data.formats.labels import counted
 from fmask.data.formats.names import NoSuchCategory, quoted, typed
 from fmask.utils.errors import UserError, printable
 
-IGNORE, EMPTY = "ignore", "empty"
-"""The region attribute that marks a region to ignore, and the file attribute that marks a photo without objects."""
+IGNORE, BOX_ONLY, EMPTY = "ignore", "box_only", "empty"
+"""The region attributes that mark a region to ignore, and an object of which only the box is annotated; and the file
+attribute that marks a photo without objects."""
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "none", "")
-"""Values of `IGNORE` and `EMPTY`, in lower case."""
+"""Values of marks, in lower case."""
 _SHOWN = 10
 """Largest number of attributes that a message lists."""
 
@@ -44,7 +45,7 @@ def read_mark(attributes: Mapping[str, Any], name: str, definitions: dict[str, A
 
     Args:
         attributes: the attributes of a region or a photo.
-        name: `IGNORE` or `EMPTY`.
+        name: `IGNORE`, `BOX_ONLY` or `EMPTY`.
         definitions: see `read_value`.
 
     Returns:
@@ -79,7 +80,7 @@ def find_attribute(
     """
     found = {
         other: Counter(str(read_value(each, other, definitions)).strip() for each in regions if other in each)
-        for other in dict.fromkeys(key for each in regions for key in each if key != IGNORE)
+        for other in dict.fromkeys(key for each in regions for key in each if key not in (IGNORE, BOX_ONLY))
     }
     name = options.attribute or _only_one(found, path)
     if found and name not in found:

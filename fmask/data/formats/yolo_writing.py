@@ -7,6 +7,7 @@ to ignore cannot be written: the format has none.
 import shutil
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from fmask.data.config import OTHER_NAMES, SPLITS
@@ -71,5 +72,8 @@ def _lines(photo: Photo, names: list[str]) -> list[str]:
     for region in photo.regions:
         if region.label is not None and not region.ignore:
             shares = (region.polygon + 0.5) / (photo.width, photo.height)
+            if region.box_only:
+                (left, top), (right, bottom) = shares.min(axis=0), shares.max(axis=0)
+                shares = np.array([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
             lines.append(" ".join([str(names.index(region.label)), *(f"{share:.12g}" for share in shares.ravel())]))
     return lines

@@ -102,16 +102,20 @@ def test_a_crowd_of_every_class_has_no_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("segmentation", [[], None, {}, [[]], [[1, 2, 3, 4]], [[1, 2], [3, 4, 5, 6]]])
-def test_a_box_without_an_outline_is_ignored(tmp_path: Path, segmentation: Any) -> None:
+def test_an_object_may_have_a_box_and_no_outline(
+    tmp_path: Path, segmentation: Any
+) -> None:
     boxed = annotation(segmentation, 7, bbox=[11, 2, 4.5, 6])
     split = read(tmp_path, document(annotation([SQUARE]), boxed))
     (photo,) = split.photos
-    assert [(each.label, each.ignore, each.index) for each in photo.regions] == [("mask", False, 0), ("hat", True, 1)]
-    np.testing.assert_array_equal(photo.masks()[1], pixels((2, 11, 8, 16)))
-    assert [(fault.kind, fault.region, fault.is_note) for fault in split.faults] == [
-        ("box without an outline", 1, False)
+    assert [(each.label, each.ignore, each.box_only) for each in photo.regions] == [
+        ("mask", False, False),
+        ("hat", False, True),
     ]
-    assert not check(tmp_path).is_clean
+    np.testing.assert_array_equal(photo.masks()[1], pixels((2, 11, 8, 16)))
+    assert photo.regions[1].box(photo.run_lengths()[1]) == (11, 2, 4.5, 6)
+    assert (split.faults, split.box_only, split.objects) == ((), 1, 2)
+    assert check(tmp_path).is_clean
 
 
 @pytest.mark.parametrize(

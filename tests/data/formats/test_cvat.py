@@ -28,14 +28,14 @@ def read(folder: Path, shapes: str, **more: str) -> Split:
     return read_split(write(folder, shapes, **more))
 
 
-def test_polygons_masks_and_ellipses_are_objects_and_boxes_are_not(tmp_path: Path) -> None:
+def test_polygons_masks_and_ellipses_are_outlines_and_boxes_are_not(tmp_path: Path) -> None:
     shapes = (
         '<mask label="hat" source="manual" rle="1, 2, 1, 2" left="3" top="4" width="3" height="2" z_order="0"/>'
         '<ellipse label="hat" cx="10" cy="6" rx="4" ry="2" rotation="90"/>'
         '<box label="hat" xtl="2" ytl="3" xbr="8" ybr="9"/>'
     )
     split = read(tmp_path, SQUARE + shapes, head='<?xml version="1.0" encoding="utf-8"?>')
-    assert [(fault.kind, fault.region) for fault in split.faults] == [("box without an outline", 3)]
+    assert [each.box_only for each in split.photos[0].regions] == [False, False, False, True]
     polygon, mask, _, box = split.photos[0].masks()
     expected = np.zeros((12, 20), bool)
     expected[3:9, 2:8] = True

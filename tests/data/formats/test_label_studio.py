@@ -56,7 +56,7 @@ def test_polygons_ellipses_and_brushes_are_objects_and_rectangles_are_boxes(tmp_
             {"type": "choices", "value": {"choices": ["blurred"]}},
         ),
     )
-    assert [(fault.kind, fault.region) for fault in split.faults] == [("box without an outline", 3)]
+    assert [each.box_only for each in split.photos[0].regions] == [False, False, False, True]
     polygon, brush, _, box = split.photos[0].masks()
     np.testing.assert_array_equal(brush, mask)
     mask[5, 4] = True

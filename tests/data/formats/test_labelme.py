@@ -66,10 +66,9 @@ def test_shapes_of_a_group_and_a_label_are_one_object(tmp_path: Path) -> None:
 
 def test_a_circle_is_an_outline_and_a_rectangle_a_box(tmp_path: Path) -> None:
     split = read(tmp_path, shape([[10, 6], [13, 10]], kind="circle"), shape([[8, 9], [2, 3]], "hat", "rectangle"))
-    assert [(fault.kind, fault.region) for fault in split.faults] == [("box without an outline", 1)]
     circle, box = split.photos[0].regions
     np.testing.assert_allclose(np.hypot(*(circle.polygon + 0.5 - (10, 6)).T), 5)
-    assert (circle.ignore, box.ignore, box.label) == (False, True, "hat")
+    assert (circle.box_only, box.box_only, box.label) == (False, True, "hat")
 
 
 def test_a_shape_with_the_flag_ignore_is_ignored(tmp_path: Path) -> None:

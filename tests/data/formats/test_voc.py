@@ -19,7 +19,7 @@ def text(box: str = BOX, name: str = "<name>hat</name>", file: str = "a.png", wi
 
 
 @pytest.mark.parametrize(("files", "photos"), [(".", "."), ("Annotations", "JPEGImages"), ("Annotations", ".")])
-def test_boxes_are_ignored_and_reported(tmp_path: Path, files: str, photos: str) -> None:
+def test_objects_have_boxes_and_no_outlines(tmp_path: Path, files: str, photos: str) -> None:
     for number in range(2):
         for folder in (files, photos):
             (tmp_path / folder).mkdir(exist_ok=True)
@@ -27,11 +27,11 @@ def test_boxes_are_ignored_and_reported(tmp_path: Path, files: str, photos: str)
         (tmp_path / files / f"{number}.xml").write_text(text(file=f"{number}.jpg" if number else "0.png"))
     split = read_split(tmp_path)
     assert [photo.path for photo in split.photos] == [tmp_path / photos / f"{number}.png" for number in range(2)]
-    assert kinds(split) == ["box without an outline"] * 2
+    assert (kinds(split), split.box_only) == ([], 2)
     expected = np.zeros((12, 20), bool)
     expected[3:9, 2:8] = True  # pixels are counted from 1, and the last ones belong to the box
     np.testing.assert_array_equal(split.photos[0].masks()[0], expected)
-    assert [(each.label, each.ignore) for each in split.photos[0].regions] == [("hat", True)]
+    assert [(each.label, each.box_only) for each in split.photos[0].regions] == [("hat", True)]
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,10 @@ def test_a_photo_without_a_text_file_shows_no_object_and_a_text_file_without_a_p
     assert [(fault.kind, fault.file) for fault in split.faults] == [("missing photo", "images/gone")]
 
 
-def test_a_box_is_ignored_and_reported(tmp_path: Path) -> None:
+def test_a_line_of_four_numbers_is_a_box(tmp_path: Path) -> None:
     split = read_split(write(tmp_path, {"a": "1 0.25 0.5 0.3 0.5"}))
-    assert kinds(split) == ["box without an outline"]
     (region,) = split.photos[0].regions
-    assert region.ignore
+    assert (kinds(split), region.label, region.box_only) == ([], "hat", True)
     np.testing.assert_allclose(region.polygon + 0.5, [(2, 3), (8, 3), (8, 9), (2, 9)])
 
 
