@@ -19,7 +19,7 @@ from fmask.utils.settings import between, one_of
 SPLITS = ("train", "val", "test")
 """The splits of a data set, which are also the names of their folders."""
 OTHER_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
-"""Names, in lower case, that other projects give to the splits."""
+"""Names, in lower case, that folders of splits have in other projects."""
 DEFAULT_FOLDS = 5
 """Number of folds if `fold` is set and `data.folds` is not."""
 

@@ -1,14 +1,14 @@
 """A data set of train, val and test splits: reading it, and the digest that identifies a split's contents."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmask.data.config import OTHER_NAMES, SPLITS, ReadOptions
+from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.formats.labels import classes_of
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import check_photos, find_annotations, read_annotations
@@ -70,12 +70,10 @@ def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> D
 
     Raises:
         NoSuchCategory: no split has a category or value that is mapped.
-        UserError: `root` has no splits (see `split_folders`) and no annotations, or a folder with another name of a
-            split, such as validation/; or a split cannot be read.
+        UserError: `root` has no splits (see `split_folders`) and no annotations, or a split cannot be read.
     """
     root = Path(root)
     folders = split_folders(root)
-    _refuse_other_names(root, folders.values())
     if not folders:
         folders = {"train": _annotated(root)}
     splits = _read_splits(folders.values(), options or ReadOptions())
@@ -90,23 +88,6 @@ def _annotated(root: Path) -> Path:
     except UserError as error:
         raise UserError(f"{root} has none of the folders {', '.join(SPLITS)}, and no annotations: {error}") from error
     return root
-
-
-def _refuse_other_names(root: Path, used: Collection[Path]) -> None:
-    """Refuse a folder that was probably meant as a split, because its photos would be ignored; `used` are not."""
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        lower = folder.name.lower()
-        split = OTHER_NAMES.get(lower, lower)
-        if split not in SPLITS or folder.name == split or folder in used or not folder.is_dir():
-            continue
-        if (root / split).is_dir():
-            if not (root / split).samefile(folder):  # the same where names of files ignore case
-                raise UserError(
-                    f"{folder} would be ignored beside {root / split}, because the splits are {', '.join(SPLITS)}; "
-                    "move it elsewhere."
-                )
-        else:
-            raise UserError(f"{folder} must be called {split}, because the splits are {', '.join(SPLITS)}.")
 
 
 def _read_splits(folders: Iterable[Path], options: ReadOptions) -> list[Split]:

@@ -60,15 +60,14 @@ def test_a_folder_without_splits_is_one_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["valid", "validation", "Val", "dev"])
-def test_a_split_with_another_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_split_may_have_the_name_that_other_projects_give_it(tmp_path: Path, name: str) -> None:
     save_split(tmp_path / "train")
     other = save_split(tmp_path / name)
-    for read in (lambda: photos.read_dataset(tmp_path, "mine"), lambda: check(tmp_path)):
-        with pytest.raises(UserError) as raised:
-            read()
-        assert str(raised.value) == f"{other} must be called val, because the splits are train, val, test."
-    save_split(tmp_path / "val")
-    with pytest.raises(UserError, match=rf"{name} would be ignored beside .*val, because the splits are train, val"):
+    splits = photos.read_dataset(tmp_path, "mine").splits
+    assert {split: each.folder for split, each in splits.items()} == {"train": tmp_path / "train", "val": other}
+    assert len(check(tmp_path).splits) == 2
+    save_split(tmp_path / "validate").rename(tmp_path / "VALIDATION" if name != "validation" else tmp_path / "dev")
+    with pytest.raises(UserError, match=r" and .* could both be the split val; move one of them elsewhere\.$"):
         photos.read_dataset(tmp_path, "mine")
 
 

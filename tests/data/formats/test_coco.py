@@ -102,9 +102,7 @@ def test_a_crowd_of_every_class_has_no_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("segmentation", [[], None, {}, [[]], [[1, 2, 3, 4]], [[1, 2], [3, 4, 5, 6]]])
-def test_an_object_may_have_a_box_and_no_outline(
-    tmp_path: Path, segmentation: Any
-) -> None:
+def test_an_object_may_have_a_box_and_no_outline(tmp_path: Path, segmentation: Any) -> None:
     boxed = annotation(segmentation, 7, bbox=[11, 2, 4.5, 6])
     split = read(tmp_path, document(annotation([SQUARE]), boxed))
     (photo,) = split.photos
