@@ -1,6 +1,5 @@
-"""A folder of photos with any classes is a data set for new, check, train, evaluate, detect, report and table."""
+"""`fmask new` makes a folder of photos with any classes a data set."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,10 @@ from typer.testing import CliRunner, Result
 
 from fmask import cli, tracking
 from fmask.config.compose import compose_config
-from fmask.inference.description import network_classes
-from fmask.inference.load import find_model_file
 from fmask.utils.errors import UserError
 from tests.helpers.own_data import write_own
 from tests.helpers.via import region, write_via
 
-TEN = [f"kind {number:02d} (a/b)" for number in range(10)]
 pytestmark = pytest.mark.usefixtures("eagerly")
 SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1")
 
@@ -28,41 +24,6 @@ def ran(*arguments: str) -> str:
     result = fmask(*arguments)
     assert result.exit_code == 0, result.exception or result.output
     return result.output
-
-
-@pytest.mark.parametrize("classes", [("cell",), TEN], ids=["one", "ten"])
-def test_data_of_any_classes_are_trained_on_scored_and_shown(store: Path, classes: list[str]) -> None:
-    from fmask.training.train import train
-
-    write_own(Path("site"), classes)
-    shown = ran("new", "site")
-    for class_id, label in enumerate(sorted(classes), start=1):
-        assert f"class {class_id}, {label}" in shown
-    assert ["attribute", "label", "label", "label"] in [line.split() for line in shown.splitlines()]
-    assert "fmask train data=site" in shown
-    ran("check", "site")
-    run = train([*SMOKE, "onnx=true", "data=site", "study=own"])
-    recorded = tracking.find_run(run.run_id)
-    assert json.loads(recorded.params["data.classes"]) == sorted(classes)
-    of_class = {name for name in run.metrics if name.startswith("test/mask_ap50_")}
-    assert of_class == {
-        f"test/mask_ap50_{name.replace('(', '_').replace(')', '_').replace('/', '_')}" for name in classes
-    }
-    assert network_classes(find_model_file(run.run_id)) == (tuple(sorted(classes)), {})
-    assert ", ".join(sorted(classes))[:40] in ran("show", run.run_id).replace("\n", " ")
-    assert "test at 0" in ran("evaluate", run.run_id, "site", "--min-confidence", "0")
-    for format, name in (("csv", "found.csv"), ("coco", "found.json")):
-        ran("detect", run.run_id, "site/test", "--min-confidence", "0", "--format", format, "-o", name)
-    categories = json.loads(Path("found.json").read_text())["categories"]
-    assert [each["name"] for each in categories] == sorted(classes)
-    found = {line.split(",")[1] for line in Path("found.csv").read_text().splitlines()[1:]}
-    assert found
-    assert found <= set(classes)
-    ran("splash", run.run_id, "site/test/0.png", "--class", classes[0], "--labels", "-o", "splash.png")
-    ran("report", run.run_id, "-o", "page.html")
-    page = Path("page.html").read_text()
-    assert all(f"<option>{name}</option>" in page for name in classes)
-    assert "own" in ran("table", "own")
 
 
 def test_the_file_has_what_is_needed_and_is_found(store: Path) -> None:
