@@ -44,7 +44,7 @@ def new(
     from fmask.config.compose import conf_folder
     from fmask.config.user_conf import data_group_file, write_data_group
     from fmask.data.dataset import read_dataset
-    from fmask.data.open import classes_with_few_objects, describe_boxes, describe_mapped_out
+    from fmask.data.open import NEEDED, classes_with_few_objects, describe_boxes, describe_mapped_out
 
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; expected one of annotated photos, or with train/, val/ and test/.")
@@ -69,7 +69,7 @@ def new(
     write_data_group(
         file, folder, found, dataset.classes, bool(boxes), [f"Written by `fmask new {folder}`; edit it as you like."]
     )
-    missing = [split for split in ("train", "val", "test") if split not in dataset.splits]
+    missing = [split for split in NEEDED if split not in dataset.splits]
     console.print(f"{file} is written; next:", soft_wrap=True, markup=False)
     for line in (
         f"  fmask check {quote(str(folder))}",

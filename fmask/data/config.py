@@ -67,6 +67,9 @@ class Data:
     """The splits whose photos are dealt into folds. `[train, val]` keeps choices of settings off the test photos."""
     fold_seed: int = between(0, 2**31 - 1, default=0)
     """Seed of the deal into folds; other than `seed`, it is the same for all runs of a study."""
+    groups: str | None = None
+    """A CSV file with the columns `photo`, a path below `root`, and `group`. The photos of a group, such as those of
+    one person, site or film, are in one fold, and in a `share` together or not at all. null: no groups."""
     share: float = between(0.001, 1, default=1.0)
     """Share of the training photos that the run is trained on, for learning curves. Smaller shares are contained in
     larger ones; near-duplicates stay together, and classes are balanced."""

@@ -1,8 +1,9 @@
-"""Near-duplicate photos: perceptual hashes, pairs of photos that show the same picture, and chains of such pairs."""
+"""Photos that belong together: near-duplicates by their perceptual hashes, and groups that the user names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import imagehash
 import numpy as np
@@ -57,23 +58,32 @@ def near_pairs(hashed: np.ndarray) -> Iterator[NearPair]:
             yield NearPair(int(earlier), later, int(min(unchanged, mirrored)), bool(mirrored < unchanged))
 
 
-def chains(count: int, pairs: Iterable[NearPair]) -> list[list[int]]:
-    """Return the indices of `count` photos in groups: photos that a chain of near-duplicates connects are in one."""
+def chains(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Return the indices of `count` photos in groups: photos that a chain of pairs of indices connects are in one."""
     group = {index: [index] for index in range(count)}
-    for pair in pairs:
-        first, second = group[pair.earlier], group[pair.later]
+    for one, other in pairs:
+        first, second = group[one], group[other]
         if first is not second:
             merged = sorted(first + second)
             group |= dict.fromkeys(merged, merged)
     return list({id(each): each for each in group.values()}.values())
 
 
-def group_near_duplicates(photos: Sequence[Photo]) -> list[list[Photo]]:
-    """Return the photos in groups: near-duplicates, and chains of them, are in one group.
+def group_photos(photos: Sequence[Photo], groups: Mapping[Path, str] | None = None) -> list[list[Photo]]:
+    """Return the photos in groups: near-duplicates are in one, and so are photos of one of the user's own groups.
+
+    Args:
+        photos: the photos.
+        groups: the user's group of photos, by path; see `fmask.data.groups`.
 
     Raises:
         UserError: a photo cannot be decoded.
     """
     with ThreadPoolExecutor() as pool:  # Pillow decodes in parallel
         hashed = list(pool.map(lambda photo: hashes(open_image(photo.path)), photos))
-    return [[photos[index] for index in chain] for chain in chains(len(photos), near_pairs(np.array(hashed)))]
+    pairs = [(pair.earlier, pair.later) for pair in near_pairs(np.array(hashed))]
+    first: dict[str, int] = {}
+    for index, photo in enumerate(photos):
+        if groups and photo.path in groups:
+            pairs.append((first.setdefault(groups[photo.path], index), index))
+    return [[photos[index] for index in chain] for chain in chains(len(photos), pairs)]

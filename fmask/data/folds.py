@@ -1,21 +1,23 @@
 """Folds: all photos of a data set, dealt into K parts of which each is the test split of one run.
 
-Near-duplicates, and chains of them, stay in one part, so that no network is tested on a picture that it was trained on.
-Each fold has about equally many objects of each class. The run of fold k is tested on fold k, validated on the first
-half of fold k + 1 (of fold 1 if k = K), and trained on the rest.
+Near-duplicates, chains of them, and groups of `data.groups` stay in one part, so that no network is tested on a picture
+that it was trained on. Each fold has about equally many objects of each class. The run of fold k is tested on fold k,
+validated on the first half of fold k + 1 (of fold 1 if k = K), and trained on the rest.
 
 The deal depends on the contents of the photos, their annotations and its seed alone: not on names, folders or machines.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from fmask.data.config import SPLITS, Data
 from fmask.data.dataset import Dataset, photo_digest
-from fmask.data.duplicates import group_near_duplicates
+from fmask.data.duplicates import group_photos
+from fmask.data.groups import read_groups
 from fmask.structures.annotations import Fault, Photo
 from fmask.utils.errors import UserError
 
@@ -85,11 +87,12 @@ def fold_dataset(dataset: Dataset, data: Data, fold: int) -> Dataset:
 
     Args:
         dataset: the data set as it is in its folders.
-        data: its settings `folds`, `fold_splits` and `fold_seed`.
+        data: its settings `folds`, `fold_splits`, `fold_seed` and `groups`.
         fold: number of the fold, 1 to `data.folds`.
 
     Raises:
-        UserError: a split of `fold_splits` does not exist, a photo cannot be decoded, or there are too few photos.
+        UserError: a split of `fold_splits` does not exist, `groups` or a photo cannot be read, or there are too few
+            photos.
     """
     assert data.folds is not None
     splits = {name: split for name, split in dataset.splits.items() if name in data.fold_splits}
@@ -102,7 +105,8 @@ def fold_dataset(dataset: Dataset, data: Data, fold: int) -> Dataset:
         for name, split in splits.items()
         for photo in split.photos
     ]
-    dealt = deal(photos, data.folds, data.fold_seed, f"{dataset.root} ({', '.join(splits)})")
+    where = f"{dataset.root} ({', '.join(splits)})"
+    dealt = deal(photos, data.folds, data.fold_seed, where, read_groups(data.groups, dataset.root))
     of_fold = dealt.photos(fold)
     place = {photo.name: name for name, photos in of_fold.items() for photo in photos}
     faults: dict[str, list[Fault]] = {name: [] for name in of_fold}
@@ -121,7 +125,9 @@ def fold_dataset(dataset: Dataset, data: Data, fold: int) -> Dataset:
     return replace(dataset, splits=dealt_splits, deal=dealt, fold=fold)
 
 
-def deal(photos: Sequence[Photo], folds: int, seed: int, where: str) -> Deal:
+def deal(
+    photos: Sequence[Photo], folds: int, seed: int, where: str, together: Mapping[Path, str] | None = None
+) -> Deal:
     """Deal photos into folds, and each fold into halves.
 
     Args:
@@ -129,16 +135,17 @@ def deal(photos: Sequence[Photo], folds: int, seed: int, where: str) -> Deal:
         folds: number of folds, at least 2.
         seed: seed of the deal.
         where: the place of the photos, for messages.
+        together: the user's group of photos, by path.
 
     Raises:
-        UserError: a photo cannot be decoded, or the photos form too few groups of near-duplicates.
+        UserError: a photo cannot be decoded, or the photos form too few groups.
     """
     digests = {photo.name: photo_digest(photo) for photo in photos}
-    groups = group_near_duplicates(photos)
+    groups = group_photos(photos, together)
     if len(groups) < HALVES * folds:
         raise UserError(
             f"data.folds={folds} needs at least {HALVES * folds} different photos, and {where} has {len(groups)}; "
-            "near-duplicates count once."
+            "near-duplicates and groups count once."
         )
 
     def turn(group: Sequence[Photo]) -> bytes:

@@ -10,6 +10,8 @@ from fmask.data.formats.labels import counted
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError, printable
 
+NEEDED = ("train", "val")
+"""The splits that a training needs; without test, it is scored on val alone."""
 MIN_OBJECTS = {"train": 5}
 """A class with fewer objects in a split, or with none in another split, is named in a note."""
 
@@ -22,7 +24,7 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
         fold: number of the fold to test on; None for the splits of the folders.
 
     Raises:
-        UserError: the data set is not installed, or a split is missing or has no objects.
+        UserError: the data set is not installed, a split that training needs is missing, or a split has no objects.
     """
     check_installed(data)
     root = Path(data.root) if data.root else _default_root(data)
@@ -34,11 +36,13 @@ def open_dataset(data: Data, fold: int | None = None) -> Dataset:
     if data.share < 1 and "train" in dataset.splits:
         from fmask.data.share import share_training
 
-        dataset = share_training(dataset, data.share, data.share_seed)
+        dataset = share_training(dataset, data)
     for split in SPLITS:
+        if split not in dataset.splits and split not in NEEDED:
+            continue
         if split not in dataset.splits or not dataset.splits[split].photos:
             raise UserError(
-                f"{root / split} has no annotated photos; training needs the splits {', '.join(SPLITS)}, or fold=1, "
+                f"{root / split} has no annotated photos; training needs the splits {' and '.join(NEEDED)}, or fold=1, "
                 "which makes them of all annotated photos."
             )
         counts = dataset.splits[split].objects_of()
@@ -107,7 +111,7 @@ def describe_boxes(splits: Iterable[Split]) -> str | None:
 
 def _refuse_boxes(dataset: Dataset) -> None:
     """Refuse objects without outlines in the splits that a network learns from."""
-    for name in ("train", "val"):
+    for name in NEEDED:
         split = dataset.splits[name]
         first = next(((photo, each) for photo in split.photos for each in photo.regions if each.box_only), None)
         if first:

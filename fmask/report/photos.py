@@ -19,6 +19,7 @@ from fmask.data.dataset import digest, read_dataset
 from fmask.data.folds import fold_dataset
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
+from fmask.data.splits import split_folders
 from fmask.inference.batched import predict_encoded
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.detections import EncodedDetections
@@ -122,8 +123,9 @@ def find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
     options, others = _read_options(run), []
     if "folds" in run.datasets:
         return _find_fold(run, name_of_split, [each for each in (root, installed) if each])
-    for folder in dict.fromkeys(each / name_of_split for each in (root, installed) if each):
-        if folder.is_dir() and (split := _read(folder, options)):
+    for each in dict.fromkeys(filter(None, (root, installed))):
+        folder = split_folders(each).get(name_of_split)
+        if folder and (split := _read(folder, options)):
             if digest(split).startswith(expected):
                 return split
             others.append(folder)

@@ -66,9 +66,10 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
     confidences = _confidences(run)
     scores = {split: _read_scores(run, split, confidences) for split in ("test", "val")}
     above = {split: _read_scores(run, parents_name(split), confidences) for split in scores}
-    tested = scores["test"]
+    split = "val" if scores["val"] and not scores["test"] else "test"  # val, if the data set has no test photos
+    tested = scores[split]
     operating = tracking.read_json(run, OPERATING_ARTIFACT)
-    photos = _photos(run, tested, operating, console) if tested else None
+    photos = _photos(run, split, tested, operating, console) if tested else None
     names = class_names(next(iter(tested.values())))[1:] if tested else []
     return render(
         "run.html",
@@ -76,6 +77,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         facts=run_facts(run),
         parts=run_parts(run),
         params=sorted(run.params.items()),
+        split=split,
         scores=scores,
         above={split: each for split, each in above.items() if each},
         rates=RATES,
@@ -117,9 +119,11 @@ def _with_precision_all(scores: dict[str, Any]) -> dict[str, Any]:
     return {**scores, "metrics": {**scores["metrics"], **added}}
 
 
-def _photos(run: tracking.RunInfo, logged: Scores, operating: dict[str, Any] | None, console: Console) -> _Photos:
+def _photos(
+    run: tracking.RunInfo, split: str, logged: Scores, operating: dict[str, Any] | None, console: Console
+) -> _Photos:
     try:
-        predicted = predict_again(run, console)
+        predicted = predict_again(run, console, split)
     except PhotosUnavailable as reason:
         rows = {confidence: object_rows(scores) for confidence, scores in logged.items()}
         note = f"{reason} Therefore the page has no pictures, and the scores of detections on objects are unknown."
@@ -134,16 +138,16 @@ def _photos(run: tracking.RunInfo, logged: Scores, operating: dict[str, Any] | N
     return _Photos(
         pictures=[draw(photo, detections, list(logged)) for photo, detections in shown],
         rows={confidence: object_rows(each, found) for confidence, each in scores.items()},
-        charts=_precision_charts(predicted, again[chosen]) + _reliability_chart(again[chosen], operating),
-        causes=_causes_chart(predicted),
+        charts=_precision_charts(predicted, again[chosen], split) + _reliability_chart(again[chosen], operating, split),
+        causes=_causes_chart(predicted, split),
         note=_agreement(logged, scores) + _limit(len(predicted.photos)),
     )
 
 
-def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores) -> list[Markup]:
-    over_recall = figures.pr_curve(scores.average_precision, "test")
+def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores, split: str) -> list[Markup]:
+    over_recall = figures.pr_curve(scores.average_precision, split)
     curve = confidence_curve(predicted.photos, predicted.detections)
-    over_confidence = figures.confidence_curves(curve, "test", scores.min_confidence)
+    over_confidence = figures.confidence_curves(curve, split, scores.min_confidence)
     marked = f"The confidence {scores.min_confidence:g} is marked."
     return [
         charts.as_svg(
@@ -153,20 +157,20 @@ def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores) -> lis
     ]
 
 
-def _reliability_chart(scores: ComputedScores, operating: dict[str, Any] | None) -> list[Markup]:
-    """Return the reliability diagram of the test photos, if the run has an operating point."""
+def _reliability_chart(scores: ComputedScores, operating: dict[str, Any] | None, split: str) -> list[Markup]:
+    """Return the reliability diagram of the photos of a split, if the run has an operating point."""
     if operating is None:
         return []
     calibration = OperatingPoint.from_json(operating["operating_point"], scores.outcomes.classes).calibration
     scored = ScoredDetections.of(scores.average_precision.matches.values())
-    figure = reliability_diagram(scored, calibration(scored.scores), "test")
+    figure = reliability_diagram(scored, calibration(scored.scores), split)
     return [charts.as_svg(figure, "reliability", "Precision of detections over their scores, raw and calibrated.")]
 
 
-def _causes_chart(predicted: PredictedPhotos) -> Markup:
+def _causes_chart(predicted: PredictedPhotos, split: str) -> Markup:
     causes = diagnose(predicted.photos, predicted.detections)
     lost = causes.lost()
-    figure = lost_ap(lost, causes.lost_by_class(), causes.classes, "test", causes.ap50)
+    figure = lost_ap(lost, causes.lost_by_class(), causes.classes, split, causes.ap50)
     listed = ", ".join(f"{cause} {value:.3f}" for cause, value in lost.items())
     return charts.as_svg(figure, "causes", f"AP50 of masks lost by cause, as the mean of the classes: {listed}.")
 

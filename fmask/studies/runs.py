@@ -16,10 +16,10 @@ from fmask.utils.errors import UserError
 CONFIDENCES = (0.5, 0.9)
 """The confidences at which every run is scored on the test photos, besides its own `min_confidence`."""
 NOT_SETTINGS = {"study", "threads", "keep_weights", "data.root"} | {
-    f"data.{name}" for name in ("classes", "attribute", "map", "empty_photos")
+    f"data.{name}" for name in ("classes", "attribute", "map", "empty_photos", "boxes", "groups")
 }
 """Params that do not affect training: the MLflow experiment, the number of processors, the weight files that stay, the
-folder of the photos, and how their annotations are read: the digest of the data depends on what is read."""
+folder of the photos, and how their annotations and groups are read: the digests of the data depend on what is read."""
 DEALING = {"data.folds", "data.fold_splits", "data.fold_seed"}
 """Params that do not affect a run without a fold."""
 MADE_WITH = {

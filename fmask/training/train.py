@@ -168,7 +168,7 @@ def _train(
         predictor.run = run.id
 
         def score_part(name: str) -> None:
-            for split in ("val", "test"):
+            for split in scored_splits(dataset):
                 for level in levels_of(split, dataset.splits[split], detect(predictor, dataset, split), predictor.nms):
                     scores = scores_by_confidence(level.photos, level.detections, config.min_confidence)
                     _log_part(run, name, level, scores, config.min_confidence)
@@ -179,7 +179,7 @@ def _train(
 
         scores: dict[str, dict[float, Scores]] = {}
         scored: dict[str, Scored] = {}
-        for name in ("val", "test"):
+        for name in scored_splits(dataset):
             detections = detect(predictor, dataset, name)
             note = filled([len(found) for found in detections], predictor)
             _print_notes(console, note and f"{name}: {note}")
@@ -204,6 +204,11 @@ def _train(
         f"  fmask splash {run.id[:8]} photo.jpg     # find the objects in a photo" if last.exists() else None,
     )
     return Result(run.id, scores, run.metrics)
+
+
+def scored_splits(dataset: Dataset) -> list[str]:
+    """Return the splits that a run is scored on: val, and test if the data set has it."""
+    return [name for name in ("val", "test") if name in dataset.splits]
 
 
 def resume(reference: str, console: Console | None = None) -> Result:

@@ -1,5 +1,6 @@
 """`fmask new` makes a folder of photos with any classes a data set."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_faults_few_objects_and_missing_splits_are_reported(store: Path) -> None
     shown = " ".join(ran("new", "site").split())
     assert "Faults: blank label 1; `fmask check` lists them." in shown
     assert "Note: classes with few objects: cap (1 in train); vest (1 in train)." in shown
-    assert "fmask train data=site fold=1 # there is no val and no test" in shown
+    assert "fmask train data=site fold=1 # there is no val" in shown
 
 
 def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(store: Path) -> None:
@@ -79,3 +80,20 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
     start = tracking.read_json(tracking.find_run(again.run_id), "weights/start.json")
     assert start is not None
     assert (start["classes"], start["new_classes"]) == (["vest"], ["cap"])
+
+
+def test_a_training_without_test_photos_is_scored_on_val(store: Path) -> None:
+    from fmask.training.train import train
+
+    write_own(Path("site"), ["helmet"])
+    shutil.rmtree(Path("site/test"))
+    assert "fold=1" not in ran("new", "site")
+    run = train([*SMOKE, "data=site", "study=own"])
+    assert list(run.scores) == ["val"]
+    assert "val/accuracy" in run.metrics
+    assert not any(name.startswith("test/") for name in run.metrics)
+    ran("report", run.run_id, "-o", "page.html")
+    page = Path("page.html").read_text()
+    assert "Scores on the validation photos" in page
+    assert "has no pictures" not in page
+    assert "has no finished run with test scores" in str(fmask("table", "own").exception)

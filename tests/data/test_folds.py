@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from fmask.config.compose import compose_config
 from fmask.data.config import Data
 from fmask.data.dataset import Dataset, read_dataset
-from fmask.data.duplicates import NearPair, chains, hashes, near_pairs
+from fmask.data.duplicates import chains, hashes, near_pairs
 from fmask.data.folds import deal, fold_dataset
 from fmask.data.images import open_image
 from fmask.data.open import describe, open_dataset
@@ -106,7 +106,7 @@ def test_a_folder_without_splits_is_divided(tmp_path: Path) -> None:
     dataset = open_dataset(settings, fold=1)
     assert {name: len(split.photos) for name, split in dataset.splits.items()} == {"train": 28, "val": 4, "test": 8}
     assert len({photo.name for split in dataset.splits.values() for photo in split.photos}) == 40
-    with pytest.raises(UserError, match="training needs the splits train, val, test, or fold=1, which makes them"):
+    with pytest.raises(UserError, match="training needs the splits train and val, or fold=1, which makes them"):
         open_dataset(settings)
 
 
@@ -154,8 +154,7 @@ def test_too_few_photos_are_refused(tmp_path: Path) -> None:
 
 
 def test_chains_connect_photos_that_are_no_pair() -> None:
-    pairs = [NearPair(0, 2, 3, False), NearPair(2, 5, 3, True), NearPair(3, 4, 3, False)]
-    assert chains(6, pairs) == [[0, 2, 5], [1], [3, 4]]
+    assert chains(6, [(0, 2), (2, 5), (3, 4)]) == [[0, 2, 5], [1], [3, 4]]
 
 
 def test_settings_of_folds() -> None:

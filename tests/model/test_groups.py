@@ -64,6 +64,7 @@ def test_groups_are_of_classes(groups: list[list[int]]) -> None:
         check_groups(groups, K)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_network_trains_on_objects_of_a_group_and_keeps_its_groups() -> None:
     rng, config = np.random.default_rng(1), tiny().config
     images = rng.uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
