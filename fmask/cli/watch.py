@@ -1,8 +1,9 @@
 """The command `fmask watch`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,14 @@ def watch(
     model: Model,
     video: Annotated[str, typer.Argument(help="A video, or a camera: its number, or its address (rtsp://…).")],
     need: Annotated[str | None, typer.Option(help="Items that each head must wear: mask, hat, or mask,hat.")] = None,
+    class_map: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            help='The item, mask or hat, that a class of another name is: "{helmet: hat, respirator: mask}"; null '
+            "leaves its objects out.",
+        ),
+    ] = None,
     hold: Annotated[
         float, typer.Option("--for", help="Seconds for which a head must lack an item before it is an event.")
     ] = 1.0,
@@ -46,7 +55,8 @@ def watch(
 ) -> None:
     """Report the heads in a video that lack a required mask or hat.
 
-    People are not detected. Masks and hats are grouped into heads: a mask belongs to the hat above it, within about the
+    The classes mask and hat are used, the leaves of parents of these names, and the classes of --map. People are not
+    detected. Masks and hats are grouped into heads: a mask belongs to the hat above it, within about the
     size of a head (the rule is in fmask/apps/watch/heads.py). Heads are tracked from frame to frame by the overlap of
     their boxes. An event is recorded when a head lacks an item in every frame in which it is seen, for the seconds of
     --for. The event ends when the item is seen for as long.
@@ -64,15 +74,19 @@ def watch(
     source = _source(video)
     folder = output or _default_folder(source)
     from fmask.apps.video.writing import FORMATS
+    from fmask.apps.watch.heads import ITEMS, items_of
     from fmask.apps.watch.record import Record, clock_text, mark_heads
     from fmask.apps.watch.watcher import Watcher
+    from fmask.data.class_map import read_map
     from fmask.inference import load
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
     needed = _parse_need(need)
+    mapped = read_map(class_map, ITEMS, "--map")
     predictor = load.load([model, *(others or ())], settings or (), runtime, threads, views or ())
-    _check_classes(model, predictor.classes)
-    watcher = Watcher(needed, hold)
+    items = items_of(predictor.classes, predictor.hierarchy, mapped)
+    _check_items(model, predictor.classes, items)
+    watcher = Watcher(needed, hold, items)
     print(LIMITATIONS)
     with open_footage(source) as footage, Record(folder) as record:
         started = datetime.now() if footage.live else None
@@ -99,14 +113,15 @@ def _parse_need(need: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _check_classes(model: str, classes: Sequence[str]) -> None:
+def _check_items(model: str, classes: Sequence[str], items: Mapping[str, str]) -> None:
+    """Refuse a network that does not know both items: a head is only seen by what it wears."""
     from fmask.apps.watch.heads import ITEMS
-    from fmask.structures.classes import by_key
 
-    if not by_key(classes).keys() >= set(ITEMS):
+    missing = [item for item in ITEMS if item not in items.values()]
+    if missing:
         raise UserError(
-            f"fmask watch groups objects of the classes {' and '.join(ITEMS)} into heads, but the classes of {model} "
-            f"are {', '.join(classes)}."
+            f"fmask watch needs masks and hats, but no class of {model} is a {' or a '.join(missing)}: its classes are "
+            f"{', '.join(classes)}. If one is, say so, as in --map {quote(f'{{{classes[0]}: {missing[0]}}}')}."
         )
 
 

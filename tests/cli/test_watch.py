@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from fmask.apps.watch.heads import items_of
 from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED, clock_text
 from fmask.cli import app
-from fmask.cli.watch import LIMITATIONS
+from fmask.cli.watch import LIMITATIONS, _check_items
 from fmask.inference import load
 from fmask.structures.operating_point import Calibration, OperatingPoint
 from fmask.utils.errors import UserError
@@ -153,3 +154,14 @@ def test_wrong_arguments_are_reported(predictor: ColourPredictor, arguments: lis
     with pytest.raises(UserError, match=message):
         raise watch(*arguments).exception or AssertionError("no error")
     assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4", "full"]
+
+
+def test_a_network_that_does_not_know_both_items_is_refused() -> None:
+    classes = ("helmet", "vest", "mask")
+    _check_items("best", classes, items_of(classes, mapped={"helmet": "hat"}))
+    with pytest.raises(UserError) as refusal:
+        _check_items("best", classes, items_of(classes))
+    assert str(refusal.value) == (
+        "fmask watch needs masks and hats, but no class of best is a hat: its classes are helmet, vest, mask. If one is, "
+        "say so, as in --map '{helmet: hat}'."
+    )

@@ -17,8 +17,8 @@ The bounds hold for all 11 photos of the study with one mask and one hat, and fo
 `fmask.data.synthetic.dataset`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -26,9 +26,10 @@ from scipy.optimize import linear_sum_assignment
 from fmask.apps.watch.boxes import Box, overlap
 from fmask.structures.classes import key_of
 from fmask.structures.detections import Detections
+from fmask.structures.hierarchy import Hierarchy
 
 ITEMS = ("mask", "hat")
-"""The classes of the network that are grouped into heads; objects of other classes are not used."""
+"""The items that are grouped into heads."""
 REACH = 1.0
 OVERLAP = 0.7
 SIZES = (0.8, 4.0)
@@ -53,16 +54,38 @@ class Head:
     """The score of each worn item, in [0, 1]."""
 
 
-def group_heads(found: Detections) -> list[Head]:
+def items_of(
+    classes: Sequence[str], hierarchy: Hierarchy | None = None, mapped: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
+    """Return the item, of `ITEMS`, that each class is; classes that are none are left out.
+
+    Args:
+        classes: the classes of the network.
+        hierarchy: their parents: a leaf of the parent hat is a hat.
+        mapped: the item of each class that is called otherwise, or None to leave it out.
+    """
+    parents = {key_of(leaf): parent for parent, leaves in (hierarchy or {}).items() for leaf in leaves}
+    renamed = {key_of(name): item for name, item in (mapped or {}).items()}
+    found = {name: renamed.get(key_of(name), parents.get(key_of(name), name)) for name in classes}
+    return {name: key_of(item) for name, item in found.items() if item is not None and key_of(item) in ITEMS}
+
+
+def group_heads(found: Detections, items: Mapping[str, str]) -> list[Head]:
     """Group the detections of a frame into heads.
 
     If a mask and a hat are detected at the same place, only the detection with the higher score is used.
 
+    Args:
+        found: the detections.
+        items: the result of `items_of`; detections of other classes are not used.
+
     Returns:
         First the heads with both items, then those with a hat, then those with a mask.
     """
-    found = _suppress_rivals(found)
-    is_mask, is_hat = (found.class_ids == 1 + [*map(key_of, found.classes)].index(name) for name in ITEMS)
+    item_of = np.array(["", *(items.get(name, "") for name in found.classes)])
+    kept = _without_rivals(found.boxes.tolist(), item_of[found.class_ids].tolist())
+    found = found.where(np.isin(np.arange(len(found)), kept))
+    is_mask, is_hat = (item_of[found.class_ids] == item for item in ITEMS)
     masks, hats = found.boxes[is_mask], found.boxes[is_hat]
     mask_scores = [{"mask": score} for score in found.scores[is_mask].tolist()]
     hat_scores = [{"hat": score} for score in found.scores[is_hat].tolist()]
@@ -82,22 +105,19 @@ def group_heads(found: Detections) -> list[Head]:
     return heads
 
 
-def _suppress_rivals(found: Detections) -> Detections:
-    """Keep the detections of `ITEMS` that are not at the place of a better detection of the other class."""
-    boxes, class_ids = found.boxes.tolist(), found.class_ids
+def _without_rivals(boxes: Sequence[Box], items: Sequence[str]) -> list[int]:
+    """Return the indices of the detections of an item, best first, that have no better one of the other at their place.
+
+    Args:
+        boxes: of the detections, best first.
+        items: what each is; an empty text for none.
+    """
     kept: list[int] = []
-    items = [class_id for class_id, name in enumerate(found.classes, start=1) if key_of(name) in ITEMS]
-    for n in np.flatnonzero(np.isin(class_ids, items)).tolist():
-        rivals = [other for other in kept if class_ids[other] != class_ids[n]]
-        if all(overlap(boxes[n], boxes[other]).iou < _SAME_OBJECT for other in rivals):
+    for n, item in enumerate(items):
+        rivals = [other for other in kept if items[other] != item]
+        if item and all(overlap(boxes[n], boxes[other]).iou < _SAME_OBJECT for other in rivals):
             kept.append(n)
-    return replace(
-        found,
-        boxes=found.boxes[kept],
-        class_ids=found.class_ids[kept],
-        scores=found.scores[kept],
-        masks=found.masks[kept],
-    )
+    return kept
 
 
 def _cost(mask: np.ndarray, hat: np.ndarray) -> float:

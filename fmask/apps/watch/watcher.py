@@ -1,6 +1,6 @@
 """Turn the detections in the frames of a video into events."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from fmask.apps.video.reading import Frame
@@ -34,10 +34,12 @@ class Watcher:
     Args:
         needed: as in `Tracker`.
         hold: as in `Tracker`.
+        items: as in `group_heads`.
     """
 
-    def __init__(self, needed: Collection[str], hold: float) -> None:
+    def __init__(self, needed: Collection[str], hold: float, items: Mapping[str, str]) -> None:
         self._tracker = Tracker(needed, hold)
+        self._items = items
         self._frame = -1
         self.in_sight: list[Track] = []
         """The tracks of the heads in the latest frame."""
@@ -46,6 +48,6 @@ class Watcher:
         """Return the events that occur with the next frame and its detections."""
         self._frame += 1
         time = float(frame.time)
-        self.in_sight, lacks = self._tracker.update(group_heads(found), time)
+        self.in_sight, lacks = self._tracker.update(group_heads(found, self._items), time)
         boxes = {track.number: track.head.box for track in self.in_sight}
         return [Event(time, self._frame, lack.head, lack.item, lack.since, boxes[lack.head]) for lack in lacks]

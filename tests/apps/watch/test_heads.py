@@ -1,10 +1,12 @@
 """Masks and hats are grouped into heads by their positions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fmask.apps.watch.boxes import Box, overlap
-from fmask.apps.watch.heads import group_heads
+from fmask.apps.watch.heads import Head, group_heads, items_of
 from fmask.data.synthetic import dataset
 from fmask.data.synthetic.layers import visible
 from fmask.data.synthetic.people import draw_person
@@ -22,8 +24,12 @@ def found(*things: tuple[str, Box]) -> Detections:
     return Detections(boxes, class_ids, scores, np.zeros((len(things), 1, 1), bool), CLASSES)
 
 
+def heads_of(found: Detections) -> list[Head]:
+    return group_heads(found, items_of(found.classes))
+
+
 def items(*things: tuple[str, Box]) -> list[frozenset[str]]:
-    return [head.items for head in group_heads(found(*things))]
+    return [head.items for head in heads_of(found(*things))]
 
 
 WORN: Box = (100, 100, 140, 140)  # a mask of 40 px
@@ -50,7 +56,7 @@ def test_which_hat_belongs_to_a_mask(hat: Box, one_head: bool) -> None:
 
 
 def test_the_hat_at_the_expected_position_is_chosen() -> None:
-    heads = group_heads(found(("hat", (64, 80, 100, 150)), ("hat", (45, 92, 95, 152)), ("mask", WORN)))
+    heads = heads_of(found(("hat", (64, 80, 100, 150)), ("hat", (45, 92, 95, 152)), ("mask", WORN)))
     assert [head.items for head in heads] == [BOTH, HAT]
     assert heads[0].box[1] == 92
 
@@ -58,7 +64,7 @@ def test_the_hat_at_the_expected_position_is_chosen() -> None:
 def test_two_people_close_together_keep_their_items() -> None:
     left, right = (100, 100, 140, 140), (104, 150, 144, 190)
     things = [("hat", (45, 90, 95, 150)), ("hat", (49, 140, 99, 200)), ("mask", right), ("mask", left)]
-    heads = group_heads(found(*things))
+    heads = heads_of(found(*things))
     assert [head.items for head in heads] == [BOTH, BOTH]
     assert sorted(head.box[1] for head in heads) == [90, 140]
 
@@ -80,7 +86,7 @@ def test_no_detections_are_no_heads() -> None:
 
 def test_the_box_of_a_head_hardly_depends_on_the_detected_items() -> None:
     both, hat, mask = (
-        group_heads(found(*things))[0].box
+        heads_of(found(*things))[0].box
         for things in (
             [("mask", WORN), ("hat", (40, 90, 90, 150))],
             [("hat", (40, 90, 90, 150))],
@@ -111,7 +117,18 @@ def test_drawn_people_are_separated() -> None:
             layers += person
             worn.append(list(dict.fromkeys(layer.item for layer in person if layer.item)))
         seen = [(item.label, visible(layers, item, width, height).bounds) for person in worn for item in person]
-        heads = group_heads(found(*((label, (y1, x1, y2, x2)) for label, (x1, y1, x2, y2) in seen)))
+        heads = heads_of(found(*((label, (y1, x1, y2, x2)) for label, (x1, y1, x2, y2) in seen)))
         expected = sorted(sorted(item.label for item in person) for person in worn)
         correct += sorted(sorted(head.items) for head in heads) == expected
     assert correct >= 59
+
+
+def test_classes_are_items_by_name_by_parent_or_by_a_map() -> None:
+    assert items_of(["Hat", "vest", "mask "]) == {"Hat": "hat", "mask ": "mask"}
+    assert items_of(["cap", "cloth"], {"hat": ("cap",), "mask": ("cloth",)}) == {"cap": "hat", "cloth": "mask"}
+    mapped = items_of(["helmet", "mask", "hat"], None, {"helmet": "hat", "hat": None})
+    assert mapped == {"helmet": "hat", "mask": "mask"}
+    seen = found(("mask", WORN), ("hat", (40, 90, 95, 150)))
+    (head,) = group_heads(replace(seen, classes=("cloth", "cap")), {"cloth": "mask", "cap": "hat"})
+    assert head.items == BOTH
+    assert group_heads(replace(seen, classes=("cloth", "cap")), {}) == []
