@@ -162,6 +162,6 @@ def test_a_network_that_does_not_know_both_items_is_refused() -> None:
     with pytest.raises(UserError) as refusal:
         _check_items("best", classes, items_of(classes))
     assert str(refusal.value) == (
-        "fmask watch needs masks and hats, but no class of best is a hat: its classes are helmet, vest, mask. If one is, "
-        "say so, as in --map '{helmet: hat}'."
+        "fmask watch needs masks and hats, but no class of best is a hat: its classes are helmet, vest, mask. "
+        "If one is, say so, as in --map '{helmet: hat}'."
     )
