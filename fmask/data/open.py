@@ -125,9 +125,11 @@ def _refuse_boxes(dataset: Dataset) -> None:
 
 def _default_root(data: Data) -> Path:
     if data.name == "rendered":
-        from fmask.data.synthetic.dataset import KIND, ensure_rendered
+        from fmask.data.synthetic.dataset import KIND, Labels, ensure_rendered
+        from fmask.data.synthetic.people import HEAD
 
-        return ensure_rendered(Path("data"), counts=data.counts, kinds=data.attribute == KIND)
+        labels: Labels = "kinds" if data.attribute == KIND else "heads" if HEAD in (data.classes or ()) else "items"
+        return ensure_rendered(Path("data"), counts=data.counts, labels=labels)
     root = photos_root()
     assert root is not None  # checked by check_installed
     return root

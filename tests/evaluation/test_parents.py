@@ -39,7 +39,7 @@ PART = ReadOptions(
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The test photos of one drawn set, annotated with classes and with kinds."""
     root = tmp_path_factory.mktemp("drawn")
-    classes, kinds = (ensure_rendered(root, counts=COUNTS, size=128, kinds=kinds) for kinds in (False, True))
+    classes, kinds = (ensure_rendered(root, counts=COUNTS, size=128, labels=labels) for labels in ("items", "kinds"))
     return classes / "test", kinds / "test"
 
 

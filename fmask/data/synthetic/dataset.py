@@ -1,4 +1,4 @@
-"""Render a data set: drawn photos of people with and without face masks and hats, with exact outlines of both.
+"""Render a data set: drawn photos of people with and without face masks and hats, with exact outlines.
 
 The data set is for tests and for machines without the study's photos. Its framing follows the study: mostly one person,
 head and shoulders; hats cover about 2 to 15 % of a photo, masks 1 to 6 %; each test photo shows one person with both.
@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,9 +19,9 @@ from fmask.data.formats.via import write_split
 from fmask.data.synthetic.backgrounds import draw_background
 from fmask.data.synthetic.geometry import Pose
 from fmask.data.synthetic.hats import HATS
-from fmask.data.synthetic.layers import Item, Layer, largest_piece, paint, visible
+from fmask.data.synthetic.layers import Layer, largest_piece, paint, visible
 from fmask.data.synthetic.masks import MASKS
-from fmask.data.synthetic.people import draw_person
+from fmask.data.synthetic.people import HEAD, draw_person
 from fmask.structures.annotations import Photo, Region
 from fmask.utils.errors import UserError
 
@@ -30,6 +31,10 @@ KINDS = (*MASKS, *HATS)
 """The kinds of the worn items."""
 KIND = "kind"
 """The attribute of the annotations of a data set whose labels are `KINDS` instead of `CLASSES`."""
+Labels = Literal["items", "kinds", "heads"]
+"""What is annotated: masks and hats; masks and hats by their kind, in the attribute `KIND`; or masks, hats and the bare
+part of each head, as the class `HEAD`. The photos are the same."""
+_CLASSES: dict[Labels, tuple[str, ...]] = {"items": CLASSES, "kinds": KINDS, "heads": (*CLASSES, HEAD)}
 COUNTS: Mapping[str, int] = {"train": 400, "val": 44, "test": 30}
 """Default number of photos in each split."""
 SIZE_RANGE = (64, 1024)
@@ -43,6 +48,8 @@ _MIN_AREA = 30
 """Smallest area in pixels of a mask or hat; the smallest in the study is larger."""
 _MIN_VISIBLE = 0.45
 """Smallest share of an item that is visible."""
+_MIN_VISIBLE_HEAD = 0.15
+"""Smallest share of a head that is bare and visible; heads of which less is seen are ignored."""
 _MIN_IN_ONE_PIECE = 0.93
 """Smallest share of an item's visible area in its outline, less the holes in the outline."""
 
@@ -57,11 +64,11 @@ class Scene:
     light: np.ndarray
     """(3,) unit vector towards the light."""
     regions: tuple[Region, ...]
-    """The visible part of each worn item, in drawing order."""
+    """The visible part of each item, in drawing order."""
 
 
 def ensure_rendered(
-    root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256, kinds: bool = False
+    root: Path, seed: int = 0, counts: Mapping[str, int] = COUNTS, size: int = 256, labels: Labels = "items"
 ) -> Path:
     """Return the folder below `root` with this data set, which is rendered if it does not exist.
 
@@ -70,17 +77,18 @@ def ensure_rendered(
     Several processes may call this at once: each renders into a temporary folder, and the first to finish wins.
     """
     amounts = "x".join(str(counts.get(split)) for split in SPLITS)
-    folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px{'-kinds' if kinds else ''}"
+    suffix = "" if labels == "items" else f"-{labels}"
+    folder = Path(root) / f"rendered-v{_VERSION}-seed{seed}-{amounts}-{size}px{suffix}"
     if not folder.is_dir():
         try:
-            render_dataset(folder, seed, counts, size, kinds)
+            render_dataset(folder, seed, counts, size, labels)
         except (OSError, UserError):
             if not folder.is_dir():  # otherwise another process was faster
                 raise
     return folder
 
 
-def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int, kinds: bool = False) -> None:
+def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int, labels: Labels = "items") -> None:
     """Render a data set: `root/train`, `root/val` and `root/test`, each with JPEG files and their VIA annotations.
 
     On one machine, the same arguments give the same bytes, and a larger count does not change the earlier photos. The
@@ -91,7 +99,7 @@ def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int, 
         seed: at least 0.
         counts: number of photos in each split.
         size: longer side in pixels, within `SIZE_RANGE`; photos are square, portrait or landscape.
-        kinds: whether masks and hats are annotated by their kind, in the attribute `KIND`. The photos are the same.
+        labels: what is annotated.
 
     Raises:
         UserError: an argument is out of range, or `root` is not empty.
@@ -107,25 +115,25 @@ def render_dataset(root: Path, seed: int, counts: Mapping[str, int], size: int, 
             photos = []
             for index in range(counts[split]):
                 rng = np.random.default_rng([seed, split_index, index])
-                photos.append(_take_photo(rng, folder / f"{split}_{index:05d}.jpg", size, split == "test", kinds))
-            write_split(folder, photos, KIND if kinds else ATTRIBUTE)
+                photos.append(_take_photo(rng, folder / f"{split}_{index:05d}.jpg", size, split == "test", labels))
+            write_split(folder, photos, KIND if labels == "kinds" else ATTRIBUTE)
         draft.rename(root)
 
 
-def draw_scene(rng: np.random.Generator, size: int, as_test: bool, kinds: bool = False) -> Scene:
+def draw_scene(rng: np.random.Generator, size: int, as_test: bool, labels: Labels = "items") -> Scene:
     """Draw random scenes until every worn item is visible enough to be outlined.
 
     Args:
         rng: source of all random draws.
         size: longer side in pixels.
         as_test: whether the scene shows exactly one person, with a mask and a hat.
-        kinds: whether regions are labelled by their kind.
+        labels: what is annotated.
     """
     long, short = _ASPECTS[rng.choice(len(_ASPECTS), p=[0.25, 0.25, 0.15, 0.2, 0.15])]
     width, height = (round(side * size / max(long, short)) for side in (long, short))
     while True:
         layers = _draw_people(rng, width, height, as_test)
-        regions = _outline_items(layers, width, height, kinds)
+        regions = _outline_items(layers, width, height, labels)
         if regions is not None:
             break
     direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
@@ -144,8 +152,8 @@ def _check(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
         raise UserError(f"size must be between {SIZE_RANGE[0]} and {SIZE_RANGE[1]} pixels, not {size}.")
 
 
-def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool, kinds: bool) -> Photo:
-    scene = draw_scene(rng, size, as_test, kinds)
+def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool, labels: Labels) -> Photo:
+    scene = draw_scene(rng, size, as_test, labels)
     image = _expose(rng, paint(scene.background, scene.layers, scene.light))
     quality = int(rng.integers(80, 96))
     written, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -184,22 +192,31 @@ def _place_heads(rng: np.random.Generator, people: int, width: int, height: int)
     return sorted(poses, key=lambda pose: pose.size)
 
 
-def _outline_items(layers: list[Layer], width: int, height: int, kinds: bool) -> tuple[Region, ...] | None:
-    """Return the outline of each item, or None if one is too small, mostly hidden, in pieces, or has large holes."""
-    regions = []
-    items: list[Item] = list(dict.fromkeys(layer.item for layer in layers if layer.item is not None))
-    for index, item in enumerate(items):
+def _outline_items(layers: list[Layer], width: int, height: int, labels: Labels) -> tuple[Region, ...] | None:
+    """Return the outline of each item, or None if one is too small, mostly hidden, in pieces, or has large holes.
+
+    Heads are outlined if `labels` has them. A head of which too little is seen is a region to ignore.
+    """
+    regions: list[Region] = []
+    classes = _CLASSES[labels]
+    for item in dict.fromkeys(layer.item for layer in layers if layer.item is not None):
+        if item.label == HEAD and labels != "heads":
+            continue
         seen = visible(layers, item, width, height)
         whole = union_all([layer.shape for layer in layers if layer.item is item])
         piece = largest_piece(seen)
-        if piece.area < max(_MIN_AREA, _MIN_VISIBLE * whole.area):
-            return None
         holes = Polygon(piece.exterior).area - piece.area
-        if piece.area - holes < _MIN_IN_ONE_PIECE * seen.area:
+        clear = piece.area >= max(_MIN_AREA, _MIN_VISIBLE * whole.area)
+        clear = clear and piece.area - holes >= _MIN_IN_ONE_PIECE * seen.area
+        if item.label == HEAD:
+            if piece.area < _MIN_AREA:
+                continue
+            clear = piece.area >= _MIN_VISIBLE_HEAD * whole.area
+        elif not clear:
             return None
         corners = np.asarray(piece.simplify(0.1).exterior.coords)[:-1]
-        label, classes = (item.kind, KINDS) if kinds else (item.label, CLASSES)
-        regions.append(Region(label, corners.round(2), ignore=False, index=index, classes=classes))
+        label = item.kind if labels == "kinds" else item.label
+        regions.append(Region(label, corners.round(2), ignore=not clear, index=len(regions), classes=classes))
     return tuple(regions)
 
 

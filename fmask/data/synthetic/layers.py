@@ -43,17 +43,17 @@ class Paint:
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A worn thing to annotate, which consists of one or more layers."""
+    """A worn thing, or the bare part of a head, which consists of one or more layers."""
 
     label: str
-    """Its class, `mask` or `hat`."""
+    """Its class: `mask`, `hat`, or `head`."""
     kind: str
-    """What kind of mask or hat it is, such as `hard_hat`."""
+    """What kind of mask or hat it is, such as `hard_hat`; `head` for a head."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A painted shape, which belongs to `item` if it is part of a mask or hat."""
+    """A painted shape, which belongs to `item` if it is part of a mask, hat or head."""
 
     shape: Geometry
     paint: Paint

@@ -1,5 +1,7 @@
 """People with head, hair, face and everything they wear, as layers from back to front."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fmask.data.synthetic.accessories import draw_ear_cups, draw_glasses, draw_hand, draw_scarf
@@ -7,8 +9,11 @@ from fmask.data.synthetic.clothes import draw_body
 from fmask.data.synthetic.colours import HAIR, SKIN, choose, scaled, stripes
 from fmask.data.synthetic.geometry import Pose, ellipse, line, mirrored, polygon, smooth
 from fmask.data.synthetic.hats import draw_hat
-from fmask.data.synthetic.layers import Colour, Layer, Paint
+from fmask.data.synthetic.layers import Colour, Item, Layer, Paint
 from fmask.data.synthetic.masks import draw_mask
+
+HEAD = "head"
+"""The label of the bare part of a head: face, ears and front hair, without what is worn over them."""
 
 
 def draw_person(rng: np.random.Generator, pose: Pose, mask: bool, hat: bool, bottom: float) -> list[Layer]:
@@ -17,11 +22,13 @@ def draw_person(rng: np.random.Generator, pose: Pose, mask: bool, hat: bool, bot
     style = rng.choice(["bald", "short", "bob", "long", "afro", "bun"], p=[0.08, 0.42, 0.14, 0.2, 0.08, 0.08])
     layers = _back_hair(rng, pose, style, hair)
     layers += draw_body(rng, pose, skin, bottom)
-    layers += _head(pose, skin)
-    layers += _face(rng, pose, skin, hair)
-    layers += _front_hair(rng, pose, style, hair, flattened=hat)
+    head = _head(pose, skin)
+    head += _face(rng, pose, skin, hair)
+    head += _front_hair(rng, pose, style, hair, flattened=hat)
     if rng.random() < 0.22:
-        layers += draw_glasses(rng, pose)
+        head += draw_glasses(rng, pose)
+    bare = Item(HEAD, HEAD)
+    layers += [replace(layer, item=bare) for layer in head]
     if mask:
         layers += draw_mask(rng, pose)
     if hat:

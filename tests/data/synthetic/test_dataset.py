@@ -16,6 +16,7 @@ from fmask.data.synthetic.dataset import KINDS, Scene, draw_scene, ensure_render
 from fmask.data.synthetic.hats import HATS
 from fmask.data.synthetic.layers import Item, Layer, Paint, largest_piece, paint, visible
 from fmask.data.synthetic.masks import MASKS
+from fmask.data.synthetic.people import HEAD
 from fmask.structures.annotations import Split
 from fmask.utils.errors import UserError
 
@@ -106,7 +107,7 @@ def painted_in(scene: Scene, item: Item, tone: float) -> np.ndarray:
 def test_outline_covers_the_painted_pixels(index: int) -> None:
     scene = draw_scene(np.random.default_rng([7, 2, index]), 256, as_test=True)
     height, width = scene.background.shape[:2]
-    items = list(dict.fromkeys(layer.item for layer in scene.layers if layer.item))
+    items = list(dict.fromkeys(layer.item for layer in scene.layers if layer.item and layer.item.label != HEAD))
     assert [item.label for item in items] == [region.label for region in scene.regions]
     for item, region in zip(items, scene.regions, strict=True):
         painted = painted_in(scene, item, 1000.0) - painted_in(scene, item, 0.0) > 500
@@ -197,8 +198,28 @@ def test_refuses_bad_arguments(tmp_path: Path, seed: int, counts: dict[str, int]
     assert list(tmp_path.iterdir()) == []
 
 
+def test_heads_are_annotated_without_what_is_worn_over_them(root: Path, tmp_path: Path) -> None:
+    render_dataset(tmp_path / "heads", seed=3, counts=COUNTS, size=128, labels="heads")
+    with_heads, without = contents(tmp_path / "heads"), contents(root)
+    assert {name: data for name, data in with_heads.items() if name.endswith(".jpg")} == {
+        name: data for name, data in without.items() if name.endswith(".jpg")
+    }
+    for split in SPLITS:
+        heads, items = (read_split(each / split) for each in (tmp_path / "heads", root))
+        for one, other in zip(heads.photos, items.photos, strict=True):
+            bare = [region for region in one.regions if region.label == HEAD]
+            worn = [region for region in one.regions if region.label != HEAD]
+            assert [each.polygon.tolist() for each in worn] == [each.polygon.tolist() for each in other.regions]
+            assert len(bare) >= 1
+            masks = one.masks()
+            covered = masks[[region.label != HEAD for region in one.regions]].any(axis=0)
+            for region in bare:
+                mask = region.mask(one.height, one.width)
+                assert (mask & covered).sum() < 0.15 * mask.sum()
+
+
 def test_kinds_are_annotated_on_the_same_photos_as_classes(root: Path, tmp_path: Path) -> None:
-    render_dataset(tmp_path / "kinds", seed=3, counts=COUNTS, size=128, kinds=True)
+    render_dataset(tmp_path / "kinds", seed=3, counts=COUNTS, size=128, labels="kinds")
     fine, coarse = contents(tmp_path / "kinds"), contents(root)
     assert {name for name in fine if fine[name] != coarse[name]} == {
         f"{split}/via_region_data.json" for split in SPLITS
