@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from fmask.apps.video.sources import Camera
     from fmask.structures.detections import Detections
 
-LIMITATIONS = (
-    "Items that the model misses are reported as missing, and a head with neither mask nor hat is not detected: "
-    "check the thumbnails, and do not take the absence of events as proof."
-)
+LIMITATIONS = "Items that the model misses are reported as missing: check the thumbnails."
+UNSEEN = "A head with neither mask nor hat is not detected: do not take the absence of events as proof."
+"""Also printed if the network does not know heads."""
 
 
 @app.command(rich_help_panel=USE)
@@ -35,8 +34,8 @@ def watch(
         str | None,
         typer.Option(
             "--map",
-            help='The item, mask or hat, that a class of another name is: "{helmet: hat, respirator: mask}"; null '
-            "leaves its objects out.",
+            help='What a class of another name is, mask, hat or head: "{helmet: hat, face: head}"; null leaves its '
+            "objects out.",
         ),
     ] = None,
     hold: Annotated[
@@ -55,26 +54,26 @@ def watch(
 ) -> None:
     """Report the heads in a video that lack a required mask or hat.
 
-    The classes mask and hat are used, the leaves of parents of these names, and the classes of --map. People are not
-    detected. Masks and hats are grouped into heads: a mask belongs to the hat above it, within about the
-    size of a head (the rule is in fmask/apps/watch/heads.py). Heads are tracked from frame to frame by the overlap of
-    their boxes. An event is recorded when a head lacks an item in every frame in which it is seen, for the seconds of
-    --for. The event ends when the item is seen for as long.
+    The classes mask, hat and head are used, the leaves of parents of these names, and the classes of --map. Masks and
+    hats are grouped into heads: a mask belongs to the hat above it, within about the size of a head (the rule is in
+    fmask/apps/watch/heads.py). Heads are tracked from frame to frame by the overlap of their boxes. An event is
+    recorded when a head lacks an item in every frame in which it is seen, for the seconds of --for. The event ends when
+    the item is seen for as long.
 
-    The output folder contains events.csv (time, frame, head, missing item, start of the lack, box, thumbnail), the
-    folder thumbnails, and the marked video. A green box means that all required items are worn, a red box names the
-    missing items, and an amber box is not decided yet. Worn items have their scores. The clock in the upper left is the
-    time of day for a camera, and the time since the start for a video.
+    The output folder contains events.csv (time, frame, head, missing item, start of the lack, confidence, reason, box,
+    thumbnail), the folder thumbnails, and the marked video. A green box means that all required items are worn, a red
+    box names the missing items, and an amber box is not decided yet. Worn items have their scores. The clock in the
+    upper left is the time of day for a camera, and the time since the start for a video.
 
-    Limitations: items that the model misses are reported as missing, and a head with neither mask nor hat is not
-    detected. Heads that cross or are partly hidden may be confused.
+    Limitations: items that the model misses are reported as missing. Only a network with the class head detects heads
+    with neither mask nor hat. Heads that cross or are partly hidden may be confused.
     """
     if not 0 <= hold < float("inf"):
         raise UserError(f"--for must be a number of seconds, 0 or more, not {hold:g}.")
     source = _source(video)
     folder = output or _default_folder(source)
     from fmask.apps.video.writing import FORMATS
-    from fmask.apps.watch.heads import ITEMS, items_of
+    from fmask.apps.watch.heads import HEAD, ITEMS, items_of
     from fmask.apps.watch.record import Record, clock_text, mark_heads
     from fmask.apps.watch.watcher import Watcher
     from fmask.data.class_map import read_map
@@ -82,19 +81,19 @@ def watch(
 
     suffix = source.suffix if isinstance(source, Path) and source.suffix.lower() in FORMATS else ".mp4"
     needed = _parse_need(need)
-    mapped = read_map(class_map, ITEMS, "--map")
+    mapped = read_map(class_map, (*ITEMS, HEAD), "--map")
     predictor = load.load([model, *(others or ())], settings or (), runtime, threads, views or ())
     items = items_of(predictor.classes, predictor.hierarchy, mapped)
     _check_items(model, predictor.classes, items)
     watcher = Watcher(needed, hold, items)
-    print(LIMITATIONS)
+    print(LIMITATIONS if HEAD in items.values() else f"{LIMITATIONS} {UNSEEN}")
     with open_footage(source) as footage, Record(folder) as record:
         started = datetime.now() if footage.live else None
 
         def draw(frame: "Frame", found: "Detections") -> "np.ndarray":
             for event in watcher.see(frame, found):
                 thumbnail = record.add(frame.image, event)
-                print(f"{event.time:.1f} s: head {event.head} has no {event.missing}, {thumbnail}")
+                print(f"{event.time:.1f} s: head {event.head} has no {event.missing} ({event.reason}), {thumbnail}")
             clock = clock_text(float(frame.time), started)
             return mark_heads(frame.image, watcher.in_sight, needed, clock)
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from fmask.apps.watch.heads import items_of
 from fmask.apps.watch.record import COMPLETE, LACKING, UNDECIDED, clock_text
 from fmask.cli import app
-from fmask.cli.watch import LIMITATIONS, _check_items
+from fmask.cli.watch import LIMITATIONS, UNSEEN, _check_items
 from fmask.inference import load
 from fmask.structures.operating_point import Calibration, OperatingPoint
 from fmask.utils.errors import UserError
@@ -54,14 +54,17 @@ def events(folder: str) -> list[dict[str, str]]:
 def test_an_event_is_printed_and_written(predictor: ColourPredictor) -> None:
     result = watch("a.mp4")
     assert result.exit_code == 0, result.exception
-    assert LIMITATIONS in result.output
+    assert f"{LIMITATIONS} {UNSEEN}" in result.output
     (event,) = events("a_watch")
     head = event["head"]
     assert event | {"y1": "", "x1": "", "y2": "", "x2": ""} == {
         "time": "2.200", "frame": "55", "head": head, "missing": "hat", "since": "1.200",
+        "confidence": "0.900", "reason": "wears a mask",
         "y1": "", "x1": "", "y2": "", "x2": "", "thumbnail": f"thumbnails/0001_head{head}_no_hat.jpg",
     }  # fmt: skip
-    assert f"2.2 s: head {head} has no hat, a_watch/{event['thumbnail']}" in result.output.replace("\n", "")
+    assert f"2.2 s: head {head} has no hat (wears a mask), a_watch/{event['thumbnail']}" in result.output.replace(
+        "\n", ""
+    )
     assert "a_watch/events.csv: 1 event\n" in result.output
     y1, x1, y2, x2 = (int(event[side]) for side in ("y1", "x1", "y2", "x2"))
     assert (x1, x2) == (pytest.approx(41, abs=1), pytest.approx(53, abs=1))

@@ -1,8 +1,8 @@
 """Group the masks and hats of one frame into heads.
 
-People are not detected: a head is known only by the items it wears. A worn mask lies below a hat, within about the
-size of a head. Let s be the longer side of the mask's box, which is about the width of a head. A mask and a hat belong
-to one head if
+A network may also detect the bare part of heads, as the class head. Otherwise a head is known only by the items it
+wears. A worn mask lies below a hat, within about the size of a head. Let s be the longer side of the mask's box, which
+is about the width of a head. A mask and a hat belong to one head if
 
 - the centre of the mask is below the centre of the hat;
 - the lower edge of the hat is less than `REACH` s above and less than `OVERLAP` s below the upper edge of the mask;
@@ -11,7 +11,9 @@ to one head if
 
 Each mask is assigned to at most one hat and each hat to at most one mask. Among all assignments, one with the most
 pairs is chosen, and among those the one whose masks are closest to their expected positions. Each remaining mask or hat
-is a head with one item. A head with neither is not detected.
+is a head with one item. A detected head belongs to the head with items that its box overlaps most, if at least
+`OVERLAP_OF_HEAD` of the smaller box is shared; otherwise it is a bare head. Without the class head, a head with neither
+item is not detected.
 
 The bounds hold for all 11 photos of the study with one mask and one hat, and for the people drawn by
 `fmask.data.synthetic.dataset`.
@@ -30,6 +32,9 @@ from fmask.structures.hierarchy import Hierarchy
 
 ITEMS = ("mask", "hat")
 """The items that are grouped into heads."""
+HEAD = "head"
+"""The class of the bare part of heads, which a network may know."""
+OVERLAP_OF_HEAD = 0.5
 REACH = 1.0
 OVERLAP = 0.7
 SIZES = (0.8, 4.0)
@@ -43,7 +48,7 @@ _NEVER = 1e6
 
 @dataclass(frozen=True)
 class Head:
-    """A head that wears a mask, a hat, or both."""
+    """A head that wears a mask, a hat, both, or neither."""
 
     items: frozenset[str]
     """The worn items, of `ITEMS`."""
@@ -51,23 +56,23 @@ class Head:
     """Approximate box of the head with its items. It is similar whether one item is detected or both, so that the head
     can be matched in the next frame. It may extend beyond the frame."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """The score of each worn item, in [0, 1]."""
+    """The score of each worn item and, under `HEAD`, that of the head itself if it was detected; in [0, 1]."""
 
 
 def items_of(
     classes: Sequence[str], hierarchy: Hierarchy | None = None, mapped: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
-    """Return the item, of `ITEMS`, that each class is; classes that are none are left out.
+    """Return what each class is, of `ITEMS` or `HEAD`; other classes are left out.
 
     Args:
         classes: the classes of the network.
         hierarchy: their parents: a leaf of the parent hat is a hat.
-        mapped: the item of each class that is called otherwise, or None to leave it out.
+        mapped: what each class of another name is, or None to leave it out.
     """
     parents = {key_of(leaf): parent for parent, leaves in (hierarchy or {}).items() for leaf in leaves}
     renamed = {key_of(name): item for name, item in (mapped or {}).items()}
     found = {name: renamed.get(key_of(name), parents.get(key_of(name), name)) for name in classes}
-    return {name: key_of(item) for name, item in found.items() if item is not None and key_of(item) in ITEMS}
+    return {name: key_of(item) for name, item in found.items() if item is not None and key_of(item) in (*ITEMS, HEAD)}
 
 
 def group_heads(found: Detections, items: Mapping[str, str]) -> list[Head]:
@@ -80,15 +85,20 @@ def group_heads(found: Detections, items: Mapping[str, str]) -> list[Head]:
         items: the result of `items_of`; detections of other classes are not used.
 
     Returns:
-        First the heads with both items, then those with a hat, then those with a mask.
+        First the heads with both items, then those with a hat, those with a mask, and bare heads.
     """
-    item_of = np.array(["", *(items.get(name, "") for name in found.classes)])
-    kept = _without_rivals(found.boxes.tolist(), item_of[found.class_ids].tolist())
-    found = found.where(np.isin(np.arange(len(found)), kept))
-    is_mask, is_hat = (item_of[found.class_ids] == item for item in ITEMS)
-    masks, hats = found.boxes[is_mask], found.boxes[is_hat]
-    mask_scores = [{"mask": score} for score in found.scores[is_mask].tolist()]
-    hat_scores = [{"hat": score} for score in found.scores[is_hat].tolist()]
+    item_of = np.array(["", *(items.get(name, "") for name in found.classes)])[found.class_ids]
+    bare = found.where(item_of == HEAD)
+    kept = _without_rivals(found.boxes.tolist(), np.where(item_of == HEAD, "", item_of).tolist())
+    is_kept = np.isin(np.arange(len(found)), kept)
+    masks, hats = (found.where(is_kept & (item_of == item)) for item in ITEMS)
+    return _with_bare_heads(_heads_with_items(masks, hats), bare)
+
+
+def _heads_with_items(found_masks: Detections, found_hats: Detections) -> list[Head]:
+    masks, hats = found_masks.boxes, found_hats.boxes
+    mask_scores = [{"mask": score} for score in found_masks.scores.tolist()]
+    hat_scores = [{"hat": score} for score in found_hats.scores.tolist()]
     cost = np.array([[_cost(mask, hat) for hat in hats] for mask in masks]).reshape(len(masks), len(hats))
     pairs = [(m, h) for m, h in zip(*linear_sum_assignment(cost), strict=True) if cost[m, h] < _NEVER]
     heads = [
@@ -102,6 +112,20 @@ def group_heads(found: Detections, items: Mapping[str, str]) -> list[Head]:
     heads += [
         Head(frozenset({"mask"}), _above(mask), mask_scores[m]) for m, mask in enumerate(masks) if m not in paired_masks
     ]
+    return heads
+
+
+def _with_bare_heads(heads: list[Head], found: Detections) -> list[Head]:
+    """Add detected heads, best first: each to the head with items that it overlaps most, or as a bare head."""
+    heads, own = list(heads), len(heads)
+    for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
+        shared = [0.0 if HEAD in head.scores else overlap(box, head.box).of_smaller for head in heads[:own]]
+        best = int(np.argmax(shared)) if shared else -1
+        if shared and shared[best] >= OVERLAP_OF_HEAD:
+            head = heads[best]
+            heads[best] = Head(head.items, _around(head.box, tuple(box)), {**head.scores, HEAD: score})
+        else:
+            heads.append(Head(frozenset(), tuple(box), {HEAD: score}))
     return heads
 
 

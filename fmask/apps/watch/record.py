@@ -16,10 +16,14 @@ from fmask.apps.watch.watcher import Event
 from fmask.utils.errors import UserError
 from fmask.visualization.boxes import Mark, draw_marks
 
-COLUMNS = ("time", "frame", "head", "missing", "since", "y1", "x1", "y2", "x2", "thumbnail")
+COLUMNS = (
+    *("time", "frame", "head", "missing", "since", "confidence", "reason"),
+    *("y1", "x1", "y2", "x2", "thumbnail"),
+)
 """Columns of events.csv. `time` is when the event was recorded and `since` when the lack began, both in seconds.
-`frame` counts from 0. The box is that of the head, in pixels of the frame, ends exclusive. `thumbnail` is relative to
-the folder."""
+`frame` counts from 0. `confidence` is the mean score, in [0, 1], of what was seen of the head in these frames, and
+`reason` says what it wears. The box is that of the head, in pixels of the frame, ends exclusive. `thumbnail` is
+relative to the folder."""
 
 COMPLETE, UNDECIDED, LACKING, CLOCK = "#1E9E3C", "#E0A000", "#D62828", "#000000"
 _THUMBNAIL = 320  # largest longer side, in pixels
@@ -71,7 +75,8 @@ class Record:
         path = self.folder / name
         self._write(lambda: _cut(image, event.box).save(path, quality=90))
         box = _inside(event.box, *image.shape[:2])
-        row = (f"{event.time:.3f}", event.frame, event.head, event.missing, f"{event.since:.3f}", *box, name)
+        times = (f"{event.time:.3f}", event.frame, event.head, event.missing, f"{event.since:.3f}")
+        row = (*times, f"{event.confidence:.3f}", event.reason, *box, name)
         self._write(lambda: self._rows.writerow(row))
         self.events += 1
         return path

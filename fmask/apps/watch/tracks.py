@@ -27,6 +27,16 @@ class Lack:
     """The missing item, of `fmask.apps.watch.heads.ITEMS`."""
     since: float
     """When the head was first seen without it, in seconds since the start of the video."""
+    confidence: float
+    """Mean over the frames since then of the highest score among what was seen of the head, in [0, 1]."""
+    worn: frozenset[str]
+    """What the head wears in the last frame."""
+
+
+@dataclass
+class _Contradicted:
+    since: float
+    scores: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -41,8 +51,8 @@ class Track:
     """When it was last detected, in seconds since the start of the video."""
     missing: set[str] = field(default_factory=set)
     """Items that the head lacks."""
-    _contradicted: dict[str, float] = field(default_factory=dict)
-    """Items whose latest detections contradict `missing`, and the time since when."""
+    _contradicted: dict[str, _Contradicted] = field(default_factory=dict)
+    """Items whose latest detections contradict `missing`."""
 
     def see(self, head: Head, time: float, needed: Collection[str], hold: float) -> list[Lack]:
         """Update the track with the head in a new frame.
@@ -59,13 +69,15 @@ class Track:
             if (item in head.items) != (item in self.missing):
                 self._contradicted.pop(item, None)
                 continue
-            since = self._contradicted.setdefault(item, time)
-            if time - since < hold:
+            state = self._contradicted.setdefault(item, _Contradicted(time))
+            state.scores.append(max(head.scores.values(), default=0.0))
+            if time - state.since < hold:
                 continue
             del self._contradicted[item]
             self.missing ^= {item}
             if item in self.missing:
-                lacks.append(Lack(self.number, item, since))
+                confidence = sum(state.scores) / len(state.scores)
+                lacks.append(Lack(self.number, item, state.since, confidence, head.items))
         return lacks
 
 

@@ -24,8 +24,17 @@ class Event:
     """The missing item, of `fmask.apps.watch.heads.ITEMS`."""
     since: float
     """When the head was first seen without it, in seconds since the start of the video."""
+    confidence: float
+    """How sure it is that a head is there; see `fmask.apps.watch.tracks.Lack`."""
+    worn: frozenset[str]
+    """What the head wears."""
     box: Box
     """Box of the head in the frame; it may extend beyond the frame."""
+
+    @property
+    def reason(self) -> str:
+        """What was seen, in a few words."""
+        return f"wears a {' and a '.join(sorted(self.worn))}" if self.worn else "bare head"
 
 
 class Watcher:
@@ -50,4 +59,7 @@ class Watcher:
         time = float(frame.time)
         self.in_sight, lacks = self._tracker.update(group_heads(found, self._items), time)
         boxes = {track.number: track.head.box for track in self.in_sight}
-        return [Event(time, self._frame, lack.head, lack.item, lack.since, boxes[lack.head]) for lack in lacks]
+        return [
+            Event(time, self._frame, lack.head, lack.item, lack.since, lack.confidence, lack.worn, boxes[lack.head])
+            for lack in lacks
+        ]

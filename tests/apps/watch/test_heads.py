@@ -134,3 +134,25 @@ def test_classes_are_items_by_name_by_parent_or_by_a_map() -> None:
     (head,) = group_heads(replace(seen, classes=("cloth", "cap")), {"cloth": "mask", "cap": "hat"})
     assert head.items == BOTH
     assert group_heads(replace(seen, classes=("cloth", "cap")), {}) == []
+
+
+def test_a_detected_head_is_bare_or_belongs_to_the_items_at_its_place() -> None:
+    classes = ("mask", "hat", "head")
+
+    def grouped(*things: tuple[str, Box]) -> list[tuple[frozenset[str], list[str]]]:
+        class_ids = np.array([classes.index(name) + 1 for name, _ in things], np.int64)
+        boxes = np.array([box for _, box in things], np.float32).reshape(-1, 4)
+        scores = np.linspace(0.99, 0.6, len(things), dtype=np.float32)
+        seen = Detections(boxes, class_ids, scores, np.zeros((len(things), 1, 1), bool), classes)
+        return [(head.items, sorted(head.scores)) for head in group_heads(seen, items_of(classes))]
+
+    face: Box = (60, 98, 140, 142)
+    assert grouped(("head", face)) == [(frozenset(), ["head"])]
+    assert grouped(("head", face), ("mask", WORN)) == [(MASK, ["head", "mask"])]
+    assert grouped(("head", face), ("hat", (40, 90, 75, 150)), ("mask", WORN)) == [(BOTH, ["hat", "head", "mask"])]
+    beside: Box = (60, 200, 140, 244)
+    assert grouped(("mask", WORN), ("head", beside), ("head", face)) == [
+        (MASK, ["head", "mask"]),
+        (frozenset(), ["head"]),
+    ]
+    assert [each for each, _ in grouped(("head", WORN), ("mask", WORN))] == [MASK], "a head does not hide its mask"
