@@ -223,7 +223,7 @@ def test_a_run_that_failed_early_has_a_page(store: Path, show: Pages) -> None:
         raise RuntimeError("no <memory>")
     document = show(run.id)
     assert "RuntimeError: no <memory>" in document.text
-    assert "has logged no scores of test photos; its status is failed" in document.text
+    assert "has logged no scores; its status is failed" in document.text
     assert "has not logged any values to plot" in document.text
 
 
