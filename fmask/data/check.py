@@ -14,12 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fmask.data.config import ReadOptions
-from fmask.data.dataset import read_dataset
+from fmask.data.dataset import read_splits
 from fmask.data.duplicates import HASH_SIDE, hashes, near_pairs
-from fmask.data.formats.read import read_split
 from fmask.data.images import open_image
 from fmask.data.polygons import area
-from fmask.data.splits import split_folders
 from fmask.structures.annotations import FAULT_KINDS, NOTE_KINDS, Fault, Split
 from fmask.utils.errors import UserError
 
@@ -70,13 +68,8 @@ def check(folder: Path, options: ReadOptions | None = None) -> Report:
     Raises:
         UserError: there is no such folder, or an annotation file cannot be read with these options.
     """
-    folder = Path(folder)
-    if split_folders(folder):
-        splits = tuple(read_dataset(folder, folder.name, options).splits.values())
-    else:
-        splits = (read_split(folder, options),)
-    decoded = [_decode(split) for split in splits]
-    return Report(folder, tuple(split for split, _ in decoded), tuple(_find_duplicates(decoded)))
+    decoded = [_decode(split) for split in read_splits(folder, options)]
+    return Report(Path(folder), tuple(split for split, _ in decoded), tuple(_find_duplicates(decoded)))
 
 
 def print_report(report: Report, console: Console) -> None:

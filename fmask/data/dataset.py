@@ -11,7 +11,7 @@ import numpy as np
 from fmask.data.config import SPLITS, ReadOptions
 from fmask.data.formats.labels import classes_of
 from fmask.data.formats.names import NoSuchCategory
-from fmask.data.formats.read import check_photos, find_annotations, read_annotations
+from fmask.data.formats.read import check_photos, find_annotations, read_annotations, read_split
 from fmask.data.splits import split_folders
 from fmask.structures.annotations import Photo, Split
 from fmask.structures.hierarchy import Hierarchy, parents_name
@@ -79,6 +79,22 @@ def read_dataset(root: Path, name: str, options: ReadOptions | None = None) -> D
     splits = _read_splits(folders.values(), options or ReadOptions())
     named = {split: replace(each, name=split) for split, each in zip(folders, splits, strict=True)}
     return Dataset(name, root, splits[0].classes, named, hierarchy=splits[0].hierarchy)
+
+
+def read_splits(folder: Path, options: ReadOptions | None = None) -> list[Split]:
+    """Read all splits of a data set, or the folder of a single split.
+
+    Args:
+        folder: the folder of the data set (see `split_folders`) or of the split.
+        options: how annotation files are read; None for the defaults.
+
+    Raises:
+        UserError: there is no such folder, or an annotation file cannot be read with these options.
+    """
+    folder = Path(folder)
+    if split_folders(folder):
+        return list(read_dataset(folder, folder.name, options).splits.values())
+    return [read_split(folder, options)]
 
 
 def _annotated(root: Path) -> Path:

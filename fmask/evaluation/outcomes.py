@@ -17,13 +17,15 @@ Shapes: N detections and G annotated regions in a photo of H x W pixels, K class
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from fmask.evaluation.region_ious import region_ious
 from fmask.structures.annotations import Photo
+from fmask.structures.classes import BACKGROUND as BACKGROUND_NAME
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, shared_area, unite
 
@@ -150,6 +152,20 @@ class Outcomes:
         if not annotated:  # scikit-learn rejects empty input
             return np.zeros((size, size), dtype=np.int64)
         return confusion_matrix(annotated, detected, labels=range(size))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return both tables and all records as JSON-serializable values."""
+        return {
+            "table": {"rows": "actual", "columns": "predicted", "counts": self.table().tolist()},
+            "class_matrix": {
+                "rows": "annotated",
+                "columns": "detected",
+                "labels": [BACKGROUND_NAME, *self.classes],
+                "counts": self.class_matrix().tolist(),
+            },
+            "objects": [asdict(record) for record in self.objects],
+            "spurious": [asdict(record) for record in self.spurious],
+        }
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fmask.evaluation.average_precision import AveragePrecision, Collected
 from fmask.evaluation.outcomes import Outcome, Outcomes, combine, overlaps, photo_outcomes
 from fmask.structures.annotations import Photo
-from fmask.structures.classes import BACKGROUND
 from fmask.structures.detections import EncodedDetections
 
 
@@ -42,19 +41,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything except the precision-recall curves, as JSON-serializable values."""
-        return {
-            "min_confidence": self.min_confidence,
-            "metrics": self.metrics(),
-            "table": {"rows": "actual", "columns": "predicted", "counts": self.outcomes.table().tolist()},
-            "class_matrix": {
-                "rows": "annotated",
-                "columns": "detected",
-                "labels": [BACKGROUND, *self.outcomes.classes],
-                "counts": self.outcomes.class_matrix().tolist(),
-            },
-            "objects": [asdict(record) for record in self.outcomes.objects],
-            "spurious": [asdict(record) for record in self.outcomes.spurious],
-        }
+        return {"min_confidence": self.min_confidence, "metrics": self.metrics(), **self.outcomes.to_json()}
 
 
 def compute_scores(

@@ -105,6 +105,8 @@ class Mark:
     """An `Outcome`, `spurious` or `ignored`."""
     class_id: int
     """1..K, or -1 for an ignored region."""
+    key: str
+    """What it is the outline of: the result of `region_key` or `detection_key`."""
 
     @property
     def colours(self) -> tuple[str, str]:
@@ -131,6 +133,7 @@ def annotation_marks(photo: Photo) -> list[Mark]:
             _IGNORED if region.ignore and not region.parent else str(region.label),
             Outcome.FOUND,
             region.class_id,
+            region_key(region.index),
         )
         for region, mask in zip(photo.regions, photo.run_lengths(), strict=True)
     ]
@@ -144,13 +147,25 @@ def detection_marks(photo: Photo, found: EncodedDetections) -> list[Mark]:
     marks = []
     for n, (mask, class_id, score) in enumerate(zip(found.masks, found.class_ids, found.scores, strict=True)):
         outcome = outcome_of.get(n, _IGNORED)
-        marks.append(Mark(mask, f"{found.classes[class_id - 1]} {score:.2f} {outcome}", outcome, int(class_id)))
+        text = f"{found.classes[class_id - 1]} {score:.2f} {outcome}"
+        marks.append(Mark(mask, text, outcome, int(class_id), detection_key(n)))
     regions = {region.index: region for region in photo.regions}
     for record in outcomes.objects:
         if record.outcome is Outcome.MISSED:
             mask = regions[record.region].run_lengths(photo.height, photo.width)
-            marks.append(Mark(mask, f"{found.classes[record.class_id - 1]} missed", Outcome.MISSED, record.class_id))
+            text = f"{found.classes[record.class_id - 1]} missed"
+            marks.append(Mark(mask, text, Outcome.MISSED, record.class_id, region_key(record.region)))
     return marks
+
+
+def region_key(index: int) -> str:
+    """Return a name, unique in its photo, of the region at an index in the photo's annotations."""
+    return f"region{index}"
+
+
+def detection_key(index: int) -> str:
+    """Return a name, unique in its photo, of the detection at an index in the photo's detections."""
+    return f"detection{index}"
 
 
 def _title(split: str, page: int, photos: int, shown: str) -> str:

@@ -88,7 +88,7 @@ def slices(
             lambda photo, _: f"{MANY} or more" if counts[number[id(photo)]] >= MANY else str(counts[number[id(photo)]]),
         ),
     }
-    listed = [_items(*each) for each in zip(photos, detections, outcomes, strict=True)]
+    listed = [outcome_masks(*each) for each in zip(photos, detections, outcomes, strict=True)]
     made = []
     for property_, (groups, measure) in measures.items():
         in_photos = [
@@ -102,8 +102,14 @@ def slices(
     return made
 
 
-def _items(photo: Photo, found: EncodedDetections, outcomes: Outcomes) -> list[tuple[RunLengths, str]]:
-    """Return the mask and the outcome of each object of a photo and of each spurious detection in it."""
+def outcome_masks(photo: Photo, found: EncodedDetections, outcomes: Outcomes) -> list[tuple[RunLengths, str]]:
+    """Return the mask and the outcome of each object of a photo and of each spurious detection in it.
+
+    Args:
+        photo: the photo.
+        found: the detections that count.
+        outcomes: the outcomes of this photo with these detections, whose order the result has.
+    """
     regions = {region.index: region for region in photo.regions}
     objects = [
         (regions[record.region].run_lengths(photo.height, photo.width), str(record.outcome))
@@ -120,9 +126,23 @@ def _size_groups() -> list[str]:
 
 
 def _size_group(photo: Photo, mask: RunLengths, image_size: int) -> str:
-    size = area(mask) ** 0.5 * image_size / max(photo.width, photo.height)
-    place = next(n for n, (low, high) in enumerate(SIZES.values()) if low <= size < high)
-    return _size_groups()[place]
+    return _size_groups()[list(SIZES).index(size_name(object_size(photo, mask, image_size)))]
+
+
+def object_size(photo: Photo, mask: RunLengths, image_size: int) -> float:
+    """Return the square root of the area of a mask on its photo, in pixels at the network's input.
+
+    Args:
+        photo: the photo.
+        mask: the mask, in pixels of the photo.
+        image_size: side in pixels of the network's square input, to which the photo's longer side is scaled.
+    """
+    return area(mask) ** 0.5 * image_size / max(photo.width, photo.height)
+
+
+def size_name(size: float) -> str:
+    """Return the name in `SIZES` of a size in pixels at the network's input."""
+    return next(name for name, (low, high) in SIZES.items() if low <= size < high)
 
 
 def _position(photo: Photo, mask: RunLengths) -> str:

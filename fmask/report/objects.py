@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fmask.evaluation.outcomes import Outcome
+from fmask.evaluation.sheets import detection_key, region_key
 from fmask.structures.detections import EncodedDetections
 
 SPURIOUS = "spurious"
@@ -27,6 +28,8 @@ class ObjectRow:
     """Score of the best claim, in [0, 1]; None if the object was missed or the score is unknown."""
     iou: float | None
     """Mask IoU of the best claim; None without a claim."""
+    keys: tuple[str, ...]
+    """The keys of its outlines in the picture of the photo: see `fmask.evaluation.sheets.Mark`."""
 
     @property
     def classes(self) -> list[str]:
@@ -38,7 +41,7 @@ def object_rows(scores: dict[str, Any], detections: dict[str, EncodedDetections]
     """Return the rows for one confidence, sorted by photo.
 
     Args:
-        scores: `Scores.to_json`, as a run logs it.
+        scores: `Scores.to_json`, as a run logs it, or `Outcomes.to_json`.
         detections: all detections by the name of their photo, at any score; without them the scores of the objects are
             unknown.
     """
@@ -47,7 +50,7 @@ def object_rows(scores: dict[str, Any], detections: dict[str, EncodedDetections]
 
 
 def class_names(scores: dict[str, Any]) -> list[str]:
-    """Return the class names of a run by class id, that of the background first, from its `Scores.to_json`."""
+    """Return the class names by class id, that of the background first, from `Scores.to_json` or `Outcomes.to_json`."""
     return list(scores["class_matrix"]["labels"])
 
 
@@ -62,10 +65,12 @@ def _objects(scores: dict[str, Any], detections: dict[str, EncodedDetections]) -
             outcome=str(record["outcome"]),
             score=float(found.scores[claims[0]]) if claims and found is not None else None,
             iou=record["iou"] if claims else None,
+            keys=(region_key(record["region"]), *map(detection_key, claims)),
         )
 
 
 def _spurious(scores: dict[str, Any]) -> Iterator[ObjectRow]:
     names = class_names(scores)
     for record in scores["spurious"]:
-        yield ObjectRow(record["photo"], None, (names[record["class_id"]],), SPURIOUS, record["score"], None)
+        keys = (detection_key(record["detection"]),)
+        yield ObjectRow(record["photo"], None, (names[record["class_id"]],), SPURIOUS, record["score"], None, keys)

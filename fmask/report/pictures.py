@@ -37,11 +37,13 @@ class Outline:
     """`class1` for class 1, or `ignored`: a class of the style sheet, with the colours."""
     side: str
     """The edge of the tag that is placed, left or right: the one nearer to an edge of the photo. The tag then stays
-    inside where the photo is narrower than `SHOWN`."""
+    inside where the photo is narrower than it was placed for."""
     across: float
     """Distance of this edge from the same edge of the photo, in percent of the width of the photo."""
     top: float
     """Top edge of the tag, in percent of the height of the photo."""
+    key: str
+    """See `fmask.evaluation.sheets.Mark`."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,33 @@ class Picture:
     """Outlines of the detections for each minimum confidence."""
 
 
-def draw(photo: Photo, found: EncodedDetections, confidences: Sequence[float]) -> Picture:
+def draw(
+    photo: Photo,
+    found: EncodedDetections | None,
+    confidences: Sequence[float] = (),
+    longer_side: int = LONGER_SIDE,
+    shown: int = SHOWN,
+) -> Picture:
     """Draw a photo, its annotations, and its detections at each confidence.
 
     Args:
         photo: the photo and its annotations.
-        found: its detections, of any score.
-        confidences: minimum confidences.
+        found: its detections, of any score; None without a network.
+        confidences: minimum confidences; none without a network.
+        longer_side: longer side of the JPEG in pixels.
+        shown: longer side in the page in pixels, for which the tags are placed.
+
+    Raises:
+        UserError: the photo cannot be read.
     """
+    marks = {each: detection_marks(photo, found.at_least(each)) for each in confidences} if found else {}
     return Picture(
         name=photo.name,
         width=photo.width,
         height=photo.height,
-        jpeg=as_jpeg(Image.fromarray(load_image(photo.path)), LONGER_SIDE),
-        annotated=_outlines(annotation_marks(photo), photo),
-        found={each: _outlines(detection_marks(photo, found.at_least(each)), photo) for each in confidences},
+        jpeg=as_jpeg(Image.fromarray(load_image(photo.path)), longer_side),
+        annotated=_outlines(annotation_marks(photo), photo, shown),
+        found={each: _outlines(own, photo, shown) for each, own in marks.items()},
     )
 
 
@@ -88,10 +102,10 @@ def as_jpeg(image: Image.Image, longer_side: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
+def _outlines(marks: Sequence[Mark], photo: Photo, shown: int) -> list[Outline]:
     marks = [mark for mark in marks if area(mark.mask)]
     boxes = [Bbox.from_bounds(*bounding_box(mark.mask)) for mark in marks]
-    pixel = max(photo.width, photo.height) / SHOWN
+    pixel = max(photo.width, photo.height) / shown
     tags: list[Bbox] = []
     outlines = []
     for mark, box in zip(marks, boxes, strict=True):
@@ -107,6 +121,7 @@ def _outlines(marks: Sequence[Mark], photo: Photo) -> list[Outline]:
                 side="left" if from_left <= from_right else "right",
                 across=round(100 * min(from_left, from_right) / photo.width, 2),
                 top=round(100 * tag.y0 / photo.height, 2),
+                key=mark.key,
             )
         )
     return outlines

@@ -11,8 +11,14 @@ from markupsafe import Markup
 FOLDER = Path(__file__).with_name("templates")
 
 
-def render(template: str, **values: Any) -> str:
-    """Render a template in `templates/`. Values are escaped unless they are `Markup`."""
+def render(template: str, script: str = "page.js", **values: Any) -> str:
+    """Render a template in `templates/`. Values are escaped unless they are `Markup`.
+
+    Args:
+        template: name of the template's file.
+        script: name of the file of the page's only script.
+        values: the values of the template.
+    """
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -20,11 +26,11 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = (FOLDER / script).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return environment.get_template(template).render(
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
+        script=Markup(code),
         script_digest=f"sha256-{digest}",
         **values,
     )
