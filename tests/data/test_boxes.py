@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from fmask.utils.errors import UserError
 OUTLINE = [4, 4, 12, 4, 4, 12]
 
 
-def write(root: Path, *objects: dict[str, object], splits: tuple[str, ...] = ("train", "val", "test")) -> Path:
+def write(root: Path, *objects: dict[str, Any], splits: tuple[str, ...] = ("train", "val", "test")) -> Path:
     """Write a COCO file with one photo to each split."""
     for split in splits:
         (root / split).mkdir(parents=True)
@@ -34,8 +35,8 @@ def write(root: Path, *objects: dict[str, object], splits: tuple[str, ...] = ("t
     return root
 
 
-BOXED = {"bbox": [16, 6, 10, 12]}
-OUTLINED = {"segmentation": [OUTLINE]}
+BOXED: dict[str, Any] = {"bbox": [16, 6, 10, 12]}
+OUTLINED: dict[str, Any] = {"segmentation": [OUTLINE]}
 
 
 def settings(root: Path, *further: str) -> list[str]:

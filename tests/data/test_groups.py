@@ -25,6 +25,7 @@ def test_the_photos_of_a_group_are_in_one_half_of_one_fold(tmp_path: Path) -> No
         for name, group in people.items():
             of_group.setdefault(group, set()).add(halves[name])
         assert [len(each) for each in of_group.values()] == [1] * 5
+    assert dealt is not None
     without = open_dataset(Data(name="mine", root=str(tmp_path), folds=3), 1).deal
     assert without is not None
     assert without.digest() != dealt.digest()

@@ -83,8 +83,9 @@ def write_roboflow(root: Path, classes: Sequence[str]) -> Path:
     categories = [{"id": 0, "name": "objects", "supercategory": "none"}]
     categories += [{"id": n, "name": name, "supercategory": "objects"} for n, name in enumerate(classes, start=1)]
     for split in ("train", "valid", "test"):
-        empty = ("empty.png", rng.integers(90, 130, (SIDE, SIDE, 3), dtype=np.uint8), [])
-        scenes = _write_photos(root / split, [*draw(classes, 3, rng), empty])
+        scenes = draw(classes, 3, rng)
+        scenes.append(("empty.png", rng.integers(90, 130, (SIDE, SIDE, 3), dtype=np.uint8), []))
+        _write_photos(root / split, scenes)
         document = _coco(scenes, lambda corners: {"segmentation": []}, first=1) | {"categories": categories}
         (root / split / "_annotations.coco.json").write_text(json.dumps(document))
     return root
@@ -137,7 +138,8 @@ def _via_entries(scenes: Scenes, attributes: Callable[[int], dict[str, str]]) ->
 
 def _coco(scenes: Scenes, shape: Callable[[Sequence[int]], dict[str, Any]], first: int) -> dict[str, Any]:
     """Return `images` and `annotations`; `first` is the id of the first class."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (name, pixels, objects) in enumerate(scenes, start=1):
         height, width = pixels.shape[:2]
         images.append({"id": number, "file_name": name, "width": width, "height": height})
