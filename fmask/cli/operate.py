@@ -25,22 +25,22 @@ def operate(
         str,
         typer.Option(
             help="accuracy: the most objects found; precision=0.95: at least this share of detections is right; "
-            "false_alarms=2: at most so many spurious detections in 100 photos."
+            "false_alarms=2: at most this number of spurious detections in 100 photos."
         ),
     ] = "accuracy",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the tables, and store nothing.")] = False,
     runtime: Runtime = None,
     threads: Threads = 0,
 ) -> None:
-    """Choose which detections of a model count, and how probable its scores are.
+    """Choose which detections of a model count, and calibrate its scores.
 
     Each class gets a threshold, the lowest score that counts, chosen on the validation photos of the run for --aim.
-    Scores are calibrated there, too: to the probability that a detection is right. Prints what the thresholds give on
-    the validation and on the test photos, which have no part in the choice, and the calibration error.
+    The scores are calibrated on the same photos: to the probability that a detection is right. Prints the outcomes and
+    the calibration error on the validation photos, and on the test photos, which are not used for the choice.
 
     The choice is stored in the run: in its weights, its ONNX file and its MLflow model. detect, splash, watch and
-    served models then use it unless a confidence is given; `fmask show` prints it. A training makes the choice for
-    accuracy at its end. Scores at fixed confidences stay as they are.
+    served models then use it unless a confidence is given; `fmask show` prints it. Each training chooses an operating
+    point for accuracy at its end. Scores at fixed confidences do not change.
     """
     from rich.console import Console
 
@@ -51,12 +51,14 @@ def operate(
     chosen, console = Aim.parse(aim), Console(highlight=False)
     if Path(run).exists() or run.startswith("models:/"):
         raise UserError(
-            f"{run} is not a run, whose validation photos are known; give the id of the run that trained it."
+            f"{run} is not a run; thresholds are chosen on the validation photos of the run, so give the id of the run "
+            "that trained it."
         )
     found = tracking.find_run(run)
     if found.status != "FINISHED":
         raise UserError(f"The run {found.id} ({found.name}) has not finished: its status is {found.status}.")
-    splits = {split: _scored(found, split, runtime, threads, console) for split in ("val", "test")}
+    names = ["val"] + ["test"] * ("test" in found.datasets)
+    splits = {name: _scored(found, name, runtime, threads, console) for name in names}
     log = _Artifacts()
     point, tables = choose_and_log(log, splits, chosen)
     console.print(*tables)
@@ -68,7 +70,7 @@ def operate(
 
 
 class _Artifacts:
-    """Artifacts that are logged after the network was stored."""
+    """Artifacts that are kept until the network has been stored, and then logged."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}

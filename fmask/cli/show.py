@@ -19,6 +19,7 @@ def show(model: Model) -> None:
     The model is not loaded. For an ONNX file, the meaning of its inputs and outputs is printed too.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from fmask import tracking
@@ -48,7 +49,7 @@ def show(model: Model) -> None:
         **found.conventions,
     }
     for key, value in rows.items():
-        table.add_row(key, value)
+        table.add_row(key, escape(value))
     Console(highlight=False).print(table)
 
 
@@ -56,7 +57,9 @@ def _operating_rows(point: "OperatingPoint | None") -> dict[str, str]:
     """Return the operating point of the model, and on what it was chosen."""
     if point is None:
         return {"operating point": "none: detections count from a score of 0.5"}
-    limits = ", ".join(f"{name} from {limit:.3g}" for name, limit in point.thresholds.items())
+    limits = ", ".join(
+        f"no {name}" if limit > 1 else f"{name} from {limit:.3g}" for name, limit in point.thresholds.items()
+    )
     slope, intercept = point.calibration.slope, point.calibration.intercept
     return {
         "operating point": f"{limits}; for {point.aim}, on {point.objects} objects in {point.photos} photos",

@@ -62,11 +62,13 @@ class CalibrationError:
     """In [0, 1]."""
     low: float
     """Lower end of the 95 % interval over resampled photos, at least 0. Noise in the bins makes resampled errors larger
-    than `value` on average, so this end is as far below `value` as they reach above it (basic bootstrap)."""
+    than `value` on average, so this end is as far below `value` as their 97.5th percentile is above it (basic
+    bootstrap)."""
     high: float
-    """Upper end: the percentile of the resampled errors, less their mean excess over `value`."""
+    """Upper end: this percentile, less the mean excess of the resampled errors over `value`; at most 1."""
     by_chance: float
-    """The mean D-ECE of as many detections whose probabilities are exactly right: a smaller value shows nothing."""
+    """The mean D-ECE of the same probabilities if they are exactly right. A `value` below it is no evidence of an
+    error."""
 
 
 def fit(found: ScoredDetections) -> Calibration:
@@ -86,7 +88,7 @@ def fit(found: ScoredDetections) -> Calibration:
 
 
 def calibrated_elsewhere(found: ScoredDetections) -> np.ndarray:
-    """Return the probability (N,) of each detection, calibrated on other photos: `FOLDS` parts of the photos."""
+    """Return the probability (N,) of each detection, calibrated on other photos: cross-validated in `FOLDS` parts."""
     order = np.random.default_rng(0).permutation(found.count)
     part_of = np.empty(found.count, dtype=np.int64)
     part_of[order] = np.arange(found.count) % FOLDS
@@ -106,8 +108,8 @@ def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
     """
     if not len(right):
         return float("nan")
-    counts, gaps = _bins(probabilities, right - probabilities)
-    return float(np.abs(gaps).sum() / counts.sum())
+    gaps = np.bincount(bin_of(probabilities), right - probabilities)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def measure_error(probabilities: np.ndarray, found: ScoredDetections) -> CalibrationError:
@@ -116,20 +118,21 @@ def measure_error(probabilities: np.ndarray, found: ScoredDetections) -> Calibra
     if np.isnan(value):
         return CalibrationError(value, value, value, value)
     random = np.random.default_rng(0)
-    photos = random.multinomial(found.count, np.full(found.count, 1 / found.count), RESAMPLES)
-    times = photos[:, found.photos]  # (RESAMPLES, N): how often each detection is drawn
-    resampled = [
-        np.abs(_bins(probabilities, row * (found.right - probabilities))[1]).sum() / row.sum()
-        for row in times
-        if row.any()
-    ]
-    drawn = random.random((RESAMPLES // 10, len(found))) < probabilities
-    largest, excess = float(np.percentile(resampled, 97.5)), float(np.mean(resampled)) - value
-    by_chance = np.mean([calibration_error(probabilities, row) for row in drawn])
-    return CalibrationError(value, max(0.0, 2 * value - largest), largest - excess, float(by_chance))
+    photos = random.multinomial(
+        found.count, np.full(found.count, 1 / found.count), RESAMPLES
+    )  # how often each is drawn
+    cells = found.photos * BINS + bin_of(probabilities)
+    gaps = np.bincount(cells, found.right - probabilities, minlength=found.count * BINS).reshape(found.count, BINS)
+    detections = photos @ np.bincount(found.photos, minlength=found.count)
+    drawn = detections > 0
+    resampled = np.abs(photos[drawn] @ gaps).sum(axis=1) / detections[drawn]
+    largest, excess = float(np.percentile(resampled, 97.5)), float(resampled.mean()) - value
+    by_chance = np.mean(
+        [calibration_error(probabilities, random.random(len(found)) < probabilities) for _ in range(RESAMPLES // 10)]
+    )
+    return CalibrationError(value, max(0.0, 2 * value - largest), min(largest - excess, 1.0), float(by_chance))
 
 
-def _bins(probabilities: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of detections (BINS,), and the sums of their values (BINS,), in each bin of probabilities."""
-    places = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
-    return np.bincount(places, minlength=BINS), np.bincount(places, values, minlength=BINS)
+def bin_of(probabilities: np.ndarray) -> np.ndarray:
+    """Return the bin (N,), int64 from 0 to `BINS` - 1, of each probability (N,) in [0, 1]."""
+    return np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)

@@ -25,7 +25,7 @@ from fmask.evaluation.matches import PhotoMatches
 from fmask.evaluation.outcomes import Outcome, Outcomes, Overlaps, overlaps, photo_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
-from fmask.structures.operating_point import FIXED, OperatingPoint
+from fmask.structures.operating_point import FIXED, NEVER, OperatingPoint
 from fmask.utils.errors import UserError
 
 ACCURACY = "accuracy"
@@ -68,9 +68,9 @@ class Aim:
     def allows(self, counts: np.ndarray, photos: int) -> np.ndarray:
         """Return which counts (..., 3) of found objects, detections and spurious detections the aim allows, bool."""
         found, detections, spurious = np.moveaxis(counts, -1, 0)
-        if self.kind == PRECISION:
-            return found >= self.limit * detections
-        return spurious * 100 <= self.limit * photos if self.kind == FALSE_ALARMS else found >= 0
+        if self.kind == PRECISION:  # divided, not multiplied: 14 / 25 is 0.56, but 0.56 * 25 is more than 14
+            return (detections == 0) | (found / np.maximum(detections, 1) >= self.limit)
+        return spurious * 100 / photos <= self.limit if self.kind == FALSE_ALARMS else found >= 0
 
 
 def choose(
@@ -125,7 +125,7 @@ class _Search:
         self._classes = range(len(detections[0].classes))
 
     def best_limits(self) -> np.ndarray:
-        """Return the thresholds (K,), float64 in [0, 1], that fulfil the aim best."""
+        """Return the thresholds (K,), float64 in [0, 1] or `NEVER`, with the most found objects that the aim allows."""
         limits = np.full(len(self._classes), np.inf)
         best = self._improve(limits, (-1, 0), self._classes)
         for _ in range(MAX_PASSES):
@@ -153,7 +153,7 @@ class _Search:
         return best
 
     def _centred(self, limits: np.ndarray, place: int) -> float:
-        """Return the middle of the limits of a class that find as many objects as its own and are allowed."""
+        """Return the middle of the range of limits of a class that find as many objects as its own and are allowed."""
         values, counts, allowed = self._sweep(limits, [place])
         if len(values) == 1:
             return FIXED
@@ -162,6 +162,8 @@ class _Search:
         others = np.flatnonzero(~equal)
         first = others[others < own].max(initial=-1) + 1
         after = others[others > own].min(initial=len(values))  # the first lower limit that is not as good
+        if after == 1 and values[1] >= 1:  # a detection with a score of 1 must not count
+            return NEVER
         return float(min(values[first], 1.0) + values[min(after, len(values) - 1)]) / 2
 
     def _sweep(self, limits: np.ndarray, varied: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

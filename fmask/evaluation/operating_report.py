@@ -159,21 +159,21 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
         where: what follows the number of photos on which it was chosen.
     """
     chosen_on = f"{point.objects} objects in {point.photos} photos{where}"
-    table = Table("class", title=f"Operating point for {point.aim}, chosen on {chosen_on}")
+    table = Table("class", title=escape(f"Operating point for {point.aim}, chosen on {chosen_on}"))
     table.add_column("lowest score", justify="right")
     table.add_column("prob.", justify="right")
     for name in measured:
-        table.add_column(f"{name} found", justify="right")
+        table.add_column(escape(f"{name} found"), justify="right")
         table.add_column("spurious", justify="right")
     limits = np.array(list(point.thresholds.values()))
-    lowest = zip(point.thresholds, limits, point.calibration(limits), strict=True)
+    lowest = zip(point.thresholds, limits, point.calibration(np.minimum(limits, 1)), strict=True)
     counts = [_by_class(each.outcomes) for each in measured.values()]
     for place, (name, limit, probability) in enumerate(lowest):
         last = place == len(limits) - 1
         table.add_row(
             escape(name),
-            f"{limit:.3f}",
-            f"{probability:.2f}",
+            "none" if limit > 1 else f"{limit:.3f}",
+            "-" if limit > 1 else f"{probability:.2f}",
             *_cells(each[place] for each in counts),
             end_section=last,
         )
@@ -182,7 +182,8 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
     errors = Table("", "scores", "probabilities", "by chance", title="Calibration error (D-ECE) at a mask IoU of 0.5")
     for name, each in measured.items():
         chance = each.calibrated.by_chance
-        errors.add_row(name, _error(each.raw), _error(each.calibrated), "-" if np.isnan(chance) else f"{chance:.3f}")
+        chance_text = "-" if np.isnan(chance) else f"{chance:.3f}"
+        errors.add_row(escape(name), _error(each.raw), _error(each.calibrated), chance_text)
     return [table, errors]
 
 

@@ -1,9 +1,9 @@
-"""The reliability diagram: precision of detections over their scores, before and after calibration."""
+"""The reliability diagram: precision of detections against their scores, before and after calibration."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fmask.evaluation.calibration import BINS, ScoredDetections, calibration_error
+from fmask.evaluation.calibration import ScoredDetections, bin_of, calibration_error
 from fmask.evaluation.figures import legend_below, simplify
 from fmask.evaluation.outcomes import Rate
 from fmask.visualization.palette import ACCENT_COLOUR
@@ -26,7 +26,7 @@ def reliability_diagram(scored: ScoredDetections, probabilities: np.ndarray, spl
                                          ("probabilities", probabilities, ACCENT_COLOUR, "o")):  # fmt: skip
         error = calibration_error(values, scored.right)
         label = name if np.isnan(error) else f"{name}, D-ECE {error:.3f}"
-        places = np.minimum((values * BINS).astype(np.int64), BINS - 1)
+        places = bin_of(values)
         for number, place in enumerate(np.unique(places)):
             inside = places == place
             count, rate = int(inside.sum()), Rate.of(int(scored.right[inside].sum()), int(inside.sum()))

@@ -168,7 +168,7 @@ def _slices_table(parts: Sequence[Slice], split: str, min_confidence: float) -> 
 
 
 def _table(title: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", show_edge=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True, max_width=24)
     return table
 

@@ -1,4 +1,4 @@
-"""The operating point of a network: which detections count, and how probable it is that a score is right."""
+"""The operating point of a network: which detections count, and how probable it is that a detection is right."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,10 @@ import numpy as np
 
 FIXED = 0.5
 """The lowest score of a detection that counts where a network has no operating point."""
+NEVER = float(np.nextafter(np.float32(1), np.float32(2)))
+"""The threshold of a class of which no detection counts: above all scores, also in float32."""
 MAX_LOGIT = 14.0
-"""Scores are used up to this distance from 0 in log-odds: beyond about 1e-6 from 0 and 1 float32 rounds them."""
+"""Largest absolute value of the log-odds of a score: closer than about 1e-6 to 1, float32 rounds scores."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class OperatingPoint:
     aim: str
     """What the thresholds were chosen for, such as `accuracy` or `precision=0.95`."""
     thresholds: Mapping[str, float]
-    """Class name to the lowest score in [0, 1] of a detection that counts; all classes, in the order of their ids."""
+    """Class name to the lowest score in [0, 1] of a detection that counts, or `NEVER`; all classes, in the order of
+    their ids."""
     calibration: Calibration
     photos: int
     """Number of photos on which it was chosen."""
@@ -74,7 +77,7 @@ class OperatingPoint:
             raise ValueError(
                 f"operating_point must have thresholds of {', '.join(classes)}, not {', '.join(thresholds)}"
             )
-        if not all(0 <= limit <= 1 for limit in thresholds.values()):
+        if not all(0 <= limit <= NEVER for limit in thresholds.values()):
             raise ValueError(f"the thresholds of operating_point must be from 0 to 1, not {thresholds}")
         if not (0 < calibration.slope < math.inf and math.isfinite(calibration.intercept)):
             raise ValueError(f"the calibration of operating_point must have a slope above 0, not {calibration}")

@@ -141,6 +141,16 @@ def test_a_dry_run_stores_nothing(run: str) -> None:
     assert not (artifacts(run) / "operating_point.json").exists()
 
 
+def test_a_run_without_test_photos_is_chosen_for_too(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tracking.find_run(run)
+    only_val = {name: value for name, value in found.datasets.items() if name != "test"}
+    monkeypatch.setattr(tracking, "find_run", lambda _: replace(found, datasets=only_val))
+    done = fmask("operate", run)
+    assert "val found" in done.output
+    assert "test found" not in done.output
+    assert list(json.loads((artifacts(run) / "operating_point.json").read_text())["splits"]) == ["val"]
+
+
 def test_photos_that_are_missing_are_named(run: str, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "site/val")
     done = CliRunner().invoke(cli.app, ["operate", run])

@@ -1,5 +1,6 @@
 """Calibration: on simulated scores it recovers the truth, and it leaves the order of scores alone."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +76,27 @@ def test_the_interval_of_the_error_has_the_truth_and_narrows() -> None:
         assert error.low <= error.value <= error.high
         widths.append(error.high - error.low)
     assert widths[1] < 0.3 * widths[0]
+
+
+def test_the_interval_is_that_of_photos_drawn_with_replacement() -> None:
+    found = simulated(Calibration(0.7, -1.5), 60)
+    random = np.random.default_rng(5)
+    errors = []
+    for _ in range(2000):
+        drawn = np.concatenate([np.flatnonzero(found.photos == n) for n in random.integers(found.count, size=30)])
+        errors.append(calibration_error(found.scores[drawn], found.right[drawn]))
+    error, largest = measure_error(found.scores, found), float(np.percentile(errors, 97.5))
+    assert error.low == pytest.approx(2 * error.value - largest, abs=0.02)
+    assert error.high == pytest.approx(largest - (np.mean(errors) - error.value), abs=0.02)
+
+
+def test_many_detections_need_little_memory() -> None:
+    """COCO's validation photos have about half a million detections: 2000 resamples of them would be 8 GB."""
+    found = simulated(Calibration(1, 0), 200_000, per_photo=100)
+    tracemalloc.start()
+    measure_error(found.scores, found)
+    assert tracemalloc.get_traced_memory()[1] < 2e8
+    tracemalloc.stop()
 
 
 def test_chance_is_the_error_of_right_probabilities() -> None:

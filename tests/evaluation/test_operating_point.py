@@ -1,16 +1,19 @@
 """Thresholds for each class are the best for their aim."""
 
 import itertools
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
+from rich.text import Text
 
 from fmask.evaluation.average_precision import average_precision
 from fmask.evaluation.operating_point import Aim, choose
+from fmask.evaluation.operating_report import Scored, measure, operating_tables
 from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
-from fmask.structures.operating_point import Calibration, OperatingPoint
+from fmask.structures.operating_point import NEVER, Calibration, OperatingPoint
 from fmask.utils.errors import UserError
 from tests.helpers.scenes import encoded, photo
 
@@ -80,6 +83,31 @@ def test_false_alarms_are_counted_in_100_photos() -> None:
     spurious = {aim: len(outcomes_at(point_of(photos, found, aim), photos, found).spurious)
                 for aim in ("false_alarms=24", "false_alarms=50", "false_alarms=0")}  # fmt: skip
     assert spurious == {"false_alarms=24": 0, "false_alarms=50": 2, "false_alarms=0": 0}
+
+
+@pytest.mark.parametrize(
+    ("aim", "counts", "photos"),
+    [("precision=0.56", (14, 25, 11), 1), ("precision=0.07", (7, 100, 93), 1), ("false_alarms=1.1", (0, 11, 11), 1000)],
+)
+def test_a_limit_that_is_reached_exactly_is_allowed(aim: str, counts: tuple[int, int, int], photos: int) -> None:
+    found, detections, spurious = counts
+    more = [found - 1, detections, spurious] if found else [found, detections, spurious + 1]
+    assert Aim.parse(aim).allows(np.array([counts, more]), photos).tolist() == [True, False]
+
+
+def test_no_detection_of_a_class_counts_if_one_with_a_score_of_1_must_not() -> None:
+    photos = [photo(MASK), photo(MASK)]
+    found = [encoded(("hat", NOTHING, 1.0), (*MASK, 0.9)), encoded((*MASK, 0.8))]
+    point = point_of(photos, found, "false_alarms=0")
+    assert (point.thresholds["mask"], point.thresholds["hat"]) == (pytest.approx(0.8), NEVER)
+    assert np.float32(1) < np.float32(NEVER)
+    outcomes = outcomes_at(point, photos, found)
+    assert (outcomes.count(Outcome.FOUND), len(outcomes.spurious)) == (2, 0)
+    assert OperatingPoint.from_json(point.to_json(), ("mask", "hat")) == point
+    scored = Scored(photos, found, average_precision(photos, found).matches)
+    table, _ = operating_tables(point, {"val [old]": measure(point, scored, chosen_here=True)})
+    assert [list(column.cells)[:2] for column in table.columns[1:3]] == [[f"{0.8:.3f}", "none"], [ANY, "-"]]
+    assert Text.from_markup(str(table.columns[3].header)).plain == "val [old] found"
 
 
 def test_a_class_without_detections_gets_the_fixed_threshold() -> None:
