@@ -11,8 +11,8 @@ first of these that applies (section 2.2 of the paper). IoU means the largest ma
 4. *background*: IoU with all objects of at most 0.1;
 5. *both*: all others, whose IoU with objects of other classes is between 0.1 and 0.5.
 
-An object is *missed* if no detection matches it, and no localisation or classification error has its largest IoU with
-it. AP50 lost by a cause is AP50 with its errors fixed, minus AP50 (section 2.3):
+An object is *missed* if no detection matches it, and no localisation or classification error is about it: has its
+largest IoU with it. AP50 lost by a cause is AP50 with its errors fixed, minus AP50 (section 2.3):
 
 - localisation and classification: the detection becomes a match of the object, with the class of the object. If the
   object is matched, or another of its errors of these two causes has a higher score, the detection is removed instead;
@@ -21,8 +21,9 @@ it. AP50 lost by a cause is AP50 with its errors fixed, minus AP50 (section 2.3)
   missed has no curve; its AP50 becomes 1, where the authors' program leaves it at 0.
 
 The losses do not add up to 1 - AP50: each is measured with all other errors in place. Negative differences, which the
-101 recall levels of AP can cause, count as 0. The authors' program reads AP50 differently in two points, in which this
-module follows COCO's tools: classes without objects do not count, and ties of score keep the order of the photos.
+101 recall levels of AP can cause, count as 0. The authors' program differs from COCO's tools in two points of AP50, in
+which this module follows the latter: classes without objects do not count, and detections of equal score keep the order
+of the photos.
 """
 
 from collections import Counter
@@ -33,6 +34,7 @@ from enum import StrEnum
 import numpy as np
 
 from fmask.evaluation.average_precision import image_ids
+from fmask.evaluation.matches import MAX_DETECTIONS, match
 from fmask.evaluation.region_ious import region_ious
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
@@ -42,8 +44,6 @@ MATCHED_IOU = 0.5
 """Smallest mask IoU of a match."""
 BACKGROUND_IOU = 0.1
 """Largest mask IoU at which a detection lies on the background."""
-MAX_DETECTIONS = 100
-"""Largest number of detections of a class in a photo that count, as for AP."""
 SIZES = {"small": (0.0, 32.0), "medium": (32.0, 96.0), "large": (96.0, np.inf)}
 """Sizes of objects: the lower end, included, and the upper end of the square root of the area of the mask, in pixels at
 the network's input. The ends are COCO's."""
@@ -205,7 +205,7 @@ def _add(photo: Photo, found: EncodedDetections, listed: list[_Detection], objec
     ious = region_ious(found, [region for region, _ in pairs if not region.ignore], masks)
     same = np.array([each.class_id for each in own], dtype=int) == found.class_ids[:, None]
     counted = _first_of_class(found.class_ids)
-    matches = _match(ious, same & counted[:, None])
+    matches = np.array(match(np.where(same & counted[:, None], ious, -1.0), [False] * len(own), MATCHED_IOU), dtype=int)
     for target in matches[matches >= 0]:
         own[target].matched = True
     ignored = _on_ignored(photo, found) & (matches < 0)
@@ -218,10 +218,16 @@ def _add(photo: Photo, found: EncodedDetections, listed: list[_Detection], objec
         listed.append(_Detection(int(found.class_ids[n]), float(found.scores[n]), cause, target, size))
 
 
-def _cause(match: int, ious: np.ndarray, same: np.ndarray) -> tuple[Cause | None, int]:
-    """Return the cause and the object, or -1, that a detection is about, from its IoU (G,) with each object."""
-    if match >= 0:
-        return None, match
+def _cause(matched: int, ious: np.ndarray, same: np.ndarray) -> tuple[Cause | None, int]:
+    """Return the cause of a detection and the object, or -1, that it is about.
+
+    Args:
+        matched: the object that it matches, or -1.
+        ious: (G,), its IoU with each object.
+        same: (G,) bool, whether the objects are of its class.
+    """
+    if matched >= 0:
+        return None, matched
     of_class, of_others = np.where(same, ious, -1.0), np.where(same, -1.0, ious)
     within, other = of_class.max(initial=0), of_others.max(initial=0)
     if BACKGROUND_IOU <= within <= MATCHED_IOU:
@@ -231,26 +237,6 @@ def _cause(match: int, ious: np.ndarray, same: np.ndarray) -> tuple[Cause | None
     if within > MATCHED_IOU:
         return Cause.DUPLICATE, int(of_class.argmax())
     return (Cause.BACKGROUND if other <= BACKGROUND_IOU else Cause.BOTH), -1
-
-
-def _match(ious: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Return the object (N,) that each detection matches, or -1, by COCO's rule.
-
-    In the order of their scores, each detection matches the free object of its class with the largest IoU, the last one
-    of equals, if the IoU is at least `MATCHED_IOU`.
-
-    Args:
-        ious: (N, G), IoU of each detection with each object.
-        allowed: (N, G), whether they may match.
-    """
-    matches = np.full(len(ious), -1)
-    free = np.ones(ious.shape[1], dtype=bool)
-    for n, row in enumerate(ious):
-        candidates = np.flatnonzero(allowed[n] & free & (row >= MATCHED_IOU))
-        if candidates.size:
-            matches[n] = candidates[row[candidates] == row[candidates].max()][-1]
-            free[matches[n]] = False
-    return matches
 
 
 def _on_ignored(photo: Photo, found: EncodedDetections) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Matches of detections with objects in each photo, as by COCO's tools (Lin et al. 2014): what average precision is of.
+"""Matches of detections with objects in each photo, as by COCO's tools (Lin et al. 2014), for average precision.
 
 From the matches of each photo, average precision can be computed again for other photos: `fmask.studies` does so for
 its intervals. Masks are matched, and boxes for objects of which only the box is annotated.
@@ -95,11 +95,11 @@ def photo_matches(
         if own or len(chosen):
             crowd = [bool(entry["iscrowd"]) for entry in own]
             overlap = _overlaps([found.masks[index] for index in chosen], boxes_of(found)[chosen], own)
-            hits = [_match(overlap, crowd, threshold) for threshold in IOU_THRESHOLDS]
+            kinds = [*(IGNORED if each else MATCHED for each in crowd), WRONG]  # the last one for -1, no region
+            matched = np.array([match(overlap, crowd, threshold) for threshold in IOU_THRESHOLDS], dtype=int)
+            hits = ["".join(kinds[region] for region in regions) for regions in matched.T]
             scores = [float(str(np.float32(found.scores[index]))) for index in chosen]  # without float32's noise
-            matches[name] = ClassMatches(
-                crowd.count(False), tuple(zip(scores, ("".join(each) for each in zip(*hits, strict=True)), strict=True))
-            )
+            matches[name] = ClassMatches(crowd.count(False), tuple(zip(scores, hits, strict=True)))
     return matches
 
 
@@ -112,11 +112,22 @@ def _overlaps(masks: Sequence[Any], boxes: np.ndarray, entries: Sequence[Mapping
     return with_boxes(ious, boxes, [entry["bbox"] if entry.get(BOX_ONLY) else None for entry in entries])
 
 
-def _match(overlap: np.ndarray, crowd: Sequence[bool], threshold: float) -> list[str]:
-    """Match each detection with the free object of the largest IoU, or else with a crowd, which stays free."""
+def match(overlap: np.ndarray, crowd: Sequence[bool], threshold: float) -> list[int]:
+    """Match detections with regions by COCO's rule, one after the other.
+
+    A detection matches the free object of the largest IoU, the last one of equals, or else a crowd, which stays free.
+
+    Args:
+        overlap: (D, G), IoU of D detections, highest score first, with G regions; negative where they must not match.
+        crowd: which of the G regions are crowds.
+        threshold: the smallest IoU of a match.
+
+    Returns:
+        The index of the region of each detection, or -1.
+    """
     order = sorted(range(len(crowd)), key=lambda region: crowd[region])
     taken: set[int] = set()
-    hits = []
+    matches = []
     for row in overlap:
         best, largest = -1, min(threshold, 1 - 1e-10)
         for region in order:
@@ -127,5 +138,5 @@ def _match(overlap: np.ndarray, crowd: Sequence[bool], threshold: float) -> list
             if row[region] >= largest:
                 best, largest = region, row[region]
         taken.add(best)
-        hits.append(WRONG if best < 0 else IGNORED if crowd[best] else MATCHED)
-    return hits
+        matches.append(best)
+    return matches

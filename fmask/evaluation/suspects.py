@@ -2,25 +2,25 @@
 
 Each suspect has a kind and a *suspicion* in [0, 1]. It is the probability that the label is wrong if a share `PRIOR` of
 the labels is, computed from the ratio of how probable the detections are if the label is wrong and if it is right
-(`fmask.evaluation.suspicion`). Suspicions of different kinds are therefore comparable. They are no measured rates:
+(`fmask.evaluation.suspicion`). Suspicions of different kinds are therefore comparable. They are not error rates:
 networks are sure of some of their own errors.
 
 - *missing outline*: a detection on no annotated object. The ratio is the odds of its score.
 - *wrong class*: a detection of another class whose mask has an IoU of at least 0.5 with the object. The ratio is the
   odds of its score; the suspicion is multiplied by 1 minus the highest score of the object's own class there.
-- *sloppy outline*: a detection of the right class whose IoU with the object is low for the class. The suspicion is
-  multiplied by its score.
-- *spurious outline*: an object on which no detection is, or only one with a low score. The ratio is 1 over the share of
-  objects of similar size that are seen as little; the suspicion is multiplied by 1 minus the score.
-- *duplicate outline*: an object that has an IoU of at least 0.5 with another, and is seen less. The suspicion is this
-  IoU.
+- *sloppy outline*: a detection of the object's class whose IoU with the object is low for this class. The suspicion is
+  multiplied by the score.
+- *spurious outline*: an object without a detection, or with only a detection of low score. The ratio is 1 over the
+  share of objects of similar size whose detections score as low; the suspicion is multiplied by 1 minus the score.
+- *duplicate outline*: an object that has an IoU of at least 0.5 with another one, whose detection scores higher. The
+  suspicion is this IoU.
 
 An object has the kind with the highest suspicion. With several networks, each suspicion is the mean over those that
 were not trained on the photo, and what a network does not see counts as 0.
 
-That networks rank the labels of photos that they were not trained on is the idea of confident learning (Northcutt,
-Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70). The kinds of errors are
-those of ObjectLab (Tkachenko, Thyagarajan & Mueller 2023, arXiv:2309.00832), whose scores differ.
+Ranking labels by networks that were not trained on them is the idea of confident learning (Northcutt, Jiang & Chuang
+2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70). The kinds of errors are those of
+ObjectLab (Tkachenko, Thyagarajan & Mueller 2023, arXiv:2309.00832), which scores them differently.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from fmask.evaluation.region_ious import region_ious
+from fmask.evaluation.outcomes import overlaps
 from fmask.evaluation.suspicion import UsualIoU, odds_ratio, posterior, unseen_ratios, usual_ious
 from fmask.structures.annotations import Photo, Region
 from fmask.structures.detections import EncodedDetections
@@ -108,7 +108,7 @@ def find_suspects(photos: Sequence[Photo], tests: Sequence[tuple[int, EncodedDet
         The suspects, the highest suspicion first.
     """
     objects: list[_Object] = []
-    missing: list[list[Suspect]] = []
+    missing: list[list[Suspect]] = []  # those of each test
     for place, found in tests:
         own, proposed = _compare(place, photos[place], found)
         objects += own
@@ -123,7 +123,7 @@ def find_suspects(photos: Sequence[Photo], tests: Sequence[tuple[int, EncodedDet
         judged.setdefault((each.place, each.region.index), []).append(_judge(each, float(ratio), usual))
     networks = np.bincount([place for place, _ in tests], minlength=len(photos))
     suspects = [max(_means(each), key=lambda suspect: suspect.suspicion) for each in judged.values()]
-    suspects += _merge([each for proposed in missing for each in proposed], networks)
+    suspects += _merge(missing, networks)
     return sorted(suspects, key=lambda each: (-each.suspicion, each.place))
 
 
@@ -140,13 +140,12 @@ def _compare(place: int, photo: Photo, found: EncodedDetections) -> tuple[list[_
     pairs = list(zip(photo.regions, photo.run_lengths(), strict=True))
     regions = [region for region, _ in pairs if not region.ignore]
     masks = [mask for region, mask in pairs if not region.ignore]
-    ignored = [mask for region, mask in pairs if region.ignore]
-    ious, shares = (region_ious(found, regions, masks, of_detection) for of_detection in (False, True))
-    on_ignored = mask_ious(found.masks, ignored, of_detection=True).max(axis=1, initial=0) >= ON_SHARE
+    measured = overlaps(photo, [mask for _, mask in pairs], found)
+    ious, shares, on_ignored = measured.ious, measured.shares, measured.on_ignored >= ON_SHARE
     # Each detection is about the object with the largest IoU.
-    about = (
-        np.where(ious.max(axis=1, initial=0) >= NEAR_IOU, ious.argmax(axis=1), -1) if regions else -np.ones(len(found))
-    )
+    about = np.full(len(found), -1)
+    if regions:
+        about = np.where(ious.max(axis=1) >= NEAR_IOU, ious.argmax(axis=1), -1)
     seen = np.where(ious >= SEEN_IOU, found.scores[:, None], 0).max(axis=0, initial=0)
     twins = mask_ious(masks, masks)
 
@@ -217,24 +216,30 @@ def _means(networks: Sequence[Sequence[Suspect]]) -> list[Suspect]:
     return [_pooled(own, len(networks)) for own in kinds.values()]
 
 
-def _merge(proposed: Sequence[Suspect], networks: np.ndarray) -> list[Suspect]:
-    """Return one suspect for all proposals of the same outline and class by several networks."""
-    groups: list[list[Suspect]] = []
-    for each in sorted(proposed, key=lambda suspect: -suspect.suspicion):
+def _merge(proposed: Sequence[Sequence[Suspect]], networks: np.ndarray) -> list[Suspect]:
+    """Return one suspect for all proposals of the same outline and class.
+
+    Args:
+        proposed: the proposals of each network in each photo. Of two with the same outline, the better one counts.
+        networks: number of networks that were not trained on each photo.
+    """
+    groups: list[dict[int, Suspect]] = []  # by test
+    numbered = [(test, each) for test, own in enumerate(proposed) for each in own]
+    for test, each in sorted(numbered, key=lambda item: -item[1].suspicion):
         for group in groups:
-            first = group[0]
+            first = next(iter(group.values()))
             if (first.place, first.label) == (each.place, each.label) and _iou(first, each) >= SAME_IOU:
-                group.append(each)
+                group.setdefault(test, each)
                 break
         else:
-            groups.append([each])
-    return [_pooled(group, int(networks[group[0].place])) for group in groups]
+            groups.append({test: each})
+    return [_pooled([*group.values()], int(networks[next(iter(group.values())).place])) for group in groups]
 
 
 def _pooled(suspects: Sequence[Suspect], networks: int) -> Suspect:
     """Return the suspect of the highest score with the mean of the suspicions; networks without it count as 0."""
     best = max(suspects, key=lambda each: each.score)
-    return replace(best, suspicion=min(sum(each.suspicion for each in suspects) / networks, 1.0))
+    return replace(best, suspicion=sum(each.suspicion for each in suspects) / networks)
 
 
 def _iou(one: Suspect, other: Suspect) -> float:

@@ -1,4 +1,4 @@
-"""Learning curves: a score over the number of training photos, and what the last doubling of it brought.
+"""Learning curves: a score against the number of training photos, and the gain of the last doubling.
 
 Nothing is extrapolated: a curve says what was measured, and nothing about more photos.
 """
@@ -46,14 +46,14 @@ class Curve:
     """The settings in which the curves of a study differ; empty for a single curve."""
     points: tuple[Point, ...]
     first: Point
-    """The point that the last one is compared with: that with half as many photos, or else the one before it."""
+    """The point that the last one is compared with: that with about half as many photos, or else the one before it."""
     gain: Comparison
     """The last point compared with `first`, in the same test photos."""
 
     @property
     def is_doubling(self) -> bool:
         """Whether the last point has about twice as many photos as `first`."""
-        return DOUBLING[0] <= self.points[-1].photos / self.first.photos <= DOUBLING[1]
+        return _is_doubling(self.first, self.points[-1])
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,18 @@ def learning_curves(
     return LearningCurves(table, score, curves)
 
 
+def _is_doubling(first: Point, last: Point) -> bool:
+    return DOUBLING[0] <= last.photos / first.photos <= DOUBLING[1]
+
+
 def _curve(study: Study, table: StudyTable, rows: Sequence[Row], score: str, data: str | None, share: str) -> Curve:
     points = [
         Point(row.train_photos, row.accuracy if score == ACCURACY else row.precisions[score], row.number, row.seeds)
         for row in rows
     ]
     *earlier, last = points
-    first = min(earlier, key=lambda point: abs(last.photos / point.photos - 2))
+    doubled = [point for point in earlier if _is_doubling(point, last)]
+    first = min(doubled, key=lambda point: abs(last.photos / point.photos - 2), default=earlier[-1])
     again = tabulate(study, table.confidence, first.row, data, table.margin)[0].rows[last.row - 1]
     gain = again.comparison if score == ACCURACY else again.precision_comparisons[score]
     assert gain is not None
@@ -129,7 +134,7 @@ def _curve(study: Study, table: StudyTable, rows: Sequence[Row], score: str, dat
 
 
 def curve_notes(found: LearningCurves) -> list[str]:
-    """Return one sentence for each curve about what the last doubling brought, and one about what the curves mean."""
+    """Return a sentence for each curve about the gain of the last doubling, and one about what the curves mean."""
     notes = []
     for curve in found.curves:
         last, gain = curve.points[-1], curve.gain
@@ -158,7 +163,7 @@ def curves_csv(found: LearningCurves) -> str:
 
 
 def draw_curves(found: LearningCurves) -> "Figure":
-    """Draw the score over the number of training photos, on a logarithmic scale, with 95 % intervals."""
+    """Draw the score against the number of training photos, on a logarithmic scale, with 95 % intervals."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, NullLocator
 

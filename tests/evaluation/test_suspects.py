@@ -55,6 +55,12 @@ def test_detections_on_ignored_regions_propose_nothing() -> None:
     assert suspects[0].suspicion < 0.1
 
 
+def test_a_detection_on_two_ignored_regions_proposes_nothing() -> None:
+    halves: tuple[tuple[str, Box], ...] = (("hat", (0, 40, 20, 54)), ("hat", (0, 56, 20, 70)))
+    suspects = find_suspects(scene(MASK, *halves, ignored=(1, 2)), network(*FOUND))
+    assert Kind.MISSING not in {each.kind for each in suspects}
+
+
 def test_a_sure_detection_of_another_class_is_a_wrong_class() -> None:
     suspect = first_suspect(scene(MASK, ("mask", HAT[1])), *FOUND)
     assert (suspect.kind, suspect.label, suspect.iou) == (Kind.CLASS, "hat", 1.0)
@@ -106,6 +112,16 @@ def test_the_same_outline_of_several_networks_is_one_suspect() -> None:
     near = ("hat", (0, 41, 20, 70), 0.9)
     suspects = find_suspects(scene(MASK), [*network(*FOUND), (0, encoded(FOUND[0], near))])
     assert [each.score for each in suspects if each.kind is Kind.MISSING] == pytest.approx([0.98])
+
+
+def test_a_network_counts_once_for_a_missing_outline() -> None:
+    """Two proposals of one network overlap by less than half, and both overlap the proposal of the other network."""
+    upper, lower = ("hat", (0, 40, 14, 70), 0.9), ("hat", (6, 40, 20, 70), 0.9)
+    suspects = find_suspects(scene(MASK), [*network(*FOUND), (0, encoded(FOUND[0], upper, lower))])
+    (missing,) = (each for each in suspects if each.kind is Kind.MISSING)
+    assert missing.suspicion == pytest.approx(
+        np.mean([posterior(odds_ratio(score)) for score in (0.98, 0.9)]), abs=1e-4
+    )
 
 
 def test_a_photo_is_suspicious_if_any_label_is() -> None:

@@ -67,6 +67,13 @@ def test_a_step_that_is_no_doubling_is_not_called_one() -> None:
     assert curve_notes(found)[0].startswith("the last step, from 100 to 400, changed")
 
 
+def test_without_a_doubling_the_last_point_is_compared_with_the_one_before() -> None:
+    counts = {100: 150, 201: 300, 400: 400}  # 400 is nearer to twice 150 than to twice 300
+    found = learning_curves(study([replace(each, train_photos=counts[int(each.train_photos or 0)]) for each in runs()]))
+    assert (found.curves[0].first.photos, found.curves[0].is_doubling) == (300, False)
+    assert curve_notes(found)[0].startswith("the last step, from 300 to 400, changed")
+
+
 def test_settings_and_draws_have_curves_of_their_own() -> None:
     both = [*runs(aug="none"), *(replace(each, id=f"b{each.id}") for each in runs(aug="blur"))]
     assert [each.name for each in learning_curves(study(both)).curves] == ["aug=none", "aug=blur"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,14 @@ def test_rows_are_composed_from_overrides_and_their_values(desk: Path) -> None:
     assert (plan.runs, plan.objects, plan.photos) == (6, 6, 3)
     assert plan.content.data.startswith("photos@")
     assert "precision" in loaded(settings=f"{VALUES['settings']} precision=fp32").content.rows["aug=none"]
+
+
+def test_data_without_test_photos_needs_folds(desk: Path) -> None:
+    shutil.rmtree(desk / "own/test")
+    with pytest.raises(
+        UserError, match=r"^plan\.yaml: own has no test photos, which a plan needs; `folds: 5` makes some"
+    ):
+        loaded()
 
 
 FAULTS: list[tuple[str, dict[str, Any] | str, str]] = [

@@ -109,7 +109,8 @@ def _read_data(plan: PlanFile, rows: Mapping[str, PlannedRow], place: str) -> tu
     """Return the test data, as `name@digest`, and the numbers of their objects and of their photos with objects.
 
     Raises:
-        UserError: rows have different test photos, or the primary score is of a class that these lack.
+        UserError: the data has no test photos, rows have different ones, or the primary score is of a class that these
+            lack.
     """
     from fmask.data.open import open_dataset
 
@@ -121,6 +122,8 @@ def _read_data(plan: PlanFile, rows: Mapping[str, PlannedRow], place: str) -> tu
             continue
         known.append(data)
         dataset = open_dataset(data, 1 if plan.folds else None)
+        if not plan.folds and "test" not in dataset.splits:
+            raise UserError(f"{place}: {dataset.root} has no test photos, which a plan needs; `folds: 5` makes some.")
         splits = dataset.splits.values() if plan.folds else [dataset.splits["test"]]
         found[f"{dataset.name}@{dataset.digests()['folds' if plan.folds else 'test'][:16]}"] = name
     if len(found) > 1:
