@@ -11,9 +11,6 @@ from fmask.cli.app import DATA, app
 from fmask.cli.options import Attribute, EmptyPhotos, Map, Overwrite, read_options
 from fmask.utils.errors import UserError
 
-IMAGE_SIZE = 256
-"""The `image_size` of `recipe=transfer`, for which anchors are proposed."""
-
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -35,8 +32,8 @@ def new(
 ) -> None:
     """Make a folder of annotated photos a data set that `fmask train data=NAME` uses.
 
-    Prints the classes, the number of objects of each class in each split, the kinds of faults, and anchors that fit the
-    objects. Writes conf/data/NAME.yaml below the working directory, where fmask finds it: class names in the order of
+    Prints the classes, the number of objects of each class in each split, the kinds of faults, the image size and the
+    anchors that suit the objects, and which differences between settings the test objects can show. Writes conf/data/NAME.yaml below the working directory, where fmask finds it: class names in the order of
     their ids, the folder, and how the annotations are read.
     """
     from rich.console import Console
@@ -60,7 +57,8 @@ def new(
         describe_mapped_out(dataset.splits.values()),
         f"Note: {boxes}; see `boxes` in {file}." if (boxes := describe_boxes(dataset.splits.values())) else None,
         classes_with_few_objects(dataset),
-        _anchors(dataset),
+        *_image_size_and_anchors(dataset),
+        _difference(dataset),
     ]
     for note in filter(None, notes):
         console.print(note, soft_wrap=True, markup=False)
@@ -112,14 +110,43 @@ def _faults(dataset: "Dataset") -> list[str]:
     return [f"Faults: {kinds}; `fmask check` lists them."]
 
 
-def _anchors(dataset: "Dataset") -> str:
-    """Return anchors that fit the training objects; an empty text if they are too few."""
+def _image_size_and_anchors(dataset: "Dataset") -> list[str]:
+    """Return what suits the training objects; nothing without any."""
+    from fmask.data.advice import SIZES, suitable_image_size
     from fmask.data.anchor_fitting import as_overrides, fit_anchors
 
-    if "train" not in dataset.splits:
-        return ""
+    photos = dataset.splits["train"].photos if "train" in dataset.splits else ()
+    suitable = suitable_image_size(photos)
+    if suitable is None:
+        return []
+    other = (
+        ""
+        if suitable.size == SIZES[0]
+        else f"; at image_size={SIZES[0]} of recipe=transfer, {suitable.side_at_first:.0f} px"
+    )
+    lines = [
+        f"image_size={suitable.size} suits the objects: half of the smallest class, {suitable.smallest}, have "
+        f"{suitable.side:.0f} px or more{other}."
+    ]
     try:
-        fitted = fit_anchors(dataset.splits["train"].photos, IMAGE_SIZE)
+        fitted = fit_anchors(photos, suitable.size)
     except UserError:  # fewer objects than anchors
+        return lines
+    return [*lines, f"Anchors that fit at this size: {as_overrides(fitted)} (mean IoU {fitted.coverage:.2f})."]
+
+
+def _difference(dataset: "Dataset") -> str:
+    """Return which differences between two settings the objects can show; an empty text without objects."""
+    from fmask.data.advice import discernible_difference
+
+    every = sum(split.objects for split in dataset.splits.values())
+    tested = dataset.splits["test"].objects if "test" in dataset.splits else 0
+    if not every:
         return ""
-    return f"Anchors that fit at image_size={IMAGE_SIZE}: {as_overrides(fitted)} (mean IoU {fitted.coverage:.2f})."
+    folds = f"all {every} objects, each tested once in folds (fold=1,2,3,4,5), of {discernible_difference(every):.2f}."
+    if not tested:
+        return f"Differences in accuracy between two settings that can be shown: with {folds}"
+    return (
+        f"Differences in accuracy between two settings that can be shown: with the {tested} test objects, of about "
+        f"{discernible_difference(tested):.2f}; with {folds}"
+    )

@@ -43,7 +43,7 @@ def fit_anchors(photos: Sequence[Photo], image_size: int) -> FittedAnchors:
         UserError: there are fewer than `SCALES` objects.
     """
     sizes = np.concatenate(
-        [np.zeros((0, 2)), *(_sizes(photo) * image_size / max(photo.width, photo.height) for photo in photos)]
+        [np.zeros((0, 2)), *(object_sizes(photo) * image_size / max(photo.width, photo.height) for photo in photos)]
     )
     if len(sizes) < SCALES:
         raise UserError(f"Fitting anchors needs at least {SCALES} annotated objects, not {len(sizes)}.")
@@ -88,7 +88,7 @@ def _increasing(values: Sequence[float], digits: int) -> str:
         digits += 1
 
 
-def _sizes(photo: Photo) -> np.ndarray:
+def object_sizes(photo: Photo) -> np.ndarray:
     """Return width and height (n, 2) in pixels of a photo's objects; a line counts as one pixel wide."""
     boxes = extents([region.polygon for region, k in zip(photo.regions, photo.class_ids(), strict=True) if k > 0])
     return np.maximum(boxes[:, [3, 2]] - boxes[:, [1, 0]], 1)
