@@ -82,13 +82,14 @@ class Deal:
         return self.digests[photo.name]
 
 
-def fold_dataset(dataset: Dataset, data: Data, fold: int) -> Dataset:
+def fold_dataset(dataset: Dataset, data: Data, fold: int, dealt: Deal | None = None) -> Dataset:
     """Return the data set of the run of one fold.
 
     Args:
         dataset: the data set as it is in its folders.
         data: its settings `folds`, `fold_splits`, `fold_seed` and `groups`.
         fold: number of the fold, 1 to `data.folds`.
+        dealt: the `deal` of another fold of this data set with the same settings; None deals the photos.
 
     Raises:
         UserError: a split of `fold_splits` does not exist, `groups` or a photo cannot be read, or there are too few
@@ -100,13 +101,14 @@ def fold_dataset(dataset: Dataset, data: Data, fold: int) -> Dataset:
         raise UserError(
             f"data.fold_splits: {dataset.root} has no split {min(missing)}; it has {', '.join(dataset.splits)}."
         )
-    photos = [
-        replace(photo, listed=f"{name}/{photo.name}", image_id=None)
-        for name, split in splits.items()
-        for photo in split.photos
-    ]
-    where = f"{dataset.root} ({', '.join(splits)})"
-    dealt = deal(photos, data.folds, data.fold_seed, where, read_groups(data.groups, dataset.root))
+    if dealt is None:
+        photos = [
+            replace(photo, listed=f"{name}/{photo.name}", image_id=None)
+            for name, split in splits.items()
+            for photo in split.photos
+        ]
+        where = f"{dataset.root} ({', '.join(splits)})"
+        dealt = deal(photos, data.folds, data.fold_seed, where, read_groups(data.groups, dataset.root))
     of_fold = dealt.photos(fold)
     place = {photo.name: name for name, photos in of_fold.items() for photo in photos}
     faults: dict[str, list[Fault]] = {name: [] for name in of_fold}

@@ -1,7 +1,7 @@
 """Predict photos of a run again.
 
-Runs log no detections, so the page and the diagnosis of a run load its weights and predict the photos again. The photos
-must still be where they were, with the same contents.
+Runs log no detections. The page and the diagnosis of a run therefore load its weights and predict the photos again. The
+photos must still be where they were, with the same contents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from rich.progress import track
 
 from fmask import tracking
 from fmask.data.config import Data, ReadOptions, photos_root
-from fmask.data.dataset import digest, read_dataset
-from fmask.data.folds import fold_dataset
+from fmask.data.dataset import Dataset, digest, read_dataset
+from fmask.data.folds import Deal, fold_dataset
 from fmask.data.formats.names import NoSuchCategory
 from fmask.data.formats.read import read_split
 from fmask.data.splits import split_folders
@@ -40,7 +40,7 @@ class PredictedPhotos:
 
 
 class PhotosUnavailable(Exception):  # noqa: N818 - not an error: the page is written without photos
-    """The photos cannot be predicted again; the message is the reason, in one sentence."""
+    """The reason why the photos cannot be predicted again, in one sentence."""
 
 
 def predict_again(
@@ -105,12 +105,41 @@ def predict_photos(
     return list(track(found, f"{name} photos", len(photos), console=console, transient=True, disable=hidden))
 
 
-def find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
+class Folded:
+    """Data sets with their folds, so that several runs on the same folds deal them once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, str], tuple[Dataset, Deal]] = {}
+
+    def open(self, root: Path, data: Data, fold: int) -> Dataset:
+        """Return the data set of the run of one fold; see `fold_dataset`.
+
+        Args:
+            root: the folder of the data set.
+            data: the settings `data.*` of the run.
+            fold: number of the fold.
+
+        Raises:
+            UserError: the data set cannot be read or dealt.
+        """
+        key = root, repr(data)
+        dataset, dealt = self._known.get(key) or (
+            read_dataset(root, data.name, ReadOptions.from_settings(vars(data))),
+            None,
+        )
+        found = fold_dataset(dataset, data, fold, dealt)
+        assert found.deal is not None
+        self._known[key] = dataset, found.deal
+        return found
+
+
+def find_split(run: tracking.RunInfo, name_of_split: str, folded: Folded | None = None) -> Split:
     """Find the photos of a split: in their folder, or where the published photos are installed now.
 
     Args:
         run: the run.
         name_of_split: train, val or test.
+        folded: keeps the folds of this run for further runs; None deals them for this call alone.
 
     Raises:
         PhotosUnavailable: the photos do not exist or have changed.
@@ -122,7 +151,8 @@ def find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
     installed = photos_root() if name == "photos" else None
     options, others = _read_options(run), []
     if "folds" in run.datasets:
-        return _find_fold(run, name_of_split, [each for each in (root, installed) if each])
+        roots = [each for each in (root, installed) if each]
+        return _find_fold(run, name_of_split, roots, folded or Folded())
     for each in dict.fromkeys(filter(None, (root, installed))):
         folder = split_folders(each).get(name_of_split)
         if folder and (split := _read(folder, options)):
@@ -134,18 +164,17 @@ def find_split(run: tracking.RunInfo, name_of_split: str) -> Split:
     raise PhotosUnavailable(f"The photos or annotations in {others[0]} differ from those that the run was scored on.")
 
 
-def _find_fold(run: tracking.RunInfo, name_of_split: str, roots: Sequence[Path]) -> Split:
+def _find_fold(run: tracking.RunInfo, name_of_split: str, roots: Sequence[Path], folded: Folded) -> Split:
     """Find the photos of a run with a fold, by dealing the photos again."""
     file = tracking.download(run, "config.yaml")
     if file is None:
         raise PhotosUnavailable("The run did not log the settings that its folds were dealt with.")
     recorded = OmegaConf.load(file)
-    folds = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Data), recorded.data))
-    assert isinstance(folds, Data)
+    data = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Data), recorded.data))
+    assert isinstance(data, Data)
     for root in roots:
         try:
-            dataset = read_dataset(root, folds.name, ReadOptions.from_settings(vars(folds)))
-            found = fold_dataset(dataset, folds, recorded.fold).splits[name_of_split]
+            found = folded.open(root, data, recorded.fold).splits[name_of_split]
         except UserError:
             continue
         if digest(found).startswith(run.datasets[name_of_split].partition("@")[2]):

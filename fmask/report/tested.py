@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.data.dataset import photo_digest
-from fmask.report.photos import PhotosUnavailable, find_split, load_network, predict_photos
+from fmask.report.photos import Folded, PhotosUnavailable, find_split, load_network, predict_photos
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
 from fmask.utils.errors import UserError
@@ -54,17 +54,17 @@ def test_runs(
         threads: processor threads to use, 0 for all.
 
     Raises:
-        UserError: no run can be used; or runs have other annotations of a photo, or other classes.
+        UserError: no run can be used, or runs differ in their annotations of a photo or in their classes.
     """
     photos: list[Photo] = []
     folders: list[Path] = []
     tests: list[tuple[int, EncodedDetections]] = []
     known: dict[Path, tuple[int, bytes, tracking.RunInfo]] = {}
-    used, reason = 0, None
+    used, reason, folded = 0, None, Folded()
     for run in runs:
         try:
             logged = [name for name in SPLITS if name in run.datasets] or SPLITS
-            splits = [find_split(run, name) for name in logged]
+            splits = [find_split(run, name, folded) for name in logged]
             predictor = load_network(run, runtime, threads)
         except PhotosUnavailable as unavailable:
             reason = f"{run.id[:8]} ({run.name}) is left out: {unavailable}"

@@ -7,11 +7,13 @@ import pytest
 from rich.console import Console
 
 from fmask import tracking
-from fmask.data.config import ReadOptions
-from fmask.data.dataset import digest
+from fmask.data.config import Data, ReadOptions
+from fmask.data.dataset import digest, read_dataset
+from fmask.data.folds import deal, fold_dataset
 from fmask.data.formats.read import read_split
-from fmask.report.photos import PhotosUnavailable, find_split, predict_again
+from fmask.report.photos import Folded, PhotosUnavailable, find_split, predict_again
 from tests.helpers.classes import CLASSES
+from tests.helpers.own_data import write_own
 from tests.helpers.via import region, write_via
 
 OPTIONS = ReadOptions("label", {"helmet": "hat", "vest": None}, "negative", CLASSES)
@@ -40,6 +42,27 @@ def test_photos_that_are_read_otherwise_are_not_those_of_the_run(
     settings = {"attribute": "label", "map": {"helmet": "hat", "vest": None}, "empty_photos": "negative"}
     with pytest.raises(PhotosUnavailable, match="differ from those that the run was scored on"):
         find_split(log_run(tmp_path / "site", settings | other), "test")
+
+
+def test_runs_on_the_same_folds_deal_them_once(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_own(tmp_path / "own", ("mask", "hat"))
+    config: dict[str, Any] = {"name": "own", "root": str(root), "attribute": "label", "classes": None, "folds": 2}
+    data = Data(**config)
+    runs = []
+    for fold in (1, 2):
+        dataset = fold_dataset(read_dataset(root, "own", ReadOptions("label")), data, fold)
+        with tracking.start_run({"data": config, "fold": fold}, "folded", output_dir=tmp_path) as run:
+            for name, split in dataset.splits.items():
+                run.log_dataset(name, "own", root, digest(split), len(split.photos), {})
+            run.log_dataset("folds", "own", root, dataset.digests()["folds"], 9, {})
+        runs.append((tracking.find_run(run.id), dataset))
+    deals: list[Any] = []
+    monkeypatch.setattr("fmask.data.folds.deal", lambda *given: deals.append(given) or deal(*given))
+    folded = Folded()
+    for found, dataset in runs:
+        for name, split in dataset.splits.items():
+            assert digest(find_split(found, name, folded)) == digest(split)
+    assert len(deals) == 1
 
 
 def test_a_run_that_kept_no_weights_says_so(store: Path, tmp_path: Path) -> None:
