@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fmask.evaluation.diagnosis import Cause, Lost
 from fmask.evaluation.figures import legend_below, simplify
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import class_colour
 
 MAX_CLASSES = 12
@@ -36,7 +37,9 @@ def lost_ap(lost: Lost, by_class: Mapping[str, Lost], classes: tuple[str, ...], 
     places = np.arange(len(Cause))
     for n, (name, values, colour) in enumerate(shown):
         widths = [0.0 if np.isnan(values[cause]) else values[cause] for cause in Cause]
-        bars = axes.barh(places + (n - (len(shown) - 1) / 2) * thickness, widths, thickness, color=colour, label=name)
+        bars = axes.barh(
+            places + (n - (len(shown) - 1) / 2) * thickness, widths, thickness, color=colour, label=literal(name)
+        )
         if len(shown) <= 4:
             axes.bar_label(bars, [f"{width:.3f}" for width in widths], padding=2, fontsize=8)
     largest = max((width for _, values, _ in shown for width in values.values() if width > 0), default=0.0)
@@ -44,7 +47,8 @@ def lost_ap(lost: Lost, by_class: Mapping[str, Lost], classes: tuple[str, ...], 
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.2 * largest or 1), xlabel="AP50 lost")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_title(f"{split} photos, masks: AP50 {'undefined' if np.isnan(ap50) else f'{ap50:.3f}'}", fontsize=11)
+    value = "undefined" if np.isnan(ap50) else f"{ap50:.3f}"
+    axes.set_title(f"{literal(split)} photos, masks: AP50 {value}", fontsize=11)
     simplify(axes)
     legend_below(figure, axes, columns=3)
     return figure

@@ -17,6 +17,7 @@ from fmask.evaluation.average_precision import AveragePrecision
 from fmask.evaluation.confidence_curve import CONFIDENCES, ConfidenceCurve
 from fmask.evaluation.outcomes import Outcomes, Rate
 from fmask.structures.classes import BACKGROUND
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import ACCENT_COLOUR, class_colour
 
 CLASSES_CAPTION = (
@@ -42,7 +43,9 @@ def confusion_matrix(outcomes: Outcomes, split: str, min_confidence: float) -> F
         min_confidence: lowest confidence of the detections that count, for the title.
     """
     figure = Figure(figsize=(9.0, 4.9), layout="constrained")
-    figure.suptitle(f"{split} photos, detections with a confidence of at least {min_confidence:g}", fontsize=12)
+    figure.suptitle(
+        f"{literal(split)} photos, detections with a confidence of at least {min_confidence:g}", fontsize=12
+    )
     names, few = outcomes.classes, len(outcomes.classes) <= MAX_BESIDE
     if few:
         matrices, caption = figure.subfigures(2, 1, height_ratios=(3.6, 1), squeeze=False)[:, 0]
@@ -141,10 +144,10 @@ def pr_curve(scores: AveragePrecision, split: str) -> Figure:
                 color=class_colour(k + 1),
                 linestyle=_STYLES[k % len(_STYLES)],  # so that curves are visible where they coincide
                 linewidth=2,
-                label=f"{name}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
+                label=f"{literal(name)}, AP50 {scores.metrics[f'mask_ap50_{name}']:.2f}",
             )
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
-    axes.set_title(f"{split} photos, masks at IoU 0.5, all confidences", fontsize=11)
+    axes.set_title(f"{literal(split)} photos, masks at IoU 0.5, all confidences", fontsize=11)
     simplify(axes)
     legend_below(figure, axes, columns)
     return figure
@@ -168,7 +171,7 @@ def confidence_curves(curve: ConfidenceCurve, split: str, min_confidence: float)
     ):
         axes.plot(CONFIDENCES, values, style, color=colour, linewidth=2, label=label)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="lowest confidence of the detections that count")
-    axes.set_title(f"{split} photos, objects counted as in the study", fontsize=11)
+    axes.set_title(f"{literal(split)} photos, objects counted as in the study", fontsize=11)
     simplify(axes)
     legend_below(figure, axes, columns=2)
     return figure
@@ -241,8 +244,8 @@ def _shares(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequen
 
 def _label_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     if len(columns) <= 3:
-        axes.set_xticks(range(len(columns)), columns)
-        axes.set_yticks(range(len(rows)), rows, rotation=90, va="center")
+        axes.set_xticks(range(len(columns)), map(literal, columns))
+        axes.set_yticks(range(len(rows)), map(literal, rows), rotation=90, va="center")
     else:
         size = _fitting(10, len(columns))
         axes.set_xticks(range(len(columns)), [_short(name) for name in columns], rotation=90, fontsize=size)
@@ -256,7 +259,7 @@ def _fitting(size: float, cells: int) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return literal(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
 
 
 def _rate(rate: Rate) -> str:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from fmask.evaluation.calibration import ScoredDetections, bin_of, calibration_error
 from fmask.evaluation.figures import legend_below, simplify
 from fmask.evaluation.outcomes import Rate
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import ACCENT_COLOUR
 
 
@@ -38,7 +39,7 @@ def reliability_diagram(scored: ScoredDetections, probabilities: np.ndarray, spl
     axes.set(
         xlim=(0, 1.03), ylim=(0, 1.03), xlabel="score, or probability of being right", ylabel="precision at IoU 0.5"
     )
-    axes.set_title(f"{split} photos, {len(scored)} detections of all confidences", fontsize=11)
+    axes.set_title(f"{literal(split)} photos, {len(scored)} detections of all confidences", fontsize=11)
     simplify(axes)
     legend_below(figure, axes, columns=2)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.path import Path as Outline
 from skimage.measure import find_contours
 
 from fmask.data.samples import AugmentedSample
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import IGNORED_COLOUR, class_colour
 
 COLUMNS = 4
@@ -50,9 +51,11 @@ def sample_sheet(groups: Sequence[SampleGroup], classes: Sequence[str]) -> Figur
         for axes in places:
             axes.set_axis_off()
         for axes, name, sample in zip(places, group.names, group.samples, strict=False):
-            axes.set_title(name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…", fontsize=8.5, pad=3)
+            axes.set_title(literal(name if len(name) <= _CAPTION else f"{name[: _CAPTION - 1]}…"), fontsize=8.5, pad=3)
             _draw(axes, sample)
-    handles = [Patch(color=class_colour(class_id), label=name) for class_id, name in enumerate(classes, start=1)]
+    handles = [
+        Patch(color=class_colour(class_id), label=literal(name)) for class_id, name in enumerate(classes, start=1)
+    ]
     handles.append(Patch(facecolor="white", edgecolor=IGNORED_COLOUR, hatch=_HATCH, label="ignored"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False, fontsize=9.5)
     return figure

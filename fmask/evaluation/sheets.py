@@ -24,6 +24,7 @@ from fmask.evaluation.outcomes import Outcome, count_outcomes
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.run_length import RunLengths, area, decode_crop
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import IGNORED_COLOUR, class_colour, text_colour
 from fmask.visualization.splash import splash
 
@@ -183,7 +184,7 @@ def _sheet(photos: Sequence[Photo], title: str) -> tuple[Figure, list[Axes]]:
     inches = [panel * row + 0.25 for row in rows]
     figure = Figure(figsize=(max(panel * columns, 2 * _MAX_PANEL), sum(inches) + 0.9))
     figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.06)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(literal(title), fontsize=11)
     places = list(figure.subplots(len(rows), columns, squeeze=False, height_ratios=inches).flat)
     for axes in places:
         axes.set_axis_off()
@@ -197,7 +198,7 @@ def _show(axes: Axes, image: np.ndarray, title: str) -> None:
     small = Image.fromarray(image)
     small.thumbnail((_PANEL_PIXELS, _PANEL_PIXELS))
     axes.imshow(np.asarray(small), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
-    axes.set_title(title, fontsize=9)
+    axes.set_title(literal(title), fontsize=9)
 
 
 def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
@@ -220,7 +221,7 @@ def _draw(axes: Axes, marks: Sequence[Mark], photo: Photo) -> None:
         axes.text(
             (label.x0 + label.x1) / 2,
             (label.y0 + label.y1) / 2,
-            mark.text,
+            literal(mark.text),
             fontsize=_FONT,
             color=text_colour,
             ha="center",
@@ -284,7 +285,7 @@ def _short(name: str) -> str:
 
 def _class_lines(classes: Sequence[str]) -> list[Line2D]:
     return [
-        Line2D([], [], color=class_colour(class_id), linewidth=6, label=name)
+        Line2D([], [], color=class_colour(class_id), linewidth=6, label=literal(name))
         for class_id, name in enumerate(classes, start=1)
     ]
 

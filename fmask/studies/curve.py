@@ -17,6 +17,7 @@ from fmask.studies.plans.file import ACCURACY
 from fmask.studies.runs import SHARE, SHARE_SEED, WHOLE, Study
 from fmask.studies.table import NOT_SET, Row, StudyTable, tabulate
 from fmask.utils.errors import UserError
+from fmask.visualization.literal import literal
 
 if TYPE_CHECKING:  # only the figure needs Matplotlib
     from matplotlib.figure import Figure
@@ -174,14 +175,14 @@ def draw_curves(found: LearningCurves) -> "Figure":
         values = [point.score.value for point in curve.points]
         ends = [[point.score.value - point.score.low for point in curve.points],
                 [point.score.high - point.score.value for point in curve.points]]  # fmt: skip
-        axes.errorbar(photos, values, yerr=ends, fmt="o-", capsize=3, label=curve.name or None)
+        axes.errorbar(photos, values, yerr=ends, fmt="o-", capsize=3, label=literal(curve.name) or None)
     axes.set_xscale("log")
     numbers = sorted({point.photos for curve in found.curves for point in curve.points})
     axes.set_xticks(numbers, [f"{number:.0f}" for number in numbers])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     at = f" at confidence {found.table.confidence:g}" if found.score == ACCURACY else ""
-    axes.set(xlabel="training photos", ylabel=f"{found.score}{at}, 95 % interval", ylim=(0, 1))
+    axes.set(xlabel="training photos", ylabel=f"{literal(found.score)}{at}, 95 % interval", ylim=(0, 1))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if any(curve.name for curve in found.curves):

@@ -9,6 +9,7 @@ from fmask.studies.output import label
 from fmask.studies.table import Row, StudyTable
 from fmask.utils.errors import UserError
 from fmask.utils.files import atomic_write
+from fmask.visualization.literal import literal
 from fmask.visualization.palette import ACCENT_COLOUR
 
 if TYPE_CHECKING:  # `fmask table` imports Matplotlib only for --figure
@@ -33,12 +34,12 @@ def draw(tables: Sequence[StudyTable]) -> "Figure":
     for table, axes in zip(tables, panels, strict=True):
         _draw_table(table, axes)
         if len(tables) > 1:
-            axes.set_title(table.data, loc="right", fontsize=9)
+            axes.set_title(literal(table.data), loc="right", fontsize=9)
     return figure
 
 
 def _label(table: StudyTable, row: Row) -> str:
-    return f"{row.number}: {label(table, row)}"
+    return literal(f"{row.number}: {label(table, row)}")
 
 
 def _draw_table(table: StudyTable, axes: "Axes") -> None:

@@ -1,6 +1,7 @@
 """Figures show the given numbers."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from fmask.evaluation.average_precision import AveragePrecision, average_precision
 from fmask.evaluation.confidence_curve import confidence_curve
+from fmask.evaluation.diagnosis import diagnose
+from fmask.evaluation.diagnosis_figure import lost_ap
 from fmask.evaluation.figures import (
     CLASSES_CAPTION,
     ap_curve,
@@ -53,6 +56,24 @@ def test_confusion_matrix_shows_both_matrices() -> None:
     caption = caption_of(figure)
     assert "accuracy 0.50 [0.09, 0.91]" in caption
     assert CLASSES_CAPTION in caption
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("others", [(), ("a", "b", "c")])
+def test_names_of_classes_and_splits_are_no_formulas(others: tuple[str, ...]) -> None:
+    names, one = ("$_{$", "$hat$", *others), encoded((*MASK, 0.95))
+    classes = tuple(name.replace("$", r"\$") for name in names)
+    scene = photo(MASK, HAT)
+    scene = replace(
+        scene, regions=tuple(replace(each, label=names[n], classes=names) for n, each in enumerate(scene.regions))
+    )
+    found = replace(one, classes=names)
+    figure = confusion_matrix(count_outcomes([scene], [found]), "$_{$", 0.9)
+    assert rendered(figure).std() > 0
+    assert x_labels(figure.axes[1])[1 : 1 + len(names)] == [*classes]
+    assert rendered(pr_curve(average_precision([scene], [found]), "$_{$")).std() > 0
+    causes = diagnose([scene], [found])
+    assert rendered(lost_ap(causes.lost(), causes.lost_by_class(), causes.classes, "$_{$", causes.ap50)).std() > 0
 
 
 @pytest.mark.filterwarnings("error")

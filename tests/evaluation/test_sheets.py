@@ -50,6 +50,12 @@ def test_contact_sheet_marks_every_outcome(tmp_path: Path) -> None:
     }
 
 
+def test_names_of_photos_are_no_formulas(tmp_path: Path) -> None:
+    (figure,) = contact_sheet([saved(photo(MASK), tmp_path, "$_{$.png")], [encoded((*MASK, 0.9))], "$_{$", 0.5)
+    FigureCanvasAgg(figure).draw()
+    assert figure.axes[0].get_title().replace("\\", "") == "$_{$.png: annotated"
+
+
 def test_labels_of_detections_on_one_object_do_not_hide_each_other(tmp_path: Path) -> None:
     found = encoded((*MASK, 0.99), (*MASK, 0.98), ("hat", MASK[1], 0.97), (*MASK, 0.96))
     (figure,) = contact_sheet([saved(photo(MASK), tmp_path)], [found], "test", min_confidence=0.9)
