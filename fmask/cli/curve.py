@@ -34,10 +34,7 @@ def curve(
     from fmask.studies import curve as curves
     from fmask.utils.files import write_text
 
-    sources = [studies.read_runs(file) for file in from_files or ()]
-    if study or not sources:
-        sources.append(studies.collect(study or "fmask"))
-    found = curves.learning_curves(studies.merge(sources), score, confidence, data)
+    found = curves.learning_curves(studies.read_study(study, from_files or ()), score, confidence, data)
     if csv:
         write_text(curves.curves_csv(found), csv)
     if figure:

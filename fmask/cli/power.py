@@ -40,8 +40,5 @@ def power(
     from fmask import studies
 
     question = studies.Question(difference, probability, comparisons)
-    sources = [studies.read_runs(file) for file in from_files or ()]
-    if study or not sources:
-        sources.append(studies.collect(study or "fmask"))
-    plan = studies.plan(studies.merge(sources), question, confidence, against or 1, data)
+    plan = studies.plan(studies.read_study(study, from_files or ()), question, confidence, against or 1, data)
     studies.show_plan(plan, Console())

@@ -47,10 +47,7 @@ def table(
     from fmask import studies
     from fmask.utils.files import write_text
 
-    sources = [studies.read_runs(file) for file in from_files or ()]
-    if study or not sources:
-        sources.append(studies.collect(study or "fmask", parents))
-    runs = studies.merge(sources)
+    runs = studies.read_study(study, from_files or (), parents)
     if save_runs:
         studies.write_runs(runs, save_runs)
     result = studies.tabulate(runs, confidence, against, data, margin)

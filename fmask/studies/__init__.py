@@ -13,6 +13,7 @@ from fmask.studies.power import Plan, Question, plan
 from fmask.studies.power_output import show_plan
 from fmask.studies.runs import Study, StudyRun, collect, merge
 from fmask.studies.runs_file import read_runs, write_runs
+from fmask.studies.sources import read_study
 from fmask.studies.table import Row, StudyTable, tabulate
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "merge",
     "plan",
     "read_runs",
+    "read_study",
     "save",
     "show",
     "show_plan",
