@@ -3,6 +3,7 @@
 import sys
 
 from fmask.cli import (
+    browse,
     convert,
     curve,
     data,
@@ -35,6 +36,7 @@ from fmask.utils.secrets import without_secrets
 
 __all__ = [
     "app",
+    "browse",
     "convert",
     "curve",
     "data",

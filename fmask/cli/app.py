@@ -13,7 +13,7 @@ TRAIN, USE, DATA, RUNS = "Train", "Use a model", "Data", "Runs and studies"
 COMMANDS = (
     "train", "show-batch", "sweep", "reproduce",
     "detect", "splash", "watch", "evaluate", "diagnose", "operate", "show", "export", "register",
-    "install", "new", "check", "anchors", "convert", "suspects", "diff",
+    "install", "new", "check", "browse", "anchors", "convert", "suspects", "diff",
     "runs", "report", "table", "power", "plan", "curve", "send",
 )  # fmt: skip
 """All commands, in the order of the help."""

@@ -13,7 +13,12 @@ from fmask.utils.errors import UserError
 from fmask.utils.files import check_folder
 
 
-def _check_confidence(value: float | None) -> float | None:
+def check_confidence(value: float | None) -> float | None:
+    """Return a value of `--min-confidence` from 0 to 1.
+
+    Raises:
+        UserError: the value is another one.
+    """
     if value is not None and not 0 <= value <= 1:  # also refuses NaN, which Typer's own ranges accept
         raise UserError(f"--min-confidence must be between 0 and 1, not {value:g}.")
     return value
@@ -38,7 +43,7 @@ Settings = Annotated[
 Confidence = Annotated[
     float,
     typer.Option(
-        "--min-confidence", help="Ignore detections with a lower score, from 0 to 1.", callback=_check_confidence
+        "--min-confidence", help="Ignore detections with a lower score, from 0 to 1.", callback=check_confidence
     ),
 ]
 MinConfidence = Annotated[
@@ -47,7 +52,7 @@ MinConfidence = Annotated[
         "--min-confidence",
         help="Ignore detections with a lower score, from 0 to 1. Default: the thresholds of the model's operating "
         "point, which `fmask show` prints, or 0.5 if it has none.",
-        callback=_check_confidence,
+        callback=check_confidence,
     ),
 ]
 Runtime = Annotated[

@@ -1,4 +1,4 @@
-"""HTML pages of runs and studies.
+"""HTML pages of runs, studies and data sets.
 
     html = report.run_page(tracking.find_run("latest"), console)
     html = report.study_page(studies.tabulate(study), study)

@@ -1,5 +1,8 @@
 """HTML files as trees of elements, read by the parser of the standard library."""
 
+import base64
+import hashlib
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -58,3 +61,19 @@ def parse(html: str) -> Element:
 def everything(element: Element) -> list[Element]:
     """Return the element and all elements inside it."""
     return [element, *(each for below in element.inside for each in everything(below))]
+
+
+def check_self_contained(document: Element) -> None:
+    """Check that a page loads nothing and runs only its own script."""
+    (policy,) = document.all("meta", http_equiv="Content-Security-Policy")
+    (script,) = document.all("script")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert str(policy.attributes["content"]).startswith("default-src 'none'; img-src data:;")
+    assert f"script-src 'sha256-{digest}';" in str(policy.attributes["content"])
+    for element in everything(document):
+        assert element.tag not in {"iframe", "object"}
+        assert not [name for name in element.attributes if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "action"):
+            assert str(element.attributes.get(name, "#")).startswith(("#", "data:"))
+    (style,) = document.all("style")
+    assert not re.search(r"url\(|@import", style.text)
