@@ -26,9 +26,10 @@ def curve(
     figure: Annotated[Path | None, typer.Option(help="Draw the curve to this file (.png, .svg or .pdf).")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the points of the curve to this CSV file.")] = None,
 ) -> None:
-    """Show a score over the number of training photos, from runs with several data.share.
+    """Show a score against the number of training photos, from runs with different data.share.
 
-    It says what the last doubling of the training photos brought, with its interval, and nothing about more photos.
+    Prints how much the last doubling of the training photos changed the score, with the interval of the change. The
+    curve is not extrapolated to more photos.
     """
     from fmask import studies
     from fmask.studies import curve as curves

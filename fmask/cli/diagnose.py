@@ -51,7 +51,7 @@ def diagnose(
     threads: Threads = 0,
     settings: Settings = None,
 ) -> None:
-    """Say what a model gets wrong, and where.
+    """Show what errors a model makes, and in which photos.
 
     Prints two tables: AP50 of masks lost by cause (wrong class, wrong outline, both, duplicates, background, missed
     objects), by class and by size; and how many objects are found at --min-confidence, by size and position of the
@@ -60,8 +60,8 @@ def diagnose(
     Writes two pictures: ap_lost.png, and worst_photos.png with annotations beside detections. The weight of a photo is
     the number of its missed objects plus the scores of its wrong and spurious detections.
 
-    What one learns from a diagnosis changes what one does next, so it is for validation photos: test photos that were
-    diagnosed no longer measure how the next network does on new photos.
+    Diagnose validation photos. Choices that follow from a diagnosis of test photos fit these photos, so that their
+    scores no longer say how well the next network does on new ones.
     """
     from rich.console import Console
 

@@ -34,11 +34,11 @@ def diff(
 ) -> None:
     """Compare two annotations of the same photos.
 
-    Counts the regions that were added or removed, or whose class or outline changed, and lists the changes by photo. A
-    region that counts as ignored in one of the two has another class. Photos are compared by name.
+    Counts the regions that were added or removed, or whose class or outline changed, and lists the changes by photo.
+    The class of a region that is ignored in only one of the two counts as changed. Photos are compared by name.
 
-    The photos need to be in one of the two only: an annotation file in a folder without photos is read with those of
-    the other one.
+    Only one of the two needs its photos: an annotation file in a folder without photos is read with those of the other
+    one.
 
     Exit status: 0 without changes, 1 with changes.
     """
@@ -90,7 +90,7 @@ def _read(path: Path, other: Path, photos: Path | None, options: "ReadOptions") 
 
     Args:
         path: what to read.
-        other: the annotations that it is compared with, whose photos it may be about.
+        other: the annotations that it is compared with; their folder may have the photos.
         photos: the folder of the photos, if it is given.
         options: how annotation files are read.
     """

@@ -1,7 +1,6 @@
 """The map from names in annotations to classes: the setting `data.map`, and the option `--map` of commands."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -22,7 +21,7 @@ def read_map(typed: Any, classes: Sequence[str] | None, setting: str, parents: I
         parents: the parents of a hierarchy, which are allowed beside the classes.
 
     Raises:
-        UserError: it is no map from names to classes; or the classes are known, and it maps a name to another one.
+        UserError: it is not a map from names to classes, or the classes are known and it maps a name to another one.
     """
     mapped = read_mapping(typed)
     if mapped is not None and not isinstance(mapped, Mapping):
@@ -38,14 +37,16 @@ def read_map(typed: Any, classes: Sequence[str] | None, setting: str, parents: I
 
 
 def read_mapping(typed: Any) -> Any:
-    """Return a setting that is a mapping, which may have been typed as a text of YAML; other values are unchanged.
+    """Return the mapping that a setting is, or whose YAML it is; other values are returned unchanged.
 
-    In the text, names such as `no` and `1` are text, and `null` is None.
+    In YAML, names such as `no` and `1` are text, and `null` is None.
     """
-    parsed = typed
-    if isinstance(typed, str):
-        with suppress(yaml.YAMLError):
-            parsed = yaml.load(typed, yaml.BaseLoader)  # makes nothing but text, lists and mappings
-    if not isinstance(typed, str) or not isinstance(parsed, dict):
+    if not isinstance(typed, str):
+        return typed
+    try:
+        parsed = yaml.load(typed, yaml.BaseLoader)  # makes nothing but text, lists and mappings
+    except yaml.YAMLError:
+        return typed
+    if not isinstance(parsed, dict):
         return typed
     return {name: None if value in ("null", "~", "") else value for name, value in parsed.items()}

@@ -14,7 +14,7 @@ from fmask.structures.annotations import Photo, Region
 from fmask.structures.run_length import mask_ious
 
 MIN_IOU = 0.1
-"""Smallest mask IoU of two outlines that are taken to be of the same object."""
+"""Smallest mask IoU at which two outlines are matched as those of the same object."""
 
 
 class Change(StrEnum):
@@ -46,7 +46,7 @@ def compare(old: Sequence[Photo], new: Sequence[Photo]) -> list[Difference]:
 
     Args:
         old: annotated photos, each with another name.
-        new: the same photos, by name. Regions of photos that are listed in one of the two only are not compared.
+        new: the same photos, by name. Photos that are in only one of the two are listed, without their regions.
 
     Raises:
         ValueError: a photo has another size.

@@ -1,8 +1,8 @@
 """A nested random share of the training photos, for learning curves.
 
 Near-duplicates, chains of them, and groups of `data.groups` are in a share together or not at all. The shares of one
-seed are nested: a larger one has all photos of a smaller one. Each share has about the same part of the photos with the
-same number of objects of each class.
+seed are nested: a larger one has all photos of a smaller one. Photos are stratified by their number of regions of each
+class, so that each share has about the same part of each stratum.
 
 A share depends on the contents of the photos, their annotations and its seed alone: not on names, folders or machines.
 """
@@ -53,9 +53,9 @@ def nested_share(
 def _in_order(groups: Sequence[list[Photo]], seed: int) -> list[list[Photo]]:
     """Return the groups in an order whose beginnings are the shares: systematic sampling from each stratum.
 
-    A stratum has the groups with the same number of objects of each class. Its n groups, in random order, get random
-    places in n equal parts of the unit interval, so that each beginning of the whole order has about the same share of
-    each stratum.
+    A stratum has the groups with the same number of regions of each class, regions to ignore included. Its n groups, in
+    random order, get random places in n equal parts of the unit interval, so that each beginning of the whole order has
+    about the same share of each stratum.
     """
     strata: dict[frozenset[tuple[str | None, int]], list[tuple[bytes, list[Photo]]]] = {}
     for group in groups:

@@ -41,7 +41,7 @@ def with_boxes(
     boxes: Sequence[Sequence[float] | None],
     of_detection: bool = False,
 ) -> np.ndarray:
-    """Return the IoU (N, G) of masks with that of boxes in its place, where an object has only a box.
+    """Return the IoU (N, G) of masks, replaced by that of boxes for objects that have only a box.
 
     Args:
         ious: IoU (N, G) of masks.

@@ -1,4 +1,4 @@
-"""The suspicion of a label: the probability that it is wrong, given the detections on it."""
+"""The suspicion of a label: the probability that it is wrong, given the detections at its place."""
 
 from collections.abc import Iterable, Sequence
 
@@ -33,9 +33,9 @@ def odds_ratio(score: float) -> float:
 class UsualIoU:
     """The distribution of the mask IoU of detections with correctly outlined objects of one class.
 
-    The logits of the IoU have Student's t distribution with 5 degrees of freedom: networks outline some objects badly,
-    more than a normal distribution has. The median and the lower quartile give its place and scale, so that a few wrong
-    outlines among them hardly matter.
+    The logits of the IoU are modelled by Student's t distribution with 5 degrees of freedom: networks outline more
+    objects badly than a normal distribution allows for. Location and scale are estimated from the median and the lower
+    quartile, so that a few wrong outlines among them hardly matter.
     """
 
     def __init__(self, ious: Sequence[float]) -> None:
@@ -46,7 +46,7 @@ class UsualIoU:
     def ratio(self, iou: float) -> float:
         """Return the ratio for `posterior` of an outline with this IoU; 0 if the IoU is at least the median.
 
-        A wrong outline has any IoU in [0, 1] equally often.
+        The IoU of a wrong outline is taken to be uniform in [0, 1].
         """
         logit = float(_logit(np.array(iou)))
         if logit >= self._median:
@@ -71,13 +71,14 @@ def usual_ious(matches: Sequence[tuple[int, float]], class_ids: Iterable[int]) -
 
 
 def unseen_ratios(sizes: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Return the ratio for `posterior` of being seen so little, for each of N objects.
+    """Return the ratio for `posterior` of a detection on it that scores as low, for each of N objects.
 
-    It is 1 over the share of objects that are seen as little, among itself and the `NEIGHBOURS` - 1 of most similar
-    size, estimated by Laplace's rule of succession: one of one more.
+    It is (1 + n) / (1 + k) if k of n objects score as low: the object itself and the `NEIGHBOURS` - 1 of most similar
+    size, since networks miss small objects more often. The object is counted once more, so that the share of such
+    objects is not underestimated.
 
     Args:
-        sizes: (N,) above 0, as in `fmask.evaluation.diagnosis`: networks miss small objects more often.
+        sizes: (N,) above 0, as in `fmask.evaluation.diagnosis`.
         seen: (N,), the highest score of a detection on the object; 0 without one.
     """
     ratios = np.ones(len(sizes))

@@ -12,11 +12,11 @@ from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 
 FRAME = 1.3
-"""Side of the frame of the view `smaller`, as a multiple of the photo's side."""
+"""Longer side of a photo with its frame in the view `smaller`, as a multiple of the photo's longer side."""
 
 
 class Ensemble(Predictor):
-    """Networks that look at each photo, and at further views of it; what they find is fused (`fmask.inference.fusion`).
+    """Networks that detect in each photo, and in further views of it; `fmask.inference.fusion` fuses the detections.
 
     It has no operating point: fused scores are lower than those of one network.
 

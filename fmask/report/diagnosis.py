@@ -32,7 +32,7 @@ LISTED = sheets.PHOTOS_PER_SHEET
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What `fmask diagnose` shows."""
+    """The result of `fmask diagnose`."""
 
     predicted: PredictedPhotos
     split: str
@@ -52,13 +52,14 @@ class Diagnosed:
         """Print both tables and the names of the worst photos."""
         console.print(_causes_table(self.causes, self.split, self.predicted.image_size))
         console.print(
-            "What AP50 would gain without the errors of one cause (TIDE): classification, localisation, both, "
-            "duplicate, background, missed. Gains do not add up. Classes: of their own AP50. Sizes: of AP50 of all.\n"
+            "The gain of AP50 if the errors of one cause were fixed (TIDE): classification, localisation, both, "
+            "duplicate, background, missed. Gains do not add up. Rows of classes: of the AP50 of the class. Rows of "
+            "sizes: of the AP50 of all objects.\n"
         )
         console.print(_slices_table(self.slices, self.split, self.min_confidence))
         console.print(
-            "95 %: the interval for other photos, the photo being the unit. Sizes of objects: square root of the area, "
-            f"in pixels of the network's input, which has {self.predicted.image_size}.\n"
+            "95 %: the interval for other photos; the photo is the unit of sampling. Sizes of objects: square root of "
+            f"the area, in pixels of the network's input, whose side has {self.predicted.image_size}.\n"
         )
         for each in self.worst[:LISTED]:
             words = ("found wrongly", each.wrong), ("missed", each.missed), ("spurious", each.spurious)

@@ -30,8 +30,8 @@ def show(tested: TestedPhotos, suspects: Sequence[Suspect], count: int, console:
     networks = Counter(place for place, _ in tested.tests).values()
     each = f"{min(networks)}" if min(networks) == max(networks) else f"{min(networks)} to {max(networks)}"
     console.print(
-        f"{len(tested.photos)} photos with {objects} objects; networks: {tested.runs}, and {each} for each photo, not "
-        "trained on it.\n",
+        f"{len(tested.photos)} photos with {objects} objects. Networks: {tested.runs}; each photo was predicted by "
+        f"{each} not trained on it.\n",
         soft_wrap=True,
     )
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # `fmask --help` imports this module and must be quick
 Hierarchy = Mapping[str, tuple[str, ...]]
 """Parent to its leaves, in order; empty without a hierarchy."""
 EXAMPLE = "{hat: [cap, beanie], mask: [surgical, cloth]}"
+"""A hierarchy as it is written in a setting, for messages."""
 
 
 def read_hierarchy(value: Any, classes: Sequence[str] | None, setting: str = "data.hierarchy") -> dict[str, tuple]:
@@ -27,14 +28,12 @@ def read_hierarchy(value: Any, classes: Sequence[str] | None, setting: str = "da
         setting: name of the setting, for the message.
 
     Raises:
-        UserError: the value has another form, or a name is not valid or has two meanings; or a leaf is none of the
-            classes.
+        UserError: the value has another form, a name is not valid or is listed twice, or a leaf is none of the classes.
     """
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(
-        isinstance(leaves, list | tuple) or (isinstance(leaves, Sequence) and not isinstance(leaves, str))
-        for leaves in value.values()
+        isinstance(leaves, Sequence) and not isinstance(leaves, str) for leaves in value.values()
     ):
         raise UserError(
             f"{setting} is {value}; it must be parents and lists of their leaves, as in {setting}={EXAMPLE}."

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -56,13 +57,13 @@ def test_runs_on_the_same_folds_deal_them_once(store: Path, tmp_path: Path, monk
                 run.log_dataset(name, "own", root, digest(split), len(split.photos), {})
             run.log_dataset("folds", "own", root, dataset.digests()["folds"], 9, {})
         runs.append((tracking.find_run(run.id), dataset))
-    deals: list[Any] = []
-    monkeypatch.setattr("fmask.data.folds.deal", lambda *given: deals.append(given) or deal(*given))
+    dealing = Mock(side_effect=deal)
+    monkeypatch.setattr("fmask.data.folds.deal", dealing)
     folded = Folded()
     for found, dataset in runs:
         for name, split in dataset.splits.items():
             assert digest(find_split(found, name, folded)) == digest(split)
-    assert len(deals) == 1
+    dealing.assert_called_once()
 
 
 def test_a_run_that_kept_no_weights_says_so(store: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Plans of studies: their files, their record in the tracking store, amendments, and the runs that are left."""
 
+import json
 import os
 import re
 import shutil
@@ -174,6 +175,14 @@ def test_freezing_again_changes_nothing_and_amendments_are_kept(desk: Path) -> N
     assert parents == [first.run, first.run, None]
     with pytest.raises(UserError, match="The study 'planned' has no runs yet"):
         studies.collect("planned")
+
+
+def test_a_damaged_plan_is_named(desk: Path) -> None:
+    first = freeze(loaded())
+    (file,) = desk.rglob(f"{first.run}/artifacts/plan.json")
+    file.write_text(json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != "margin"}))
+    with pytest.raises(UserError, match=rf"^plan\.json of the MLflow run {first.run} is damaged: .*'margin'"):
+        planned_jobs(loaded())
 
 
 def log_run(seed: int, **values: Any) -> None:

@@ -1,7 +1,7 @@
 """The check of a study's table against its plan: what was planned, what is missing, and what was changed.
 
 The plan that counts is the last one that was frozen before the first run of the study started. If all were frozen
-later, no comparison was planned: who froze them could know results.
+later, no comparison counts as planned: results may have been known.
 """
 
 import itertools

@@ -29,9 +29,10 @@ class Frozen:
 
 
 def freeze(plan: LoadedPlan) -> Frozen:
-    """Record a plan as an MLflow run of its study; later runs of the study's plans are its children.
+    """Record a plan as an MLflow run of its study.
 
-    A plan that differs from the last one is recorded as an amendment. Earlier ones are kept.
+    A plan that differs from the last one is recorded as an amendment, a child run of the first plan. Earlier plans are
+    kept.
 
     Raises:
         UserError: the store cannot be used.

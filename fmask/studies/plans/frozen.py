@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fmask import tracking
+from fmask.utils.errors import UserError
 
 PLAN_TAG = "plan"
 """Tag of the run that records a plan, with the plan's digest."""
@@ -72,7 +73,7 @@ class FrozenPlan:
             time = datetime.fromisoformat(values["time"]).replace(tzinfo=None)
             return cls(time, values["commit"], PlanContent(**{**content, "rows": rows}))
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"a plan of the study cannot be read: {error}") from error
+            raise ValueError(f"a plan of the study cannot be read: {error!r}") from error
 
 
 def frozen_plans(runs: Sequence[tracking.RunInfo]) -> tuple[FrozenPlan, ...]:
@@ -82,13 +83,16 @@ def frozen_plans(runs: Sequence[tracking.RunInfo]) -> tuple[FrozenPlan, ...]:
         runs: all MLflow runs of the study.
 
     Raises:
-        UserError: the store cannot be used, or has lost the artifacts of a plan.
+        UserError: the store cannot be used, has lost the artifacts of a plan, or has a damaged plan.
     """
     plans = []
     for run in sorted((run for run in runs if PLAN_TAG in run.tags), key=lambda run: (run.started, run.id)):
         if values := tracking.read_json(run, PLAN_JSON):  # else its recording was interrupted
             commit = run.tags.get("mlflow.source.git.commit", "")
-            plans.append(FrozenPlan.from_json({**values, "time": run.started.isoformat(), "commit": commit}))
+            try:
+                plans.append(FrozenPlan.from_json({**values, "time": run.started.isoformat(), "commit": commit}))
+            except ValueError as error:
+                raise UserError(f"{PLAN_JSON} of the MLflow run {run.id} is damaged: {error}.") from error
     return tuple(plans)
 
 
