@@ -64,7 +64,7 @@ def browse_dataset(
             left_out.append((each.name, Fault("unreadable photo", printable(photo.name), None, detail)))
     if not entries:
         raise UserError(f"{folder} has no annotated photos to show; `fmask check {folder}` lists its faults.")
-    counts = ", ".join(f"{count} {name}" for name, count in Counter(entry.split for entry in entries).items())
+    of_splits = ", ".join(f"{count} {name}" for name, count in Counter(entry.split for entry in entries).items())
     return _page(
         entries,
         splits[0].classes,
@@ -72,7 +72,7 @@ def browse_dataset(
         image_size,
         heading=folder.resolve().name,
         run=None,
-        summary=f"{_count(len(entries), 'photo')} ({counts}) with {_objects(entries)}.",
+        summary=f"{_count(len(entries), 'photo')} ({of_splits}) with {_objects(entries)}.",
         left_out=left_out,
     )
 
@@ -99,7 +99,7 @@ def browse_run(
         for photo, found in _tracked(pairs, console)
     ]
     outcomes = Counter(item.kind for entry in entries for item in entry.items)
-    counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in OUTCOMES)
+    counted = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in OUTCOMES)
     return _page(
         entries,
         predicted.detections[0].classes,
@@ -108,7 +108,7 @@ def browse_run(
         heading=run.name,
         run=run,
         summary=f"{_count(len(entries), f'{split} photo')} with {_objects(entries)}. At a confidence of "
-        f"{min_confidence:g}: {counts}.",
+        f"{min_confidence:g}: {counted}.",
         left_out=[],
     )
 
@@ -125,14 +125,14 @@ def _page(
         image_size: side in pixels at which objects are measured.
         **values: further values of the template.
     """
-    parents = sorted({label for entry in entries for item in entry.items for label in item.classes} - {*classes})
+    others = sorted({label for entry in entries for item in entry.items for label in item.classes} - {*classes})
     html = render(
         "browse.html",
         script="browse.js",
         entries=entries,
-        filters=_filters(entries, [*classes, *parents], kinds, is_run=values["run"] is not None),
-        classes=classes,
-        parents=parents,
+        filters=_filters(entries, [*classes, *others], kinds, is_run=values["run"] is not None),
+        classes=list(classes),
+        counts=Counter(item.label for entry in entries for item in entry.items if item.is_object),
         colours=[(colour, text_colour(colour)) for colour in map(class_colour, range(1, 1 + len(classes)))],
         kinds=kinds,
         sizes=SIZES,
@@ -189,11 +189,7 @@ def _of_no_photo(split: Split) -> list[Fault]:
 
 
 def _objects(entries: Sequence[Entry]) -> str:
-    """Return the number of annotated objects, and of each class."""
-    objects = [item for entry in entries for item in entry.items if item.region is not None and item.kind != IGNORED]
-    counts = Counter(item.label for item in objects)
-    each = ", ".join(f"{count} {label}" for label, count in sorted(counts.items(), key=lambda pair: str(pair[0])))
-    return f"{_count(len(objects), 'object')}{f' ({each})' if each else ''}"
+    return _count(sum(entry.objects for entry in entries), "object")
 
 
 def _count(number: int, thing: str) -> str:

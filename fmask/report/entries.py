@@ -1,7 +1,7 @@
 """The photos of the browser's page, each with its outlines and the objects that are listed with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fmask.evaluation.outcomes import Outcome, count_outcomes
@@ -20,9 +20,9 @@ MAX_PIXELS = 200_000_000
 """Number of pixels of all photos in a page; as JPEG they have about 25 MB, with which browsers are still quick."""
 SHOWN = 900
 """Usual longer side of an opened photo in pixels, for which tags are placed."""
-OBJECT, BOX, PARENT, IGNORED = "object", "only a box", "parent", "ignored"
+OBJECT, BOX, IGNORED = "object", "only a box", "ignored"
 """The kinds of annotated regions."""
-KINDS = (OBJECT, BOX, PARENT, IGNORED)
+KINDS = (OBJECT, BOX, IGNORED)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Item:
     """The keys of its outlines."""
     row: ObjectRow | None = None
     """What was detected; None without a network and for regions to ignore."""
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is an annotated object."""
+        return self.region is not None and self.kind != IGNORED
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Entry:
     @property
     def objects(self) -> int:
         """The number of annotated objects."""
-        return sum(item.region is not None and item.kind != IGNORED for item in self.items)
+        return sum(item.is_object for item in self.items)
 
     @property
     def true_faults(self) -> int:
@@ -134,7 +139,7 @@ def predicted_entry(
         _item(photo, mask, image_size, row.classes, row.label, row.outcome, region, row.keys, row)
         for mask, region, row in zip(masks, regions, rows, strict=True)
     ]
-    items += [replace(_annotated(photo, each, image_size), kind=IGNORED) for each in photo.regions if each.ignore]
+    items += [_annotated(photo, region, image_size) for region in photo.regions if region.ignore]
     drawn = picture.found[min_confidence]
     missed = [outline for outline in drawn if outline.outcome == Outcome.MISSED]
     others = [outline for outline in drawn if outline.outcome != Outcome.MISSED]
@@ -146,7 +151,7 @@ def predicted_entry(
 
 def _annotated(photo: Photo, region: Region, image_size: int) -> Item:
     mask = region.run_lengths(photo.height, photo.width)
-    kind = PARENT if region.parent else IGNORED if region.ignore else BOX if region.box_only else OBJECT
+    kind = IGNORED if region.ignore else BOX if region.box_only else OBJECT
     classes = [region.label] if region.label else []
     return _item(photo, mask, image_size, classes, region.label, kind, region.index, [region_key(region.index)])
 
