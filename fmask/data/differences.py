@@ -110,5 +110,7 @@ def _label(region: Region) -> tuple[str | None, bool]:
 
 
 def _is_equal(one: Region, other: Region) -> bool:
-    """Return whether two outlines have the same points, to 1/1000 pixel."""
-    return one.polygon.shape == other.polygon.shape and bool(np.allclose(one.polygon, other.polygon, atol=1e-3, rtol=0))
+    """Return whether two outlines have the same points, to 1/1000 pixel; an outline is not equal to a mere box."""
+    if one.box_only != other.box_only or one.polygon.shape != other.polygon.shape:
+        return False
+    return bool(np.allclose(one.polygon, other.polygon, atol=1e-3, rtol=0))

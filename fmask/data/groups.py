@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from fmask.data.paths import is_inside
 from fmask.utils.errors import UserError, printable
 from fmask.utils.files import os_reason
 
@@ -19,8 +20,8 @@ def read_groups(file: str | None, root: Path) -> dict[Path, str]:
         root: the folder of the data set.
 
     Raises:
-        UserError: the file cannot be read, lacks a column or a value, or lists a file that does not exist, or a photo
-            in two groups.
+        UserError: the file cannot be read, lacks a column or a value, lists a path that is not that of a file below
+            `root`, or lists a photo in two groups.
     """
     if file is None:
         return {}
@@ -45,7 +46,7 @@ def read_groups(file: str | None, root: Path) -> dict[Path, str]:
         photo = root / name
         if not name or not group:
             raise UserError(f"{path}, line {line}: `{'group' if name else 'photo'}` is empty.")
-        if not photo.is_file():
+        if not is_inside(name) or not photo.is_file():  # photos are compared by paths that begin with that of `root`
             raise UserError(f"{path}, line {line}: {printable(name)} is not a file below {root}.")
         if groups.setdefault(photo, group) != group:
             raise UserError(f"{path}, line {line}: {printable(name)} is in two groups, {groups[photo]} and {group}.")

@@ -39,6 +39,13 @@ def test_changed_classes_and_outlines() -> None:
     assert changes(photo(MASK), photo(MASK, ignored=(0,))) == [(Change.CLASS, 0, 0)]
 
 
+def test_a_box_that_becomes_an_outline_has_changed() -> None:
+    (region,) = photo(HAT).regions
+    box = replace(photo(HAT), regions=(replace(region, box_only=True),))
+    assert changes(box, box) == []
+    assert changes(box, photo(HAT)) == [(Change.OUTLINE, 0, 0)]
+
+
 def test_an_outline_elsewhere_is_another_object() -> None:
     assert changes(photo(HAT), photo(("hat", MASK[1]))) == [(Change.REMOVED, 0, None), (Change.ADDED, None, 0)]
 

@@ -60,3 +60,11 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> Non
     assert message in str(refusal.value)
     with pytest.raises(UserError, match=r"^data.groups=gone.csv cannot be read: No such file or directory\.$"):
         read_groups("gone.csv", tmp_path)
+
+
+def test_a_path_that_is_not_below_the_data_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    for other in (str(tmp_path / "a.png"), f"../{tmp_path.name}/a.png"):  # the photo is known as `root / "a.png"`
+        (tmp_path / "groups.csv").write_text(f"photo,group\n{other},1\n")
+        with pytest.raises(UserError, match=r"line 2: .* is not a file below"):
+            read_groups("groups.csv", tmp_path)
