@@ -6,18 +6,13 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import StudyConfidence, StudyData
+from fmask.cli.options import RunFiles, StudyConfidence, StudyData, StudyName
 
 
 @app.command(rich_help_panel=RUNS)
 def curve(
-    study: Annotated[
-        str | None, typer.Argument(help="The setting `study` of the runs, an MLflow experiment. Default: fmask.")
-    ] = None,
-    from_files: Annotated[
-        list[Path] | None,
-        typer.Option("--from", help="Add the runs in a file written by fmask table --save-runs. Can be repeated."),
-    ] = None,
+    study: StudyName = None,
+    from_files: RunFiles = None,
     data: StudyData = None,
     confidence: StudyConfidence = None,
     score: Annotated[

@@ -114,6 +114,13 @@ EmptyPhotos = Annotated[
     ),
 ]
 """`Attribute`, `Map` and `EmptyPhotos` are how annotation files are read: see `read_options`."""
+StudyName = Annotated[
+    str | None, typer.Argument(help="The setting `study` of the runs, an MLflow experiment. Default: fmask.")
+]
+RunFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--from", help="Add the runs in a file written by fmask table --save-runs. Can be repeated."),
+]
 StudyConfidence = Annotated[
     float | None,
     typer.Option(
@@ -161,7 +168,7 @@ def read_options(
         hierarchy: the parents of these classes; None for no parents.
 
     Raises:
-        UserError: the map is no map, or maps a name to neither a class nor a parent.
+        UserError: `--map` is not a map, or maps a name to neither a class nor a parent; or `--attribute` is empty.
     """
     mapped = read_map(class_map, classes, "--map", hierarchy or ())
     if attribute is not None and not attribute.strip():

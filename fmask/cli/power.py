@@ -1,19 +1,16 @@
 """The command `fmask power`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import BaselineRow, StudyConfidence, StudyData
+from fmask.cli.options import BaselineRow, RunFiles, StudyConfidence, StudyData, StudyName
 
 
 @app.command(rich_help_panel=RUNS)
 def power(
-    study: Annotated[
-        str | None, typer.Argument(help="The setting `study` of the runs, an MLflow experiment. Default: fmask.")
-    ] = None,
+    study: StudyName = None,
     difference: Annotated[
         float, typer.Option(help="The true difference of accuracy that is to be found, such as 0.05.")
     ] = 0.05,
@@ -23,10 +20,7 @@ def power(
     comparisons: Annotated[
         int, typer.Option(help="Number of settings that the planned study compares with its baseline.")
     ] = 1,
-    from_files: Annotated[
-        list[Path] | None,
-        typer.Option("--from", help="Add the runs in a file written by fmask table --save-runs. Can be repeated."),
-    ] = None,
+    from_files: RunFiles = None,
     data: StudyData = None,
     confidence: StudyConfidence = None,
     against: BaselineRow = None,

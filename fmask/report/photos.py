@@ -172,14 +172,16 @@ def _find_fold(run: tracking.RunInfo, name_of_split: str, roots: Sequence[Path],
     recorded = OmegaConf.load(file)
     data = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Data), recorded.data))
     assert isinstance(data, Data)
+    reason = f"The photos in {roots[0]} differ from those that the run's folds were dealt from."
     for root in roots:
         try:
             found = folded.open(root, data, recorded.fold).splits[name_of_split]
-        except UserError:
+        except UserError as error:
+            reason = str(error) if root == roots[0] else reason
             continue
         if digest(found).startswith(run.datasets[name_of_split].partition("@")[2]):
             return found
-    raise PhotosUnavailable(f"The photos in {roots[0]} differ from those that the run's folds were dealt from.")
+    raise PhotosUnavailable(reason)
 
 
 def _read_options(run: tracking.RunInfo) -> ReadOptions:

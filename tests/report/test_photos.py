@@ -1,5 +1,6 @@
 """The test photos of a run are found again, read as the run read them."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -64,6 +65,12 @@ def test_runs_on_the_same_folds_deal_them_once(store: Path, tmp_path: Path, monk
         for name, split in dataset.splits.items():
             assert digest(find_split(found, name, folded)) == digest(split)
     dealing.assert_called_once()
+    shutil.rmtree(root / "test")
+    with pytest.raises(PhotosUnavailable, match=r"^The photos in .*own differ from those .* folds were dealt from\.$"):
+        find_split(found, "test")
+    shutil.rmtree(root)
+    with pytest.raises(PhotosUnavailable, match=r"own has none of the folders train, val, test"):
+        find_split(found, "test")
 
 
 def test_a_run_that_kept_no_weights_says_so(store: Path, tmp_path: Path) -> None:
