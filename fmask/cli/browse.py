@@ -1,12 +1,12 @@
 """The command `fmask browse`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from fmask.cli.app import DATA, app
-from fmask.cli.options import Attribute, EmptyPhotos, Map, Runtime, Threads, check_confidence, read_options
+from fmask.cli.options import Attribute, EmptyPhotos, Map, Threads, check_confidence, read_options
 from fmask.cli.report import is_run
 from fmask.utils.errors import UserError
 from fmask.utils.files import check_folder
@@ -55,7 +55,13 @@ def browse(
     attribute: Attribute = None,
     class_map: Map = None,
     empty_photos: EmptyPhotos = "leave_out",
-    runtime: Runtime = None,
+    runtime: Annotated[
+        Literal["onnx", "keras"] | None,
+        typer.Option(
+            help="Of a run: what computes the network. onnx (ONNX Runtime) starts sooner but may change a few outcomes. "
+            "Default: keras, which computed the scores of the run."
+        ),
+    ] = None,
     threads: Threads = 0,
 ) -> None:
     """Write one HTML page to browse the photos of a data set or a run.
@@ -110,7 +116,7 @@ def _of_run(
     if min_confidence is None:
         min_confidence = float(run.params.get("min_confidence", 0.5))
     try:
-        predicted = predict_again(run, console, chosen, runtime, threads)
+        predicted = predict_again(run, console, chosen, runtime or "keras", threads)
     except PhotosUnavailable as reason:
         raise UserError(f"{reason} `fmask browse FOLDER` shows photos without detections.") from reason
     return browse_run(run, predicted, chosen, min_confidence, console)

@@ -169,6 +169,19 @@ def test_a_run_is_shown_with_annotations_detections_and_outcomes(run: str) -> No
     assert (missed.attributes["class"], missed.attributes["data-key"]) == ("outline class2 is-missed", "region1")
 
 
+def test_detections_are_those_of_the_scores_of_the_run(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, runtime: str, threads: int) -> FakePredictor:
+        loaded.append(runtime)
+        return FakePredictor()
+
+    monkeypatch.setattr("fmask.inference.load.load", load)
+    browse(run)
+    browse(run, "--runtime", "onnx")
+    assert loaded == ["keras", "onnx"]
+
+
 def test_a_run_without_its_photos_is_refused(run: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"did not log its val photos\. `fmask browse FOLDER` shows photos without"):
         browse(run, "--split", "val")
@@ -177,14 +190,20 @@ def test_a_run_without_its_photos_is_refused(run: str, tmp_path: Path) -> None:
         browse(run)
 
 
+def cut(file: Path) -> None:
+    """Replace a photo by the first part of a JPEG file of its size, whose header is whole."""
+    content = io.BytesIO()
+    Image.open(file).convert("RGB").save(content, "JPEG")
+    file.write_bytes(content.getvalue()[:1000])
+
+
 def test_photos_that_cannot_be_decoded_are_listed(store: Path, site: Path) -> None:
-    file = site / "val" / "1.png"
-    file.write_bytes(file.read_bytes()[:4000])  # the header is whole
+    cut(site / "val" / "1.png")
     page = page_of(str(site), "--split", "val")
     assert len(page.all("article")) == 2
     assert page.all("details")[0].all("tr")[1].inside[1].text == "unreadable photo"
-    for each in (site / "val").glob("*.png"):
-        each.write_bytes(each.read_bytes()[:4000])
+    for name in ("0.png", "2.png"):
+        cut(site / "val" / name)
     with pytest.raises(UserError, match="site has no annotated photos to show; `fmask check"):
         browse(str(site), "--split", "val")
 
