@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.text import Text
 from typer.testing import CliRunner
 
 from fmask.cli import app
+from fmask.report.diagnosis import _slices_table
 from fmask.utils.errors import UserError
 from tests.helpers.classes import CLASSES
 from tests.helpers.made_up import HAT, MALICIOUS_NAME, MASK, FakePredictor, make_run
@@ -54,6 +56,11 @@ def test_photos_without_errors_have_no_sheet(store: Path, tmp_path: Path, monkey
     lines = diagnose("latest", "--split", "test")
     assert lines[-1] == ["No", "photo", "has", "errors", "at", "this", "confidence."]
     assert [file.name for file in (store / "diagnosis").iterdir()] == ["ap_lost.png"]  # the old sheet is gone
+
+
+def test_names_of_folders_are_no_markup() -> None:
+    title = _slices_table([], "[old]", 0.5).title
+    assert Text.from_markup(str(title)).plain == "[old] photos: outcomes at a confidence of 0.5"
 
 
 def test_other_photos_are_diagnosed(store: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fmask import cli, tracking
+from fmask.cli.show import _operating_rows
 from fmask.data.dataset import digest
 from fmask.data.formats.read import read_split
 from fmask.data.formats.via import write_split
@@ -25,6 +26,7 @@ from fmask.model.weights.exported import WEIGHTS, exported_file, read_properties
 from fmask.model.weights.metadata import NetworkMetadata, read_metadata, read_operating_point
 from fmask.model.weights.operating_point import PROPERTY, from_text
 from fmask.structures.detections import Detections
+from fmask.structures.operating_point import NEVER, Calibration, OperatingPoint
 from fmask.utils.files import sha256_of
 from tests.helpers.classes import CLASSES, OF_STUDY
 from tests.helpers.mlflow_runs import artifacts, client
@@ -132,6 +134,16 @@ def test_show_prints_the_operating_point(run: str) -> None:
     fmask("operate", run, "--aim", "false_alarms=0")
     shown = " ".join(fmask("show", run).output.split())
     assert re.search(r"mask from 0\.\d+, hat from 0\.75; for false_alarms=0, on 4 objects in 2 photos", shown)
+
+
+def test_show_prints_names_in_brackets_and_classes_without_detections(
+    run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = replace(tracking.find_run(run), name="[old] run")
+    monkeypatch.setattr(tracking, "find_run", lambda _: found)
+    point = OperatingPoint("false_alarms=0", {"mask": 0.5, "hat": NEVER}, Calibration(1, 0), 2, 4)
+    assert "([old] run)" in fmask("show", run).output
+    assert _operating_rows(point)["operating point"].startswith("mask from 0.5, no hat; for false_alarms=0, on ")
 
 
 def test_a_dry_run_stores_nothing(run: str) -> None:
