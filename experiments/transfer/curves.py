@@ -1,7 +1,8 @@
-"""Plot validation mask AP50 over CPU seconds: python -m experiments.transfer.curves [STUDY]
+"""Plot validation mask AP50 over CPU seconds, for each start: python -m experiments.transfer.curves [--collect]
 
-The script plots curves.csv, beside the runs from random weights of `experiments/time_to_accuracy`, and prints a table.
-If a study is given, it first writes the study's MLflow runs to curves.csv.
+The script plots curves.csv, beside the runs of ResNet-18 from random weights of `experiments/time_to_accuracy`, and
+prints a table. With --collect, it first writes the MLflow runs of the studies in `STARTS` to curves.csv. The CPU
+seconds of a start on drawn people include those of its training on them.
 """
 
 import sys
@@ -14,19 +15,37 @@ from experiments.time_to_accuracy import curves as scratch
 
 HERE = Path(__file__).parent
 FILE = HERE / "curves.csv"
-TRANSFER, SCRATCH = "ImageNet weights, EfficientNet-Lite0", "random weights, ResNet-18"
+STARTS = {
+    "imagenet": "ImageNet",
+    "both": "ImageNet, then drawn people",
+    "drawn_only": "random, then drawn people",
+    "random": "random",
+}
+"""The studies, and where their networks (EfficientNet-Lite0) start from."""
+DRAWN = {"both": 178.0, "drawn_only": 162.0}
+"""CPU seconds of the training on drawn people, which all seeds of a study start from."""
+SCRATCH = "random, ResNet-18 with recipe=scratch"
 FROM_SCRATCH = "epochs=36 lr=0.001"
 """The runs of `recipe=scratch` in the other experiment's file."""
 
 
 def read() -> pd.DataFrame:
-    """Return the scores of both recipes: recipe, seed, epoch, cpu_seconds, val_mask_ap50."""
+    """Return the scores of all starts: recipe, seed, epoch, cpu_seconds, val_mask_ap50."""
     other = pd.read_csv(scratch.FILE)
     return pd.concat([pd.read_csv(FILE), other[other.recipe == FROM_SCRATCH].assign(recipe=SCRATCH)])
 
 
+def collect() -> pd.DataFrame:
+    """Return the scores of the studies in MLflow, as `read` does."""
+    found = []
+    for study, start in STARTS.items():
+        runs = scratch.collect([study]).assign(recipe=start)
+        found.append(runs.assign(cpu_seconds=runs.cpu_seconds + DRAWN.get(study, 0.0)))
+    return pd.concat(found)
+
+
 def draw(curves: pd.DataFrame) -> Figure:
-    """Draw a line for each run, with a colour for each recipe."""
+    """Draw a line for each run, with a colour for each start."""
     figure = Figure(figsize=(8, 4.4), layout="constrained")
     axes = figure.subplots()
     for number, (recipe, runs) in enumerate(curves.groupby("recipe", sort=False)):
@@ -43,8 +62,8 @@ def draw(curves: pd.DataFrame) -> Figure:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        scratch.collect(sys.argv[1:]).assign(recipe=TRANSFER).to_csv(FILE, index=False, float_format="%.5g")
+    if sys.argv[1:] == ["--collect"]:
+        collect().to_csv(FILE, index=False, float_format="%.5g")
     drawn = read()
     print(scratch.summary(drawn))
     draw(drawn).savefig(HERE / "curves.png", dpi=110)

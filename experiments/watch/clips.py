@@ -9,7 +9,7 @@ import numpy as np
 from fmask.apps.video.reading import Frame
 from fmask.apps.watch.heads import ITEMS
 from fmask.data.synthetic.backgrounds import draw_background
-from fmask.data.synthetic.dataset import _expose, _place_heads
+from fmask.data.synthetic.dataset import expose, outline_items, place_heads
 from fmask.data.synthetic.geometry import Pose
 from fmask.data.synthetic.layers import Layer, paint
 from fmask.data.synthetic.people import draw_person
@@ -78,6 +78,21 @@ class Clip:
             if (last - first) / RATE >= HOLD
         ]
 
+    def layers(self, frame: int) -> list[Layer]:
+        """Return the people of a frame, from back to front."""
+        layers: list[Layer] = []
+        for person in self.people:
+            mask, hat = (bool(person.wears[item][frame]) for item in ITEMS)
+            layers += draw_person(np.random.default_rng(person.seed), person.at(frame), mask, hat, HEIGHT)
+        return layers
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether each item is as visible as in the photos of the data set, in all frames."""
+        return all(
+            outline_items(self.layers(number), WIDTH, HEIGHT, "items") is not None for number in range(RATE * SECONDS)
+        )
+
     def frames(self) -> Iterator[Frame]:
         """Draw the frames."""
         rng = np.random.default_rng([self.seed, 1])
@@ -85,26 +100,29 @@ class Clip:
         light = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
         light /= np.linalg.norm(light)
         for number in range(RATE * SECONDS):
-            layers: list[Layer] = []
-            for person in self.people:
-                mask, hat = (bool(person.wears[item][number]) for item in ITEMS)
-                layers += draw_person(np.random.default_rng(person.seed), person.at(number), mask, hat, HEIGHT)
+            layers = self.layers(number)
             exposure = np.random.default_rng([self.seed, 2])  # the same in all frames
-            yield Frame(_expose(exposure, paint(background, layers, light)), Fraction(number, RATE))
+            yield Frame(expose(exposure, paint(background, layers, light)), Fraction(number, RATE))
 
 
 def draw_clip(seed: int) -> Clip:
-    """Draw a random clip of one to three people."""
+    """Draw random clips of one to three people until one is clear."""
     rng = np.random.default_rng([seed, 0])
-    poses = _place_heads(rng, int(rng.integers(1, 4)), WIDTH, HEIGHT)
+    while not (clip := _draw(rng, seed)).is_clear:
+        pass
+    return clip
+
+
+def _draw(rng: np.random.Generator, seed: int) -> Clip:
+    poses = place_heads(rng, int(rng.integers(1, 4)), WIDTH, HEIGHT)
     people = []
-    for number, pose in enumerate(poses):
+    for pose in poses:
         sway = (rng.uniform(0.1, 0.35), rng.uniform(0.05, 0.2), rng.uniform(0.05, 0.35))
         wears = {item: np.full(RATE * SECONDS, rng.random() < 0.6) for item in ITEMS}
         # A mask changes only under no hat: the drawing of a hat follows that of the mask.
         changing = "hat" if wears["hat"][0] else str(rng.choice(ITEMS))
         wears[changing] = _schedule(rng)
-        people.append(Person(1000 * seed + number, pose, sway, rng.uniform(4, 9), wears))
+        people.append(Person(int(rng.integers(2**31)), pose, sway, rng.uniform(4, 9), wears))
     return Clip(tuple(people), seed)
 
 

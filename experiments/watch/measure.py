@@ -1,4 +1,4 @@
-"""Score heads and events of `fmask watch`: python -m experiments.watch.measure RUN [--photos FOLDER]
+"""Score heads and events of `fmask watch`: python -m experiments.watch.measure RUN [RUN ...] [--photos FOLDER]
 
 Without FOLDER, the photos and clips are drawn, with seeds that no training has seen. Bare heads are scored in `PHOTOS`
 photos, and events in `CLIPS` clips, once with the class head and once without. With FOLDER, the folder of a split, each
@@ -28,7 +28,7 @@ from fmask.structures.annotations import Photo
 from fmask.structures.detections import Detections
 
 HERE = Path(__file__).parent
-PHOTOS, CLIPS, STILL = 400, 24, 2
+PHOTOS, CLIPS, STILL = 600, 36, 2
 TOLERANCE = 0.5
 """Largest difference in seconds between the start of an event and the true one."""
 SEED = 7001
@@ -65,12 +65,12 @@ def matched(found: Sequence[Head], true: Sequence[Head]) -> int:
     return count
 
 
-def score_bare_heads(predictor: Predictor, photos: Iterable[Photo]) -> dict[str, object]:
+def score_bare_heads(predictor: Predictor, photos: Iterable[Photo], at: float | None) -> dict[str, object]:
     """Return recall and precision of bare heads."""
     items = items_of(predictor.classes)
     right = found_count = true_count = 0
     for photo in photos:
-        found = group_heads(predictor.predict(photo.path).select(), items)
+        found = group_heads(predictor.predict(photo.path).select(at), items)
         true = group_heads(annotated(photo), items_of(photo.regions[0].classes))
         bare, truly_bare = ([head for head in heads if not head.items] for heads in (found, true))
         right += matched(bare, truly_bare)
@@ -109,13 +109,13 @@ def right_events(events: Sequence[Event], true: Sequence[tuple[str, float, tuple
     return count
 
 
-def score_drawn_clips(predictor: Predictor, with_heads: bool) -> Iterator[tuple[int, int, int]]:
+def score_drawn_clips(predictor: Predictor, with_heads: bool, at: float | None) -> Iterator[tuple[int, int, int]]:
     """Yield for each drawn clip how many events are right, reported and true."""
     items = {name: item for name, item in items_of(predictor.classes).items() if with_heads or item != HEAD}
     for number in range(CLIPS):
         clip = draw_clip(SEED + number)
         frames = list(clip.frames())
-        predictions = [found.select() for found in predictor.predict([frame.image for frame in frames])]
+        predictions = [found.select(at) for found in predictor.predict([frame.image for frame in frames])]
         events = events_in(frames, predictions, items)
         true = []
         for each in clip.events:
@@ -124,10 +124,12 @@ def score_drawn_clips(predictor: Predictor, with_heads: bool) -> Iterator[tuple[
         yield right_events(events, true), len(events), len(true)
 
 
-def score_still_clips(predictor: Predictor, photos: Iterable[Photo]) -> Iterator[tuple[int, int, int]]:
+def score_still_clips(
+    predictor: Predictor, photos: Iterable[Photo], at: float | None
+) -> Iterator[tuple[int, int, int]]:
     """Yield for each photo, shown as a clip, how many events are right, reported and true."""
     for photo in photos:
-        found = predictor.predict(photo.path).select()
+        found = predictor.predict(photo.path).select(at)
         times = [Fraction(number, RATE) for number in range(STILL * RATE)]
         frames = [Frame(np.zeros((1, 1, 3), np.uint8), time) for time in times]
         events, truth = (
@@ -143,26 +145,29 @@ def score_still_clips(predictor: Predictor, photos: Iterable[Photo]) -> Iterator
 def main() -> None:
     """Measure, print the rates and write them to results.csv, or stills.csv."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("run")
+    parser.add_argument("runs", nargs="+", help="networks, which detect together")
     parser.add_argument("--photos", type=Path)
+    parser.add_argument("--min-confidence", type=float, help="instead of the thresholds of the operating point")
     arguments = parser.parse_args()
-    predictor = fmask.load(arguments.run, threads=1)
-    rows = []
+    predictor = fmask.load(arguments.runs, threads=1)
+    rows, at = [], arguments.min_confidence
     if arguments.photos:
-        counts = list(score_still_clips(predictor, read_split(arguments.photos).photos))
+        counts = list(score_still_clips(predictor, read_split(arguments.photos).photos, at))
         rows.append(rates("events in photos shown as clips", *map(sum, zip(*counts, strict=True))))
     else:
         root = ensure_rendered(Path("data"), SEED, {"train": PHOTOS, "val": 1, "test": 1}, labels="heads")
         before = time.process_time()
-        rows.append(score_bare_heads(predictor, read_split(root / "train").photos))
+        rows.append(score_bare_heads(predictor, read_split(root / "train").photos, at))
         print(f"{1000 * (time.process_time() - before) / PHOTOS:.0f} CPU ms a photo")
         for with_heads in (True, False):
-            counts = list(score_drawn_clips(predictor, with_heads))
+            counts = list(score_drawn_clips(predictor, with_heads, at))
             name = f"events in drawn clips, {'with' if with_heads else 'without'} the class head"
             rows.append(rates(name, *map(sum, zip(*counts, strict=True))))
     table = pd.DataFrame(rows)
     print(table.round(3).to_string(index=False))
-    table.to_csv(HERE / ("stills.csv" if arguments.photos else "results.csv"), index=False, float_format="%.4g")
+    name = "stills" if arguments.photos else "results"
+    suffix = f"_at_{at:g}" if at is not None else ""
+    table.to_csv(HERE / f"{name}{suffix}.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def draw_scene(rng: np.random.Generator, size: int, as_test: bool, labels: Label
     width, height = (round(side * size / max(long, short)) for side in (long, short))
     while True:
         layers = _draw_people(rng, width, height, as_test)
-        regions = _outline_items(layers, width, height, labels)
+        regions = outline_items(layers, width, height, labels)
         if regions is not None:
             break
     direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), rng.uniform(0.5, 1)])
@@ -154,7 +154,7 @@ def _check(root: Path, seed: int, counts: Mapping[str, int], size: int) -> None:
 
 def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool, labels: Labels) -> Photo:
     scene = draw_scene(rng, size, as_test, labels)
-    image = _expose(rng, paint(scene.background, scene.layers, scene.light))
+    image = expose(rng, paint(scene.background, scene.layers, scene.light))
     quality = int(rng.integers(80, 96))
     written, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not written:
@@ -167,7 +167,7 @@ def _take_photo(rng: np.random.Generator, path: Path, size: int, as_test: bool, 
 def _draw_people(rng: np.random.Generator, width: int, height: int, as_test: bool) -> list[Layer]:
     people = 1 if as_test else int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))
     layers: list[Layer] = []
-    for index, pose in enumerate(_place_heads(rng, people, width, height)):
+    for index, pose in enumerate(place_heads(rng, people, width, height)):
         # As in the study, each photo has a region: the nearest person always wears something.
         odds = [0.42, 0.42, 0.16, 0.0] if index == people - 1 else [0.18, 0.18, 0.06, 0.58]
         mask, hat = ((True, False), (False, True), (True, True), (False, False))[rng.choice(4, p=odds)]
@@ -175,8 +175,8 @@ def _draw_people(rng: np.random.Generator, width: int, height: int, as_test: boo
     return layers
 
 
-def _place_heads(rng: np.random.Generator, people: int, width: int, height: int) -> list[Pose]:
-    """Place one head in each vertical lane, so that heads hardly overlap; the largest and nearest is last."""
+def place_heads(rng: np.random.Generator, people: int, width: int, height: int) -> list[Pose]:
+    """Place `people` heads in a photo of `width` x `height` pixels, one in each vertical lane, the nearest one last."""
     lane = width / people
     largest = min(0.27 * height, (0.27 if people > 1 else 0.26) * lane)
     smallest = 0.42 * largest
@@ -192,7 +192,7 @@ def _place_heads(rng: np.random.Generator, people: int, width: int, height: int)
     return sorted(poses, key=lambda pose: pose.size)
 
 
-def _outline_items(layers: list[Layer], width: int, height: int, labels: Labels) -> tuple[Region, ...] | None:
+def outline_items(layers: list[Layer], width: int, height: int, labels: Labels) -> tuple[Region, ...] | None:
     """Return the outline of each item, or None if one is too small, mostly hidden, in pieces, or has large holes.
 
     Heads are outlined if `labels` has them. A head of which too little is seen is a region to ignore.
@@ -220,7 +220,7 @@ def _outline_items(layers: list[Layer], width: int, height: int, labels: Labels)
     return tuple(regions)
 
 
-def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Apply a camera's blur, contrast, brightness, colour cast, vignetting and noise, and convert to uint8."""
     height, width = image.shape[:2]
     if rng.random() < 0.5:

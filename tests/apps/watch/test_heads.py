@@ -111,7 +111,7 @@ def test_drawn_people_are_separated() -> None:
         rng = np.random.default_rng(seed)
         width, height = 384, 288
         layers, worn = [], []
-        for pose in dataset._place_heads(rng, int(rng.integers(1, 4)), width, height):
+        for pose in dataset.place_heads(rng, int(rng.integers(1, 4)), width, height):
             mask, hat = ((True, False), (False, True), (True, True))[rng.integers(3)]
             person = draw_person(rng, pose, mask, hat, bottom=height)
             layers += person
