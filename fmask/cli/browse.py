@@ -58,7 +58,7 @@ def browse(
     runtime: Annotated[
         Literal["onnx", "keras"] | None,
         typer.Option(
-            help="Of a run: what computes the network. onnx (ONNX Runtime) starts sooner but may change a few outcomes. "
+            help="Of a run: what computes the network. onnx (ONNX Runtime) starts sooner but may change outcomes. "
             "Default: keras, which computed the scores of the run."
         ),
     ] = None,
@@ -76,10 +76,17 @@ def browse(
 
     check_folder(output)
     console = Console(highlight=False)
-    of_run = {"--min-confidence": min_confidence, "--runtime": runtime, "--threads": threads}
-    of_data = {"--image-size": image_size, "--attribute": attribute, "--map": class_map}
-    if empty_photos != "leave_out":
-        of_data["--empty-photos"] = empty_photos
+    of_run = {
+        "--min-confidence": min_confidence is not None,
+        "--runtime": runtime is not None,
+        "--threads": threads > 0,
+    }
+    of_data = {
+        "--image-size": image_size is not None,
+        "--attribute": attribute is not None,
+        "--map": class_map is not None,
+        "--empty-photos": empty_photos != "leave_out",
+    }
     if Path(name).is_dir():
         _refuse(of_run, f"{name} is a data set")
         page = _of_data(Path(name), split, image_size, read_options(attribute, class_map, empty_photos), console)
@@ -91,8 +98,9 @@ def browse(
     _write(page, output, open_page)
 
 
-def _refuse(options: dict[str, Any], reason: str) -> None:
-    if given := [option for option, value in options.items() if value]:
+def _refuse(options: dict[str, bool], reason: str) -> None:
+    """Refuse options that were given and have no meaning."""
+    if given := [option for option, is_given in options.items() if is_given]:
         raise UserError(f"{reason}, for which {given[0]} has no meaning; remove it.")
 
 

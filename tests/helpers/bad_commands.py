@@ -53,7 +53,7 @@ COMMANDS = [
     ("browser in a missing folder", "browse split -o nowhere/x.html", "nowhere/x.html cannot be written: the folder"),
     (
         "browser of photos with a confidence",
-        "browse split --min-confidence 0.4",
+        "browse split --min-confidence 0",
         "split is a data set, for which --min-confidence has no meaning; remove it.",
     ),
     (
