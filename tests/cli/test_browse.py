@@ -153,7 +153,13 @@ def test_a_run_is_shown_with_annotations_detections_and_outcomes(run: str) -> No
     ]
     assert second.attributes["data-weight"] == "1.5500"
     annotated, detected = second.all("g")
-    assert [path.attributes.get("data-key") for path in annotated.all("path")] == [None, None, "region0", "region1"]
+    lines = [(path.attributes["class"], path.attributes["data-key"]) for path in annotated.all("path")]
+    assert lines == [
+        ("casing", "region0"),
+        ("casing", "region1"),
+        ("outline class1 is-found", "region0"),
+        ("outline class2 is-found", "region1"),
+    ]
     assert [path.attributes["class"] for path in detected.all("path")] == [
         "outline class1 is-found",
         "outline class2 is-spurious",
@@ -303,7 +309,7 @@ def test_the_page_of_a_run_in_a_browser(store: Path, run: str, tmp_path: Path, w
         spurious = "document.querySelector('#photo tr[data-kind=spurious]')"
         tab.evaluate(f"{spurious}.focus()")
         tab.wait(f"{spurious}.classList.contains('lit')")
-        clear = "[...document.querySelectorAll('#photo path.outline:not(.faded)')].map((each) => each.dataset.key)"
+        clear = "[...document.querySelectorAll('#photo path:not(.faded)')].map((each) => each.dataset.key)"
         assert tab.evaluate(clear) == ["detection1"]
         tab.press("d")
         hidden = "getComputedStyle(document.querySelector('#photo .detections')).display"
