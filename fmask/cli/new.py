@@ -33,8 +33,10 @@ def new(
     """Make a folder of annotated photos a data set that `fmask train data=NAME` uses.
 
     Prints the classes, the number of objects of each class in each split, the kinds of faults, the image size and the
-    anchors that suit the objects, and which differences between settings the test objects can show. Writes conf/data/NAME.yaml below the working directory, where fmask finds it: class names in the order of
-    their ids, the folder, and how the annotations are read.
+    anchors that suit the objects, and which differences between settings the test objects can show.
+
+    Writes conf/data/NAME.yaml below the working directory, where fmask finds it: class names in the order of their ids,
+    the folder, and how the annotations are read.
     """
     from rich.console import Console
 
