@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 import fmask
@@ -22,7 +23,8 @@ SECONDS = (1.4, 3.4, 5.4, 7.4, 9.4)
 def draw(predictor: Predictor) -> Figure:
     """Draw a row of frames for each clip, with the true and the reported events as its title."""
     figure = Figure(figsize=(2.6 * len(SECONDS), 2.5 * len(CLIPS)), layout="constrained")
-    for row, number in zip(figure.subfigures(len(CLIPS), 1), CLIPS, strict=True):
+    rows = np.ravel(np.array(figure.subfigures(len(CLIPS), 1), dtype=object))
+    for row, number in zip(rows, CLIPS, strict=True):
         clip = draw_clip(SEED + number)
         watcher, pictures, events = Watcher(ITEMS, HOLD, items_of(predictor.classes)), {}, []
         for index, frame in enumerate(clip.frames()):

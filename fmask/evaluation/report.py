@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,13 @@ def log_deal(run: tracking.Run, dataset: str, root: Path, deal: Deal) -> None:
     objects = sum((Counter(fold["objects"]) for fold in described["folds"]), Counter[str]())
     run.log_dataset("folds", dataset, root, described["digest"], len(deal.digests), dict(objects))
     run.log_json(described, "folds.json")
+
+
+def log_groups(run: tracking.Run, photos: Iterable[Photo], groups: Mapping[Path, str]) -> None:
+    """Log the group of each photo that is in one; nothing without groups. Tables of a study read them."""
+    named = {photo.name: groups[photo.path] for photo in photos if photo.path in groups}
+    if named:
+        run.log_json(named, tracking.GROUPS_ARTIFACT)
 
 
 def log_scores(

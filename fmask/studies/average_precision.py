@@ -13,7 +13,7 @@ import numpy as np
 
 from fmask.evaluation.matches import IGNORED, IOU_THRESHOLDS, MATCHED, PhotoMatches
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.folds import SeedScores
+from fmask.studies.folds import SeedScores, unit_of
 from fmask.studies.statistics import Difference, difference, interval
 
 RECALL_LEVELS = np.linspace(0, 1, 101)
@@ -33,18 +33,23 @@ class RunPrecision:
     """(P,), each photo's share of the objects, averaged over the classes; adds up to 1."""
 
 
-def run_precisions(matches: Mapping[str, PhotoMatches], photos: Sequence[str]) -> dict[str, RunPrecision]:
+def run_precisions(
+    matches: Mapping[str, PhotoMatches], photos: Sequence[str], units: Sequence[str] | None = None
+) -> dict[str, RunPrecision]:
     """Compute the average precisions of a run.
 
     Args:
         matches: the matches in each photo, by its name.
         photos: the photos, in the order of the results; all keys of `matches` are among them.
+        units: the unit of each photo, which counts as one photo in the results; None if each is its own.
 
     Returns:
         By `AP`, `AP50` and `mask_ap50_<class>`; without classes that have no objects.
     """
     classes = sorted({name for each in matches.values() for name in each})
-    of_class = {name: each for name in classes if (each := _class_precision(matches, photos, name)) is not None}
+    number = {unit: nth for nth, unit in enumerate(dict.fromkeys(units or photos))}
+    places = np.array([number[unit] for unit in units or photos], dtype=int)
+    of_class = {name: each for name in classes if (each := _class_precision(matches, photos, places, name)) is not None}
     if not of_class:
         return {}
     results = {}
@@ -126,30 +131,37 @@ def precisions_of(settings: Sequence[Sequence[SeedScores]]) -> StudyPrecisions:
     """Compute the average precisions of settings whose seeds were scored on the same photos."""
     seeds = [seed for setting in settings for seed in setting]
     photos = sorted({photo for seed in seeds for run in seed.runs for photo in run.matches or ()})
-    fold_of = {photo: fold for seed in seeds for photo, fold in (seed.folds or {}).items()}
-    folds = np.array([fold_of[photo] for photo in photos]) if fold_of and photos else None
-    return StudyPrecisions(tuple(_setting_precisions(setting, photos) for setting in settings), folds)
+    unit = unit_of(seeds)
+    units = [unit(photo) for photo in photos]
+    fold_of = {unit(photo): fold for seed in seeds for photo, fold in (seed.folds or {}).items()}
+    folds = np.array([fold_of[each] for each in dict.fromkeys(units)]) if fold_of and photos else None
+    return StudyPrecisions(tuple(_setting_precisions(setting, photos, units) for setting in settings), folds)
 
 
-def _setting_precisions(seeds: Sequence[SeedScores], photos: Sequence[str]) -> dict[str, SettingPrecision]:
+def _setting_precisions(
+    seeds: Sequence[SeedScores], photos: Sequence[str], units: Sequence[str]
+) -> dict[str, SettingPrecision]:
     if any(run.matches is None for seed in seeds for run in seed.runs):
         return {}
-    runs = [[run_precisions(run.matches or {}, photos) for run in seed.runs] for seed in seeds]
+    runs = [[run_precisions(run.matches or {}, photos, units) for run in seed.runs] for seed in seeds]
     names = [name for name in runs[0][0] if all(name in each for seed in runs for each in seed)]
     return {name: setting_precision([[each[name] for each in seed] for seed in runs]) for name in names}
 
 
 def _class_precision(
-    matches: Mapping[str, PhotoMatches], photos: Sequence[str], name: str
+    matches: Mapping[str, PhotoMatches], photos: Sequence[str], places: np.ndarray, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return value (T,), influence (T, P) and shares of the objects (P,) of a class at T IoU; None without objects."""
+    """Return value (T,), influence (T, P) and shares of the objects (P,) of a class at T IoU; None without objects.
+
+    `places` has the number of each photo in the results, from 0 to P - 1.
+    """
     here = [matches.get(photo, {}).get(name) for photo in photos]
-    objects = np.array([each.objects if each else 0 for each in here], dtype=float)
+    objects = np.bincount(places, weights=[each.objects if each else 0 for each in here])
     if not objects.sum():
         return None
     found = [(nth, score, hits) for nth, each in enumerate(here) if each for score, hits in each.found]
     found.sort(key=lambda each: -each[1])  # stable, so that equal scores are in the order of the photos
-    photo = np.array([nth for nth, *_ in found], dtype=int)
+    photo = places[[nth for nth, *_ in found]]
     flags = np.array([list(hits) for *_, hits in found]).reshape(-1, len(IOU_THRESHOLDS)).T
     value, influence = precision_and_influence(flags == MATCHED, flags != IGNORED, photo, objects)
     return value, influence, objects / objects.sum()

@@ -1,7 +1,7 @@
-"""The counts of the runs of one setting in each photo, and their rates."""
+"""The counts of the runs of one setting in each photo, or in each group of photos, and their rates."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from fmask.studies.statistics import Difference, pooled_rate, rate_difference
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of S runs in each of the P photos with objects, int (S, P) each."""
+    """Counts of S runs in each of the P photos with objects, int (S, P) each.
+
+    Photos of one group (`StudyRun.groups`) count as one photo: they are no independent samples.
+    """
 
     found: np.ndarray
     wrong: np.ndarray
@@ -54,25 +57,31 @@ class Counts:
         return _rate(found, found + self.other, self.folds)
 
 
-def count(seeds: Sequence[SeedScores], objects: Sequence[tuple[str, int]]) -> Counts:
+def count(seeds: Sequence[SeedScores], objects: Sequence[tuple[str, int]], unit: Callable[[str], str] = str) -> Counts:
     """Count the outcomes and detections of a setting by photo.
 
     Args:
         seeds: the seeds of the setting, scored at the same confidence.
         objects: the objects, each by its photo and region, that all seeds were scored on.
+        unit: the function from a photo to the unit that it belongs to (`unit_of`), which counts as one photo; by
+            default, each photo is its own.
     """
     runs = [seed.scored for seed in seeds]
-    photos = list(dict.fromkeys(photo for photo, _ in objects))
-    counts = [Counter((photo, outcome) for (photo, _), outcome in run.outcomes.items()) for run in runs]
+    photos = list(dict.fromkeys(unit(photo) for photo, _ in objects))
+    counts = [Counter((unit(photo), outcome) for (photo, _), outcome in run.outcomes.items()) for run in runs]
     found, wrong, missed = (
         np.array([[each[photo, outcome] for photo in photos] for each in counts]) for outcome in Outcome
     )
     folds = None
     if all(run.detections is not None for run in runs):
-        rest = sorted({photo for run in runs for photo in run.detections or ()} - set(photos))
-        other = np.array([[(run.detections or {}).get(photo, 0) for photo in (*photos, *rest)] for run in runs])
+        detections = [Counter[str]() for _ in runs]
+        for run, each in zip(runs, detections, strict=True):
+            for photo, number in (run.detections or {}).items():
+                each[unit(photo)] += number
+        rest = sorted({photo for each in detections for photo in each} - set(photos))
+        other = np.array([[each[photo] for photo in (*photos, *rest)] for each in detections])
         other[:, : len(photos)] -= found
-        if fold_of := {photo: fold for seed in seeds for photo, fold in (seed.folds or {}).items()}:
+        if fold_of := {unit(photo): fold for seed in seeds for photo, fold in (seed.folds or {}).items()}:
             folds = np.array([fold_of[photo] for photo in (*photos, *rest)])
     else:
         # Each object found wrongly has at least one detection, and each spurious detection is in an unknown photo.

@@ -1,6 +1,6 @@
 """The runs of one seed as one: with folds, a seed has a run for each fold, and each object is tested in one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fmask.studies.runs import Scored, StudyRun
@@ -17,6 +17,17 @@ class SeedScores:
     """The outcomes of all objects, and the detections in all photos."""
     folds: dict[str, int] | None
     """The fold of each photo with objects or detections, from 0; None without folds."""
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The group of each test photo that is in one."""
+        return {photo: group for run in self.runs for photo, group in run.groups.items()}
+
+
+def unit_of(seeds: Sequence[SeedScores]) -> Callable[[str], str]:
+    """Return the function from a photo to the unit that it belongs to: its group, or itself."""
+    groups = {photo: group for seed in seeds for photo, group in seed.groups.items()}
+    return lambda photo: f"group {groups[photo]}" if photo in groups else photo
 
 
 def pool_folds(runs: Sequence[StudyRun], confidence: float) -> SeedScores:

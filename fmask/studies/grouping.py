@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fmask.studies.choice import choose_confidence, common_objects, test_data
 from fmask.studies.counts import Counts, count
-from fmask.studies.folds import SeedScores, complete_seeds, pool_folds
+from fmask.studies.folds import SeedScores, complete_seeds, pool_folds, unit_of
 from fmask.studies.runs import StudyRun
 from fmask.studies.settings import by_setting
 from fmask.utils.errors import UserError
@@ -50,5 +50,6 @@ def group_runs(study: str, runs: Sequence[StudyRun], confidence: float | None) -
         raise UserError(f"The study {study!r} has no seed with a run for each fold on {on}: {'; '.join(incomplete)}.")
     groups = [[pool_folds(seed, confidence) for seed in setting] for setting in complete]
     objects = common_objects([seed for group in groups for seed in group])
-    counts = [count(group, objects) for group in groups]
+    unit = unit_of([seed for group in groups for seed in group])
+    counts = [count(group, objects, unit) for group in groups]
     return GroupedRuns(confidence, scored, groups, counts, objects, repeated, incomplete)

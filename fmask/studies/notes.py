@@ -27,6 +27,7 @@ def title(table: StudyTable) -> str:
 def notes(table: StudyTable) -> list[str]:
     """Return the notes that explain the table, one or two sentences each."""
     seeds = {row.runs > 1 for row in table.rows}
+    units = "photos" if table.groups is None else "groups of photos"
     sentences = [
         f"{table.objects} objects in {table.photos} test photos, counted as in the published study. Detections with a "
         f"score below {table.confidence:g} are ignored. Counts are sums over runs.",
@@ -38,20 +39,22 @@ def notes(table: StudyTable) -> list[str]:
             f"Folds: each photo is scored once for each seed, by a network that was trained without its fold, one of "
             f"{table.folds}."
         )
-    if table.photos < FEW_PHOTOS:
+    if table.groups is not None:
+        sentences.append(f"The photos belong to {table.groups} groups (data.groups), which count as one photo each.")
+    if (table.groups or table.photos) < FEW_PHOTOS:
         sentences.append(
-            f"With fewer than {FEW_PHOTOS} photos, intervals are wider than 95 % require, and tests find less than "
-            "with more photos: so few do not show how different other photos are."
+            f"With fewer than {FEW_PHOTOS} {units}, intervals are wider than 95 % require, and tests find less than "
+            f"with more {units}: so few do not show how different other {units} are."
         )
     if True in seeds:
-        sentences.append("In parentheses: 95 % intervals for other photos and other seeds of the setting.")
+        sentences.append(f"In parentheses: 95 % intervals for other {units} and other seeds of the setting.")
     if False in seeds:
         star = f"{MARK}: one" if True in seeds else "In parentheses: 95 % intervals. Each row has a single"
         sentences.append(
-            f"{star} seed, so the interval is for this trained network on other photos, not for other seeds."
+            f"{star} seed, so the interval is for this trained network on other {units}, not for other seeds."
         )
     if len(table.rows) > 1:
-        sentences += _about_tests(table)
+        sentences += _about_tests(table, units)
     if table.recipe:
         sentences.append(f"All rows: recipe={table.recipe}.")
     if any(row.published for row in table.rows):
@@ -69,15 +72,15 @@ def notes(table: StudyTable) -> list[str]:
     return sentences
 
 
-def _about_tests(table: StudyTable) -> list[str]:
+def _about_tests(table: StudyTable, units: str) -> list[str]:
     compared = [row.comparison for row in table.rows if row.comparison]
     tested = sum(each.verdict != ONE_SEED for each in compared)
     sentences = []
     if tested:
         adjusted = "" if table.plan else f", Holm-adjusted for {tested} comparison{'s' * (tested > 1)}"
         sentences.append(
-            f"p: t-test of the accuracy against row {table.baseline} for other photos and other seeds, paired by "
-            f"photo{adjusted}."
+            f"p: t-test of the accuracy against row {table.baseline} for other {units} and other seeds, paired by "
+            f"{units[:-1] if table.groups is None else 'group'}{adjusted}."
         )
         sentences += _about_power(table, compared)
     if tested < len(compared):

@@ -71,6 +71,8 @@ class StudyRun:
     """Scores by confidence; empty for a run that did not finish or was not scored."""
     matches: dict[str, PhotoMatches] | None = None
     """The matches of masks in each test photo, by its name; None for a run of a version that did not log them."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """The group of each test photo that `data.groups` lists, such as its person, site or film."""
     train_photos: int | None = None
     """Number of photos that it was trained on; None if it was not recorded."""
     made_with: dict[str, str] = field(default_factory=dict)
@@ -155,6 +157,7 @@ def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
     at_parents = parents and "test" in above
     test = parents_name("test") if at_parents else "test"
     scores, missing, matches = {}, "", None
+    groups: dict[str, str] = {}
     own = [float(run.params["min_confidence"])] if "min_confidence" in run.params else []
     try:
         for confidence in sorted({*CONFIDENCES, *own}) if run.status == "FINISHED" else ():
@@ -163,6 +166,8 @@ def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
                 scores[confidence] = _scored(logged)
         if scores and (logged := tracking.read_json(run, f"scores/{test}_matches.json")):
             matches = {photo: from_json(each) for photo, each in sorted(logged["photos"].items()) if each}
+        if scores and run.params.get("data.groups", "null") not in UNSET:
+            groups = tracking.read_json(run, tracking.GROUPS_ARTIFACT) or {}
     except tracking.MissingArtifactsError as error:
         missing = error.place
     return StudyRun(
@@ -176,6 +181,7 @@ def _from_mlflow(run: tracking.RunInfo, parents: bool) -> StudyRun:
         cpu_seconds=run.metrics.get("train/cpu_seconds"),
         scores=scores,
         matches=matches,
+        groups=groups,
         train_photos=run.photos.get("train"),
         made_with={name: run.tags[tag] for tag, name in MADE_WITH.items() if run.tags.get(tag)},
         missing_artifacts=missing,

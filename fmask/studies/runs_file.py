@@ -2,7 +2,7 @@
 
 The file has one line for each annotated object of each run (one line for a run without scores), a form that any
 statistics program reads. Its columns are `study, run, name, started, status, param.<key> ..., data.<split> ...,
-made_with.<name> ..., val_mask_ap50, cpu_seconds, train_photos, spurious_at_<confidence> ..., photo, region,
+made_with.<name> ..., val_mask_ap50, cpu_seconds, train_photos, spurious_at_<confidence> ..., photo, group, region,
 outcome_at_<confidence> ..., detections_at_<confidence> ..., matches, plans`. `spurious` is of the whole run,
 `detections` of the line's photo. A photo with detections and without objects has a line without region and outcome.
 `matches` is JSON on the first line of a photo: for each class, the number of objects, and each detection's score and
@@ -48,7 +48,8 @@ def write_runs(study: Study, file: Path) -> None:
     header = ["study", "run", "name", "started", "status"]
     header += [*(f"param.{key}" for key in params), *(f"data.{split}" for split in splits)]
     header += [f"made_with.{name}" for name in sorted({name for run in study.runs for name in run.made_with})]
-    header += ["val_mask_ap50", "cpu_seconds", "train_photos", *_columns(confidences, "spurious"), "photo", "region"]
+    header += ["val_mask_ap50", "cpu_seconds", "train_photos", *_columns(confidences, "spurious"), "photo"]
+    header += ["group"] * any(run.groups for run in study.runs) + ["region"]
     header += _columns(confidences, "outcome", "detections")
     header += ["matches"] * any(run.matches is not None for run in study.runs) + ["plans"] * bool(study.plans)
     text = io.StringIO()
@@ -124,6 +125,8 @@ def _lines(run: StudyRun) -> Iterator[dict[str, Any]]:
                 of_object[f"outcome_at_{confidence:g}"] = scored.outcomes.get((photo, region), "")
             if scored.detections is not None:
                 of_object[f"detections_at_{confidence:g}"] = scored.detections.get(photo, "")
+        if photo in run.groups:
+            of_object["group"] = run.groups[photo]
         yield {**common, "photo": photo, "region": region, **of_object}
     if not objects:
         yield common
@@ -150,6 +153,7 @@ def _from_lines(lines: tuple[dict[str, str], ...], confidences: Sequence[float])
         cpu_seconds=_number(first, "cpu_seconds"),
         scores={confidence: scored for confidence, scored in scores.items() if scored},
         matches=_matches(lines),
+        groups={line["photo"]: line["group"] for line in lines if line.get("group")},
         train_photos=int(first["train_photos"]) if first.get("train_photos") else None,
         made_with=_with_prefix(first, "made_with."),
     )

@@ -11,7 +11,7 @@ from fmask.studies.average_precision import precisions_of
 from fmask.studies.choice import scored_by_data, test_data, uses
 from fmask.studies.comparison import Comparison, compare
 from fmask.studies.counts import Counts, accuracy_difference
-from fmask.studies.folds import SeedScores
+from fmask.studies.folds import SeedScores, unit_of
 from fmask.studies.grouping import group_runs
 from fmask.studies.missing import without_artifacts
 from fmask.studies.plans.check import PlanCheck, Reference, baseline_row, check_table, family_of, reference_plan
@@ -87,6 +87,8 @@ class StudyTable:
     """Number of annotated objects in the test photos."""
     photos: int
     """Number of test photos with annotated objects."""
+    groups: int | None
+    """Number of groups that they belong to, those that are in no group each counted as one; None without groups."""
     left_out: dict[str, int]
     """Number of runs that are in no table, by reason; the first table of a study has those of all data sets."""
     folds: int | None
@@ -201,13 +203,20 @@ def _table(
         ),
         data=data,
         objects=len(grouped.objects),
-        photos=len({photo for photo, _ in grouped.objects}),
+        photos=len(photos := {photo for photo, _ in grouped.objects}),
+        groups=_groups(groups, photos),
         left_out=dict(left_out),
         folds=len(groups[0][0].runs) if groups[0][0].folds else None,
         margin=margin,
         plan=check_table(reference, grouped.scored, groups, baseline, confidence, margin, len(grouped.objects)),
         detections_known=all(seed.scored.detections is not None for group in groups for seed in group),
     )
+
+
+def _groups(settings: Sequence[Sequence[SeedScores]], photos: set[str]) -> int | None:
+    """Return the number of units that photos belong to; None if no photo is in a group."""
+    seeds = [seed for setting in settings for seed in setting]
+    return len(set(map(unit_of(seeds), photos))) if any(seed.groups for seed in seeds) else None
 
 
 def _row(

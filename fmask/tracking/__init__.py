@@ -16,6 +16,7 @@ from fmask.tracking.listing import recent_trainings
 from fmask.tracking.logged_model import register
 from fmask.tracking.lookup import (
     EVALUATIONS,
+    GROUPS_ARTIFACT,
     MEND,
     WEIGHTS_ARTIFACT,
     MissingArtifactsError,
@@ -51,6 +52,7 @@ __all__ = [
     "COSTS",
     "CURVES",
     "EVALUATIONS",
+    "GROUPS_ARTIFACT",
     "JOB_VARIABLE",
     "LOSSES",
     "MEND",

@@ -18,6 +18,8 @@ from fmask.utils.secrets import without_secrets
 
 WEIGHTS_ARTIFACT = "weights/last.h5"
 """Artifact with the network that a run's scores belong to. `best.h5` beside it has the best validation scores."""
+GROUPS_ARTIFACT = "groups.json"
+"""Artifact with the group of each test photo that `data.groups` lists."""
 ONNX_ARTIFACT = "weights/last.onnx"
 """Artifact with the same network for ONNX Runtime."""
 EVALUATIONS = "evaluate"

@@ -18,6 +18,7 @@ from fmask.config.schema import Config
 from fmask.config.validate import validate
 from fmask.data.config import check_installed
 from fmask.data.dataset import Dataset
+from fmask.data.groups import read_groups
 from fmask.data.open import describe, describe_classes, open_dataset
 from fmask.evaluation import figures
 from fmask.evaluation.operating_report import Scored, choose_default
@@ -25,6 +26,7 @@ from fmask.evaluation.report import (
     Level,
     levels_of,
     log_deal,
+    log_groups,
     log_split,
     score_levels,
     scores_by_confidence,
@@ -153,6 +155,8 @@ def _train(
             log_split(run, "train_whole", dataset.name, dataset.root, dataset.whole_train)
         if dataset.deal:
             log_deal(run, dataset.name, dataset.root, dataset.deal)
+        if "test" in dataset.splits:
+            log_groups(run, dataset.splits["test"].photos, read_groups(config.data.groups, dataset.root))
         if not checkpoint:
             run.log_figure(training_samples(config, dataset.splits["train"]), "figures/training_samples.png")
         network = MaskRCNN(

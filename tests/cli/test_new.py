@@ -62,7 +62,10 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
 
     write_own(Path("site"), ["helmet", "vest"])
     write_own(Path("other"), ["vest", "cap"])
-    run = train([*SMOKE, "data=rendered", "data.root=site", "data.classes=null", "data.attribute=null"])
+    Path("site/people.csv").write_text("photo,group\ntest/0.png,a\ntest/1.png,a\ntrain/0.png,b\n")
+    settings = ("data=rendered", "data.root=site", "data.classes=null", "data.attribute=null", "data.groups=people.csv")
+    run = train([*SMOKE, *settings])
+    assert tracking.read_json(tracking.find_run(run.run_id), "groups.json") == {"0.png": "a", "1.png": "a"}
     refusal = str(fmask("evaluate", run.run_id, "other").exception)
     assert refusal.endswith(
         "other/test/via_region_data.json has objects of classes that the network lacks: cap 3; use a network that "

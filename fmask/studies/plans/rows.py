@@ -89,7 +89,7 @@ def named_rows(line: str, rows: Mapping[str, Any], place: str, key: str) -> list
     names = [" ".join(own) for own in _expanded(line, place, key)]
     for name in names:
         if name not in rows:
-            raise UserError(f"{place}: {key} must be rows of the plan, {'; '.join(rows)}; not {name}.")
+            raise UserError(f"{place}: {key} must be one of the plan's rows ({'; '.join(rows)}), not {name}.")
     return names
 
 
