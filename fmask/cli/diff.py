@@ -4,6 +4,7 @@ import csv as csv_module
 import io
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,8 +110,10 @@ def _read(path: Path, other: Path, photos: Path | None, options: "ReadOptions") 
         file = find_annotations(folder) if folder.is_dir() else folder
         own = photos / name if photos else folder if folder.is_dir() else folder.parent
         second = others.get(name, other if other.is_dir() else other.parent)
-        folders = dict.fromkeys((own, second if second.is_dir() else own))
-        splits = [read_file(file, each, options) for each in folders]
+        splits = [read_file(file, own, options)]
+        if second.is_dir() and second != own:
+            with suppress(UserError):  # YOLO text files, for example, are read beside their own data.yaml alone
+                splits.append(read_file(file, second, options))
         best = max(splits, key=lambda split: len(split.photos))
         found += [replace(photo, listed=f"{name}/{photo.name}" if name else photo.name) for photo in best.photos]
     if not found:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fmask.tracking import RunInfo
 
 COLUMNS = ("id", "study", "name", "data", "status", "started", "val mask AP50")
+WIDE = 100
+"""Columns of a terminal from which on the table has all `COLUMNS`."""
 
 
 @app.command(rich_help_panel=RUNS)
@@ -37,11 +39,22 @@ def runs(
     if not console.is_terminal:
         csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *rows])
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column.replace("mask ", ""), overflow="fold", no_wrap=column in ("id", "status"))
-    for run_id, *cells in rows:
-        table.add_row(Text(run_id[:8]), *map(Text, cells))
+    # Names begin with the data, so that a narrow terminal has room for the names instead.
+    shown = COLUMNS if console.width >= WIDE else tuple(column for column in COLUMNS if column != "data")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in shown:
+        whole = column in ("id", "status") or (column == "started" and console.width >= WIDE)
+        longest = max((len(row[COLUMNS.index(column)]) for row in rows), default=0)
+        table.add_column(
+            column.replace("mask ", ""),
+            overflow="fold",
+            no_wrap=whole,
+            max_width=10 if column == "started" and not whole else None,
+            min_width=min(longest, 12) if column == "study" else min(longest, 24) if column == "name" else None,
+        )
+    for row in rows:
+        cells = dict(zip(COLUMNS, (row[0][:8], *row[1:]), strict=True))
+        table.add_row(*(Text(cells[column]) for column in shown))
     console.print(table)
 
 

@@ -31,7 +31,7 @@ def read_map(typed: Any, classes: Sequence[str] | None, setting: str, parents: I
     for name, label in (mapped or {}).items():
         if label is None or (isinstance(label, str) and label.strip() and (not known or key_of(label) in known)):
             continue
-        expected = " or ".join(known.values()) or "the name of a class"
+        expected = f"one of {', '.join(known.values())}" if known else "the name of a class"
         raise UserError(f"{setting}: {name} must be {expected}, or null to leave it out, not {label}.")
     return {str(name): label for name, label in (mapped or {}).items()}
 

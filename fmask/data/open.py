@@ -92,7 +92,7 @@ def describe_use(splits: Iterable[Split]) -> str:
     empty, left_out = sum(split.empty for split in splits), sum(split.left_out for split in splits)
     regions = describe_mapped_out(splits)
     boxes = describe_boxes(splits)
-    use = f"{empty} of them without objects, {left_out} others left out"
+    use = f"{empty} of them without objects, {left_out} {'other' if left_out == 1 else 'others'} left out"
     return "; ".join(filter(None, (use, regions, boxes)))
 
 

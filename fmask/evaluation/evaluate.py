@@ -65,7 +65,7 @@ def evaluate(
         raise ValueError(f"the photos have the classes {split.classes}, and the network {predictor.classes}")
     limit = predictor.max_detections
     faults = [fault for fault in split.faults if not fault.is_note]
-    hint = f"; {len(faults)} faults (`fmask check` lists them)" if faults else ""
+    hint = f"; faults: {len(faults)}, listed by `fmask check`" if faults else ""
     counts = f"{split.objects} objects in {len(split.photos)} photos; {describe_use([split])}"
     console.print(f"{split.folder}: {counts}{hint}", soft_wrap=True)
     model = " and ".join(networks)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.sweeping.job import Job, JobResult, Task, failed_result
-from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
+from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison, print_whole
 from fmask.utils.errors import SomeFailedError
 from fmask.utils.exits import cli_errors
 
@@ -80,7 +80,7 @@ class ParentSweeper(Sweeper):
         """
         metrics = self.columns
         run = f", MLflow run {parent.id}" if parent else ""
-        Console().print(as_rich(rows, metrics, title=f"Sweep of {self.experiment}{run}"))
+        print_whole(as_rich(rows, metrics, title=f"Sweep of {self.experiment}{run}"), Console())
         if parent:
             parent.log_text(as_markdown(rows, metrics), "table.md")
             parent.log_text(as_csv(rows, metrics), "table.csv")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from fmask.sweeping.job import JobResult
@@ -63,6 +64,7 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
     table = Table(title=f"{title}. {COUNTED}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, name in enumerate(header):
         words = TITLES.get(name, name).replace("_", " ")
+        words = words.replace("/", " ") if name in metrics else words
         justify: Literal["left", "right"] = "right" if name in metrics or name == "job" else "left"
         # Words are not broken, except values of more than 20 characters.
         longest = max(map(len, [*words.split(), *(line[index] for line in lines)]))
@@ -70,6 +72,12 @@ def as_rich(rows: Sequence[Row], metrics: Sequence[str], title: str) -> Table:
     for line in lines:
         table.add_row(*line)
     return table
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table with all its columns, even if they are wider than the terminal."""
+    size = console.measure(table, options=console.options.update(max_width=1000))
+    console.print(table, width=size.maximum if size.maximum <= console.width else size.minimum, crop=False)
 
 
 def as_markdown(rows: Sequence[Row], metrics: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from fmask.cli import app
 from fmask.utils.errors import UserError
+from tests.helpers.own_data import write_own, write_yolo
 from tests.helpers.via import SQUARE, region, write_via
 
 OTHER = {"name": "polygon", "all_points_x": [10, 18, 18, 10], "all_points_y": [3, 3, 9, 9]}
@@ -54,6 +55,15 @@ def test_changes_are_counted_and_listed(tmp_path: Path) -> None:
 def test_equal_annotations(tmp_path: Path) -> None:
     old = folder(tmp_path / "old", {"a.png": [region()]})
     assert ["added", "0", "0"] in diff(old, f"{old}/via_region_data.json", status=0)
+
+
+def test_yolo_files_are_compared_with_another_format(tmp_path: Path) -> None:
+    via = write_own(tmp_path / "via", ["mask", "hat"])
+    yolo = write_yolo(tmp_path / "yolo", ["mask", "hat"])
+    for old, new in ((via, yolo), (yolo, via)):
+        lines = diff(str(old), str(new), "--attribute", "label")
+        assert ["added", "0", "0"] in lines
+        assert ["class", "changed", "0", "0"] in lines
 
 
 def test_the_splits_of_a_data_set_are_compared(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
         "knows them, or map each to one of the network's classes helmet, vest, as in "
         '--map "{cap: helmet}", or leave it out by --map "{cap: null}".'
     )
-    assert "--map: cap must be helmet or vest, or null to leave it out, not hat." in str(
+    assert "--map: cap must be one of helmet, vest, or null to leave it out, not hat." in str(
         fmask("evaluate", run.run_id, "other", "--map", "{cap: hat}").exception
     )
     for label in ("helmet", "null"):
@@ -90,7 +90,7 @@ def test_a_training_without_test_photos_is_scored_on_val(store: Path) -> None:
 
     write_own(Path("site"), ["helmet"])
     shutil.rmtree(Path("site/test"))
-    assert "fold=1" not in ran("new", "site")
+    assert "data=site fold=1" not in ran("new", "site")
     run = train([*SMOKE, "data=site", "study=own"])
     assert list(run.scores) == ["val"]
     assert "val/accuracy" in run.metrics

@@ -106,7 +106,7 @@ COMMANDS = [
     (
         "check of a missing folder",
         "check nowhere",
-        "nowhere is not a folder; expected one with photos and via_region_data.json.",
+        "nowhere is not a folder; expected one with photos and their annotations.",
     ),
     (
         "check of an empty folder",
@@ -144,7 +144,7 @@ COMMANDS = [
     (
         "unknown class of a map",
         "evaluate model.h5 split --map '{x: dog}'",
-        "--map: x must be mask or hat, or null to leave it out, not dog.",
+        "--map: x must be one of mask, hat, or null to leave it out, not dog.",
     ),
     (
         "word for a map",

@@ -64,7 +64,7 @@ TRAIN = [
     ),
     ("unknown hierarchy", "classes=coarse", "unknown choice; classes must be one of fine."),
     ("word for a map", "data.map=hat", "data.map is hat; it must be names and their classes, as in data.map={helmet:"),
-    ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be mask or hat, or null to leave it out"),
+    ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be one of mask, hat, or null to leave it out"),
     (
         "class listed twice",
         "data.classes=[cap,vest,Cap]",

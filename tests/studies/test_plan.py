@@ -115,7 +115,7 @@ FAULTS: list[tuple[str, dict[str, Any] | str, str]] = [
     (
         "baseline",
         {"baseline": "aug=sharpen"},
-        "plan.yaml: baseline must be rows of the plan, aug=none; aug=blur; aug=bl",
+        "plan.yaml: baseline must be one of the plan's rows (aug=none; aug=blur; aug=bl",
     ),
     ("two baselines", {"baseline": "aug=none,blur"}, "plan.yaml: baseline must be one row, not aug=none,blur."),
     ("empty family", {"family": []}, "plan.yaml: family must have at least one row, or be null for all rows."),

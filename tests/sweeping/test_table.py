@@ -3,10 +3,11 @@
 import io
 import math
 
+import pytest
 from rich.console import Console
 
 from fmask.sweeping.job import JobResult
-from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison
+from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison, print_whole
 
 ROWS = [
     Row(0, {"aug": "none"}, JobResult("finished", {"found": 15.0, "accuracy": 0.83333333})),
@@ -41,6 +42,19 @@ def test_words_stay_whole_in_a_terminal_of_80_columns() -> None:
     console.print(as_rich(rows, list(metrics), "Sweep"))
     words = set(console.export_text().split())
     assert {"fliplr_rotate", "finished", "wrongly", "accuracy", "0.6667"} <= words
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_column_is_cut_off(width: int) -> None:
+    names = ["found", "found_wrongly", "missed", "spurious", "accuracy", "precision", "precision_all", "mask_ap50"]
+    metrics = {f"test/{name}": index + 0.5 for index, name in enumerate(names)}
+    rows = [Row(0, {"aug": "fliplr_rotate"}, JobResult("finished", metrics))]
+    console = Console(width=width, file=io.StringIO())
+    print_whole(as_rich(rows, list(metrics), "Sweep"), console)
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    assert {"fliplr_rotate", *map(str, metrics.values()), "wrongly", "accuracy", "ap50"} <= set(printed.split())
+    assert max(map(len, printed.splitlines())) < 120
 
 
 def test_the_figure_has_a_panel_for_each_metric() -> None:

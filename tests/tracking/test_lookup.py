@@ -70,6 +70,18 @@ def test_trainings_are_listed_newest_first(store: Path) -> None:
     assert (row[0], row[1], row[4], row[6]) == (ids[1], "two", "FINISHED", "0.500")
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_names_of_trainings_have_room_in_a_terminal(width: int, monkeypatch: pytest.MonkeyPatch, store: Path) -> None:
+    name = "photos efficientnet_lite0 seed=1 study=augmentation recipe=transfer score_every=2"
+    with tracking.start_run({"epochs": 1}, "augmentation", name=name) as run:
+        run.log_scores({"mask_ap50": 0.5}, prefix="val")
+    for key, value in {"COLUMNS": str(width), "TTY_COMPATIBLE": "1", "NO_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(key, value)
+    printed = CliRunner().invoke(app, ["runs"], catch_exceptions=False).output
+    assert {*name.split(), "augmentation", "FINISHED", "0.500"} <= set(printed.split())
+    assert len(printed.splitlines()) <= 2 + 6
+
+
 def test_latest_and_best_are_trainings_of_fmask(store: Path) -> None:
     with tracking.start_run({"epochs": 1}, "report") as mine:
         mine.log_scores({"mask_ap50": 0.5}, prefix="val")

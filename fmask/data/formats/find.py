@@ -22,7 +22,7 @@ def find_annotations(folder: Path) -> Path:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; expected one with photos and {ANNOTATIONS}.")
+        raise UserError(f"{folder} is not a folder; expected one with photos and their annotations.")
     if (folder / ANNOTATIONS).is_file():
         return folder / ANNOTATIONS
     json_files = _files(folder, "*.json")
