@@ -26,6 +26,14 @@ class Commands(TyperGroup):
         """Return the names of the commands."""
         return sorted(super().list_commands(ctx), key=COMMANDS.index)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; messages about its options lose the words that Typer's validation puts before them."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
 
 app = typer.Typer(
     cls=Commands,

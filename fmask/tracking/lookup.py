@@ -238,7 +238,9 @@ def _get_run(client: Any, run_id: str) -> Any:
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        raise UserError(f"{without_secrets(tracking_uri())} has no run {run_id!r}.") from error
+        short = re.fullmatch(r"[0-9a-f]{1,5}", run_id)
+        hint = "; the beginning of an id must have at least 6 characters" if short else ""
+        raise UserError(f"{without_secrets(tracking_uri())} has no run {run_id!r}{hint}.") from error
 
 
 def _as_info(client: Any, run: Any, experiment: str | None = None) -> RunInfo:

@@ -85,7 +85,7 @@ COMMANDS = [
         "nowhere/x.csv cannot be written: the folder nowhere does not exist.",
     ),
     ("existing output", "detect fake a.png -o text.h5", "text.h5 already exists; --overwrite replaces it."),
-    ("unknown format", "detect fake a.png --format xml", "'xml' is not one of 'csv', 'coco', 'via'"),
+    ("unknown format", "detect fake a.png --format xml", "--format': 'xml' is not one of 'csv', 'coco', 'via'"),
     (
         "confidence above one",
         "detect fake a.png --min-confidence 2",
@@ -236,7 +236,7 @@ COMMANDS = [
         "text.h5 is not a network saved by fmask: it is not an HDF5 file (.h5).",
     ),
     ("report of an unknown study", "report nothing", "There is no MLflow experiment 'nothing'; existing experiments:"),
-    ("report of an unknown run", "report runs:/abc", "has no run 'abc'."),
+    ("report of an unknown run", "report runs:/abc", "has no run 'abc'; the beginning of an id must have"),
     (
         "report to a missing folder",
         "report latest -o nowhere/x.html",

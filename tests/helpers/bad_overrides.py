@@ -62,9 +62,9 @@ TRAIN = [
         "data.hierarchy={hat: [cap]}",
         "data.hierarchy: hat is a parent, so data.classes must list its leaves cap instead of hat; data.classes=null",
     ),
-    ("unknown hierarchy", "classes=coarse", "unknown choice; classes must be one of fine."),
+    ("unknown hierarchy", "classes=coarse", "unknown choice; classes must be one of fine, heads."),
     ("word for a map", "data.map=hat", "data.map is hat; it must be names and their classes, as in data.map={helmet:"),
-    ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be one of mask, hat, or null to leave it out"),
+    ("unknown class of a map", "data.map={cap: dog}", "data.map: cap must be one of mask, hat, or null to leave it"),
     (
         "class listed twice",
         "data.classes=[cap,vest,Cap]",
