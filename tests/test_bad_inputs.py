@@ -51,6 +51,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     load = trained.load
     fake = SimpleNamespace(
         classes=CLASSES,
+        hierarchy={},
         batch_size=1,
         max_detections=9,
         operating_point=None,

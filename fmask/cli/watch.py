@@ -86,8 +86,8 @@ def watch(
     items = items_of(predictor.classes, predictor.hierarchy, mapped)
     _check_items(model, predictor.classes, items)
     watcher = Watcher(needed, hold, items)
-    print(LIMITATIONS if HEAD in items.values() else f"{LIMITATIONS} {UNSEEN}")
     with open_footage(source) as footage, Record(folder) as record:
+        print(LIMITATIONS if HEAD in items.values() else f"{LIMITATIONS} {UNSEEN}")
         started = datetime.now() if footage.live else None
 
         def draw(frame: "Frame", found: "Detections") -> "np.ndarray":

@@ -154,8 +154,10 @@ def test_wrong_arguments_are_reported(predictor: ColourPredictor, arguments: lis
     Path("full").mkdir()
     Path("full", "mine.txt").touch()
     Path("b.mp4").write_bytes(b"no video")
+    result = watch(*arguments)
     with pytest.raises(UserError, match=message):
-        raise watch(*arguments).exception or AssertionError("no error")
+        raise result.exception or AssertionError("no error")
+    assert not result.output  # the limitations are those of a watch that has begun
     assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4", "full"]
 
 
