@@ -45,10 +45,12 @@ def study_page(tables: Sequence[StudyTable], study: Study) -> str:
         " and the published accuracy." if any(row.published for table in tables for row in table.rows) else "."
     )
     confidences = {table.data: table.confidence for table in reversed(tables)}
+    shown = [_tables(table) for table in tables]
     return render(
         "study.html",
         study=study.name,
-        tables=[shown for table in tables for shown in _tables(table)],
+        titles=[first.title for first, *_ in shown],
+        tables=[each for several in shown for each in several],
         figure=as_svg(draw(tables), "study", description),
         runs=[_run_row(run, confidences) for run in study.runs],
     )

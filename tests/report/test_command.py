@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from fmask import report, tracking
 from fmask.cli import app
+from fmask.evaluation.matches import ClassMatches
 from fmask.studies import tabulate
 from fmask.utils.errors import UserError
 from tests.helpers.browser import browser, needs_chromium
@@ -38,6 +39,16 @@ def test_the_page_of_a_run_is_written_and_stored_as_its_artifact(
     with pytest.raises(UserError, match=r"no MLflow experiment 'gone'; existing experiments: .*made up"):
         call("gone")
     assert sorted(each.name for each in store.glob("*.html*")) == ["report.html"]
+
+
+def test_the_first_line_of_a_study_names_its_data_once() -> None:
+    matches = {"0.jpg": {"hat": ClassMatches(1, ((0.9, "1" * 10),))}}
+    runs = study([replace(run(number, "mf", aug=aug), matches=matches) for number, aug in ((1, "none"), (2, "blur"))])
+    page = parse(report.study_page(tabulate(runs), runs))
+    title, precision = (heading.text for heading in page.all("h3"))
+    assert "Average precision" in precision
+    assert page.text.count("Average precision") == 1
+    assert page.text.count(title) == 2
 
 
 def test_the_page_of_a_study_has_its_table_figure_and_runs() -> None:
