@@ -16,7 +16,7 @@ from fmask.data.config import SPLITS
 from fmask.data.formats.limits import MAX_BYTES
 from fmask.data.formats.translation import Translation, decimals, number
 from fmask.data.paths import PHOTO_SUFFIXES, is_inside
-from fmask.utils.errors import UserError
+from fmask.utils.errors import UserError, printable
 
 CONFIG = "data.yaml"
 """The file with the names of the classes and the folders of the splits."""
@@ -136,7 +136,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}.") from error
+        reason = printable(" ".join(str(error).split())[:300])
+        raise UserError(f"{path} is not valid YAML: {reason}.") from error
     if not isinstance(config, dict):
         raise UserError(f"{path} must map keys such as `names` to values, not be a {type(config).__name__}.")
     if "kpt_shape" in config:

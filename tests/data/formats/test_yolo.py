@@ -99,6 +99,7 @@ def test_an_unknown_class_is_refused_with_its_line(tmp_path: Path, index: str) -
         ("names: {a: mask}", "`names` must list the names of the classes"),
         ("[1]", "must map keys such as `names` to values, not be a list"),
         ("names: [", "is not valid YAML"),
+        ("\U0000d7fc: [, hat]", r"is not valid YAML: .*\\ud7fc: \[, hat\]"),
         ("!!python/object/apply:os.system [x]", "is not valid YAML"),
         ("[" * 5000, "is not valid YAML"),
         ("kpt_shape: [17, 3]\nnames: [mask]", "describes key points"),
