@@ -16,6 +16,9 @@ _FONT_SIZE = 1 / 38
 _MIN_FONT_SIZE = 11
 """Smallest legible font size in pixels."""
 
+_Place = tuple[float, float, float, float]
+"""Left, top, right and bottom of a label in pixels."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -26,7 +29,8 @@ class Mark:
     colour: str
     """A colour in Pillow's notation, such as `#0072B2`."""
     text: str = ""
-    """The label, on a background of `colour`, above the box or, at the image's top, inside it. No label if empty."""
+    """The label, on a background of `colour`: above, in or below the box, the first place that is in the image and
+    free of other labels. No label if empty."""
     outlined: bool = True
     """Whether the box is drawn."""
 
@@ -41,21 +45,38 @@ def draw_marks(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
             y1, x1, y2, x2 = (round(value) for value in mark.box)
             pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=mark.colour, width=line)
     font = _font(max(_MIN_FONT_SIZE, round(_FONT_SIZE * max(picture.size))))
+    taken: list[_Place] = []
     for mark in marks:
         if mark.text:
-            _write(pen, mark, font, *picture.size)
+            taken.append(_write(pen, mark, font, *picture.size, taken))
     return np.asarray(picture)
 
 
-def _write(pen: ImageDraw.ImageDraw, mark: Mark, font: ImageFont.FreeTypeFont, width: int, height: int) -> None:
+def _write(
+    pen: ImageDraw.ImageDraw,
+    mark: Mark,
+    font: ImageFont.FreeTypeFont,
+    width: int,
+    height: int,
+    taken: Sequence[_Place],
+) -> _Place:
+    """Write the label of a mark, and return its place."""
     ascent, descent = font.getmetrics()
     pad = max(1, ascent // 5)
     wide, high = font.getlength(mark.text) + 2 * pad, ascent + descent + pad
-    y1, x1, _, _ = mark.box
-    y = y1 - high if y1 >= high else max(0, min(y1, height - high))
+    y1, x1, y2, _ = mark.box
     x = max(0, min(x1, width - wide))
-    pen.rectangle((x, y, x + wide - 1, y + high - 1), fill=mark.colour)
-    pen.text((x + pad, y + pad / 2), mark.text, fill=text_colour(mark.colour), font=font)
+    inside = max(0, min(y1, height - high))
+    tops = [y for y in (y1 - high, inside, y2 - high, y2) if 0 <= y <= height - high] or [inside]
+    places = [(x, y, x + wide - 1, y + high - 1) for y in tops]
+    place = next((each for each in places if not any(_overlap(each, other) for other in taken)), places[0])
+    pen.rectangle(place, fill=mark.colour)
+    pen.text((place[0] + pad, place[1] + pad / 2), mark.text, fill=text_colour(mark.colour), font=font)
+    return place
+
+
+def _overlap(one: _Place, other: _Place) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 @cache

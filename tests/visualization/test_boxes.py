@@ -35,3 +35,13 @@ def test_the_input_image_is_unchanged() -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     draw_marks(image, [Mark((10, 20, 30, 50), GREEN, "hat")])
     assert not image.any()
+
+
+def test_labels_of_neighbours_do_not_cover_each_other() -> None:
+    def drawn(*marks: Mark) -> int:
+        return int(green(draw_marks(np.zeros((200, 300, 3), np.uint8), list(marks))).sum())
+
+    low, high = ((top, 100.0, 150.0, 140.0) for top in (60.0, 55.0))
+    one, other = (Mark(box, GREEN, "mask 0.93", outlined=False) for box in (low, high))
+    assert drawn(one, other) == 2 * drawn(one)
+    assert drawn(*[one] * 5) == 4 * drawn(one), "if no place is free, the label is above its box"
