@@ -105,7 +105,7 @@ def mark_heads(image: np.ndarray, tracks: Sequence[Track], needed: Sequence[str]
     this frame, but not yet for long enough to be an event. Each worn item has its score.
     """
     corner = Mark((0, 0, 0, 0), CLOCK, clock, outlined=False)
-    return draw_marks(image, [*(_mark(track, needed) for track in tracks), corner])
+    return draw_marks(image, [corner, *(_mark(track, needed) for track in tracks)])
 
 
 def clock_text(seconds: float, started: datetime | None) -> str:
