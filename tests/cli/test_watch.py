@@ -96,15 +96,15 @@ def test_boxes_are_green_then_amber_then_red(predictor: ColourPredictor, monkeyp
 
     monkeypatch.setattr("fmask.apps.watch.record.draw_marks", record)
     watch("a.mp4")
-    colours = [sorted(mark.colour for mark in marks[:-1]) for marks in drawn]  # the last mark is the clock
+    colours = [sorted(mark.colour for mark in marks[1:]) for marks in drawn]  # the first mark is the clock
     assert colours[0] == colours[29] == [COMPLETE, COMPLETE]
     assert colours[12] == colours[30] == colours[54] == sorted([COMPLETE, UNDECIDED])
     assert colours[55] == colours[99] == sorted([COMPLETE, LACKING])
-    texts = [{mark.text.split(" ", 1)[-1] for mark in marks[:-1]} for marks in drawn]
+    texts = [{mark.text.split(" ", 1)[-1] for mark in marks[1:]} for marks in drawn]
     assert texts[0] == {"mask 0.90, hat 0.90"}
     assert texts[12] == {"mask 0.90, hat 0.90", "hat?, mask 0.90"}
     assert texts[99] == {"mask 0.90, hat 0.90", "no hat, mask 0.90"}
-    assert [drawn[n][-1].text for n in (0, 99)] == ["0:00:00.0", "0:00:03.9"]
+    assert [drawn[n][0].text for n in (0, 99)] == ["0:00:00.0", "0:00:03.9"]
 
 
 def test_the_clock_of_a_camera_is_the_time_of_day() -> None:
