@@ -24,7 +24,7 @@ def test_names_are_text_and_null_leaves_out(typed: object, mapped: dict[str, str
 
 @pytest.mark.parametrize("typed", ["hat", "{hat", "[hat]", "{cap: [hat]}", "{cap: {a: b}}", "{cap: dog}", ["cap"]])
 def test_mistakes_are_refused(typed: object) -> None:
-    with pytest.raises(UserError, match=r"^--map.*(as in --map \"\{helmet: hat|must be mask or hat, or null)"):
+    with pytest.raises(UserError, match=r"^--map.*(as in --map \"\{helmet: hat|must be one of mask, hat, or null)"):
         read_map(typed, ("mask", "hat"), "--map")
 
 

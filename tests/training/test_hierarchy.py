@@ -108,7 +108,7 @@ def test_networks_without_a_hierarchy_are_described_as_before(store: Path) -> No
         (["data.hierarchy=hat"], "data.hierarchy is hat; it must be parents and lists of their leaves, as in "),
         (
             ["classes=fine", "data.map={cap: glove}"],
-            "data.map: cap must be surgical or cloth or respirator or hard_hat",
+            "data.map: cap must be one of surgical, cloth, respirator, hard_hat",
         ),
         (["classes=fine", "data.map={helm: hat}"], "no region has the `kind` 'helm'; they have "),
         (
