@@ -46,7 +46,7 @@ def collect() -> pd.DataFrame:
 
 def draw(curves: pd.DataFrame) -> Figure:
     """Draw a line for each run, with a colour for each start."""
-    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for number, (recipe, runs) in enumerate(curves.groupby("recipe", sort=False)):
         for seed, curve in runs.groupby("seed"):
@@ -57,7 +57,7 @@ def draw(curves: pd.DataFrame) -> Figure:
     )
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
