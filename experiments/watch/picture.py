@@ -40,4 +40,4 @@ def draw(predictor: Predictor) -> Figure:
 
 
 if __name__ == "__main__":
-    draw(fmask.load(sys.argv[1], threads=1)).savefig(Path(__file__).parent / "clips.png", dpi=100)
+    draw(fmask.load(sys.argv[1], threads=1)).savefig(Path(__file__).parent / "clips.png", dpi=80)
