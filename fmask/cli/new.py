@@ -145,10 +145,11 @@ def _difference(dataset: "Dataset") -> str:
     tested = dataset.splits["test"].objects if "test" in dataset.splits else 0
     if not every:
         return ""
-    folds = f"all {every} objects, each tested once in folds (fold=1,2,3,4,5), of {discernible_difference(every):.2f}."
+    folds = f"{every} objects, each tested once in folds (fold=1,2,3,4,5)"
+    of_all = f"{discernible_difference(every):.2f}"
     if not tested:
-        return f"Differences in accuracy between two settings that can be shown: with {folds}"
+        return f"All {folds}, can show differences in accuracy of about {of_all} between two settings."
     return (
-        f"Differences in accuracy between two settings that can be shown: with the {tested} test objects, of about "
-        f"{discernible_difference(tested):.2f}; with {folds}"
+        f"{tested} test objects can show differences in accuracy of about {discernible_difference(tested):.2f} between "
+        f"two settings; all {folds}, of about {of_all}."
     )
