@@ -113,7 +113,8 @@ def _refuse_boxes(dataset: Dataset) -> None:
     """Refuse objects without outlines in the splits that a network learns from."""
     for name in NEEDED:
         split = dataset.splits[name]
-        first = next(((photo, each) for photo in split.photos for each in photo.regions if each.box_only), None)
+        boxed = ((photo, each) for photo in split.photos for each in photo.regions if each.box_only and each.is_object)
+        first = next(boxed, None)
         if first:
             photo, region = first
             raise UserError(

@@ -55,6 +55,12 @@ def test_they_are_refused_with_the_first_of_them_and_what_to_type(tmp_path: Path
     assert dataset.splits["train"].box_only == 1
 
 
+def test_boxes_to_ignore_are_allowed(tmp_path: Path) -> None:
+    write(tmp_path, OUTLINED, BOXED | {"iscrowd": 1})
+    train = open_dataset(compose_config(settings(tmp_path)).data).splits["train"]
+    assert (train.objects, train.box_only, [each.ignore for each in train.photos[0].regions]) == (1, 0, [False, True])
+
+
 def test_they_are_scored_though_training_has_none(tmp_path: Path) -> None:
     write(tmp_path, OUTLINED, splits=("train", "val"))
     write(tmp_path, BOXED, splits=("test",))
