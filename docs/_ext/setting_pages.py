@@ -1,9 +1,6 @@
 """The pages of the settings of runs and sweeps, read from the dataclasses that check them."""
 
-import ast
 import dataclasses
-import inspect
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
@@ -14,6 +11,7 @@ from fmask.config.schema import Config, Part
 from fmask.model.config import ModelConfig
 from fmask.studies.plans.file import PlanFile
 from fmask.sweeping import plugins
+from fmask.utils.settings import field_docs
 
 KINDS = {int: "integer", float: "number", bool: "true or false", str: "text"}
 
@@ -22,7 +20,7 @@ def settings_page() -> str:
     """Return the page of all settings of a run, read from the dataclasses that check them."""
     groups = choices()
     set_by = presets()
-    docs, types = _field_docs(Config), get_type_hints(Config)
+    docs, types = field_docs(Config), get_type_hints(Config)
     network = {field.name for field in dataclasses.fields(ModelConfig)}
     fields = dataclasses.fields(Config)
 
@@ -57,7 +55,7 @@ def settings_page() -> str:
 
 
 def _section(prefix: str, cls: type, groups: Mapping[str, Sequence[str]], entry: Any) -> list[str]:
-    docs, types = _field_docs(cls), get_type_hints(cls)
+    docs, types = field_docs(cls), get_type_hints(cls)
     shown = [field for field in dataclasses.fields(cls) if not (prefix in groups and field.name == "name")]
     if not shown:
         return []
@@ -66,7 +64,7 @@ def _section(prefix: str, cls: type, groups: Mapping[str, Sequence[str]], entry:
         lines.append(entry(f"{prefix}.{field.name}", field, types[field.name], docs.get(field.name, "")))
     if prefix == "schedule":
         lines += ["A part has these settings, such as `schedule.parts.two.lr`:", ""]
-        part_docs, part_types = _field_docs(Part), get_type_hints(Part)
+        part_docs, part_types = field_docs(Part), get_type_hints(Part)
         for field in dataclasses.fields(Part):
             key = f"schedule.parts.NAME.{field.name}"
             kind = "a choice of `aug`" if field.name == "aug" else _kind(part_types[field.name], {})
@@ -82,7 +80,7 @@ def sweep_settings_page() -> str:
         (plugins.SearchConf, "hydra.sweeper"),
         (plugins.LocalConf, "hydra.launcher"),
     ):
-        docs, types = _field_docs(cls), get_type_hints(cls)
+        docs, types = field_docs(cls), get_type_hints(cls)
         choice = clean(cls.__doc__).rstrip(".")
         lines += [f"## `{choice}`", ""]
         for field in dataclasses.fields(cls):
@@ -94,7 +92,7 @@ def sweep_settings_page() -> str:
                     docs[field.name],
                     {},
                     # The two sweepers share names, of which only one can be a target.
-                    indexed=not (cls is plugins.GridConf and field.name in _field_docs(plugins.SearchConf)),
+                    indexed=not (cls is plugins.GridConf and field.name in field_docs(plugins.SearchConf)),
                 )
                 lines.append(text)
     return "\n".join(lines)
@@ -102,7 +100,7 @@ def sweep_settings_page() -> str:
 
 def plan_file_page() -> str:
     """Return the page of the keys of a plan's file."""
-    docs, types = _field_docs(PlanFile), get_type_hints(PlanFile)
+    docs, types = field_docs(PlanFile), get_type_hints(PlanFile)
     lines = []
     for field in dataclasses.fields(PlanFile):
         required = field.default is dataclasses.MISSING
@@ -111,25 +109,6 @@ def plan_file_page() -> str:
         )
         lines += [f"`{field.name}`", f": *{_kind(types[field.name], field.metadata)}; {about}.* {docs[field.name]}", ""]
     return "\n".join(lines)
-
-
-def _field_docs(cls: type) -> dict[str, str]:
-    """Return the strings that follow the fields of a dataclass and of those that it inherits from.
-
-    One string after two fields in a row is about both.
-    """
-    docs: dict[str, str] = {}
-    for owner in reversed(cls.__mro__[:-1]):
-        tree = ast.parse(inspect.getsource(sys.modules[owner.__module__]))
-        (node,) = (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == owner.__name__)
-        waiting: list[str] = []
-        for statement in node.body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                waiting.append(statement.target.id)
-            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                docs |= dict.fromkeys(waiting, clean(str(statement.value.value)))
-                waiting = []
-    return docs
 
 
 def _setting(key: str, kind: str, default: str, text: str, values: Mapping[str, str], indexed: bool = True) -> str:

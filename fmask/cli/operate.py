@@ -49,7 +49,7 @@ def operate(
     from fmask.evaluation.operating_report import choose_and_log
 
     chosen, console = Aim.parse(aim), Console(highlight=False)
-    if Path(run).exists() or run.startswith("models:/"):
+    if run.startswith("models:/") or (Path(run).exists() and not tracking.is_run_reference(run)):
         raise UserError(
             f"{run} is not a run; thresholds are chosen on the validation photos of the run, so give the id of the run "
             "that trained it."

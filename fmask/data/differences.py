@@ -15,6 +15,9 @@ from fmask.structures.run_length import mask_ious
 
 MIN_IOU = 0.1
 """Smallest mask IoU at which two outlines are matched as those of the same object."""
+SAME_IOU = 0.995
+"""Smallest mask IoU of two outlines that count as unchanged. Other formats and tools store other points of an outline,
+such as rounded ones, or the first one twice."""
 
 
 class Change(StrEnum):
@@ -74,7 +77,7 @@ def _of_photo(old: Photo, new: Photo) -> list[Difference]:
             continue
         other, iou = new.regions[pairs[k][0]], pairs[k][1]
         is_class = _label(region) != _label(other)
-        is_outline = not _is_equal(region, other)
+        is_outline = iou < SAME_IOU or region.box_only != other.box_only
         if is_class or is_outline:
             change = Change.BOTH if is_class and is_outline else Change.CLASS if is_class else Change.OUTLINE
             found.append(Difference(old.name, change, region, other, iou))

@@ -4,7 +4,7 @@ An object, or a spurious detection, is in one group of each property:
 
 - *object size*: as in `fmask.evaluation.diagnosis.SIZES`, in pixels at the network's input;
 - *position*: at the edge if the box around its mask comes within 2 % of the longer side of the photo to one of its
-  edges, where objects are often cut off; else inside;
+  edges, where objects are often cut off; else inside, also if its mask has no pixel;
 - *photo size*: the longer side in pixels, as in the file;
 - *brightness*: the mean grey value of the photo, from 0 to 255 (ITU-R 601 luma);
 - *objects in the photo*: without regions to ignore.
@@ -146,6 +146,8 @@ def size_name(size: float) -> str:
 
 
 def _position(photo: Photo, mask: RunLengths) -> str:
+    if not area(mask):
+        return "inside"
     left, top, width, height = bounding_box(mask)
     distance = min(left, top, photo.width - left - width, photo.height - top - height)
     return "at the edge" if distance <= EDGE * max(photo.width, photo.height) else "inside"

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong, found by networks that were not trained on their photos.
+"""Labels that may be wrong, found by networks that were not trained on their photos.
 
 Each suspect has a kind and a *suspicion* in [0, 1]. It is the probability that the label is wrong if a share `PRIOR` of
 the labels is, computed from the ratio of how probable the detections are if the label is wrong and if it is right
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Suspect:
-    """A label that is probably wrong."""
+    """A label that may be wrong."""
 
     place: int
     """Index of the photo in the list of photos."""

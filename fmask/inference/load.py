@@ -37,7 +37,9 @@ def find_model_file(reference: str) -> Path:
         return path
     if (path / "last.h5").is_file():
         return path / "last.h5"
-    if path.is_dir() or path.suffix or (path.name != reference and not reference.startswith("runs:/")):
+    if tracking.is_run_reference(reference):  # also if a folder has this name, such as that of an earlier output
+        return tracking.download_weights(reference)
+    if path.is_dir() or path.suffix or path.name != reference:
         raise UserError(f"{reference or repr(reference)}: there is no such weight file; a model is {KINDS}.")
     return tracking.download_weights(reference)
 

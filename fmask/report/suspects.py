@@ -25,7 +25,7 @@ LISTED_PHOTOS = 10
 
 
 def show(tested: TestedPhotos, suspects: Sequence[Suspect], count: int, console: Console) -> None:
-    """Print the first suspects, and the photos that most probably have a wrong label."""
+    """Print the first suspects, and the photos with the most suspicious labels."""
     objects = sum(not region.ignore for photo in tested.photos for region in photo.regions)
     networks = Counter(place for place, _ in tested.tests).values()
     each = f"{min(networks)}" if min(networks) == max(networks) else f"{min(networks)} to {max(networks)}"
@@ -41,7 +41,7 @@ def show(tested: TestedPhotos, suspects: Sequence[Suspect], count: int, console:
     for rank, suspect in enumerate(suspects[:count], start=1):
         table.add_row(str(rank), *map(escape, _cells(tested, suspect)))
     console.print(table)
-    console.print("\nPhotos that most probably have a wrong label:")
+    console.print("\nPhotos by the suspicion that any of their labels is wrong:")
     for place, suspicion in list(photo_suspicions(suspects).items())[:LISTED_PHOTOS]:
         console.print(f"{suspicion:.2f}  {printable(tested.photos[place].name)}", markup=False, soft_wrap=True)
     console.print()

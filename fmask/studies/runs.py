@@ -121,6 +121,10 @@ def collect(name: str, parents: bool = False) -> Study:
     """
     found = tracking.find_runs(name)
     trained = trainings(found)
+    if not trained and any(PLAN_TAG in run.tags for run in found):
+        raise UserError(
+            f"The study {name!r} has a plan but no runs yet; `fmask sweep plan=FILE` trains the planned runs."
+        )
     if not trained:
         raise UserError(f"The study {name!r} has no runs yet; `fmask train study={name}` adds one.")
     runs = sorted((_from_mlflow(run, parents) for run in trained), key=lambda run: (run.started, run.id))

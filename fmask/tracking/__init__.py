@@ -26,6 +26,7 @@ from fmask.tracking.lookup import (
     find_run,
     find_runs,
     is_abbreviated,
+    is_run_reference,
     pin_reference,
     require_store,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "installed_packages",
     "is_abbreviated",
     "is_metric",
+    "is_run_reference",
     "log_figure",
     "machine_tags",
     "open_spool",

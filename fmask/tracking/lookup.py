@@ -112,6 +112,13 @@ def is_abbreviated(reference: str) -> bool:
     return bool(re.fullmatch(r"[0-9a-f]{6,31}", reference))
 
 
+def is_run_reference(reference: str) -> bool:
+    """Return whether this has the form of a reference to a run; see `find_run`."""
+    if reference.startswith("runs:/") or reference in _RANKED:
+        return True
+    return bool(re.fullmatch(r"[0-9a-f]{6,32}", reference))
+
+
 def find_runs(experiment: str, missing_ok: bool = False) -> list[RunInfo]:
     """Return all runs of an experiment, newest first.
 

@@ -217,9 +217,10 @@ class Progress(keras.callbacks.Callback):
 
 
 class Forecast(keras.callbacks.Callback):
-    """Print how long a part of the schedule will take, from the time of its second and third step.
+    """Print how long a part of the schedule will take, from the time of the second and third step of its first epoch.
 
-    The first step, which builds the graph, does not count. Time for scoring is not included.
+    The first step, which builds the graph, does not count, so that nothing is printed for epochs of one step. Time for
+    scoring is not included.
 
     Args:
         part: the configuration of the part.
@@ -233,7 +234,7 @@ class Forecast(keras.callbacks.Callback):
         self.part, self.epochs, self.val_steps, self.console = part, epochs, val_steps, console
         self.steps: list[float] = []
         """Seconds of each of the first steps."""
-        self.wanted = min(FORECAST_STEPS, epochs * part.steps)
+        self.wanted = min(FORECAST_STEPS, part.steps)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()

@@ -1,6 +1,9 @@
 """Dataclass fields with the values that a setting accepts, and the check of a configuration against them."""
 
+import ast
 import dataclasses
+import inspect
+import sys
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
@@ -21,6 +24,25 @@ def one_of(*choices: str, default: Any = MISSING) -> Any:
 def side(default: Any = MISSING) -> Any:
     """Return a field for the side in pixels of a network's square input: a multiple of 32 from 64 to 2048."""
     return dataclasses.field(default=default, metadata={"low": 64, "high": 2048, "multiple": 32})
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Return the docstrings of the fields of a dataclass and of those that it inherits from, each on one line.
+
+    One string after two fields in a row is about both.
+    """
+    docs: dict[str, str] = {}
+    for owner in reversed(cls.__mro__[:-1]):
+        tree = ast.parse(inspect.getsource(sys.modules[owner.__module__]))
+        (node,) = (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == owner.__name__)
+        waiting: list[str] = []
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                waiting.append(statement.target.id)
+            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                docs |= dict.fromkeys(waiting, " ".join(str(statement.value.value).split()))
+                waiting = []
+    return docs
 
 
 def check_settings(config: Any, schema: type, prefix: str = "") -> None:

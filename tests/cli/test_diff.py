@@ -61,9 +61,9 @@ def test_yolo_files_are_compared_with_another_format(tmp_path: Path) -> None:
     via = write_own(tmp_path / "via", ["mask", "hat"])
     yolo = write_yolo(tmp_path / "yolo", ["mask", "hat"])
     for old, new in ((via, yolo), (yolo, via)):
-        lines = diff(str(old), str(new), "--attribute", "label")
+        lines = diff(str(old), str(new), "--attribute", "label", status=0)
         assert ["added", "0", "0"] in lines
-        assert ["class", "changed", "0", "0"] in lines
+        assert ["outline", "changed", "0", "0"] in lines  # although YOLO rounds the points of the outlines
 
 
 def test_the_splits_of_a_data_set_are_compared(tmp_path: Path) -> None:

@@ -146,6 +146,12 @@ def test_show_prints_names_in_brackets_and_classes_without_detections(
     assert _operating_rows(point)["operating point"].startswith("mask from 0.5, no hat; for false_alarms=0, on ")
 
 
+def test_a_folder_of_the_same_name_hides_no_run(run: str) -> None:
+    for name in ("latest", run[:8]):
+        Path(name).mkdir()
+        assert fmask("operate", name, "--dry-run").exit_code == 0
+
+
 def test_a_dry_run_stores_nothing(run: str) -> None:
     content = (artifacts(run) / "weights/last.h5").read_bytes()
     assert "Operating point" in fmask("operate", run, "--dry-run").output

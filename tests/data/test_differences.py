@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fmask.data.differences import Change, compare
@@ -37,6 +38,14 @@ def test_changed_classes_and_outlines() -> None:
     assert changes(photo(HAT), photo(("mask", smaller))) == [(Change.BOTH, 0, 0)]
     assert compare([photo(HAT)], [photo(("hat", smaller))])[0].iou == pytest.approx(0.9)
     assert changes(photo(MASK), photo(MASK, ignored=(0,))) == [(Change.CLASS, 0, 0)]
+
+
+def test_an_outline_with_other_points_is_unchanged() -> None:
+    """As tools write it: the first point twice, and points that are rounded differently."""
+    (region,) = photo(HAT).regions
+    closed = np.concatenate([region.polygon, region.polygon[:1]])
+    for polygon in (closed, region.polygon + 0.01):
+        assert compare([photo(HAT)], [replace(photo(HAT), regions=(replace(region, polygon=polygon),))]) == []
 
 
 def test_a_box_that_becomes_an_outline_has_changed() -> None:

@@ -145,6 +145,18 @@ def test_pr_curve_has_a_line_for_each_class_with_objects() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_legends_have_names_that_begin_with_an_underscore() -> None:
+    scores = average_precision([photo(MASK, HAT)], [encoded((*MASK, 0.9), (*HAT, 0.8))])
+    under = replace(
+        scores,
+        classes=("_mask", "hat"),
+        precision={"_mask": scores.precision["mask"], "hat": scores.precision["hat"]},
+        metrics={"mask_ap50__mask": 1.0, "mask_ap50_hat": 1.0},
+    )
+    names = [text.get_text() for text in pr_curve(under, "val").legends[0].get_texts()]
+    assert [name.lstrip("\u200b") for name in names] == ["_mask, AP50 1.00", "hat, AP50 1.00"]
+
+
 def test_ten_classes_have_cells_and_curves_of_their_own() -> None:
     names = tuple(f"kind {number} with a long name" for number in range(10))
     records = [

@@ -66,6 +66,11 @@ def test_sizes_are_those_at_the_input_of_the_network(scenes: list[Photo]) -> Non
     }
 
 
+def test_an_empty_mask_is_not_at_the_edge(scenes: list[Photo]) -> None:
+    found = [encoded(("mask", (40, 40, 40, 40), 0.9)), encoded(), encoded()]
+    assert rows(sliced(scenes, found), "position")["inside"][-1] == 1
+
+
 def test_photos_are_the_unit(scenes: list[Photo]) -> None:
     (part,) = (part for part in sliced(scenes, FOUND) if part.property == "object size")
     assert part.found().tolist() == [1, 0, 0]

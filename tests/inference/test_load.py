@@ -34,6 +34,15 @@ def test_files_and_runs(store: Path, tmp_path: Path) -> None:
     assert find_model_file(str(file)) == file
 
 
+def test_a_folder_of_the_same_name_hides_no_run(store: Path, tmp_path: Path) -> None:
+    run = run_with_weights(tmp_path, 0.7)
+    for name in ("best", "latest", run[:8], run):
+        Path(name).mkdir()
+        assert find_model_file(name).read_text() == "0.7"
+    with pytest.raises(UserError, match=r"^best/: there is no such weight file"):
+        find_model_file("best/")
+
+
 def test_a_registered_model(store: Path, tmp_path: Path) -> None:
     import mlflow
 

@@ -79,7 +79,11 @@ FAULTS: list[tuple[str, dict[str, Any] | str, str]] = [
     ("no YAML", "study: [", "plan.yaml, line 1: expected the node content"),
     ("key twice", "study: a\nstudy: b", "plan.yaml, line 1: study is given twice."),
     ("unknown key", {"sed": [1]}, "plan.yaml: unknown key 'sed'; did you mean seeds?"),
-    ("missing key", {"margin": ...}, "plan.yaml: margin is missing; it must be a number."),
+    (
+        "missing key",
+        {"margin": ...},
+        "plan.yaml: margin is missing; it must be a number: the smallest difference of interest",
+    ),
     ("wrong type", {"seeds": 1}, "plan.yaml: seeds must be a list of whole numbers, not 1."),
     ("truth as a number", {"margin": True}, "plan.yaml: margin must be a number, not True."),
     ("empty question", {"question": " "}, "plan.yaml: question is empty."),
@@ -173,7 +177,7 @@ def test_freezing_again_changes_nothing_and_amendments_are_kept(desk: Path) -> N
     assert plans[0].content == loaded().content
     parents = [run.tags.get("mlflow.parentRunId") for run in tracking.find_runs("planned")]
     assert parents == [first.run, first.run, None]
-    with pytest.raises(UserError, match="The study 'planned' has no runs yet"):
+    with pytest.raises(UserError, match="The study 'planned' has a plan but no runs yet; `fmask sweep plan=FILE`"):
         studies.collect("planned")
 
 

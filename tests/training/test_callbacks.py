@@ -68,6 +68,22 @@ def test_the_forecast_leaves_out_the_first_step(monkeypatch: pytest.MonkeyPatch)
     assert console.file.getvalue() == "2 epochs of 30 steps of 8 photos: about 2 min on this machine\n"  # type: ignore[attr-defined]
 
 
+def test_the_forecast_comes_before_the_first_epoch_ends() -> None:
+    """Also if an epoch has fewer steps than the forecast uses; for one step, there is none."""
+    for steps, lines in ((2, 1), (1, 0)):
+        console = Console(file=io.StringIO(), width=100)
+        part = Config(steps=steps, batch_size=8, crop_size=64, image_size=128)
+        forecast = Forecast(part, epochs=5, val_steps=4, console=console)
+        for _ in range(steps):
+            forecast.on_train_batch_begin(0)
+            forecast.on_train_batch_end(0)
+        assert console.file.getvalue().count("min on this machine") == lines  # type: ignore[attr-defined]
+        for _ in range(3):
+            forecast.on_train_batch_begin(0)
+            forecast.on_train_batch_end(0)
+        assert console.file.getvalue().count("min on this machine") == lines  # type: ignore[attr-defined]
+
+
 class Saved:
     """A predictor that notes the weights it was asked to save, and when it was asked to predict."""
 

@@ -10,7 +10,7 @@ import yaml
 
 from fmask.studies.average_precision import AP, AP50
 from fmask.utils.errors import UserError
-from fmask.utils.settings import check_value
+from fmask.utils.settings import check_value, field_docs
 
 ACCURACY = "accuracy"
 """The primary score that is the share of found objects, at the confidence of the plan."""
@@ -48,21 +48,21 @@ class PlanFile:
     folds: int | None = _limited(2, 100, default=None)
     """Number of folds, each of which tests one run of each row and seed; null: the splits of the data's folders."""
     score: str
-    """The primary score: `accuracy` (at `confidence`), `mask_ap`, `mask_ap50`, or `mask_ap50_CLASS`."""
+    """The primary score, `accuracy` (at `confidence`), `mask_ap`, `mask_ap50` or `mask_ap50_CLASS`."""
     confidence: float = _limited(0, 1)
-    """Confidence of the table: detections with a lower score do not count. 0.5, 0.9 or the `min_confidence` of all
-    rows."""
+    """The confidence of the table, 0.5, 0.9 or the `min_confidence` of all rows; detections with a lower score do not
+    count."""
     family: list[str] | None = None
     """The rows whose comparisons with the baseline are tested, corrected for their number by Holm's method; null: all
     rows."""
     margin: float = _limited(0.001, 0.999)
-    """The smallest difference of interest: rows that differ from the baseline by less are equivalent to it."""
+    """The smallest difference of interest; rows that differ from the baseline by less are equivalent to it."""
     alpha: float = _limited(0.0001, 0.5, default=0.05)
     """The probability of a wrong verdict in the family, if there are no differences."""
     objects: int = _limited(1, 1e7)
-    """Expected number of annotated test objects; with folds, those of all folds."""
+    """The expected number of annotated test objects; with folds, those of all folds."""
     budget: float = _limited(0, 1e7)
-    """CPU hours that all runs together may need."""
+    """The CPU hours that all runs together may need."""
     pilot: str | None = None
     """An earlier study that shows how much scores vary: a file of `fmask table --save-runs`, relative to the plan's
     folder, or the name of a study. null: what the plan can find is not computed."""
@@ -107,7 +107,9 @@ def parse_plan(text: str, place: str) -> PlanFile:
     for each in fields(PlanFile):
         if each.name not in values:
             if each.default is MISSING:
-                raise UserError(f"{place}: {each.name} is missing; it must be {_kind(types[each.name])}.")
+                raise UserError(
+                    f"{place}: {each.name} is missing; it must be {_kind(types[each.name])}: {_meaning(each.name)}"
+                )
             continue
         value = values[each.name]
         if not _fits(value, types[each.name]):
@@ -162,6 +164,12 @@ def _kind(kind: Any) -> str:
     optional = type(None) in get_args(kind)
     kind = next((each for each in get_args(kind) if each is not type(None)), kind) if optional else kind
     return KINDS[kind] + " or null" * optional
+
+
+def _meaning(name: str) -> str:
+    """Return what a key means, from the docstring of its field."""
+    first = field_docs(PlanFile)[name].partition(". ")[0].rstrip(".").replace("`", "")
+    return f"{first[0].lower()}{first[1:]}."
 
 
 def _fits(value: Any, kind: Any) -> bool:
