@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -66,11 +67,14 @@ def test_what_predict_and_plot_cannot_use_is_refused() -> None:
         found.plot(np.zeros((8, 8, 3), np.uint8))
 
 
-def test_a_network_is_a_keras_model(tmp_path: Path) -> None:
+def test_a_network_is_a_keras_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = tiny()
     images, targets = batch()
-    network.compile(keras.optimizers.SGD(1e-3))
+    network.compile(keras.optimizers.AdamW(1e-3))
+    traced = Mock(side_effect=network.losses_of)
+    monkeypatch.setattr(network, "losses_of", traced)
     history = network.fit(images, targets, batch_size=2, epochs=2, verbose=0).history
+    assert traced.call_count == 1, "a graph is built once, which takes most of a short training"
     assert len(history["loss"]) == len(history["mrcnn_mask_loss"]) == 2
     assert np.isfinite(history["loss"]).all()
 

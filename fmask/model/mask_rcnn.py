@@ -133,6 +133,11 @@ class MaskRCNN(keras.Model):
         own = ops.sum(mask_logits * choice[:, :, None, None, :], axis=-1)
         return {"boxes": boxes, "class_ids": class_ids, "scores": scores, "masks": ops.sigmoid(own)}
 
+    def make_train_function(self, force: bool = False) -> Any:
+        if not self.optimizer.built:  # variables created while a graph is traced would cost a second tracing
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, *arguments: Any) -> Any:
         with self._step():
             return super().train_step(*arguments)

@@ -87,9 +87,8 @@ def fit(
         train_batches, val_batches = _batches(part, samples, phase.first_sample)
         freeze_except(network, part.layers)
         network.compile(optimizer=build_optimizer(part), jit_compile=JIT)
-        # Variables created while a graph is traced would cost a second tracing and a conditional each.
-        network.optimizer.build(network.trainable_variables)
         if checkpoint and phase.name == checkpoint.part:
+            network.optimizer.build(network.trainable_variables)
             restore_checkpoint(file, network)
         progress = Progress(epochs, part.steps, console)
         with stop_on_signal() as stop, _clear_errors(part, train_batches, val_batches), progress:
