@@ -92,6 +92,16 @@ def golden_network() -> MaskRCNN:
     return network
 
 
+def maps_of_small_backbone() -> Arrays:
+    """Return the maps of the feature pyramid on an image of noise, of a backbone with depthwise convolutions."""
+    with zero_initializers():
+        network = networks.tiny("frozen", "efficientnet_lite0")
+    assign(network)
+    network.trunk.compile(**MODE)
+    maps = network.trunk.predict_on_batch(networks.batch()[0][:1])[0]
+    return {f"map{level}": np.asarray(each) for level, each in enumerate(maps, start=2)}
+
+
 def losses_of(name: str) -> np.ndarray:
     """Return the total loss and each loss in two steps on the same image, (2, 6); the second row has means of both."""
     with zero_initializers():
@@ -133,4 +143,5 @@ def zero_initializers() -> Iterator[None]:
 
 
 def everything() -> Arrays:
-    return {**stages_of(golden_network()), **{name: losses_of(name) for name in TRAINED}}
+    losses = {name: losses_of(name) for name in TRAINED}
+    return stages_of(golden_network()) | maps_of_small_backbone() | losses

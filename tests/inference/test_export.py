@@ -10,15 +10,23 @@ import pytest
 from typer.testing import CliRunner
 
 from fmask.cli import app
+from fmask.inference.description import describe_network
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.onnx import OnnxPredictor
+from fmask.model.weights.exported import exported_file
+from fmask.model.weights.metadata import read_operating_point
+from fmask.model.weights.rewriting import write_exported, write_operating_point
 from fmask.structures.detections import Detections
+from fmask.structures.operating_point import Calibration, OperatingPoint
 from fmask.utils.errors import UserError
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, settled, tiny
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
+PARENTS = {"worn": CLASSES}
+POINT = OperatingPoint("accuracy", {"mask": 0.3, "hat": 0.95}, Calibration(1.0, -1.0), 44, 64)
+OTHER = OperatingPoint("precision=0.9", {"mask": 0.8, "hat": 0.1}, Calibration(1.5, 0.25), 44, 64)
 SHAPES = [(64, 64), (50, 70), (1, 1), (300, 40), (480, 640)]
 WITHOUT_KERAS = """
 import sys
@@ -72,15 +80,49 @@ def test_an_exported_network_detects_the_same_in_photos_of_any_size(file: Path, 
         assert_same(exported.predict(noise(*shape)), expected)
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "mobilenet_v2"])
-def test_an_exported_network_prepares_images_for_its_backbone(backbone: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[KerasPredictor, Path, Path]:
+    """A network of another backbone with parents and an operating point, its weight file, and its exported file."""
     from fmask.inference.export import export_onnx
 
-    predictor = KerasPredictor(settled(backbone=backbone), SIZE, antialias=True, classes=CLASSES)
-    export_onnx(predictor, tmp_path / "network.onnx")
+    network = settled(backbone="efficientnet_lite0")
+    predictor = KerasPredictor(network, SIZE, antialias=True, classes=CLASSES, hierarchy=PARENTS)
+    folder = tmp_path_factory.mktemp("small")
+    predictor.save(folder / "last.h5")
+    assert KerasPredictor.load(folder / "last.h5").operating_point is None
+    predictor.operating_point = POINT
+    predictor.save(folder / "last.h5")
+    export_onnx(predictor, folder / "last.onnx", weights=folder / "last.h5")
+    return predictor, folder / "last.h5", folder / "last.onnx"
+
+
+def test_an_exported_network_prepares_images_for_its_backbone(small: tuple[KerasPredictor, Path, Path]) -> None:
+    predictor, _, exported = small
     expected = predictor.predict(noise(50, 70))
     assert len(expected) > 1
-    assert_same(OnnxPredictor(tmp_path / "network.onnx").predict(noise(50, 70)), expected)
+    assert_same(OnnxPredictor(exported).predict(noise(50, 70)), expected)
+
+
+def test_weight_files_and_onnx_files_keep_parents_and_the_operating_point(
+    small: tuple[KerasPredictor, Path, Path], tmp_path: Path
+) -> None:
+    _, file, exported = small
+    onnx, keras = OnnxPredictor(exported), KerasPredictor.load(file)
+    assert keras.operating_point == onnx.operating_point == POINT
+    assert keras.hierarchy == onnx.hierarchy == describe_network(exported).hierarchy == PARENTS
+    found = onnx.predict(noise(50, 70))
+    assert found.operating_point == POINT
+    assert len(found.select(0.0)) == len(found)
+    kept = POINT.keeps(found.class_ids, found.scores)
+    assert found.select().scores.tolist() == found.scores[kept].tolist()
+
+    write_operating_point(file, tmp_path / "last.h5", OTHER)
+    write_exported(exported, tmp_path / "last.onnx", OTHER, tmp_path / "last.h5")
+    assert read_operating_point(tmp_path / "last.h5", CLASSES) == OTHER
+    assert exported_file(tmp_path / "last.h5") == tmp_path / "last.onnx"
+    again = OnnxPredictor(tmp_path / "last.onnx")
+    assert again.operating_point == OTHER
+    np.testing.assert_array_equal(again.predict(noise(50, 70)).scores, found.scores)
 
 
 def test_the_file_says_what_a_program_must_know(file: Path) -> None:
@@ -114,7 +156,8 @@ def test_it_runs_without_keras(file: Path, predictor: KerasPredictor, tmp_path: 
         assert_same(Detections(**arrays, classes=CLASSES), predictor.predict(noise(50, 70)))
 
 
-def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_path: Path) -> None:
+def test_the_command_exports_a_fixed_batch_size(tmp_path: Path) -> None:
+    predictor = KerasPredictor(settled(backbone="mobilenet_v2"), SIZE, antialias=True, classes=CLASSES)
     predictor.save(tmp_path / "best.h5")
     done = CliRunner().invoke(
         app, ["export", str(tmp_path / "best.h5"), str(tmp_path / "two.onnx"), "--batch", "2"], catch_exceptions=False
@@ -122,7 +165,9 @@ def test_the_command_exports_a_fixed_batch_size(predictor: KerasPredictor, tmp_p
     assert done.output.startswith(f"{tmp_path / 'two.onnx'}: ")
     exported = OnnxPredictor(tmp_path / "two.onnx")
     assert exported.batch_size == 2
-    assert_same(exported.predict(noise(50, 70)), predictor.predict(noise(50, 70)))
+    expected = predictor.predict(noise(50, 70))
+    assert len(expected) > 1
+    assert_same(exported.predict(noise(50, 70)), expected)
 
 
 @pytest.mark.parametrize(

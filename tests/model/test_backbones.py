@@ -1,8 +1,5 @@
-"""Backbones: sizes of the feature maps, stages, training in each normalisation, weight files, and JAX."""
+"""Backbones: sizes of the feature maps, stages, training in each normalisation, and weight files."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -17,7 +14,6 @@ from fmask.model.precision import layers_in
 from fmask.model.weights.matterport import layers_of, load_weights, save_weights
 from tests.helpers.networks import batch, tiny
 
-ROOT = Path(__file__).parents[2]
 SMALL = ("efficientnet_lite0", "mobilenet_v2")
 CHANNELS = {
     "resnet18": [64, 128, 256, 512],
@@ -26,16 +22,6 @@ CHANNELS = {
     "efficientnet_lite0": [24, 40, 112, 320],
     "mobilenet_v2": [24, 32, 96, 320],
 }
-ON_JAX = """
-import sys
-import keras, numpy as np
-from tests.helpers.networks import tiny
-assert keras.backend.backend() == "jax"
-network = tiny("frozen", "efficientnet_lite0")
-network.load_weights(sys.argv[1])
-image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
-np.savez(sys.argv[2], *map(np.asarray, network.trunk(image)[0]))
-"""
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -100,21 +86,3 @@ def test_its_weight_file_is_read_back(name: str, tmp_path: Path) -> None:
     for layer, of_other in zip(layers_of(network).values(), layers_of(other).values(), strict=True):
         for found, expected in zip(of_other.get_weights(), layer.get_weights(), strict=True):
             np.testing.assert_array_equal(found, expected)
-
-
-def test_it_computes_the_same_on_jax(tmp_path: Path) -> None:
-    network = tiny("frozen", "efficientnet_lite0")
-    network.save_weights(tmp_path / "all.weights.h5")
-    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
-    command = [sys.executable, "-c", ON_JAX, str(tmp_path / "all.weights.h5"), str(tmp_path / "maps.npz")]
-    environment = {
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compilation takes most of the time
-        "PYTHONPATH": str(ROOT),
-    }
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    with np.load(tmp_path / "maps.npz") as maps:
-        for found, expected in zip(maps.values(), network.trunk(image)[0], strict=True):
-            np.testing.assert_allclose(found, np.asarray(expected), atol=1e-4 * np.abs(expected).max())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.reference import Arrays, assert_near, assert_stages, distances, recorded_on_formula
-from tests.helpers.stages import TRAINED, golden_network, losses_of, stages_of
+from tests.helpers.stages import TRAINED, golden_network, losses_of, maps_of_small_backbone, stages_of
 
 pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed; install it with `uv sync`")
 
@@ -57,6 +57,12 @@ def test_every_stage_matches_tensorflow(on_jax: Arrays) -> None:
     for name in ("rpn_rois", "detections"):  # compared as sets: rounding may swap similar scores
         between = distances(on_jax[name][0], found[name][0])
         assert max(between.min(axis=0).max(), between.min(axis=1).max()) < 1e-4, name
+
+
+def test_a_backbone_with_depthwise_convolutions_matches_tensorflow(on_jax: Arrays) -> None:
+    for name, expected in maps_of_small_backbone().items():
+        assert np.ptp(expected) > 0
+        np.testing.assert_allclose(on_jax[name], expected, atol=1e-4 * np.abs(expected).max(), err_msg=name)
 
 
 @pytest.mark.parametrize("optimizer", TRAINED)
