@@ -63,7 +63,8 @@ def _operating_rows(point: "OperatingPoint | None") -> dict[str, str]:
     slope, intercept = point.calibration.slope, point.calibration.intercept
     return {
         "operating point": f"{limits}; for {point.aim}, on {point.objects} objects in {point.photos} photos",
-        "calibration": f"log-odds of being right = {slope:.3g} x log-odds of the score {intercept:+.3g}",
+        "calibration": f"log-odds of being right = {slope:.3g} x log-odds of the score {'-' if intercept < 0 else '+'} "
+        f"{abs(intercept):.3g}",
     }
 
 

@@ -1,7 +1,7 @@
 """What an operating point gives on annotated photos: for the terminal, and as artifacts of a run."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fmask.evaluation.calibration import CalibrationError, ScoredDetections, calibrated_elsewhere, measure_error
 from fmask.evaluation.matches import PhotoMatches
-from fmask.evaluation.operating_point import ACCURACY, Aim, choose
+from fmask.evaluation.operating_point import ACCURACY, PRECISION, Aim, choose
 from fmask.evaluation.outcomes import Outcome, Outcomes, count_outcomes
 from fmask.evaluation.reliability_figure import reliability_diagram
 from fmask.evaluation.scores import Scores
@@ -86,6 +86,8 @@ class _Counts:
     objects: int
     found: int
     spurious: int
+    detections: int
+    """The number of detections; each found object has one that is right."""
 
 
 def measure(point: OperatingPoint, split: Scored, chosen_here: bool) -> AtPoint:
@@ -153,18 +155,21 @@ def _log(run: Log, point: OperatingPoint, measured: Mapping[str, AtPoint], where
 def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], where: str = "") -> list[Table]:
     """Return tables for the terminal: outcomes at the operating point, and calibration errors.
 
+    For a precision, the first table has the right ones of all detections in place of the spurious ones.
+
     Args:
         point: the operating point.
         measured: what it gives on splits, by name.
         where: what follows the number of photos on which it was chosen.
     """
+    is_precision = point.aim.startswith(PRECISION)
     chosen_on = f"{point.objects} objects in {point.photos} photos{where}"
     table = Table("class", title=escape(f"Operating point for {point.aim}, chosen on {chosen_on}"))
     table.add_column("lowest score", justify="right")
     table.add_column("prob.", justify="right")
     for name in measured:
         table.add_column(escape(f"{name} found"), justify="right")
-        table.add_column("spurious", justify="right")
+        table.add_column("right" if is_precision else "spurious", justify="right")
     limits = np.array(list(point.thresholds.values()))
     lowest = zip(point.thresholds, limits, point.calibration(np.minimum(limits, 1)), strict=True)
     counts = [_by_class(each.outcomes) for each in measured.values()]
@@ -174,11 +179,13 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
             escape(name),
             "none" if limit > 1 else f"{limit:.3f}",
             "-" if limit > 1 else f"{probability:.2f}",
-            *_cells(each[place] for each in counts),
+            *_cells((each[place] for each in counts), is_precision),
             end_section=last,
         )
-    table.add_row("all", "", "", *_cells(_total(each.outcomes) for each in measured.values()))
-    table.add_row("all", f"{FIXED:g}", "", *_cells(_total(each.fixed) for each in measured.values()))
+    table.add_row("all", "", "", *_cells(map(_total, [each.outcomes for each in measured.values()]), is_precision))
+    table.add_row(
+        "all", f"{FIXED:g}", "", *_cells(map(_total, [each.fixed for each in measured.values()]), is_precision)
+    )
     errors = Table("", "scores", "probabilities", "by chance", title="Calibration error (D-ECE) at a mask IoU of 0.5")
     for name, each in measured.items():
         chance = each.calibrated.by_chance
@@ -187,12 +194,17 @@ def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], whe
     return [table, errors]
 
 
-def _cells(counts: Any) -> list[str]:
-    return [text for each in counts for text in (f"{each.found} of {each.objects}", str(each.spurious))]
+def _cells(counts: Iterable[_Counts], is_precision: bool) -> list[str]:
+    cells = []
+    for each in counts:
+        second = f"{each.found} of {each.detections}" if is_precision else str(each.spurious)
+        cells += [f"{each.found} of {each.objects}", second]
+    return cells
 
 
 def _total(outcomes: Outcomes) -> _Counts:
-    return _Counts(len(outcomes.objects), outcomes.count(Outcome.FOUND), len(outcomes.spurious))
+    counts = _by_class(outcomes)
+    return _Counts(*(sum(getattr(each, key.name) for each in counts) for key in fields(_Counts)))
 
 
 def _by_class(outcomes: Outcomes) -> list[_Counts]:
@@ -200,7 +212,8 @@ def _by_class(outcomes: Outcomes) -> list[_Counts]:
     for class_id in range(1, 1 + len(outcomes.classes)):
         own = [record.outcome for record in outcomes.objects if record.class_id == class_id]
         spurious = sum(record.class_id == class_id for record in outcomes.spurious)
-        counts.append(_Counts(len(own), own.count(Outcome.FOUND), spurious))
+        claims = sum(record.claimed_class_ids.count(class_id) for record in outcomes.objects)
+        counts.append(_Counts(len(own), own.count(Outcome.FOUND), spurious, claims + spurious))
     return counts
 
 

@@ -139,16 +139,19 @@ def curve_notes(found: LearningCurves) -> list[str]:
     notes = []
     for curve in found.curves:
         last, gain = curve.points[-1], curve.gain
-        what = f"{curve.name}: " if curve.name else ""
-        step = "the last doubling of the training photos" if curve.is_doubling else "the last step"
+        what = f"{curve.name}: the" if curve.name else "The"
+        step = "last doubling of the training photos" if curve.is_doubling else "last step"
         interval = f"95 % interval {gain.low:+.3f} to {gain.high:+.3f}"
         if isnan(gain.low):
             interval = "one seed, so without an interval"
         notes.append(
-            f"{what}{step}, from {curve.first.photos:.0f} to {last.photos:.0f}, changed the {found.score} by "
+            f"{what} {step}, from {curve.first.photos:.0f} to {last.photos:.0f}, changed the {found.score} by "
             f"{gain.difference:+.3f} ({interval})."
         )
-    return [*notes, "Intervals are for other test photos and other seeds. The curve says nothing about more photos."]
+    one_seed = [point.seeds == 1 for curve in found.curves for point in curve.points]
+    seeds = "not for other seeds" if all(one_seed) else "and for other seeds where there are several"
+    what = f"other test photos, {seeds}" if any(one_seed) else "other test photos and other seeds"
+    return [*notes, f"Intervals are for {what}. The curve says nothing about more photos."]
 
 
 def curves_csv(found: LearningCurves) -> str:
@@ -175,7 +178,7 @@ def draw_curves(found: LearningCurves) -> "Figure":
         values = [point.score.value for point in curve.points]
         ends = [[point.score.value - point.score.low for point in curve.points],
                 [point.score.high - point.score.value for point in curve.points]]  # fmt: skip
-        axes.errorbar(photos, values, yerr=ends, fmt="o-", capsize=3, label=literal(curve.name) or None)
+        axes.errorbar(photos, values, yerr=ends, fmt="o-", capsize=3, clip_on=False, label=literal(curve.name) or None)
     axes.set_xscale("log")
     numbers = sorted({point.photos for curve in found.curves for point in curve.points})
     axes.set_xticks(numbers, [f"{number:.0f}" for number in numbers])

@@ -110,6 +110,20 @@ def test_no_detection_of_a_class_counts_if_one_with_a_score_of_1_must_not() -> N
     assert Text.from_markup(str(table.columns[3].header)).plain == "val [old] found"
 
 
+def test_the_table_of_a_precision_has_the_right_detections() -> None:
+    photos = [photo(MASK, HAT), photo(MASK)]
+    found = [encoded((*MASK, 0.9), ("mask", HAT[1], 0.8)), encoded((*MASK, 0.7), ("hat", NOTHING, 0.6))]
+    scored = Scored(photos, found, average_precision(photos, found).matches)
+    columns = {}
+    for aim in ("accuracy", "precision=0.5", "precision=1"):
+        point = point_of(photos, found, aim)
+        table, _ = operating_tables(point, {"val": measure(point, scored, chosen_here=True)})
+        columns[aim] = [str(table.columns[4].header), *table.columns[4].cells]
+    assert columns["accuracy"][0] == "spurious"
+    assert columns["precision=0.5"] == ["right", "2 of 3", "0 of 0", "2 of 3", "2 of 4"]
+    assert columns["precision=1"] == ["right", "1 of 1", "0 of 0", "1 of 1", "2 of 4"]
+
+
 def test_a_class_without_detections_gets_the_fixed_threshold() -> None:
     point = point_of([photo(MASK)], [encoded((*MASK, 0.9))], "accuracy")
     assert point.thresholds["hat"] == 0.5

@@ -130,7 +130,7 @@ COMMANDS = [
         "There are no ImageNet weights for vgg, only for efficientnet_lite0, resnet50",
     ),
     ("conversion of a missing file", "convert nowhere out.json", "nowhere cannot be read: No such file or directory."),
-    ("conversion of a photo", "convert a.png out.json", "a.png is not a text file in UTF-8: 'utf-8' codec"),
+    ("conversion of a photo", "convert a.png out.json", "a.png is not an annotation file: it is not text in UTF-8"),
     (
         "conversion to a missing folder",
         "convert split nowhere/out.json",

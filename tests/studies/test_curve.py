@@ -55,23 +55,31 @@ def test_the_gain_is_that_of_the_last_doubling() -> None:
     assert curve.gain == table.rows[0].comparison
     sentence, meaning = curve_notes(found)
     assert sentence == (
-        "the last doubling of the training photos, from 201 to 400, changed the accuracy by "
+        "The last doubling of the training photos, from 201 to 400, changed the accuracy by "
         f"{curve.gain.difference:+.3f} (95 % interval {curve.gain.low:+.3f} to {curve.gain.high:+.3f})."
     )
-    assert "nothing about more photos" in meaning
+    assert meaning == ("Intervals are for other test photos and other seeds. The curve says nothing about more photos.")
+
+
+def test_intervals_of_one_seed_are_not_for_other_seeds() -> None:
+    one = curve_notes(learning_curves(study([each for each in runs() if each.params["seed"] == "0"])))
+    assert one[0].endswith("(one seed, so without an interval).")
+    assert one[1].startswith("Intervals are for other test photos, not for other seeds. ")
+    some = curve_notes(learning_curves(study(runs()[:4])))
+    assert some[1].startswith("Intervals are for other test photos, and for other seeds where there are several. ")
 
 
 def test_a_step_that_is_no_doubling_is_not_called_one() -> None:
     (curve,) = (found := learning_curves(study([each for each in runs() if each.train_photos != 201]))).curves
     assert (curve.first.photos, curve.is_doubling) == (100, False)
-    assert curve_notes(found)[0].startswith("the last step, from 100 to 400, changed")
+    assert curve_notes(found)[0].startswith("The last step, from 100 to 400, changed")
 
 
 def test_without_a_doubling_the_last_point_is_compared_with_the_one_before() -> None:
     counts = {100: 150, 201: 300, 400: 400}  # 400 is nearer to twice 150 than to twice 300
     found = learning_curves(study([replace(each, train_photos=counts[int(each.train_photos or 0)]) for each in runs()]))
     assert (found.curves[0].first.photos, found.curves[0].is_doubling) == (300, False)
-    assert curve_notes(found)[0].startswith("the last step, from 300 to 400, changed")
+    assert curve_notes(found)[0].startswith("The last step, from 300 to 400, changed")
 
 
 def test_settings_and_draws_have_curves_of_their_own() -> None:
@@ -92,7 +100,7 @@ def test_the_command_writes_the_curve(tmp_path: Path) -> None:
     options = ["--figure", str(tmp_path / "curve.png"), "--csv", str(tmp_path / "curve.csv")]
     shown = CliRunner().invoke(cli.app, ["curve", "--from", str(tmp_path / "runs.csv"), *options])
     assert shown.exit_code == 0, shown.exception
-    assert "- the last doubling of the training photos, from 201 to 400, changed the accuracy by +0." in shown.output
+    assert "- The last doubling of the training photos, from 201 to 400, changed the accuracy by +0." in shown.output
     lines = (tmp_path / "curve.csv").read_text().splitlines()
     assert [line.split(",")[1:4] for line in lines[1:]] == [["2", "100", "2"], ["3", "201", "2"], ["1", "400", "2"]]
     assert (tmp_path / "curve.png").stat().st_size > 10_000

@@ -114,7 +114,8 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file in UTF-8: {error}.") from error
+        where = f"it is not text in UTF-8 (at byte {error.start})"
+        raise UserError(f"{path} is not an annotation file: {where}.") from error
 
 
 def _parse(text: str, path: Path) -> Any:

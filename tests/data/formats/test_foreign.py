@@ -50,7 +50,7 @@ def test_csv_files_of_via_3_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"filename,size", b""])
 def test_files_that_are_not_recognised_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.csv is not (valid JSON|a text file in UTF-8)"):
+    with pytest.raises(UserError, match=r"x\.csv is not (valid JSON|an annotation file: it is not text in UTF-8)"):
         read_split(tmp_path)
 
 
