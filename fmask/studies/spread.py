@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit  # importing scipy.stats takes half a second
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Spread:
     """What both of these include: seeds that do better on some photos. 0 for single runs without folds."""
     degrees_of_freedom: tuple[np.ndarray, tuple[int, ...], np.ndarray]
     """Of `photos`, of each of `seeds`, and of `rest`."""
+    single: bool = False
+    """Whether a setting has a single run for each fold, so that `seeds` includes all of `photos`."""
 
     def total(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the variance and its degrees of freedom (Satterthwaite 1946), at least 1.
@@ -42,6 +45,23 @@ class Spread:
             uncertainty = uncertainty + each**2 / degrees
         ratio = np.divide(variance**2, uncertainty, out=np.ones_like(variance), where=uncertainty > 0)
         return variance, np.maximum(1, ratio)
+
+    def reach(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+        """Return the variance of one setting's score, and half the width of its interval in standard deviations.
+
+        With several runs, photos have a half-width of their own, and so has what seeds vary beyond the rest. Each has
+        the quantile of Student's t at its own degrees of freedom, and their squares add up (Zou & Donner 2008). With
+        the degrees of freedom of `total`, intervals are too narrow if two or three seeds vary much.
+        """
+        quantile = (1 + level) / 2
+        of_photos, of_seeds, _ = self.degrees_of_freedom
+        if not self.seeds or self.single:
+            variance, degrees = self.total()
+            return variance, stdtrit(degrees, quantile)
+        beyond = np.maximum(0, self.seeds[0] - self.rest)
+        variance = self.photos + beyond
+        square = stdtrit(of_photos, quantile) ** 2 * self.photos + stdtrit(of_seeds[0], quantile) ** 2 * beyond
+        return variance, np.sqrt(np.divide(square, variance, out=np.zeros_like(variance), where=variance > 0))
 
 
 def spread(settings: Sequence[np.ndarray], weights: np.ndarray, folds: np.ndarray | None = None) -> Spread:
@@ -69,7 +89,7 @@ def spread(settings: Sequence[np.ndarray], weights: np.ndarray, folds: np.ndarra
     parts = member.shape[-1]
     if parts > 1 and min(each.shape[-2] for each in settings) == 1:
         between = ((paired @ member) ** 2).sum(axis=-1) * parts / (parts - 1)
-        return Spread(of_photos, (between,), of_photos, (free, (parts - 1,), free))
+        return Spread(of_photos, (between,), of_photos, (free, (parts - 1,), free), single=True)
     seeds, degrees, rest, rest_degrees = [], [], np.zeros(photos.shape), 0
     for deviations in settings:
         runs = deviations.shape[-2]

@@ -52,8 +52,8 @@ def interval(
     """Compute the 95 % interval of a score in [0, 1].
 
     It is Wilson's score interval at the effective number of trials, at which independent trials would have the
-    variance of `Spread.total`, with the quantile of Student's t in place of the normal one (Korn & Graubard 1998;
-    Franco et al. 2019). If the score is 0 or 1, or all photos have the same one, nothing shows how alike the objects
+    variance of `Spread.reach`, with its quantile in place of the normal one (Korn & Graubard 1998; Franco et al.
+    2019). If the score is 0 or 1, or all photos have the same one, nothing shows how alike the objects
     of a photo are, and each photo counts as one trial.
 
     Args:
@@ -67,10 +67,10 @@ def interval(
         The score and both ends of its interval, (...).
     """
     photos = np.count_nonzero(weights, axis=-1)
-    variance, degrees = spread([deviations], weights, folds).total()
+    variance, reach = spread([deviations], weights, folds).reach()
     varies = (variance > 1e-12) & (value > 0) & (value < 1) & (photos > 1)
     effective = np.where(varies, np.minimum(most, value * (1 - value) / np.where(varies, variance, 1)), photos)
-    quantile = np.where(varies, stdtrit(degrees, 0.975), Z)
+    quantile = np.where(varies, reach, Z)
     return value, *wilson(value, np.maximum(effective, 1e-9), quantile)
 
 

@@ -67,7 +67,7 @@ class Variances:
         of_photos = self.photos / photos + 2 * of_rest
         if seeds == 1:
             between = 2 * self.seeds / parts + of_photos
-            return Spread(of_photos, (between,), of_photos, (free, (parts - 1,), free))
+            return Spread(of_photos, (between,), of_photos, (free, (parts - 1,), free), single=True)
         each, degrees = self.seeds / seeds / parts + of_rest, (seeds - 1) * parts
         return Spread(of_photos, (each, each), 2 * of_rest, (free, (degrees, degrees), 2 * (seeds - 1) * free))
 

@@ -32,8 +32,8 @@ def read() -> list[list[dict[str, list[int]]]]:
     return [list(seeds.values()) for seeds in settings.values()]
 
 
-def variance(settings: list[list[dict[str, list[int]]]]) -> tuple[float, float]:
-    """Return the variance of a rate, or of the difference of two, and its degrees of freedom."""
+def variance(settings: list[list[dict[str, list[int]]]]) -> tuple[float, float, tuple[float, float]]:
+    """Return the variance of a rate, or of the difference of two, its degrees of freedom, and a rate's two parts."""
     photos = sorted(settings[0][0])
     total, number = sum(len(settings[0][0][photo]) for photo in photos), len(photos)
     means, seed_terms, rest, rest_degrees = [], [], 0.0, 0
@@ -57,7 +57,7 @@ def variance(settings: list[list[dict[str, list[int]]]]) -> tuple[float, float]:
     whole = max(of_photos, seeds, of_photos + seeds - rest)
     below = of_photos**2 / (number - 1) + rest**2 / (max(rest_degrees, 1) * (number - 1))
     below += sum(value**2 / degrees for value, degrees in seed_terms)
-    return whole, max(1.0, whole**2 / below)
+    return whole, max(1.0, whole**2 / below), (of_photos, max(0.0, seeds - rest))
 
 
 def test_rates_intervals_and_p_values_of_the_committed_runs() -> None:
@@ -70,8 +70,13 @@ def test_rates_intervals_and_p_values_of_the_committed_runs() -> None:
         trials = sum(len(outcomes) for run in runs for outcomes in run.values())
         rate = sum(sum(outcomes) for run in runs for outcomes in run.values()) / trials
         rates.append(rate)
-        of_rate, degrees = variance([runs])
-        effective, quantile = min(trials, rate * (1 - rate) / of_rate), student.ppf(0.975, degrees)
+        of_rate, degrees, (of_photos, of_seeds) = variance([runs])
+        reach = student.ppf(0.975, degrees) ** 2 * of_rate
+        if len(runs) > 1:
+            of_rate = of_photos + of_seeds
+            reach = student.ppf(0.975, len(runs[0]) - 1) ** 2 * of_photos
+            reach += student.ppf(0.975, len(runs) - 1) ** 2 * of_seeds
+        effective, quantile = min(trials, rate * (1 - rate) / of_rate), math.sqrt(reach / of_rate)
         centre = (rate + quantile**2 / 2 / effective) / (1 + quantile**2 / effective)
         half = quantile * math.sqrt(rate * (1 - rate) / effective + quantile**2 / 4 / effective**2)
         half /= 1 + quantile**2 / effective
@@ -80,7 +85,7 @@ def test_rates_intervals_and_p_values_of_the_committed_runs() -> None:
         )
     for number, runs in enumerate(settings[1:], start=1):
         if min(len(runs), len(settings[0])) > 1:
-            of_difference, degrees = variance([settings[0], runs])
+            of_difference, degrees, _ = variance([settings[0], runs])
             reached = abs(rates[number] - rates[0]) / math.sqrt(of_difference)
             p = min(1, max(2 * student.sf(reached, degrees), 2.0 ** (1 - len(runs[0]))))
             tests.append((p, number))
