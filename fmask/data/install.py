@@ -11,7 +11,7 @@ from pathlib import Path
 from fmask.data.paths import ANNOTATIONS, is_inside
 from fmask.utils.download_bar import download_bar
 from fmask.utils.errors import UserError
-from fmask.utils.files import atomic_write, sha256_of
+from fmask.utils.files import atomic_write, first_reason, sha256_of
 
 BASE_URL = "https://raw.githubusercontent.com/dion797/VSE_CA1/7a3b9e668a49930a9871cf6ca99d06c2e8c9001a/SystemCode/datasets/fmask/"
 """Address at which the authors of the study publish its photos and their annotations of train and val."""
@@ -121,9 +121,6 @@ def _fetch(files: list[_Published], destination: Path, base_url: str, descriptio
             expected = f"{file.bytes} bytes with SHA-256 {file.sha256}"
             raise UserError(f"{source.get_url(file.path)} is not the published file; expected {expected}.") from error
         except OSError as error:  # from the network or the disk
-            cause: BaseException = error
-            while cause.__context__:  # the first error of the chain is the shortest, such as: connection refused
-                cause = cause.__context__
-            raise UserError(f"{file.path} could not be installed from {base_url}: {cause}.") from error
+            raise UserError(f"{file.path} could not be installed from {base_url}: {first_reason(error)}.") from error
         finally:
             pool.shutdown(cancel_futures=True)

@@ -12,6 +12,9 @@ from fmask.visualization.boxes import Mark
 from fmask.visualization.overlay import overlay
 from fmask.visualization.palette import class_colour
 
+LISTED = 10
+"""Largest number of detections that `repr` lists."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -37,6 +40,11 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        listed = [f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True)]
+        rest = [f"and {len(listed) - LISTED} more"] if len(listed) > LISTED else []
+        return f"Detections({', '.join([*listed[:LISTED], *rest]) or 'none'})"
 
     @property
     def labels(self) -> list[str]:

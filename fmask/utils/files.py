@@ -52,6 +52,13 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def first_reason(error: BaseException) -> str:
+    """Return why a download failed: the first error of the chain is the shortest, such as `Connection refused`."""
+    while error.__context__:
+        error = error.__context__
+    return (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".") or type(error).__name__
+
+
 def os_reason(error: Exception) -> str:
     """Return why a file cannot be read or written: the message of the operating system, which h5py embeds in its own.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from fmask.model.weights.packaged import packaged_file
 from fmask.utils.download_bar import download_bar
 from fmask.utils.errors import UserError
-from fmask.utils.files import sha256_of
+from fmask.utils.files import first_reason, sha256_of
 
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 COCO_BYTES = 257_557_808
@@ -135,7 +135,7 @@ def install_imagenet(backbone: str) -> Path:
     try:
         APPLICATIONS[backbone](include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises plain exceptions for any failure of a download
-        raise UserError(f"The ImageNet weights of {backbone} cannot be downloaded: {error}.") from error
+        raise UserError(f"The ImageNet weights of {backbone} cannot be downloaded: {first_reason(error)}.") from error
     return imagenet_file(backbone)
 
 
@@ -167,12 +167,5 @@ def _download(url: str, part: Path, size: int) -> None:
                         break
     except (requests.RequestException, OSError) as error:
         raise UserError(
-            f"{url} cannot be downloaded: {_first_cause(error)}; run the same command again to resume."
+            f"{url} cannot be downloaded: {first_reason(error)}; run the same command again to resume."
         ) from error
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    """Return the first exception of a chain; its message is short, such as 'connection refused'."""
-    while error.__context__:
-        error = error.__context__
-    return error
