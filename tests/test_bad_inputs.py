@@ -14,7 +14,7 @@ from PIL import Image
 
 from fmask import cli
 from fmask.config.compose import register
-from fmask.config.overrides import check_overrides
+from fmask.config.overrides import check_no_sweep, check_overrides
 from fmask.data import paths
 from fmask.data.formats.limits import MAX_BYTES
 from fmask.data.formats.read import read_split
@@ -98,6 +98,14 @@ def test_an_override_of_train_py(row: tuple[str, str], tmp_path: Path, monkeypat
     Path("text.h5").write_text("hello")
     register()
     assert message in refusal(lambda: check_overrides(CONF, "train", [override]))
+
+
+@pytest.mark.parametrize(
+    "override", ["hydra/launcher=slurm", "+hydra.launcher.jobs=2", "hydra.sweeper.trials=3", "plan=p"]
+)
+def test_a_setting_of_sweeps_is_not_one_of_train_py(override: str) -> None:
+    message = refusal(lambda: check_no_sweep(["seed=1", override]))
+    assert message == f"{override} is a setting of `fmask sweep`; `fmask train` makes one run."
 
 
 @table(SWEEP)

@@ -34,12 +34,13 @@ def main(program: str, arguments: list[str]) -> None:
 
     with cli_errors(program):
         from fmask.config.compose import conf_folder
-        from fmask.config.overrides import check_one_run, check_overrides, resumed_run
+        from fmask.config.overrides import check_no_sweep, check_one_run, check_overrides, resumed_run
 
         typed = read_arguments(program, arguments, USAGE)
         if resumed := resumed_run(typed.overrides):
             _resume(resumed)
             return
+        check_no_sweep(typed.overrides)
         check_overrides(conf_folder(), "train", typed.overrides, typed.only_shown)
         check_one_run(typed.overrides, typed.multirun)
         _run(program)

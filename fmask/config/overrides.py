@@ -96,6 +96,20 @@ def check_one_run(overrides: list[str], multirun: bool, trains: bool = True) -> 
         raise UserError(f"these overrides ask for several runs; use `{command}`.")
 
 
+def check_no_sweep(overrides: list[str]) -> None:
+    """Refuse the settings of sweeps, which `fmask train` does not have.
+
+    Args:
+        overrides: overrides as on the command line.
+
+    Raises:
+        UserError: an override sets the launcher or the sweeper, or names a plan.
+    """
+    for override in overrides:
+        if re.match(r"\+*(hydra[./](launcher|sweeper)\b|plan=)", override):
+            raise UserError(f"{without_secrets(override)} is a setting of `fmask sweep`; `fmask train` makes one run.")
+
+
 def resumed_run(overrides: list[str]) -> str | None:
     """Return the run that the override `resume=` names; None without this override.
 
@@ -122,6 +136,9 @@ def explain(error: Exception, overrides: Sequence[Override]) -> str:
         place = getattr(cause, "full_key", None)
         problem = _first_line(cause).rpartition("raised while resolving interpolation: ")[2].strip('"')
         problem = problem.partition(": Value '")[0]  # the value may be a secret from an environment variable
+        if known and (choice := re.search(r"Could not find '(hydra/\w+)/(.*)'", problem)):
+            known = known.removeprefix("basic, ")  # Hydra's own, which runs jobs in this process
+            return f"{choice[1]}={choice[2]}: unknown choice; {choice[1]} must be one of {known}."
         return f"{f'{place}: ' if place else ''}{problem}{f'; available: {known}' if known else ''}."
     key, typed = wrong.key_or_group, wrong.input_line
     if cause is error:

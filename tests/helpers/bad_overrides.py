@@ -132,7 +132,11 @@ SWEEP = [
         "lr=interval(0.1,1): a grid cannot use an interval; hydra/sweeper=optuna can.",
     ),
     ("no parallel jobs", "hydra.launcher.jobs=0", "hydra.launcher.jobs must be at least 1, not 0."),
-    ("unknown launcher", "hydra/launcher=cloud", "Could not find 'hydra/launcher/cloud'; available: basic, local"),
+    (
+        "unknown launcher",
+        "hydra/launcher=cloud",
+        "hydra/launcher=cloud: unknown choice; hydra/launcher must be one of local,",
+    ),
     (
         "unknown sweeper setting",
         "hydra.sweeper.colour=1",
