@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `fmask table` imports Matplotlib only for --figure
     from matplotlib.figure import Figure
 
 ROW_HEIGHT = 0.45  # inches
+TITLE_ABOVE_LEGEND = 20.0  # points
 
 
 def draw(tables: Sequence[StudyTable]) -> "Figure":
@@ -34,7 +35,8 @@ def draw(tables: Sequence[StudyTable]) -> "Figure":
     for table, axes in zip(tables, panels, strict=True):
         _draw_table(table, axes)
         if len(tables) > 1:
-            axes.set_title(literal(table.data), loc="right", fontsize=9)
+            above = TITLE_ABOVE_LEGEND if axes.get_legend() else None
+            axes.set_title(literal(table.data), loc="left", fontsize=9, pad=above)
     return figure
 
 

@@ -49,19 +49,20 @@ class Spread:
     def reach(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Return the variance of one setting's score, and half the width of its interval in standard deviations.
 
-        With several runs, photos have a half-width of their own, and so has what seeds vary beyond the rest. Each has
-        the quantile of Student's t at its own degrees of freedom, and their squares add up (Zou & Donner 2008). With
-        the degrees of freedom of `total`, intervals are too narrow if two or three seeds vary much.
+        This is the quantile of Student's t at the degrees of freedom of `total`, which is too small if few seeds vary
+        much. So with several runs it is at least the root of the sum of two squared half-widths, one of the photos and
+        one of what seeds vary beyond the rest, each with its own degrees of freedom (Zou & Donner 2008).
         """
         quantile = (1 + level) / 2
-        of_photos, of_seeds, _ = self.degrees_of_freedom
+        variance, degrees = self.total()
+        reach = stdtrit(degrees, quantile)
         if not self.seeds or self.single:
-            variance, degrees = self.total()
-            return variance, stdtrit(degrees, quantile)
+            return variance, reach
+        of_photos, of_seeds, _ = self.degrees_of_freedom
         beyond = np.maximum(0, self.seeds[0] - self.rest)
-        variance = self.photos + beyond
         square = stdtrit(of_photos, quantile) ** 2 * self.photos + stdtrit(of_seeds[0], quantile) ** 2 * beyond
-        return variance, np.sqrt(np.divide(square, variance, out=np.zeros_like(variance), where=variance > 0))
+        parts = np.sqrt(np.divide(square, variance, out=np.zeros_like(variance), where=variance > 0))
+        return variance, np.maximum(reach, parts)
 
 
 def spread(settings: Sequence[np.ndarray], weights: np.ndarray, folds: np.ndarray | None = None) -> Spread:

@@ -71,12 +71,11 @@ def test_rates_intervals_and_p_values_of_the_committed_runs() -> None:
         rate = sum(sum(outcomes) for run in runs for outcomes in run.values()) / trials
         rates.append(rate)
         of_rate, degrees, (of_photos, of_seeds) = variance([runs])
-        reach = student.ppf(0.975, degrees) ** 2 * of_rate
+        square = student.ppf(0.975, degrees) ** 2 * of_rate
         if len(runs) > 1:
-            of_rate = of_photos + of_seeds
-            reach = student.ppf(0.975, len(runs[0]) - 1) ** 2 * of_photos
-            reach += student.ppf(0.975, len(runs) - 1) ** 2 * of_seeds
-        effective, quantile = min(trials, rate * (1 - rate) / of_rate), math.sqrt(reach / of_rate)
+            parts = student.ppf(0.975, len(runs[0]) - 1) ** 2 * of_photos
+            square = max(square, parts + student.ppf(0.975, len(runs) - 1) ** 2 * of_seeds)
+        effective, quantile = min(trials, rate * (1 - rate) / of_rate), math.sqrt(square / of_rate)
         centre = (rate + quantile**2 / 2 / effective) / (1 + quantile**2 / effective)
         half = quantile * math.sqrt(rate * (1 - rate) / effective + quantile**2 / 4 / effective**2)
         half /= 1 + quantile**2 / effective

@@ -26,17 +26,21 @@ def test_one_seed_by_hand() -> None:
 
 def test_two_seeds_by_hand() -> None:
     # Three photos with one object. Photos: 3/2 * (1/4 + 0 + 1/4) / 3^2 = 1/12, 2 degrees of freedom. Seeds: their rates
-    # are 2/3 and 1/3, 1/36, and so is the rest: they vary no more than the photos explain.
+    # are 2/3 and 1/3, 1/36, and so is the rest, 1 and 2 degrees: they vary no more than the photos explain.
     value, low, high = pooled_rate(np.array([[1, 1, 0], [1, 0, 0]]), np.ones((2, 3)))
+    degrees = (1 / 12) ** 2 / ((1 / 12) ** 2 / 2 + (1 / 36) ** 2 + (1 / 36) ** 2 / 2)
     assert value == 0.5
-    assert (low, high) == pytest.approx(wilson(0.5, 1 / 4 * 12, t.ppf(0.975, 2)))
+    assert degrees < 2
+    assert (low, high) == pytest.approx(wilson(0.5, 1 / 4 * 12, t.ppf(0.975, degrees)))
 
 
 def test_two_seeds_that_vary_by_hand() -> None:
     # Photos: 3/2 * (1/9 + 1/36 + 1/36) / 3^2 = 1/36, 2 degrees of freedom. Seeds: their rates are 1 and 1/3, 1/9, 1
-    # degree. The rest is 3/2 * (1/3) / 2 / 3^2 = 1/36, so that seeds add 1/9 - 1/36 = 1/12.
+    # degree. The rest is 3/2 * (1/3) / 2 / 3^2 = 1/36, so that seeds add 1/9 - 1/36 = 1/12. All together: 1/9.
     _, low, high = pooled_rate(np.array([[1, 1, 1], [1, 0, 0]]), np.ones((2, 3)))
-    reach = np.sqrt(t.ppf(0.975, 2) ** 2 / 36 + t.ppf(0.975, 1) ** 2 / 12) / np.sqrt(1 / 9)
+    degrees = (1 / 9) ** 2 / ((1 / 36) ** 2 / 2 + (1 / 9) ** 2 + (1 / 36) ** 2 / 2)
+    parts = np.sqrt(t.ppf(0.975, 2) ** 2 / 36 + t.ppf(0.975, 1) ** 2 / 12) / np.sqrt(1 / 9)
+    reach = max(t.ppf(0.975, max(1, degrees)), parts)
     assert (low, high) == pytest.approx(wilson(2 / 3, 2 / 9 * 9, reach))
 
 
