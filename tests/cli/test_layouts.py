@@ -21,7 +21,7 @@ from tests.helpers.own_data import LAYOUTS
 LOAD = bool(os.environ.get("FMASK_LOAD"))
 NAMES = [f"kind {number:02d} (a/b)" for number in range(10)]
 CELLS = [(layout, count) for layout in LAYOUTS for count in (1, 4, 10)] if LOAD else [("roboflow", 10)]
-SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1", "study=own")
+SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1", "val_steps=0", "study=own")
 pytestmark = pytest.mark.usefixtures("eagerly")
 
 

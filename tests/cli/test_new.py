@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from tests.helpers.own_data import write_own
 from tests.helpers.via import region, write_via
 
 pytestmark = pytest.mark.usefixtures("eagerly")
-SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1")
+SMOKE = ("experiment=smoke", "onnx=false", "min_confidence=0", "epochs=1", "steps=1", "val_steps=0")
 
 
 def fmask(*arguments: str) -> Result:
@@ -57,7 +58,9 @@ def test_faults_few_objects_and_missing_splits_are_reported(store: Path) -> None
     assert "fmask train data=site fold=1 # there is no val" in shown
 
 
-def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(store: Path) -> None:
+def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from fmask.training.train import train
 
     write_own(Path("site"), ["helmet", "vest"])
@@ -78,9 +81,11 @@ def test_annotations_of_other_classes_than_the_networks_are_refused_or_mapped(st
     for label in ("helmet", "null"):
         shown = ran("evaluate", run.run_id, "other", "--map", f"{{cap: {label}}}")
         assert ("regions left out by the map: cap 3" in shown) == (label == "null")
-    again = train([*SMOKE, "data=rendered", "data.root=other", "data.classes=null", "data.attribute=null",
-                   f"weights=runs:/{run.run_id}"])  # fmt: skip
-    start = tracking.read_json(tracking.find_run(again.run_id), "weights/start.json")
+    monkeypatch.setattr("fmask.training.train.fit", Mock(side_effect=KeyboardInterrupt))
+    others = ("data=rendered", "data.root=other", "data.classes=null", "data.attribute=null")
+    with pytest.raises(KeyboardInterrupt):
+        train([*SMOKE, *others, f"weights=runs:/{run.run_id}"])
+    start = tracking.read_json(tracking.find_runs("fmask")[0], "weights/start.json")
     assert start is not None
     assert (start["classes"], start["new_classes"]) == (["vest"], ["cap"])
 
