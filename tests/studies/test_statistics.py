@@ -35,13 +35,14 @@ def test_two_seeds_by_hand() -> None:
 
 
 def test_two_seeds_that_vary_by_hand() -> None:
-    # Photos: 3/2 * (1/9 + 1/36 + 1/36) / 3^2 = 1/36, 2 degrees of freedom. Seeds: their rates are 1 and 1/3, 1/9, 1
-    # degree. The rest is 3/2 * (1/3) / 2 / 3^2 = 1/36, so that seeds add 1/9 - 1/36 = 1/12. All together: 1/9.
-    _, low, high = pooled_rate(np.array([[1, 1, 1], [1, 0, 0]]), np.ones((2, 3)))
-    degrees = (1 / 9) ** 2 / ((1 / 36) ** 2 / 2 + (1 / 9) ** 2 + (1 / 36) ** 2 / 2)
-    parts = np.sqrt(t.ppf(0.975, 2) ** 2 / 36 + t.ppf(0.975, 1) ** 2 / 12) / np.sqrt(1 / 9)
-    reach = max(t.ppf(0.975, max(1, degrees)), parts)
-    assert (low, high) == pytest.approx(wilson(2 / 3, 2 / 9 * 9, reach))
+    # Four photos with one object. Photos: 4/3 * (1/4 + 0 + 0 + 1/4) / 4^2 = 1/24, 3 degrees of freedom. Seeds: rates
+    # of 1/4 and 3/4, 1/16, 1 degree. The rest is 4/3 * (2 * 1/4) / 2 / 4^2 = 1/48, 3 degrees, so that seeds add 1/24.
+    # All together 1/12. The degrees of freedom of the whole give a smaller quantile than the two parts.
+    _, low, high = pooled_rate(np.array([[0, 0, 0, 1], [0, 1, 1, 1]]), np.ones((2, 4)))
+    degrees = (1 / 12) ** 2 / ((1 / 24) ** 2 / 3 + (1 / 16) ** 2 + (1 / 48) ** 2 / 3)
+    parts = np.sqrt(t.ppf(0.975, 3) ** 2 / 24 + t.ppf(0.975, 1) ** 2 / 24) / np.sqrt(1 / 12)
+    assert t.ppf(0.975, degrees) < parts
+    assert (low, high) == pytest.approx(wilson(0.5, 1 / 4 * 12, parts))
 
 
 def test_the_photo_is_the_unit() -> None:
