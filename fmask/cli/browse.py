@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fmask.cli.app import DATA, app
-from fmask.cli.options import Attribute, EmptyPhotos, Map, Threads, check_confidence, read_options
+from fmask.cli.options import (
+    Attribute,
+    EmptyPhotos,
+    Map,
+    Threads,
+    check_confidence,
+    check_page,
+    read_options,
+    refuse_options,
+)
 from fmask.cli.report import is_run
 from fmask.utils.errors import UserError
-from fmask.utils.files import check_folder
 
 if TYPE_CHECKING:
     from fmask.report.browse import Page
@@ -74,7 +82,7 @@ def browse(
     """
     from rich.console import Console
 
-    check_folder(output)
+    check_page(output)
     console = Console(highlight=False)
     of_run = {
         "--min-confidence": min_confidence is not None,
@@ -88,20 +96,14 @@ def browse(
         "--empty-photos": empty_photos != "leave_out",
     }
     if Path(name).is_dir():
-        _refuse(of_run, f"{name} is a data set")
+        refuse_options(of_run, f"{name} is a data set")
         page = _of_data(Path(name), split, image_size, read_options(attribute, class_map, empty_photos), console)
     elif is_run(name):
-        _refuse(of_data, f"{name} is a run")
+        refuse_options(of_data, f"{name} is a run")
         page = _of_run(name, split, min_confidence, runtime, threads, console)
     else:
         raise UserError(f"{name} is neither a folder of photos nor a run; `fmask runs` lists the runs.")
     _write(page, output, open_page)
-
-
-def _refuse(options: dict[str, bool], reason: str) -> None:
-    """Refuse options that were given and have no meaning."""
-    if given := [option for option, is_given in options.items() if is_given]:
-        raise UserError(f"{reason}, for which {given[0]} has no meaning; remove it.")
 
 
 def _of_data(folder: Path, split: str | None, image_size: int | None, options: Any, console: Any) -> "Page":

@@ -187,3 +187,28 @@ def check_output(file: Path, overwrite: bool) -> None:
     check_folder(file)
     if file.exists() and not overwrite:
         raise UserError(f"{file} already exists; --overwrite replaces it.")
+
+
+def check_page(file: Path) -> None:
+    """Check the name of an HTML page before the work that it is for.
+
+    Raises:
+        UserError: the folder does not exist, or the name has another suffix.
+    """
+    check_folder(file)
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{file}: the name of a page must end in .html.")
+
+
+def refuse_options(options: dict[str, bool], reason: str) -> None:
+    """Refuse options without meaning.
+
+    Args:
+        options: whether each of them was given.
+        reason: why they have no meaning, as in `best is a run`.
+
+    Raises:
+        UserError: one was given.
+    """
+    if given := [option for option, is_given in options.items() if is_given]:
+        raise UserError(f"{reason}, for which {given[0]} has no meaning; remove it.")

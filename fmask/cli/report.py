@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from fmask.cli.app import RUNS, app
-from fmask.cli.options import BaselineRow, Margin, StudyConfidence, StudyData
-from fmask.utils.files import check_folder
+from fmask.cli.options import BaselineRow, Margin, StudyConfidence, StudyData, check_page, refuse_options
 
 
 @app.command(rich_help_panel=RUNS)
@@ -38,8 +37,10 @@ def report(
     from fmask import report, studies, tracking
     from fmask.utils.files import write_text
 
-    check_folder(output)
+    check_page(output)
     if is_run(name):
+        of_study = {"--data": data, "--confidence": confidence, "--against": against, "--margin": margin}
+        refuse_options({option: value is not None for option, value in of_study.items()}, f"{name} is a run")
         run = tracking.find_run(name)
         html = report.run_page(run, Console())
         write_text(html, output)

@@ -80,7 +80,7 @@ def draw(
     Raises:
         UserError: the photo cannot be read.
     """
-    marks = {each: detection_marks(photo, found.at_least(each)) for each in confidences} if found else {}
+    marks = {each: detection_marks(photo, found.at_least(each)) for each in confidences} if found is not None else {}
     return Picture(
         name=photo.name,
         width=photo.width,

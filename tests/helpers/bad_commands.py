@@ -237,6 +237,9 @@ COMMANDS = [
     ),
     ("report of an unknown study", "report nothing", "There is no MLflow experiment 'nothing'; existing experiments:"),
     ("report of an unknown run", "report runs:/abc", "has no run 'abc'; the beginning of an id must have"),
+    ("report as another kind of file", "report latest -o x.pdf", "x.pdf: the name of a page must end in .html."),
+    ("browser page of another kind", "browse split -o x.png", "x.png: the name of a page must end in .html."),
+    ("table of a run", "report latest --data x", "latest is a run, for which --data has no meaning; remove it."),
     (
         "report to a missing folder",
         "report latest -o nowhere/x.html",

@@ -91,7 +91,13 @@ def test_the_tables_of_several_data_sets_are_in_one_file(two_rows: Study) -> Non
         f"**report: 2 runs on drawn@{'ee' * 8}, confidence 0.9**",
         f"**report: 4 runs on photos@{'cc' * 8}, confidence 0.9**",
     ]
-    assert [axes.get_title(loc="right") for axes in draw(tables).axes] == [table.data for table in tables]
+    figure = draw(tables)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [table.data for table in tables]
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        assert legend is not None
+        assert legend.get_window_extent().y1 <= axes._left_title.get_window_extent().y0  # type: ignore[attr-defined]
 
 
 @pytest.mark.filterwarnings("error")
