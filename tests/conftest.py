@@ -15,8 +15,10 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 SLOW = (
-    "cli/test_new", "training/test_train", "model/test_backbones", "training/test_checkpoint", "inference/test_export",
-    "test_api", "tracking/test_outage", "test_notebooks", "utils/test_exits", "training/test_kills",
+    "test_notebooks", "training/test_checkpoint", "inference/test_export", "model/test_jax", "test_api", "cli/test_new",
+    "cli/test_layouts", "model/test_backbones", "training/test_train", "training/test_hierarchy",
+    "inference/test_runtime", "training/test_empty_photos", "tracking/test_outage", "utils/test_exits",
+    "training/test_kills",
 )  # fmt: skip
 """The slowest files."""
 

@@ -144,4 +144,4 @@ def zero_initializers() -> Iterator[None]:
 
 def everything() -> Arrays:
     losses = {name: losses_of(name) for name in TRAINED}
-    return stages_of(golden_network()) | maps_of_small_backbone() | losses
+    return {**stages_of(golden_network()), **maps_of_small_backbone(), **losses}
