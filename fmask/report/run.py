@@ -85,6 +85,7 @@ def run_page(run: tracking.RunInfo, console: Console) -> str:
         chosen=_chosen(run, tested),
         photos=photos,
         operating=operating,
+        has_detections=_has_detections(operating),
         outcomes=OUTCOMES,
         classes=names,
         colours=[(colour, text_colour(colour)) for colour in map(class_colour, range(1, 1 + len(names)))],
@@ -155,6 +156,12 @@ def _precision_charts(predicted: PredictedPhotos, scores: ComputedScores, split:
         ),
         charts.as_svg(over_confidence, "confidence", f"Precision, recall and F1 over the confidence. {marked}"),
     ]
+
+
+def _has_detections(operating: dict[str, Any] | None) -> bool:
+    """Return whether the numbers of detections at the operating point were logged; earlier versions did not."""
+    splits = operating["splits"].values() if operating else ()
+    return all("detections" in own for given in splits for own in given["classes"].values())
 
 
 def _reliability_chart(scores: ComputedScores, operating: dict[str, Any] | None, split: str) -> list[Markup]:

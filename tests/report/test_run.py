@@ -16,6 +16,7 @@ from rich.console import Console
 
 from fmask import report, tracking
 from fmask.structures.detections import Detections
+from fmask.structures.operating_point import NEVER
 from tests.helpers.made_up import MALICIOUS_NAME, FakePredictor, make_run
 from tests.helpers.parsed import Element, check_self_contained, everything, parse
 from tests.helpers.scenes import detections
@@ -229,5 +230,29 @@ def test_the_operating_point_and_its_reliability_are_shown(store: Path, tmp_path
     listed = [[cell.text for cell in row.inside] for row in section.all("tr")]
     assert listed[1:] == [["mask", "0.75", "2 of 2", "0"], ["hat", "0.60", "0 of 2", "1"], ["all", "", "2 of 4", "1"]]
     assert "test 0.15 and -" in text
+    assert text.endswith("(log-odds of the score) - 2.")
     labels = [chart.attributes["aria-label"] for chart in document.all("svg", _class="chart")]
     assert any("raw and calibrated" in str(label) for label in labels)
+
+
+def test_the_right_detections_at_an_operating_point_are_shown(store: Path, tmp_path: Path, show: Pages) -> None:
+    run_id = make_run(tmp_path / "data")
+    point = {"aim": "precision=0.9", "thresholds": {"mask": 0.75, "hat": NEVER}, "photos": 44, "objects": 64}
+    own = {
+        "mask": {"objects": 2, "found": 2, "spurious": 0, "detections": 3},
+        "hat": {"objects": 2, "found": 0, "spurious": 1, "detections": 1},
+    }
+    given = {"found": 2, "found_wrongly": 0, "missed": 2, "spurious": 1, "classes": own}
+    error = {"value": 0.15, "low": 0.1, "high": 0.2, "by_chance": 0.05}
+    logged = {
+        "operating_point": point | {"calibration": {"slope": 1.25, "intercept": -2.0}},
+        "splits": {"test": given | {"d_ece": {"raw": error, "calibrated": error}}},
+    }
+    tracking.add_text(tracking.find_run(run_id), json.dumps(logged), "operating_point.json")
+    (section,) = show(run_id).all("section", id="operating")
+    assert [[cell.text for cell in row.inside] for row in section.all("tr")] == [
+        ["class", "lowest score", "test found", "test right", "test spurious"],
+        ["mask", "0.75", "2 of 2", "2 of 3", "0"],
+        ["hat", "none", "0 of 2", "0 of 1", "1"],
+        ["all", "", "2 of 4", "2 of 4", "1"],
+    ]
