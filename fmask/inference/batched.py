@@ -1,6 +1,8 @@
-"""Prediction on many photo files, in batches."""
+"""Prediction on many photo files, in batches or in several threads."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,10 @@ from fmask.utils.errors import UserError
 def iter_predictions(
     predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None
 ) -> Iterator[tuple[Path, Detections | UserError]]:
-    """Yield the detections in each photo, in order. One photo, or the masks of one photo, are in memory at a time.
+    """Yield the detections in each photo, in order.
+
+    A predictor with several threads, and with batches of one photo, sees a photo in each thread; as many photos and
+    their masks are in memory. With other predictors, it is one photo, or the masks of one photo.
 
     Args:
         predictor: the network.
@@ -26,6 +31,10 @@ def iter_predictions(
         The photo and its detections, or the reason why it cannot be read.
     """
     size = batch_size or min(predictor.batch_size, len(photos))
+    threads = min(predictor.threads, len(photos))
+    if size == 1 and threads > 1:
+        yield from _in_threads(predictor.single_threaded(), photos, threads)
+        return
     for start in range(0, len(photos), max(size, 1)):
         part = photos[start : start + size]
         refused: dict[Path, UserError] = {}
@@ -36,7 +45,7 @@ def iter_predictions(
 
 
 def predict_photos(predictor: Predictor, photos: Sequence[Path], batch_size: int | None = None) -> Iterator[Detections]:
-    """Yield the detections in each photo, in order. One photo, or the masks of one photo, are in memory at a time.
+    """Yield the detections in each photo like `iter_predictions`.
 
     Raises:
         UserError: a photo cannot be read.
@@ -56,6 +65,35 @@ def _found(prediction: tuple[Path, Detections | UserError]) -> Detections:
     if isinstance(found, UserError):
         raise found
     return found
+
+
+def _in_threads(
+    predictor: Predictor, photos: Sequence[Path], threads: int
+) -> Iterator[tuple[Path, Detections | UserError]]:
+    """Yield the detections in each photo, in order, while the threads see the next photos."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        coming: deque[tuple[Path, Future[Detections | UserError]]] = deque()
+        for photo in photos:
+            coming.append((photo, pool.submit(_detect, predictor, photo)))
+            if len(coming) > threads:
+                yield _result(*coming.popleft())
+        while coming:
+            yield _result(*coming.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(photo: Path, found: "Future[Detections | UserError]") -> tuple[Path, Detections | UserError]:
+    return photo, found.result()
+
+
+def _detect(predictor: Predictor, photo: Path) -> Detections | UserError:
+    try:
+        image = load_image(photo)
+    except UserError as error:
+        return error
+    return next(iter(predictor.predict_each([image], batch_size=1)))
 
 
 def _readable(photos: Sequence[Path], refused: dict[Path, UserError]) -> Iterator[np.ndarray]:

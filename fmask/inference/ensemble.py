@@ -43,6 +43,7 @@ class Ensemble(Predictor):
         self.members = tuple(members)
         self.views = tuple(dict.fromkeys(views))
         self.runtime = " and ".join(dict.fromkeys(member.runtime for member in members))
+        self.threads = min(member.threads for member in members)
 
     @property
     def batch_size(self) -> int:
@@ -54,6 +55,10 @@ class Ensemble(Predictor):
         """The most detections in a photo; None if that is not known."""
         counts = [member.max_detections for member in self.members]
         return max((count for count in counts if count is not None), default=None)
+
+    def single_threaded(self) -> "Ensemble":
+        """Return an ensemble that computes in the calling thread."""
+        return Ensemble([member.single_threaded() for member in self.members], self.views)
 
     def predict_each(
         self, images: Iterable[np.ndarray], batch_size: int | None = None, max_mask_pixels: int | None = None

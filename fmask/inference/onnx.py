@@ -1,5 +1,6 @@
 """A network exported to ONNX, run by ONNX Runtime: neither Keras nor TensorFlow is imported."""
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,15 +57,10 @@ class OnnxPredictor(NetworkPredictor):
     runtime = "onnx"
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or processors()
-        options.log_severity_level = 3  # errors
-        # Threads that wait actively took half of the CPU time, and slow down whatever else the machine does.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.threads = threads or processors()
+        self._path = path
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = _session(path, self.threads)
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             metadata = self.metadata
             image_size, antialias = (metadata.get(key) or metadata[OLD_KEYS[key]] for key in (IMAGE_SIZE, ANTIALIAS))
@@ -98,5 +94,25 @@ class OnnxPredictor(NetworkPredictor):
         """The batch size that the file was exported for; None if it accepts any."""
         return self._fixed
 
+    def single_threaded(self) -> "OnnxPredictor":
+        """Return a copy that computes in the calling thread."""
+        if self.threads == 1:
+            return self
+        single = copy.copy(self)
+        single.threads, single._session = 1, _session(self._path, 1)
+        return single
+
     def _run(self, inputs: dict[str, np.ndarray]) -> Mapping[str, Any]:
         return dict(zip(OUTPUTS, self._session.run(OUTPUTS, inputs), strict=True))
+
+
+def _session(path: Path, threads: int) -> Any:
+    """Return an `onnxruntime.InferenceSession` of a file."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    # Threads that wait actively took half of the CPU time, and slow down whatever else the machine does.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -16,8 +16,9 @@ from fmask.structures.detections import Detections
 from fmask.utils.errors import UserError
 from fmask.utils.resize import resize
 
-ROWS_AT_ONCE = 256
-"""Number of rows of a photo that are computed at once when a mask is drawn."""
+MULTIPLICATIONS_AT_ONCE = 1 << 18
+"""Size of the matrix products by which a mask is drawn. OpenBLAS, which NumPy uses, computes larger ones in several
+threads, which takes longer. All rows of a large photo as float64 would also need eight times the mask's memory."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,9 @@ def _paste(target: np.ndarray, mask: np.ndarray, box: np.ndarray) -> None:
     rows, columns = _stretch(y2 - y1, mask.shape[0]), _stretch(x2 - x1, mask.shape[1])
     rows, columns = rows[max(0, -y1) : max(0, height - y1)], columns[max(0, -x1) : max(0, width - x1)]
     seen = target[max(y1, 0) : max(y1, 0) + len(rows), max(x1, 0) : max(x1, 0) + len(columns)]
-    for top in range(0, len(rows), ROWS_AT_ONCE):  # all rows as float64 would need eight times the mask's memory
-        seen[top : top + ROWS_AT_ONCE] = rows[top : top + ROWS_AT_ONCE] @ mask @ columns.T >= 0.5
+    step = max(1, MULTIPLICATIONS_AT_ONCE // max(columns.size, 1))
+    for top in range(0, len(rows), step):
+        seen[top : top + step] = rows[top : top + step] @ mask @ columns.T >= 0.5
 
 
 def _stretch(length: int, cells: int) -> np.ndarray:

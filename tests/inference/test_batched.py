@@ -1,5 +1,7 @@
 """Prediction on many photo files, in batches."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,53 @@ def test_photos_are_predicted_in_order_and_in_batches(
     found = list(predict_photos(predictor, photos[:count], batch))
     assert [each.masks.shape[2] for each in found] == list(range(1, count + 1))
     assert predictor.calls == calls
+
+
+class ThreadedPredictor(FakePredictor):
+    """Sees a photo in each of three threads, the narrower ones later than the wider ones."""
+
+    batch_size, threads = 1, 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once: list[int] = []
+        self.lock, self.busy = threading.Lock(), 0
+
+    def single_threaded(self) -> Any:
+        return self
+
+    def predict_each(self, images: Any, batch_size: int | None = None, max_mask_pixels: int | None = None) -> Any:
+        (image,) = images
+        with self.lock:
+            self.busy += 1
+            self.at_once.append(self.busy)
+        time.sleep(0.05 / image.shape[1])
+        with self.lock:
+            self.busy -= 1
+        return super().predict_each([image], batch_size)
+
+
+def test_each_thread_sees_a_photo_of_its_own_and_the_order_is_kept(photos: list[Path]) -> None:
+    predictor = ThreadedPredictor()
+    found = list(predict_photos(predictor, photos))
+    assert [each.masks.shape[2] for each in found] == list(range(1, 8))
+    assert 1 < max(predictor.at_once) <= 3
+
+
+def test_threads_report_or_raise_unreadable_photos(photos: list[Path]) -> None:
+    photos[1].write_text("no photo")
+    kinds = [type(found) for _, found in iter_predictions(ThreadedPredictor(), photos[:3])]
+    assert kinds == [Detections, UserError, Detections]
+    with pytest.raises(UserError, match=r"2\.png"):
+        list(predict_photos(ThreadedPredictor(), photos))
+
+
+def test_photos_that_nobody_asks_for_are_not_seen(photos: list[Path]) -> None:
+    predictor = ThreadedPredictor()
+    some = predict_photos(predictor, photos * 10)
+    next(some)
+    del some
+    assert len(predictor.calls) <= 5
 
 
 def test_an_unreadable_photo_is_reported_or_raised(photos: list[Path]) -> None:
