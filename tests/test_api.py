@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -54,6 +55,25 @@ def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: fmask.MaskRCNN("resnet19"), "There is no backbone 'resnet19'; the backbones are resnet18, resnet50"),
+        (
+            lambda: fmask.MaskRCNN("resnet18", num_classes=1),
+            "num_classes must be at least 2, the background and one",
+        ),
+        (lambda: fmask.MaskRCNN("resnet18", config=fmask.ModelConfig(norm="layer")), "norm must be frozen, batch,"),
+        (lambda: fmask.load("best", runtime="tflite"), "There is no runtime 'tflite'; the runtimes are onnx, keras."),  # type: ignore[arg-type]
+        (lambda: fmask.load("best", threads=-1), "threads must be at least 0, not -1."),
+        (lambda: fmask.train("aug=blur"), r"Overrides must be a list, such as \['aug=blur'\], not a text."),
+    ],
+)
+def test_wrong_arguments_are_refused(mistake: Callable[[], object], message: str) -> None:
+    with pytest.raises(fmask.UserError, match=f"^{message}"):
+        mistake()
+
+
 def test_what_predict_and_plot_cannot_use_is_refused() -> None:
     predictor = KerasPredictor(settled(), SIZE, antialias=True, classes=CLASSES)
     with pytest.raises(fmask.UserError, match=r"must be a uint8 array \(H, W, 3\), not float64 \(8, 8, 3\)"):

@@ -71,5 +71,7 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
     from fmask.config.overrides import compose_one, rename_batch
     from fmask.config.quoting import as_hydra
 
+    if isinstance(overrides, str):
+        raise UserError(f"Overrides must be a list, such as [{overrides!r}], not a text.")
     register()
     return compose_one(conf_folder(), "train", [as_hydra(rename_batch(override)) for override in overrides])

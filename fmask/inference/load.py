@@ -18,6 +18,9 @@ KINDS = (
 )
 """The references that `load` accepts, for help texts and messages."""
 
+RUNTIMES = ("onnx", "keras")
+"""The runtimes that `load` accepts."""
+
 
 def find_model_file(reference: str) -> Path:
     """Return the file of a trained network, downloaded from MLflow if necessary.
@@ -73,6 +76,10 @@ def load(
         UserError: there is no such file, run, model or view, a file is damaged, the settings do not fit the file, the
             network does not run on `runtime`, or the networks have different classes.
     """
+    if runtime not in (None, *RUNTIMES):
+        raise UserError(f"There is no runtime {runtime!r}; the runtimes are {', '.join(RUNTIMES)}.")
+    if threads < 0:
+        raise UserError(f"threads must be at least 0, not {threads}.")
     references = [reference] if isinstance(reference, str) else list(reference)
     members = [_load_one(each, settings, runtime, threads) for each in references]
     if len(members) == 1 and not views:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from fmask.model.types import Tensor
+from fmask.utils.errors import UserError
 
 Groups = tuple[tuple[int, ...], ...]
 """The class ids of the classes of each group."""
@@ -43,8 +44,11 @@ def check_groups(groups: Sequence[Sequence[int]], num_classes: int) -> Groups:
     """Return groups as tuples.
 
     Raises:
+        UserError: there is no class besides the background.
         ValueError: a group is empty, or a class id is not in 1..K - 1.
     """
+    if num_classes < 2:
+        raise UserError(f"num_classes must be at least 2, the background and one class, not {num_classes}.")
     result = tuple(tuple(int(each) for each in group) for group in groups)
     if not all(group and all(0 < each < num_classes for each in group) for group in result):
         raise ValueError(f"groups must be lists of class ids from 1 to {num_classes - 1}, not {groups}")

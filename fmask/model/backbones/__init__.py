@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fmask.utils.errors import UserError
+
 MODULES = {
     "resnet18": "resnet",
     "resnet50": "resnet",
@@ -34,7 +36,13 @@ class Backbone:
 
 
 def backbone_of(name: str) -> Backbone:
-    """Return the backbone of an architecture, a key of `MODULES`."""
+    """Return the backbone of an architecture, a key of `MODULES`.
+
+    Raises:
+        UserError: there is no such backbone.
+    """
+    if name not in MODULES:
+        raise UserError(f"There is no backbone {name!r}; the backbones are {', '.join(MODULES)}.")
     from fmask.model.backbones import efficientnet_lite, mobilenet_v2, resnet
 
     families = {"resnet": resnet, "efficientnet_lite": efficientnet_lite, "mobilenet_v2": mobilenet_v2}
