@@ -37,6 +37,7 @@ class FakePredictor:
 
     batch_size = 4
     image_size = 256
+    threads = 1
 
     def predict_each(self, images: Iterable[np.ndarray], batch_size: int) -> list[Detections]:
         shapes = [image.shape for image in images]
