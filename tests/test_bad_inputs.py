@@ -53,6 +53,7 @@ def desk(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         classes=CLASSES,
         hierarchy={},
         batch_size=1,
+        threads=1,
         max_detections=9,
         operating_point=None,
         predict_each=lambda images, batch_size: iter(images),

@@ -26,6 +26,7 @@ class FakePredictor:
     """Finds a hat in the upper left of every photo, and a mask with a low score beside it."""
 
     batch_size = 2
+    threads = 1
     max_detections = 2
     classes = CLASSES
     operating_point: OperatingPoint | None = None

@@ -39,6 +39,7 @@ class FakePredictor:
     """Finds both objects, and a spurious hat with a low score."""
 
     batch_size = 4
+    threads = 1
     image_size = 256
     max_detections = None
 

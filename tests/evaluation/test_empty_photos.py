@@ -106,6 +106,7 @@ def test_a_split_without_any_object_is_refused(folder: Path) -> None:
 class FakePredictor:
     """Finds a mask in every photo."""
 
+    threads = 1
     batch_size, max_detections, classes, runtime = 2, 100, CLASSES, "keras"
     nms, operating_point = 1.0, None
 

@@ -35,6 +35,7 @@ class FakePredictor:
     classes = CLASSES
     runtime = "keras"
     batch_size = 2
+    threads = 1
     nms = 0.3
     operating_point = None
     max_detections: int | None = None
