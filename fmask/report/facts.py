@@ -94,7 +94,11 @@ def _cost(run: tracking.RunInfo) -> list[tuple[str, str]]:
         facts.append(("CPU time", _minutes(run.metrics["train/cpu_seconds"])))
     if "train/images_per_second" in run.metrics:
         facts.append(("speed", f"{run.metrics['train/images_per_second']:.1f} images per second"))
-    machine = [run.tags.get("platform"), f"{run.tags['cpus']} CPU cores" if "cpus" in run.tags else None]
+    machine = [
+        run.tags.get("host"),
+        run.tags.get("platform"),
+        f"{run.tags['cpus']} CPU cores" if "cpus" in run.tags else None,
+    ]
     backend = run.tags.get("backend")
     software = [f"Keras {run.tags['keras']}"] if "keras" in run.tags else []
     software += [f"{backend} {run.tags[backend]}"] if backend in run.tags and backend else []

@@ -19,10 +19,14 @@ from fmask.utils.processors import processors
 from fmask.utils.secrets import without_secrets
 
 _PLUGINS = {
-    "slurm": ("hydra_submitit_launcher", "hydra-submitit-launcher==1.2.0"),
-    "ray_cluster": ("hydra_ray_launcher", "hydra-ray-launcher==1.2.2"),
+    "slurm": ("hydra_submitit_launcher", "uv pip install hydra-submitit-launcher==1.2.0"),
+    # The plugin asks for an older cloudpickle than fmask's other packages, and works with theirs.
+    "ray_cluster": (
+        "hydra_ray_launcher",
+        "uv pip install 'ray[default]' && uv pip install --no-deps hydra-ray-launcher==1.2.2",
+    ),
 }
-"""Launchers that need another package: its module below `hydra_plugins`, and the requirement to install."""
+"""Launchers that need another package: its module below `hydra_plugins`, and the command that installs it."""
 _AT_LEAST_ONE = ("hydra.launcher.jobs", "hydra.sweeper.trials", "hydra.sweeper.batch")
 """Settings whose values must be at least 1."""
 
@@ -43,9 +47,9 @@ def check(conf: Path, name: str, overrides: list[str], only_shown: bool = False)
     for override in overrides:
         launcher = override.removeprefix("hydra/launcher=")
         if launcher != override and launcher in _PLUGINS:
-            module, package = _PLUGINS[launcher]
+            module, command = _PLUGINS[launcher]
             if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
-                raise UserError(f"{override} needs a package that is not installed: uv pip install {package}")
+                raise UserError(f"{override} needs a package that is not installed: {command}")
     check_overrides(conf, name, overrides, only_shown)
     for job in _jobs(conf, name, overrides, only_shown):
         check_overrides(conf, name, job, only_shown)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
 from fmask.utils.errors import Pruned, UserError
@@ -34,12 +35,22 @@ class Job:
 
     A call returns a `JobResult`, also where the task raises an exception; only exceptions that end the process anyway,
     such as KeyboardInterrupt, propagate.
+
+    Args:
+        task: the task.
+        environment: environment variables to set during the call; see `fmask.sweeping.environment`.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, environment: Mapping[str, str]) -> None:
         self.task = task
+        self.environment = dict(environment)
 
     def __call__(self, config: DictConfig) -> JobResult:
+        with env_override(self.environment):
+            return self.run(config)
+
+    def run(self, config: DictConfig) -> JobResult:
+        """Run the task."""
         try:
             metrics = self.task(config)
         except Pruned as error:

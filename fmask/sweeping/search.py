@@ -4,7 +4,7 @@ Importing Optuna is slow, so the functions here import it when they are called.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,10 @@ class OptunaSweeper(ParentSweeper):
     def __init__(self, **_: Any) -> None:
         """Ignore the settings: `setup` reads them from the configuration, see `SearchConf`."""
 
-    def job(self, task: Task) -> Job:
+    def job(self, task: Task, environment: Mapping[str, str]) -> Job:
         from fmask.sweeping.trial import TrialJob
 
-        return TrialJob(task)
+        return TrialJob(task, environment)
 
     @property
     def columns(self) -> list[str]:

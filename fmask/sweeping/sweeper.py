@@ -2,7 +2,7 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from fmask import tracking
+from fmask.sweeping.environment import jobs_environment
 from fmask.sweeping.job import Job, JobResult, Task, failed_result
 from fmask.sweeping.table import Row, as_csv, as_markdown, as_rich, comparison, print_whole
 from fmask.utils.errors import SomeFailedError
@@ -33,7 +34,9 @@ class ParentSweeper(Sweeper):
         self.experiment: str = OmegaConf.select(config, "study") or config.hydra.job.name
         self.folder = Path(config.hydra.sweep.dir)
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=self.job(task_function), config=config
+            hydra_context=hydra_context,
+            task_function=self.job(task_function, jobs_environment(config)),
+            config=config,
         )
 
     def sweep(self, arguments: list[str]) -> None:
@@ -42,9 +45,9 @@ class ParentSweeper(Sweeper):
             parser = OverridesParser.create(config_loader=self.context.config_loader)
             self.run(parser.parse_overrides(arguments))
 
-    def job(self, task: Task) -> Job:
-        """Return the object that launchers call to run a task."""
-        return Job(task)
+    def job(self, task: Task, environment: Mapping[str, str]) -> Job:
+        """Return the object that launchers call to run a task with these environment variables."""
+        return Job(task, environment)
 
     @abstractmethod
     def run(self, overrides: list[Override]) -> None:

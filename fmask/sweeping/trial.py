@@ -33,12 +33,13 @@ log = logging.getLogger(__name__)
 class TrialJob(Job):
     """A job that is a trial of a search."""
 
-    def __call__(self, config: DictConfig) -> JobResult:
+    def run(self, config: DictConfig) -> JobResult:
+        """Run the task and report its result to the search."""
         trial = CurrentTrial()
         before = _current.set(trial)
         try:
             with heartbeat([trial.trial]):
-                return trial.tell(super().__call__(config))
+                return trial.tell(super().run(config))
         finally:
             _current.reset(before)
 

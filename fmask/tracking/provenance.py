@@ -56,6 +56,7 @@ def machine_tags() -> dict[str, str]:
     backend = os.environ["KERAS_BACKEND"]  # also the name of the package; fmask sets a default
     return {
         "command": shortened(without_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".strip()), LONGEST_TAG),
+        "host": platform.node(),
         "platform": platform.platform(),
         "cpus": str(os.cpu_count()),
         **_processor(),

@@ -17,7 +17,7 @@ from fmask.tracking.environment import import_mlflow, own_settings
 from fmask.tracking.records import END_TAGS, FAILURE, LoggedItem, Record, send_item
 from fmask.tracking.server import check_server
 from fmask.tracking.spool import Spool
-from fmask.tracking.store import as_user_errors, current_store, experiment_id, prepare_store, reason
+from fmask.tracking.store import as_user_errors, check_parent, current_store, experiment_id, prepare_store, reason
 from fmask.utils.errors import Pruned, UserError
 from fmask.utils.secrets import without_secrets
 from fmask.utils.signals import sigterm_as_interrupt
@@ -79,6 +79,7 @@ def start_run(
         try:
             with as_user_errors():
                 check_server(uri)
+                check_parent(uri, os.environ.get(PARENT_VARIABLE))
                 run = _open(mlflow, uri, experiment, name, output_dir, resume)
                 # Not started by MLflow, which would leave it running if closing the run fails.
                 monitor = SystemMetricsMonitor(run.id, resume_logging=bool(resume), tracking_uri=uri)

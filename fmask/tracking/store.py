@@ -1,6 +1,7 @@
 """The MLflow store that runs are logged to: its address, its creation, and its errors."""
 
 import os
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,33 @@ def experiment_id(uri: str, name: str) -> str:
             "set MLFLOW_TRACKING_URI to the server's address or choose another name."
         )
     return found.experiment_id
+
+
+def check_parent(uri: str, parent: str | None) -> None:
+    """Check that a store has the run of the sweep that a job belongs to.
+
+    A job on another machine may have another store, in which its run would be missing from the study.
+
+    Args:
+        uri: the job's store.
+        parent: id of the sweep's run; None outside of sweeps.
+
+    Raises:
+        UserError: it does not.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if parent:
+            MlflowClient(uri).get_run(parent)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise UserError(
+            f"MLflow at {without_secrets(uri)} on {platform.node()} does not have the run {parent} of the sweep: "
+            "set MLFLOW_TRACKING_URI of the sweep to a server or a database that all machines reach."
+        ) from error
 
 
 @contextmanager

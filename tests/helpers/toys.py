@@ -87,4 +87,4 @@ def lines(file: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sweeping.main(job, CONF, "toy")
+    sweeping.main(tracked_job if "kind=tracked" in sys.argv else job, CONF, "toy")

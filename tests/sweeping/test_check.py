@@ -39,6 +39,7 @@ OPTUNA = "hydra/sweeper=optuna"
         ),
         (["seed=1,2", "hydra.sweeper.metrics=[acuracy]"], "hydra.sweeper.metrics: runs have no metric acuracy"),
         (["hydra/launcher=slurm", "seed=1,2"], "uv pip install hydra-submitit-launcher"),
+        (["hydra/launcher=ray_cluster", "seed=1,2"], "uv pip install --no-deps hydra-ray-launcher"),
     ],
 )
 def test_a_wrong_sweep_is_refused_in_one_sentence(overrides: list[str], message: str) -> None:
@@ -75,6 +76,8 @@ def test_ray_jobs_ask_for_processors_that_exist(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     register()
     settings = OmegaConf.load(ROOT / "conf/hydra/launcher/ray_cluster.yaml").ray
+    # Ray refuses a size if a cluster is running, and the plugin sets one unless the key exists.
+    assert settings.init.setdefault("object_store_memory", 78643200) is None
     for count in (2, 64):
         monkeypatch.setattr("fmask.config.compose.processors", lambda count=count: count)
         monkeypatch.setattr(sys.modules[_check_ray.__module__], "processors", lambda count=count: count)

@@ -39,7 +39,7 @@ def test_a_run_logs_its_provenance(store: Path) -> None:
     }
     assert kept.data.tags["study"] == "aug"
     assert kept.data.tags["data"] == "photos"
-    assert {"command", "platform", "cpus", "python", "tensorflow", "keras", "numpy"} <= kept.data.tags.keys()
+    assert {"command", "host", "platform", "cpus", "python", "tensorflow", "keras", "numpy"} <= kept.data.tags.keys()
     config = (artifacts(run.id) / "config.yaml").read_text()
     assert "depth: 50" in config
     assert "hunter2" not in config

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fmask import tracking
+from fmask.utils.errors import UserError
 
 
 def test_the_default_is_a_file_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +30,22 @@ def test_the_environment_chooses_the_store(store: Path, tmp_path: Path, monkeypa
     assert MlflowClient(f"sqlite:///{elsewhere}").get_run(run.id).info.status == "FINISHED"
     assert (tmp_path / "shared/mlruns/report" / run.id / "artifacts/a.txt").exists()
     assert os.environ["MLFLOW_TRACKING_URI"] == f"sqlite:///{elsewhere}"
+
+
+def test_a_job_without_the_store_of_its_sweep_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracking.start_run({}, "report", "sweep") as parent:
+        pass
+    monkeypatch.setenv(tracking.PARENT_VARIABLE, parent.id)
+    with tracking.start_run({}, "report", "job"):
+        pass
+    assert tracking.find_runs("report")[0].tags["mlflow.parentRunId"] == parent.id
+    monkeypatch.setenv(tracking.PARENT_VARIABLE, "0" * 32)
+    with (
+        pytest.raises(UserError, match=r"mlflow\.db on .+ does not have the run 0{32} of the sweep: set MLFLOW_TRACK"),
+        tracking.start_run({}, "report", "lost"),
+    ):
+        pass
+    assert [run.name for run in tracking.find_runs("report")] == ["job", "sweep"]
 
 
 def test_four_parallel_runs_create_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
