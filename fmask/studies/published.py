@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = Path(__file__).with_name("published.csv")
+DATA = "photos"
+"""The name of the study's photographs as a data set. Results on other data are not compared with the published ones."""
 ONE_PART = {"schedule": "one_part"}
 """The params of a training in one part. A run without the param `schedule` was one."""
 

@@ -16,7 +16,7 @@ from fmask.studies.grouping import group_runs
 from fmask.studies.missing import without_artifacts
 from fmask.studies.plans.check import PlanCheck, Reference, baseline_row, check_table, family_of, reference_plan
 from fmask.studies.plans.file import ACCURACY
-from fmask.studies.published import ONE_PART, Published, read_published
+from fmask.studies.published import DATA, ONE_PART, Published, read_published
 from fmask.studies.runs import SHARE, WHOLE, Study, StudyRun
 from fmask.studies.settings import differing, shortest_names
 from fmask.utils.errors import UserError
@@ -53,7 +53,7 @@ class Row:
     train_photos: float
     """Mean number of photos that its runs were trained on; NaN if it was not recorded."""
     published: tuple[Published, ...]
-    """The trainings of the published study with the same setting."""
+    """The trainings of the published study with the same setting; none on other data than its photographs."""
     comparison: Comparison | None
     """Of the accuracy; None for the baseline."""
     seeds: int
@@ -162,7 +162,7 @@ def _table(
         choose = f" in the table of the runs on {data}; --data chooses a data set" if several else ""
         raise UserError(f"The baseline must be a row from 1 to {len(groups)}, not {baseline}{choose}.")
     keys, implied = differing(settings)
-    published = read_published()
+    published = read_published() if data.partition("@")[0] == DATA else []
     left_out = Counter(unscored)
     if without := len(runs) - len(grouped.scored):
         left_out[f"not scored at confidence {confidence:g}"] = without

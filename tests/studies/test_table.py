@@ -129,6 +129,13 @@ def test_published_trainings_are_beside_the_same_setting() -> None:
     assert table.columns == ("backbone", "schedule", "aug", "two.aug")
 
 
+def test_results_on_other_data_are_not_compared_with_the_published_ones() -> None:
+    drawn = replace(run(1, "ff", aug="blur", steps=50, val_steps=10), data={"test": "rendered@" + "ee" * 8})
+    (table,) = tabulate(study([drawn]))
+    assert table.rows[0].published == ()
+    assert not any("Published" in note for note in notes(table))
+
+
 def test_repeated_seeds_count_once_and_unfinished_runs_not_at_all() -> None:
     runs = [
         run(1, "fmmm"),
