@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -198,7 +199,7 @@ def _check_key(override: Override, groups: Mapping[str, list[str]]) -> None:
             raise UserError(f"{typed}: only aug can be chosen for another place, as aug@{_PARTS}NAME.aug.")
         if not override.is_sweep_override() and override.value() not in groups[key]:
             raise UserError(f"{typed}: unknown choice; {key} must be one of {', '.join(groups[key])}.")
-    elif key not in (keys := _keys(OmegaConf.structured(Config))) and not _is_open(key):
+    elif key not in (keys := _config_keys()) and not _is_open(key):
         if new := RENAMED.get(key):
             opposite = ", with the opposite value" if key in INVERTED else ""
             raise UserError(f"{typed}: {key} is now called {new}{opposite}.")
@@ -212,7 +213,7 @@ def _is_open(key: str) -> bool:
     """Return whether a key lies below one whose names the user chooses."""
     if key.startswith(_PARTS):
         setting = key.removeprefix(_PARTS).partition(".")[2]
-        return not setting or setting in _keys(OmegaConf.structured(Part(aug=Aug())))
+        return not setting or setting in _part_keys()
     return key.startswith(_COUNTS)
 
 
@@ -235,6 +236,16 @@ def _expected(key: str) -> str:
 
 def _is_optional(kind: Any) -> bool:
     return type(None) in get_args(kind)
+
+
+@cache
+def _config_keys() -> list[str]:
+    return _keys(OmegaConf.structured(Config))  # takes 30 ms, and a sweep checks each override of each job
+
+
+@cache
+def _part_keys() -> list[str]:
+    return _keys(OmegaConf.structured(Part(aug=Aug())))
 
 
 def _keys(node: DictConfig, prefix: str = "") -> list[str]:
