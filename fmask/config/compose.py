@@ -72,6 +72,6 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
     from fmask.config.quoting import as_hydra
 
     if isinstance(overrides, str):
-        raise UserError(f"Overrides must be a list, such as [{overrides!r}], not a text.")
+        raise UserError(f"Overrides must be a list, such as [{overrides!r}], not a string.")
     register()
     return compose_one(conf_folder(), "train", [as_hydra(rename_batch(override)) for override in overrides])

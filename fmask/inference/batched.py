@@ -18,8 +18,9 @@ def iter_predictions(
 ) -> Iterator[tuple[Path, Detections | UserError]]:
     """Yield the detections in each photo, in order.
 
-    A predictor with several threads, and with batches of one photo, sees a photo in each thread; as many photos and
-    their masks are in memory. With other predictors, it is one photo, or the masks of one photo.
+    If the batch size is 1 and the predictor has several threads, each thread works on its own photo, and at most one
+    photo more than there are threads is in memory, with its masks. Otherwise only one photo, or the masks of one photo,
+    is in memory.
 
     Args:
         predictor: the network.
@@ -70,22 +71,20 @@ def _found(prediction: tuple[Path, Detections | UserError]) -> Detections:
 def _in_threads(
     predictor: Predictor, photos: Sequence[Path], threads: int
 ) -> Iterator[tuple[Path, Detections | UserError]]:
-    """Yield the detections in each photo, in order, while the threads see the next photos."""
+    """Yield the detections in each photo, in order, while the threads work on the next photos."""
     pool = ThreadPoolExecutor(threads)
     try:
         coming: deque[tuple[Path, Future[Detections | UserError]]] = deque()
         for photo in photos:
             coming.append((photo, pool.submit(_detect, predictor, photo)))
             if len(coming) > threads:
-                yield _result(*coming.popleft())
+                first, found = coming.popleft()
+                yield first, found.result()
         while coming:
-            yield _result(*coming.popleft())
+            first, found = coming.popleft()
+            yield first, found.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _result(photo: Path, found: "Future[Detections | UserError]") -> tuple[Path, Detections | UserError]:
-    return photo, found.result()
 
 
 def _detect(predictor: Predictor, photo: Path) -> Detections | UserError:

@@ -62,9 +62,9 @@ class Predictor(ABC):
         return None
 
     def single_threaded(self) -> "Predictor":
-        """Return a predictor that computes in the calling thread, if this one has several `threads`.
+        """Return a copy that computes in the calling thread, for use in several threads; itself if `threads` is 1.
 
-        Threads that each see a photo of their own need less time than threads that share one photo.
+        Many photos take less time if each thread works on its own photo than if all threads share one.
         """
         return self
 

@@ -47,11 +47,15 @@ class Spread:
         return variance, np.maximum(1, ratio)
 
     def reach(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Return the variance of one setting's score, and half the width of its interval in standard deviations.
+        """Return the variance of one setting's score and the half-width of its interval in standard deviations, (...).
 
-        This is the quantile of Student's t at the degrees of freedom of `total`, which is too small if few seeds vary
-        much. So with several runs it is at least the root of the sum of two squared half-widths, one of the photos and
-        one of what seeds vary beyond the rest, each with its own degrees of freedom (Zou & Donner 2008).
+        The half-width is the quantile of Student's t with the degrees of freedom of `total`. That is too small if there
+        are few seeds and they differ much. So with several runs, two half-widths are computed as well: that of the
+        photos, and that of the seeds' variance beyond `rest`, each with its own degrees of freedom. The result is at
+        least the root of the sum of their squares (Zou & Donner 2008).
+
+        Args:
+            level: the confidence level of the interval, in (0, 1).
         """
         quantile = (1 + level) / 2
         variance, degrees = self.total()

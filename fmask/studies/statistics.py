@@ -52,9 +52,9 @@ def interval(
     """Compute the 95 % interval of a score in [0, 1].
 
     It is Wilson's score interval at the effective number of trials, at which independent trials would have the
-    variance of `Spread.reach`, with its quantile in place of the normal one (Korn & Graubard 1998; Franco et al.
-    2019). If the score is 0 or 1, or all photos have the same one, nothing shows how alike the objects
-    of a photo are, and each photo counts as one trial.
+    variance of `Spread.reach`, with its half-width in place of the normal quantile (Korn & Graubard 1998; Franco et al.
+    2019). If the score is 0 or 1, or all photos have the same one, nothing shows how alike the objects of a photo are,
+    and each photo counts as one trial.
 
     Args:
         value: (...), the score.

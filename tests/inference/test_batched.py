@@ -93,14 +93,6 @@ def test_each_thread_sees_a_photo_of_its_own_and_the_order_is_kept(photos: list[
     assert 1 < max(predictor.at_once) <= 3
 
 
-def test_threads_report_or_raise_unreadable_photos(photos: list[Path]) -> None:
-    photos[1].write_text("no photo")
-    kinds = [type(found) for _, found in iter_predictions(ThreadedPredictor(), photos[:3])]
-    assert kinds == [Detections, UserError, Detections]
-    with pytest.raises(UserError, match=r"2\.png"):
-        list(predict_photos(ThreadedPredictor(), photos))
-
-
 def test_photos_that_nobody_asks_for_are_not_seen(photos: list[Path]) -> None:
     predictor = ThreadedPredictor()
     some = predict_photos(predictor, photos * 10)
@@ -109,12 +101,13 @@ def test_photos_that_nobody_asks_for_are_not_seen(photos: list[Path]) -> None:
     assert len(predictor.calls) <= 5
 
 
-def test_an_unreadable_photo_is_reported_or_raised(photos: list[Path]) -> None:
+@pytest.mark.parametrize("kind", [FakePredictor, ThreadedPredictor])
+def test_an_unreadable_photo_is_reported_or_raised(photos: list[Path], kind: type[FakePredictor]) -> None:
     photos[1].write_text("no photo")
-    kinds = [type(found) for _, found in iter_predictions(FakePredictor(), photos[:3])]
+    kinds = [type(found) for _, found in iter_predictions(kind(), photos[:3])]
     assert kinds == [Detections, UserError, Detections]
     with pytest.raises(UserError, match=r"2\.png"):
-        list(predict_photos(FakePredictor(), photos))
+        list(predict_photos(kind(), photos))
 
 
 @pytest.mark.parametrize(
