@@ -2,8 +2,8 @@
 
 fmask computes on JAX (`KERAS_BACKEND=jax`), torchvision on PyTorch, on the same card, with equal settings: image side,
 batch size, proposals, regions, classes and detections. Each row runs in its own process and includes the transfer of
-photos to the card and of detections back. Detection ends with masks of 28 x 28 pixels. The rows are written to `gpu.csv` beside this file.
-`--sizes small` tries the program on a processor.
+photos to the card and of detections back. Detection ends with masks of 28 x 28 pixels. The rows are written to
+`gpu.csv` beside this file. `--sizes small` tries the program on a processor.
 """
 
 import csv
