@@ -1,9 +1,8 @@
-"""Measure calibration and operating points on finished runs: python -m experiments.operating_point.measure FOLDS PHOTOS
+"""Measure calibration and operating points on finished runs: python -m experiments.operating_point.measure NAME RUN...
 
-FOLDS and PHOTOS are MLflow experiments: runs on the folds of experiments/transfer/folds.py, and runs on the study's
-photographs. Runs predict their validation and test photos again. On folds, each half is measured with what was chosen
-on the other; on the photographs, the test photos with what was chosen on the validation photos. Writes methods.csv,
-calibration.csv, thresholds.csv and reliability.png beside this file.
+Each run predicts its validation and test photos again. What is learned on its validation photos is measured on its test
+photos. With a run for each fold, these are all annotated photos. Writes methods.csv, calibration.csv, thresholds.csv
+and reliability.png to the folder NAME beside this file.
 """
 
 import csv
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
@@ -44,9 +44,7 @@ Method = Callable[[ScoredDetections], Callable[[np.ndarray], np.ndarray]]
 class Pair:
     """Photos to choose on, and photos to measure on, with the detections of one network."""
 
-    data: str
     run: str
-    names: str
     chosen_on: Scored
     measured_on: Scored
 
@@ -62,16 +60,10 @@ def predict(run: tracking.RunInfo, split: str) -> Scored:
     return Scored(found.photos, found.detections, average_precision(found.photos, found.detections).matches)
 
 
-def pairs_of(experiment: str, data: str, both_ways: bool) -> list[Pair]:
-    """Return the pairs of all finished runs of an experiment, in the order of their seeds."""
-    runs = [run for run in tracking.find_runs(experiment) if run.status == "FINISHED"]
-    pairs = []
-    for run in sorted(runs, key=lambda run: int(run.params["seed"])):
-        val, test = predict(run, "val"), predict(run, "test")
-        pairs.append(Pair(data, f"seed {run.params['seed']}", "val, test", val, test))
-        if both_ways:
-            pairs.append(Pair(data, f"seed {run.params['seed']}", "test, val", test, val))
-    return pairs
+def pair(name: str) -> Pair:
+    """Return the photos and detections of a finished run."""
+    run = tracking.find_run(name)
+    return Pair(run.id, predict(run, "val"), predict(run, "test"))
 
 
 def temperature(found: ScoredDetections) -> Callable[[np.ndarray], np.ndarray]:
@@ -145,12 +137,11 @@ def method_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
 
 def calibration_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
     """Return D-ECE before and after calibration, of each pair and of all together."""
-    groups = [(pair.run, pair.names, [pair]) for pair in pairs] + [("all", "", list(pairs))]
     rows = []
-    for run, names, some in groups:
+    for run, some in [*((pair.run, [pair]) for pair in pairs), ("all", list(pairs))]:
         found, probabilities = calibrated(some, fit)
         raw, after = measure_error(found.scores, found), measure_error(probabilities, found)
-        rows.append([some[0].data, run, names, len(found), *_error(raw), *_error(after)])
+        rows.append([run, len(found), *_error(raw), *_error(after)])
     return rows
 
 
@@ -175,7 +166,7 @@ def threshold_rows(pairs: Sequence[Pair]) -> list[list[Any]]:
         )
         shares = np.percentile(drawn[:, 0] / drawn[:, :3].sum(axis=1), (2.5, 97.5))
         spurious = np.percentile(drawn[:, 3], (2.5, 97.5))
-        rows.append([pairs[0].data, rule, *counts.sum(axis=0).tolist(), *(f"{each:.3f}" for each in shares),
+        rows.append([rule, *counts.sum(axis=0).tolist(), *(f"{each:.3f}" for each in shares),
                      *(f"{each:.0f}" for each in spurious)])  # fmt: skip
     return rows
 
@@ -198,34 +189,26 @@ def _error(error: CalibrationError) -> list[str]:
     return [f"{each:.3f}" for each in (error.value, error.low, error.high, error.by_chance)]
 
 
-def main(folds: str, photos: str) -> None:
+def main(name: str, runs: Sequence[str]) -> None:
     """Measure, and write the tables and the figure."""
-    on_folds, on_photos = pairs_of(folds, "folds", True), pairs_of(photos, "photographs", False)
+    pairs = [pair(run) for run in track(runs, "Runs")]
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
     error = ["d_ece", "low", "high", "by_chance"]
-    after = [f"calibrated_{name}" for name in error]
-    _write("methods.csv", ["method", "detections", "log_loss", "brier", *error], method_rows(on_folds))
-    _write("calibration.csv", ["data", "run", "chosen and measured on", "detections", *error, *after],
-           calibration_rows(on_folds) + calibration_rows(on_photos))  # fmt: skip
-    columns = [
-        "found",
-        "found_wrongly",
-        "missed",
-        "spurious",
-        "found_low",
-        "found_high",
-        "spurious_low",
-        "spurious_high",
-    ]
-    _write("thresholds.csv", ["data", "rule", *columns], threshold_rows(on_folds) + threshold_rows(on_photos))
-    found, probabilities = calibrated(on_folds, fit)
-    figure = reliability_diagram(found, probabilities, "the folds'")
-    figure.savefig(HERE / "reliability.png", dpi=150)
+    after = [f"calibrated_{each}" for each in error]
+    _write(folder / "methods.csv", ["method", "detections", "log_loss", "brier", *error], method_rows(pairs))
+    _write(folder / "calibration.csv", ["run", "detections", *error, *after], calibration_rows(pairs))
+    outcomes = ["found", "found_wrongly", "missed", "spurious"]
+    limits = ["found_low", "found_high", "spurious_low", "spurious_high"]
+    _write(folder / "thresholds.csv", ["rule", *outcomes, *limits], threshold_rows(pairs))
+    found, probabilities = calibrated(pairs, fit)
+    reliability_diagram(found, probabilities, f"{name}: test").savefig(folder / "reliability.png", dpi=150)
 
 
-def _write(name: str, head: list[str], rows: list[list[Any]]) -> None:
-    with (HERE / name).open("w", newline="") as file:
+def _write(path: Path, head: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(sys.argv[1], sys.argv[2:])

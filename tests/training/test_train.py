@@ -103,10 +103,10 @@ def test_a_run_logs_everything_to_mlflow(rendered: Path, store: Path, capsys: py
 def test_the_name_of_a_run_has_the_overrides() -> None:
     config = smoke()
     assert run_name(config) == f"rendered {config.backbone.name} aug=none steps={config.steps} seed={config.seed}"
-    typed = ["data=rendered", "experiment=report/a/b", "lr=0.1", "hydra.launcher.jobs=2"]
+    typed = ["data=rendered", "experiment=report/a/b", "study=b", "threads=1", "lr=0.1", "hydra.launcher.jobs=2"]
     assert run_name(config, typed) == "rendered resnet18 experiment=b lr=0.1"
     assert run_name(config, ["weights=https://me:hunter2@host/x.h5"]).endswith("weights=https://me:***@host/x.h5")
-    assert len(run_name(config, ["study=" + "x" * 200])) == 100
+    assert len(run_name(config, ["weights=" + "x" * 200])) == 100
 
 
 def test_a_failed_run_logs_the_error(rendered: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
