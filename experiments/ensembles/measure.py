@@ -1,8 +1,8 @@
-"""Score ensembles and views: python -m experiments.ensembles.measure NAME FOLDER MODEL ... [-- FOLDER MODEL ...]
+"""Score ensembles and views: python -m experiments.ensembles.measure NAME SPLIT RUN ... [-- SPLIT RUN ...]
 
-FOLDER is a folder of annotated photos, such as val. Each MODEL is a trained network, given as in `fmask detect`; those
-of a folder have the same settings and different seeds. Scores are means over the folders, which have no photo in
-common. The script writes NAME.csv and draws NAME.png; NAME alone draws the figure again.
+Each RUN is a finished run; those of a group predict the photos of the same split, val or test. Scores are means over
+the groups, which have no photo in common. The script writes NAME.csv and draws NAME.png; NAME alone draws the figure
+again.
 """
 
 import sys
@@ -17,12 +17,13 @@ from matplotlib.figure import Figure
 from rich.progress import track
 from scipy.stats import t
 
-import fmask
-from fmask.data.formats.read import read_split
+from fmask import tracking
 from fmask.data.images import load_image
 from fmask.evaluation.average_precision import average_precision
 from fmask.inference.ensemble import VIEWS, look
 from fmask.inference.fusion import fuse
+from fmask.inference.predictor import Predictor
+from fmask.report.photos import find_split, load_network
 from fmask.structures.annotations import Photo
 from fmask.structures.detections import EncodedDetections
 from fmask.studies.average_precision import AP, AP50, RunPrecision, run_precisions
@@ -46,10 +47,9 @@ def settings(networks: int) -> Iterator[tuple[str, list[tuple[Look, ...]]]]:
 
 
 def detect(
-    photos: Sequence[Photo], models: Sequence[str], ensembles: Sequence[tuple[Look, ...]]
+    photos: Sequence[Photo], networks: Sequence[Predictor], ensembles: Sequence[tuple[Look, ...]]
 ) -> tuple[list[list[EncodedDetections]], float]:
     """Return what each ensemble finds in each photo, and the CPU seconds of one network and view of a photo."""
-    networks = [fmask.load(model, threads=1) for model in models]
     looks = [(number, view) for number in range(len(networks)) for view in ("", *VIEWS)]
     found: list[list[EncodedDetections]] = [[] for _ in ensembles]
     seconds = 0.0
@@ -77,11 +77,14 @@ def variance(first: Sequence[RunPrecision], second: Sequence[RunPrecision]) -> f
     return float((influence**2).sum() * len(influence) / (len(influence) - 1))
 
 
-def measure(folder: Path, models: Sequence[str]) -> pd.DataFrame:
+def measure(split: str, names: Sequence[str]) -> pd.DataFrame:
     """Return a row for each setting: its scores, their gains over one network, and the variances of the gains."""
-    photos = read_split(folder).photos
-    named = list(settings(len(models)))
-    found, seconds = detect(photos, models, [each for _, ensembles in named for each in ensembles])
+    runs = [tracking.find_run(name) for name in names]
+    photos = find_split(runs[0], split).photos
+    named = list(settings(len(runs)))
+    found, seconds = detect(
+        photos, [load_network(run, None, 1) for run in runs], [each for _, ensembles in named for each in ensembles]
+    )
     results = iter(found)
     rows: list[dict[str, str | int | float]] = []
     baseline: list[dict[str, RunPrecision]] = []
@@ -99,7 +102,7 @@ def measure(folder: Path, models: Sequence[str]) -> pd.DataFrame:
 
 
 def combine(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the means over folders, with half of the 95 % interval of each gain instead of its variance."""
+    """Return the means over groups, with half of the 95 % interval of each gain instead of its variance."""
     together = pd.concat(tables).groupby("setting", sort=False)
     result = together.mean()
     result["photos"] = together.photos.sum()
@@ -133,9 +136,7 @@ if __name__ == "__main__":
     file = HERE / f"{name}.csv"
     if rest:
         groups = [list(group) for is_break, group in groupby(rest, "--".__eq__) if not is_break]
-        combine([measure(Path(folder), models) for folder, *models in groups]).to_csv(
-            file, index=False, float_format="%.4f"
-        )
+        combine([measure(split, runs) for split, *runs in groups]).to_csv(file, index=False, float_format="%.4f")
     scores = pd.read_csv(file)
     print(scores.to_string(index=False))
     draw(scores).savefig(file.with_suffix(".png"), dpi=110)

@@ -5,6 +5,7 @@ mask.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ MIN_SIDE = 2.0
 """Instances whose visible part is less than this many pixels high or wide are ignored."""
 MIN_VISIBLE = 0.3
 """Instances with less than this share of their box in view are ignored."""
+
+DECODERS = 2
+"""Photos that are decoded at the same time. While Python is busy elsewhere, one thread would often wait for it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ def load_samples(
         boxes_as_masks: whether the mask to learn of an object without an outline is its filled box; it has none
             otherwise.
     """
-    return [_load(photo, side, antialias, boxes_as_masks) for photo in photos]
+    with ThreadPoolExecutor(DECODERS) as pool:
+        return list(pool.map(lambda photo: _load(photo, side, antialias, boxes_as_masks), photos))
 
 
 def augment_sample(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmask.inference.fusion import fuse
+from fmask.inference.fusion import _mean_shape, fuse
 from fmask.structures.detections import Detections
 
 HEIGHT, WIDTH = 40, 60
@@ -28,7 +28,7 @@ def test_an_object_that_two_networks_see_keeps_its_score() -> None:
     assert fused.scores.tolist() == pytest.approx([0.8])
     weights = np.array([0.9, 0.7]) / 1.6
     assert fused.boxes[0].tolist() == pytest.approx([0, 0, 20, weights @ [20, 24]])
-    assert np.count_nonzero(fused.masks[0]) == 20 * 20  # the part that only the less certain network sees is a minority
+    assert np.count_nonzero(fused.masks[0, 10]) == 22  # between 20 and 24 pixels, where the mean box ends
 
 
 def test_an_object_that_one_of_three_networks_sees_scores_a_third() -> None:
@@ -38,9 +38,21 @@ def test_an_object_that_one_of_three_networks_sees_scores_a_third() -> None:
     assert np.array_equal(fused.masks, found((0.9, 2, (0, 0, 20, 20))).masks)
 
 
-def test_the_majority_of_the_weight_decides_each_pixel() -> None:
-    one, two, three = (found((0.5, 1, (0, 0, 20, right))) for right in (20, 24, 28))
-    assert np.count_nonzero(fuse([one, two, three]).masks[0]) == 20 * 24
+def test_the_mask_is_the_mean_shape() -> None:
+    one, two, three = (found((0.5, 1, (0, 0, 20, right))) for right in (20, 24, 34))
+    assert np.count_nonzero(fuse([one, two, three]).masks[0, 10]) == 26  # the majority would be 24
+
+
+def test_equal_masks_stay_as_they_are() -> None:
+    one, two = found((0.9, 1, (0, 0, 20, 20))), found((0.6, 1, (0, 0, 20, 20)))
+    assert np.array_equal(fuse([one, two]).masks, one.masks)
+
+
+def test_an_empty_mask_does_not_change_the_shape() -> None:
+    one = found((0.9, 1, (0, 0, 20, 20)))
+    empty = np.zeros_like(one.masks[0])
+    assert np.array_equal(_mean_shape([empty, one.masks[0]], np.array([0.9, 0.1])), one.masks[0])
+    assert not _mean_shape([empty, empty], np.array([0.5, 0.5])).any()
 
 
 @pytest.mark.parametrize(
