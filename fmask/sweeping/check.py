@@ -16,6 +16,7 @@ from fmask.sweeping.objectives import check_metrics
 from fmask.sweeping.plugins import register
 from fmask.utils.errors import UserError
 from fmask.utils.processors import processors
+from fmask.utils.progress import counted
 from fmask.utils.secrets import without_secrets
 
 _PLUGINS = {
@@ -51,7 +52,7 @@ def check(conf: Path, name: str, overrides: list[str], only_shown: bool = False)
             if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None:
                 raise UserError(f"{override} needs a package that is not installed: {command}")
     check_overrides(conf, name, overrides, only_shown)
-    for job in _jobs(conf, name, overrides, only_shown):
+    for job in counted(_jobs(conf, name, overrides, only_shown), "Checking jobs"):
         check_overrides(conf, name, job, only_shown)
 
 

@@ -17,6 +17,7 @@ from fmask.sweeping.space import refuse_repeated_keys, values_of
 from fmask.sweeping.sweeper import ParentSweeper, env_override
 from fmask.sweeping.table import Row
 from fmask.utils.errors import UserError
+from fmask.utils.progress import counted
 from fmask.utils.secrets import without_secrets
 
 MAX_JOBS = 10_000
@@ -37,7 +38,7 @@ class GridSweeper(ParentSweeper):
     def run(self, overrides: list[Override]) -> None:
         rows = self.settings["rows"]
         jobs = combinations(overrides, rows)
-        configs = [self._config(job) for job in jobs]
+        configs = [self._config(job) for job in counted(jobs, "Composing jobs")]
         digests = [_digest(config) for config in configs]
         studies = list(dict.fromkeys(OmegaConf.select(config, "study") or self.experiment for config in configs))
         resume = self.settings["resume"]
