@@ -1,17 +1,14 @@
 """The items that a run logs: their records, which can be saved as JSON, and how they are sent to MLflow.
 
 An item that is sent twice is stored once: metrics carry their time and step, and everything else replaces the entry of
-the same name. Only the image of a chart may be stored twice; MLflow shows one of the two.
+the same name.
 """
 
-import io
 import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-from PIL import Image
 
 from fmask.tracking.environment import own_settings
 from fmask.tracking.links import log_file
@@ -79,10 +76,6 @@ def _send(client: Any, run_id: str, item: LoggedItem) -> None:
             client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
         case {"dataset": _}:
             _send_dataset(client, run_id, item.record)
-        case {"artifact": path, "chart": chart, "epoch": epoch}:
-            content = item.content or b""
-            _send_content(client, run_id, PurePosixPath(path), content)
-            client.log_image(run_id, Image.open(io.BytesIO(content)), key=chart, step=epoch, synchronous=True)
         case {"artifact": path}:
             _send_content(client, run_id, PurePosixPath(path), item.content or b"")
         case {"file": file, "folder": folder}:

@@ -197,19 +197,6 @@ class Run:
         figure.savefig(content, format=Path(path).suffix.removeprefix("."))
         self._log({"artifact": path}, content.getvalue())
 
-    def log_chart(self, figure: "Figure", path: str, name: str, epoch: int) -> None:
-        """Log a Matplotlib figure as the artifact `path`, a PNG file, and as an image among MLflow's charts.
-
-        Args:
-            figure: the figure.
-            path: path of the artifact.
-            name: `GROUP/TITLE` of the image among the charts, which MLflow sorts by the group's name.
-            epoch: the epoch that the image is of.
-        """
-        content = io.BytesIO()
-        figure.savefig(content, format="png")
-        self._log({"artifact": path, "chart": name, "epoch": epoch}, content.getvalue())
-
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Log an existing file as an artifact, under its own name in `folder`."""
         self._log({"file": str(file), "folder": folder})

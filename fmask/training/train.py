@@ -193,10 +193,7 @@ def _train(
             scored[name] = Scored.of(dataset.splits[name], detections, scores[name])
         predictor.operating_point, tables = choose_default(run, scored)
         predictor.save(output_dir / "last.h5")
-        # MLflow draws a chart for each metric, and sorts their groups by name: this one comes first.
-        run.log_chart(
-            figures.loss_curves(losses), "figures/losses.png", "losses/training and validation", len(losses["loss"])
-        )
+        run.log_figure(figures.loss_curves(losses), "figures/losses.png")
         if config.onnx and config.keep_weights != "none":
             note = export_run(predictor, output_dir / "last.h5", dataset.splits["val"].photos, run)
             _print_notes(console, note)

@@ -87,8 +87,6 @@ def test_a_run_logs_everything_to_mlflow(rendered: Path, store: Path, capsys: py
     }  # fmt: skip
     folder = logged(run.id)
     assert {name for name in artifacts if not (folder / name).is_file()} == set()
-    images = [file.name for file in (folder / "images").glob("*.png")]
-    assert [name.split("+")[:3] for name in images] == [["losses~training and validation", "step", "2"]]
     started = json.loads((folder / "weights/start.json").read_text())
     assert started["sha256"] == hashlib.sha256((store / "start.h5").read_bytes()).hexdigest()
 
