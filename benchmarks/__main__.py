@@ -57,6 +57,10 @@ def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
         table[f"torchvision: resnet50, 128 px, batch {batch}, 2 objects, fp32"] = (
             "step", torchvision_.train_step, {"batch": batch, "objects": 2, "times": 12},
         )  # fmt: skip
+    for side, times in ((128, 12), (1024, 3)):
+        table[f"torchvision: resnet50, {side} px, 1000 proposals, fp32"] = (
+            "detection", torchvision_.detection, {"side": side, "times": times},
+        )  # fmt: skip
     for aug in ("none", "fliplr_clahe"):
         for recipe in ("scratch", "report"):
             table[f"recipe {recipe}, aug={aug}"] = "input", inputs.pipeline, {
