@@ -33,7 +33,8 @@ class _Figure:
     title: str
     photo: str
     details: str
-    jpeg: str
+    panels: tuple[str, str]
+    """The annotation and the proposal, as JPEG files."""
 
 
 def suspects_page(tested: TestedPhotos, suspects: Sequence[Suspect], name: str) -> str:
@@ -44,18 +45,19 @@ def suspects_page(tested: TestedPhotos, suspects: Sequence[Suspect], name: str) 
         suspects: the suspects to show, in order.
         name: the name of the runs, for the title.
     """
-    figures = [
-        _Figure(describe(each), tested.photos[each.place].name, _details(each), as_jpeg(draw(tested, each), 2 * PANEL))
-        for each in suspects
-    ]
+    figures = []
+    for each in suspects:
+        annotated, proposed = draw(tested, each)
+        panels = as_jpeg(annotated, PANEL), as_jpeg(proposed, PANEL)
+        figures.append(_Figure(describe(each), tested.photos[each.place].name, _details(each), panels))
     return render("suspects.html", name=name, figures=figures)
 
 
-def draw(tested: TestedPhotos, suspect: Suspect) -> Image.Image:
-    """Draw a suspect twice: with all annotated outlines, and beside it with the proposal.
+def draw(tested: TestedPhotos, suspect: Suspect) -> tuple[Image.Image, Image.Image]:
+    """Draw a suspect twice: with all annotated outlines, and with the proposal.
 
-    In the left picture, the suspect's own outline is orange if it is annotated, others have the colours of their
-    classes. The right picture has the proposed outline in the colour of its class.
+    In the first picture, the suspect's own outline is orange if it is annotated, others have the colours of their
+    classes. The second picture has the proposed outline in the colour of its class.
     """
     photo = tested.photos[suspect.place]
     image = load_image(photo.path)
@@ -73,8 +75,7 @@ def draw(tested: TestedPhotos, suspect: Suspect) -> Image.Image:
     if suspect.mask and suspect.label:
         colour = class_colour(1 + tested.classes.index(suspect.label))
         proposed = [(suspect.mask, colour, f"{suspect.label} {suspect.score:.2f}")]
-    panels = [_panel(image, view, each) for each in (annotated, proposed)]
-    return Image.fromarray(np.concatenate(panels, axis=1))
+    return Image.fromarray(_panel(image, view, annotated)), Image.fromarray(_panel(image, view, proposed))
 
 
 def _details(suspect: Suspect) -> str:

@@ -70,7 +70,8 @@ def test_a_study_is_all_of_its_runs(store: Path, tmp_path: Path) -> None:
     run = log_run(tmp_path / "data", found, tmp_path / "data" / "last.h5")
     lines = run_command("made up", "-n", "1")
     assert " ".join(lines[0][5:]) == "Networks: 2; each photo was predicted by 2 not trained on it."
-    assert (store / "suspects" / "suspects.html").read_text().count("<figure") == 1
+    page = (store / "suspects" / "suspects.html").read_text()
+    assert (page.count("<figure"), page.count("<img")) == (1, 2)
     twice = rows(store)
     run_command(run)
     assert [each["suspicion"] for each in rows(store)] == [each["suspicion"] for each in twice]  # equal networks
