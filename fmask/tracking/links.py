@@ -54,7 +54,7 @@ def _link(file: Path, link: Path) -> bool:
         draft.unlink(missing_ok=True)
         os.link(file.resolve(), draft)
         draft.replace(link)
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # the second on systems without hard links
         return False
     finally:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""A progress bar for things that are worked on one after the other."""
+"""The progress bar of a loop."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -7,7 +7,10 @@ T = TypeVar("T")
 
 
 def counted(items: Sequence[T], description: str) -> Iterator[T]:
-    """Yield the items, with a bar on standard error that disappears at the end; without a terminal nothing is shown."""
+    """Yield the items, and show a progress bar on standard error.
+
+    The bar disappears at the end. Without a terminal nothing is shown.
+    """
     from rich.console import Console
     from rich.progress import track
 
