@@ -21,7 +21,7 @@ DESIGNS = ((9, 1, 1), (9, 3, 1), (9, 5, 1), (44, 1, 1), (44, 3, 1), (44, 5, 1), 
 """Numbers of photos, seeds and folds."""
 SEED_SD, CORRELATION, RATES = (0, 0.3), (0, 0.3, 0.6), (0.5, 0.8, 0.95)
 MARGIN = 0.05
-STUDIES, PRECISION_STUDIES = 2000, 300
+STUDIES, PRECISION_STUDIES = 2000, 1000
 TRUTH_PHOTOS = 20_000
 WRONG = 0.6
 """Mean number of wrong detections in a photo."""

@@ -20,11 +20,13 @@ Usage: {program} [KEY=VALUE,VALUE...]...
 Train a grid of models, one run for each combination of the values, for example with aug=none,blur seed=1,2,3.
 hydra/sweeper=optuna searches with Optuna instead, for example with 'lr=tag(log,interval(1e-4,1e-2))'.
 hydra.launcher.jobs=N trains N models at a time.
-plan=FILE trains the runs of a plan that `fmask plan FILE` has frozen, without those that have finished.
+plan=FILE trains the runs of a plan that `fmask plan FILE` has frozen, without those that have finished; beside it,
+finished=RUNS leaves out those in a file of `fmask table --save-runs` too.
 
 The groups and keys are those of fmask train, with the defaults listed below.
 """
 
+FINISHED = "finished="
 BESIDE_PLAN = ("threads", "keep_weights", "data.root")
 """Settings that may be given beside `plan=`, because they do not affect the runs' numbers."""
 
@@ -51,8 +53,9 @@ def main(program: str, arguments: list[str]) -> None:
 
         planned = [each for each in arguments if each.startswith("plan=")]
         if planned:
-            others = [each for each in arguments if each not in planned]
-            arguments = _planned(planned, read_arguments(program, others, USAGE))
+            finished = [each for each in arguments if each.startswith(FINISHED)]
+            others = [each for each in arguments if each not in planned + finished]
+            arguments = _planned(planned, finished, read_arguments(program, others, USAGE))
             if not arguments:
                 return
         typed = read_arguments(program, arguments, USAGE)
@@ -62,22 +65,24 @@ def main(program: str, arguments: list[str]) -> None:
         sweeping.main(job, conf_folder(), "sweep")
 
 
-def _planned(typed: list[str], others: HydraArguments) -> list[str]:
+def _planned(typed: list[str], finished: list[str], others: HydraArguments) -> list[str]:
     """Return the arguments that train the planned runs that have not finished; none if all have.
 
     Their MLflow runs are below the run that records the plan.
 
     Args:
         typed: the arguments `plan=FILE`.
+        finished: the arguments `finished=RUNS`.
         others: the other arguments.
 
     Raises:
-        UserError: the plan is not the frozen one, or other settings are given with it.
+        UserError: the plan is not the frozen one, a file cannot be read, or other settings are given with it.
     """
     from fmask import tracking
     from fmask.config.quoting import quoted
     from fmask.studies.plans.freeze import planned_jobs
     from fmask.studies.plans.load import load_plan
+    from fmask.studies.runs_file import read_runs
 
     if len(typed) > 1:
         raise UserError(f"{' and '.join(typed)}: a sweep trains the runs of one plan.")
@@ -91,7 +96,8 @@ def _planned(typed: list[str], others: HydraArguments) -> list[str]:
                 f"{typed[0]} {override}: the plan has the settings of its runs; only {allowed} can be added."
             )
     plan = load_plan(Path(typed[0].removeprefix("plan=")).expanduser())
-    jobs, recorded = planned_jobs(plan)
+    elsewhere = [read_runs(Path(each.removeprefix(FINISHED)).expanduser()) for each in finished]
+    jobs, recorded = planned_jobs(plan, elsewhere)
     print(f"{plan.runs - len(jobs)} of {plan.runs} planned runs are already finished", flush=True)
     if not jobs:
         return []

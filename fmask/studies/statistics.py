@@ -13,6 +13,8 @@ from scipy.special import ndtri, stdtr, stdtrit  # importing scipy.stats takes h
 from fmask.studies.spread import spread
 
 Z = float(ndtri(0.975))
+MOST_SKEWED = 3.0
+"""The correction of a t statistic for skewness stays the same beyond this value: its expansion holds for small ones."""
 
 
 def pooled_rate(
@@ -105,6 +107,10 @@ class Difference:
     """Degrees of freedom of the error."""
     photos: np.ndarray
     """P, without photos that do not count."""
+    higher: np.ndarray
+    """The higher of the two scores, in [0, 1]."""
+    skewness: np.ndarray
+    """Skewness of the error, from the photos' differences."""
 
     def p(self) -> np.ndarray:
         """Return the p-value of a two-sided t-test that there is no difference.
@@ -117,9 +123,18 @@ class Difference:
         """Return the p-value of two one-sided t-tests (Schuirmann 1987) that the difference is `margin` or more.
 
         A small one shows that the settings differ by less than `margin`, in either direction. It is at least 2^-P.
+
+        Near 1, a score that is high by chance has a small error by chance too. So the error is that of settings that
+        differ by `margin`, as in a score test (Farrington & Manning 1990): it grows with the binomial variances of the
+        two scores if the lower one is moved to `margin` below the higher. And the statistic is corrected for the
+        skewness of the photos' differences (Johnson 1978), in the direction that makes the test stricter.
         """
-        room = margin - np.abs(self.value)
-        return np.clip(stdtr(self.degrees, -self._over_error(room)), 2.0**-self.photos, 1)
+        lower, boundary = self.higher - np.abs(self.value), np.clip(self.higher - margin, 0, 1)
+        observed = _bernoulli(self.higher) + _bernoulli(lower)
+        growth = (_bernoulli(self.higher) + _bernoulli(boundary)) / np.maximum(observed, 1e-9)
+        statistic = self._over_error(margin - np.abs(self.value)) / np.sqrt(np.maximum(1, growth))
+        skewed = np.abs(self.skewness) * (2 * np.clip(statistic, -MOST_SKEWED, MOST_SKEWED) ** 2 + 1) / 6
+        return np.clip(stdtr(self.degrees, skewed - statistic), 2.0**-self.photos, 1)
 
     def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Return both ends of the interval of the difference at a confidence level."""
@@ -160,9 +175,17 @@ def difference(
         folds: (P,); see `spread`.
     """
     variance, degrees = spread(deviations, weights, folds).total()
+    cubes = ((deviations[1].mean(axis=-2) - deviations[0].mean(axis=-2)) ** 3).sum(axis=-1)
+    skewness = np.divide(cubes, variance**1.5, out=np.zeros_like(cubes), where=variance > 1e-12)
     if folds is None and min(each.shape[-2] for each in deviations) == 1:
         variance = np.full_like(variance, np.nan)
-    return Difference(values[1] - values[0], np.sqrt(variance), degrees, np.count_nonzero(weights, axis=-1))
+    photos, higher = np.count_nonzero(weights, axis=-1), np.maximum(*values)
+    return Difference(values[1] - values[0], np.sqrt(variance), degrees, photos, higher, skewness)
+
+
+def _bernoulli(rate: np.ndarray) -> np.ndarray:
+    """Return the variance of one trial."""
+    return rate * (1 - rate)
 
 
 def rate_difference(

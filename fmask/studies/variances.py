@@ -79,7 +79,8 @@ class Variances:
         if seeds == 1 and folds is None:
             return np.full(photos.shape, np.inf)
         variance, degrees = self.spread(seeds, photos, folds).total()
-        expected = Difference(np.zeros_like(variance), np.sqrt(variance), degrees, photos)
+        none = np.zeros_like(variance)
+        expected = Difference(none, np.sqrt(variance), degrees, photos, higher=none, skewness=none)
         return expected.detectable(question.level, question.power)
 
     def photos_needed(self, question: Question, seeds: int, folds: int | None) -> int | None:

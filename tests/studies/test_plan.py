@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ from typer.testing import CliRunner
 
 from fmask import cli, studies, tracking
 from fmask.config.compose import compose_config
+from fmask.evaluation.outcomes import Outcome
 from fmask.studies.plans.file import parse_plan
 from fmask.studies.plans.freeze import freeze, planned_jobs
 from fmask.studies.plans.frozen import frozen_plans
 from fmask.studies.plans.load import LoadedPlan, load_plan
 from fmask.studies.plans.sight import sight_notes
+from fmask.studies.runs import Scored
+from fmask.studies.runs_file import write_runs
 from fmask.utils.errors import UserError
 from tests.helpers.own_data import write_own
 
@@ -215,6 +218,25 @@ def test_the_planned_jobs_are_those_that_have_not_finished(desk: Path) -> None:
     with pytest.raises(UserError, match=re.escape("plan.yaml differs from the plan frozen at ")) as refused:
         planned_jobs(loaded(margin=0.1))
     assert str(refused.value).endswith("(margin: 0.05 → 0.1); run `fmask plan plan.yaml` to record the change.")
+
+
+def test_runs_of_another_machine_are_not_trained_again(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    freeze(loaded())
+    log_run(1, aug="none")
+    log_run(2, aug="blur")
+    log_run(1, aug="blur", steps=7)  # not as planned
+    there = studies.collect("planned")
+    scored = {0.5: Scored({("a.jpg", 0): Outcome.FOUND}, 0, {"a.jpg": 1})}
+    file = Path("there.csv.gz")
+    write_runs(replace(there, runs=tuple(replace(run, scores=scored) for run in there.runs)), file)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here.db")
+    freeze(loaded())
+    assert len(planned_jobs(loaded())[0]) == 6
+    left = [(job[2], job[-1]) for job in planned_jobs(loaded(), [studies.read_runs(file)])[0]]
+    assert len(left) == 4
+    assert ("aug=none", "seed=1") not in left
+    shown = CliRunner().invoke(cli.app, ["sweep", "plan=plan.yaml", "finished=no.csv"])
+    assert (shown.exit_code, "no.csv cannot be read as a study's runs: No such file" in shown.output) == (2, True)
 
 
 def test_folds_are_planned(desk: Path) -> None:

@@ -8,7 +8,7 @@ from fmask import tracking
 from fmask.studies.plans.frozen import CHANGES, PLAN_JSON, PLAN_TAG, PLAN_YAML, changes, frozen_plans
 from fmask.studies.plans.load import LoadedPlan
 from fmask.studies.plans.rows import deviations, run_overrides
-from fmask.studies.runs import settings_of, trainings
+from fmask.studies.runs import Study, settings_of, trainings
 from fmask.utils.errors import UserError
 
 
@@ -56,8 +56,12 @@ def freeze(plan: LoadedPlan) -> Frozen:
     return Frozen(version, run.id, True, changed, started)
 
 
-def planned_jobs(plan: LoadedPlan) -> tuple[list[list[str]], str]:
+def planned_jobs(plan: LoadedPlan, elsewhere: Sequence[Study] = ()) -> tuple[list[list[str]], str]:
     """Return the planned runs that have not finished yet, and the run that records the plan.
+
+    Args:
+        plan: the plan.
+        elsewhere: runs from other machines, as read by `read_runs`.
 
     Returns:
         The overrides of each run: by seed, then by row, then by fold; and the id of the study's first plan.
@@ -76,13 +80,15 @@ def planned_jobs(plan: LoadedPlan) -> tuple[list[list[str]], str]:
             f"`fmask plan {plan.file}` to record the change."
         )
     where = "folds" if plan.values.folds else "test"
-    done = [run for run in trainings(runs) if run.status == "FINISHED" and run.datasets.get(where) == plan.content.data]
+    ended = [(run.datasets, settings_of(run.params)) for run in trainings(runs) if run.status == "FINISHED"]
+    ended += [(run.data, run.params) for study in elsewhere for run in study.runs if run.counts]
+    done = [params for data, params in ended if data.get(where) == plan.content.data]
     jobs = []
     for seed in plan.content.seeds:
         for row in plan.rows.values():
             same = {
-                run.params.get("fold") for run in done
-                if run.params.get("seed") == str(seed) and not deviations(settings_of(run.params), row.params)
+                params.get("fold") for params in done
+                if params.get("seed") == str(seed) and not deviations(params, row.params)
             }  # fmt: skip
             for fold in range(1, plan.values.folds + 1) if plan.values.folds else (None,):
                 if (None if fold is None else str(fold)) not in same:
