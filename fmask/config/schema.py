@@ -74,6 +74,17 @@ class Optim:
 
 
 @dataclass
+class Distill:
+    """Learning from trained networks, the teachers, beside the annotations."""
+
+    teachers: list[str] = field(default_factory=list)
+    """Runs, weight files or registered models that the network learns from; see `fmask.load`. They need the same
+    classes, and may have another backbone. Each takes about a third of a step's time."""
+    weight: float = between(0, 1, default=0.5)
+    """Share of the teachers in the losses of the heads; the rest is that of the annotations."""
+
+
+@dataclass
 class Config(ModelConfig):
     """One run."""
 
@@ -128,6 +139,8 @@ class Config(ModelConfig):
     """The optimizer."""
     jitter: Jitter = field(default_factory=Jitter)
     """Small random changes of view and colour, under the chosen `aug`."""
+    distill: Distill = field(default_factory=Distill)
+    """Learning from trained networks, the teachers, beside the annotations."""
     study: str = "fmask"
     """The MLflow experiment that the run belongs to."""
 

@@ -34,3 +34,8 @@ def compact(present: Tensor) -> tuple[Tensor, Tensor]:
     count = ops.minimum(ops.min(ops.where(filled <= _COUNTS, _COUNTS, total)), total)
     order = ops.argsort(ops.cast(ops.logical_not(present), "int32"))
     return order[:count], ops.minimum(ops.argsort(order), count - 1)
+
+
+def split_images(x: Tensor, regions: int) -> Tensor:
+    """Reshape (B * R, ...) to (B, R, ...)."""
+    return ops.reshape(x, (-1, regions, *x.shape[1:]))

@@ -4,6 +4,7 @@ Shapes: B images, A anchors, R regions, P positive slots, K classes, masks of S 
 """
 
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -96,6 +97,29 @@ def mrcnn_mask_loss(logits: Tensor, target: Tensor, class_ids: Tensor) -> Tensor
     cross_entropy = ops.softplus(own) - own * target
     weight = ops.cast(class_ids > 0, logits.dtype)[..., None, None] * ops.ones_like(own)
     return _mean(cross_entropy, weight)
+
+
+def distilled_class_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Compute the classification loss of the regions with probabilities as targets.
+
+    Args:
+        logits: (B, R, K).
+        target: (B, R, K), probabilities that add up to 1.
+        weight: (B, R), 0 for regions that do not count, else 1.
+    """
+    return _mean(ops.logsumexp(logits, axis=-1) - ops.sum(logits * target, axis=-1), weight)
+
+
+def weighted_sum(values: Mapping[str, Tensor], factors: Mapping[str, float]) -> Tensor:
+    """Return the sum of losses, each times its factor.
+
+    One sum over a vector, because TensorFlow's graph optimizer reorders a chain of additions. Losses with factor 1 come
+    first, which is the order that it chose in version 0.1: the same run gives the same total loss.
+    """
+    order = sorted(factors, key=lambda name: factors[name] != 1)
+    return ops.sum(
+        ops.stack([values[name] for name in order]) * np.array([factors[name] for name in order], np.float32)
+    )
 
 
 def mean_square(weight: keras.Variable) -> Tensor:

@@ -17,8 +17,9 @@ from omegaconf import OmegaConf
 from fmask.model import losses
 from fmask.model.anchors import STRIDES, pyramid_anchors
 from fmask.model.backbones import backbone_of
-from fmask.model.compaction import compact
+from fmask.model.compaction import compact, split_images
 from fmask.model.config import ModelConfig
+from fmask.model.distillation import Drawn, HeadOutputs, Teachers
 from fmask.model.fpn import feature_pyramid
 from fmask.model.groups import check_groups, members_of, most_probable
 from fmask.model.heads import box_head, mask_head, rpn_head
@@ -96,6 +97,8 @@ class MaskRCNN(keras.Model):
             self.mask_head = mask_head(regions.pool_mask, widths.fpn, widths.mask, widths.mask_convs, num_classes, norm)
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_means = [keras.metrics.Mean(name=name) for name in LOSSES]
+        self.teachers: Teachers | None = None
+        """Networks that it learns from too; see `fmask.model.distillation`."""
         self._in_step = False
         self.built = True
 
@@ -164,24 +167,18 @@ class MaskRCNN(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """Return the weighted sum of the five losses and the weight decay, and update the metric of each loss."""
-        values = self.losses_of(y_pred, y, x.shape[1], training)
+        values = self.losses_of(y_pred, y, x.shape[1], training, x)
         for mean, name in zip(self.loss_means, LOSSES, strict=True):
             mean.update_state(values[name])
         weights = self.config.loss
-        factors = {name: getattr(weights, name.removesuffix("_loss")) for name in LOSSES}
-        # One sum over a vector, because TensorFlow's graph optimizer reorders a chain of additions. Losses with weight
-        # 1 come first, which is the order that it chose in version 0.1: the same run gives the same total loss.
-        order = sorted(LOSSES, key=lambda name: factors[name] != 1)
-        total = ops.sum(
-            ops.stack([values[name] for name in order]) * np.array([factors[name] for name in order], np.float32)
-        )
+        total = losses.weighted_sum(values, {name: getattr(weights, name.removesuffix("_loss")) for name in LOSSES})
         if weights.l2:
             decaying = [weight for weight in self.trainable_variables if weight.name not in ("gamma", "beta")]
             total += weights.l2 * sum(losses.mean_square(weight) for weight in decaying)
         return total
 
     def losses_of(
-        self, features: Features, targets: Mapping[str, Tensor], size: int, training: bool
+        self, features: Features, targets: Mapping[str, Tensor], size: int, training: bool, images: Tensor = None
     ) -> dict[str, Tensor]:
         """Compute the five losses of a batch.
 
@@ -190,6 +187,7 @@ class MaskRCNN(keras.Model):
             targets: the dict that `fit` accepts as `y`.
             size: S.
             training: whether anchors and regions are drawn at random; otherwise the draws are always the same.
+            images: the images, for the teachers of a network that has some; they teach in training only.
 
         Returns:
             The losses, scalars, by their names in `LOSSES`.
@@ -230,14 +228,18 @@ class MaskRCNN(keras.Model):
         own_ids = positive_ids if members is None else most_probable(logits[:, :slots], positive_ids, members)
         mask_ids = ops.where(has_mask(targets["masks"], matched), own_ids, 0)
         counted = valid if config.regions.fill else ops.ones_like(valid)  # the reference counts padding as background
-        values = (
-            losses.rpn_class_loss(rpn_logits, match),
-            losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
-            losses.mrcnn_class_loss(logits, region_ids, ops.cast(counted, logits.dtype), members),
-            losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, own_ids),
-            losses.mrcnn_mask_loss(mask_logits, mask_target, mask_ids),
-        )
-        return dict(zip(LOSSES, values, strict=True))
+        counts = ops.cast(counted, logits.dtype)
+        values = {
+            "rpn_class_loss": losses.rpn_class_loss(rpn_logits, match),
+            "rpn_bbox_loss": losses.rpn_bbox_loss(rpn_deltas, rpn_target, match),
+            "mrcnn_class_loss": losses.mrcnn_class_loss(logits, region_ids, counts, members),
+            "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(deltas[:, :slots], box_target, own_ids),
+            "mrcnn_mask_loss": losses.mrcnn_mask_loss(mask_logits, mask_target, mask_ids),
+        }
+        if self.teachers and training:
+            outputs = HeadOutputs(logits, deltas[:, :slots], mask_logits)
+            values |= self.teachers.mix(values, images, Drawn(regions, counts, own_ids, mask_ids), outputs)
+        return values
 
     def anchors(self, size: int) -> np.ndarray:
         """Return the anchors (A, 4), in pixels, of images of side `size`."""
@@ -251,7 +253,7 @@ class MaskRCNN(keras.Model):
         config = self.config
         pooled = pool_regions(pyramid, regions, config.regions.pool_box, size, config.regions, training)
         logits, deltas = self.box_head(pooled, training=training)
-        return _split(logits, regions.shape[1]), _split(deltas, regions.shape[1])
+        return split_images(logits, regions.shape[1]), split_images(deltas, regions.shape[1])
 
     def segment(
         self, pyramid: list[Tensor], regions: Tensor, present: Tensor, size: int, training: bool = False
@@ -269,7 +271,7 @@ class MaskRCNN(keras.Model):
             image = ops.cast(rows // count, "int32")
             pooled = pool_by_gathering(pyramid, chosen, image, config.pool_mask, size, config)
         logits = self.mask_head(pooled, training=training)
-        return _split(ops.take(logits, places, axis=0), count)
+        return split_images(ops.take(logits, places, axis=0), count)
 
     def _noise(self, batch: Tensor, count: int, training: bool) -> Tensor:
         """Return the random numbers for draws, (B, count) in [0, 1).
@@ -287,11 +289,6 @@ class MaskRCNN(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), config["config"]))
         return cls(**{**config, "config": settings})
-
-
-def _split(x: Tensor, regions: int) -> Tensor:
-    """Reshape (B * R, ...) to (B, R, ...)."""
-    return ops.reshape(x, (-1, regions, *x.shape[1:]))
 
 
 def _check_side(images: Tensor) -> None:

@@ -33,6 +33,9 @@ MADE_WITH = {
     "device": "device",
 }
 """Tags of a run that may change its numbers, and what tables call them."""
+TEACHERS = "distill.teachers"
+DISTILLING = {TEACHERS, "distill.weight"}
+"""Params that do not affect a run without teachers."""
 SHARE, WHOLE = "data.share", "1"
 """The param with the share of the training photos, and its value if it is not among the settings of a run."""
 SHARE_SEED = "data.share_seed"
@@ -199,6 +202,8 @@ def settings_of(params: dict[str, str]) -> dict[str, str]:
         ignored = ignored | {SHARE, SHARE_SEED}
     elif params.get(SHARE_SEED) == "0":
         ignored = ignored | {SHARE_SEED}
+    if params.get(TEACHERS, "[]") == "[]":
+        ignored = ignored | DISTILLING
     return {key: value for key, value in params.items() if value not in UNSET and key not in ignored}
 
 

@@ -1,9 +1,16 @@
 """The weights that a training starts from, with their content hash. They are found before a run is opened."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
 
 from fmask import tracking
 from fmask.config.schema import Config
+from fmask.model.mask_rcnn import MaskRCNN
+from fmask.model.weights.imagenet import load_imagenet
+from fmask.model.weights.matterport import load_weights
 from fmask.model.weights.pretrained import RUN, find_weights
 from fmask.utils.files import sha256_of
 
@@ -39,3 +46,13 @@ def find_initial_weights(config: Config) -> InitialWeights | None:
     run = tracking.find_run(config.weights).id if config.weights.startswith(RUN) else None
     file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(f"{RUN}{run}")
     return InitialWeights(config.weights, str(file), run, sha256_of(file))
+
+
+def load_initial_weights(
+    weights: InitialWeights, network: MaskRCNN, classes: Sequence[str], run: tracking.Run, console: Console
+) -> None:
+    """Load the initial weights into the network, and log their source and the layers that were loaded."""
+    path = Path(weights.path)
+    loaded = load_imagenet(network, path) if weights.weights == "imagenet" else load_weights(network, path, classes)
+    console.print(f"weights={weights.weights}: {loaded}", highlight=False, soft_wrap=True)
+    run.log_json(asdict(loaded) | asdict(weights), INITIAL_WEIGHTS_ARTIFACT)

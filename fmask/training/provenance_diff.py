@@ -14,6 +14,7 @@ from fmask.config.schema import Config
 from fmask.config.validate import validate
 from fmask.data.dataset import Dataset
 from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
+from fmask.training.teachers import TEACHERS_ARTIFACT, Teacher, find_teachers
 from fmask.utils.errors import UserError
 
 UNKNOWN = "not recorded"
@@ -85,6 +86,9 @@ def compare_provenance(
     rows += [ProvenanceItem(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
     if weights := find_initial_weights(config):
         rows.append(ProvenanceItem("initial weights", _initial_weights_of(run), str(weights)))
+    if teachers := find_teachers(config, dataset.classes):
+        then = [str(Teacher(**each)) for each in tracking.read_json(run, TEACHERS_ARTIFACT) or []]
+        rows.append(ProvenanceItem("teachers", "\n".join(then) or UNKNOWN, "\n".join(map(str, teachers))))
     rows.append(ProvenanceItem("seed", str(recorded.get("seed", UNKNOWN)), str(config.seed)))
     rows.append(_settings(config, recorded))
     return rows

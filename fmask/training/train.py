@@ -37,18 +37,17 @@ from fmask.inference.batched import predict_encoded
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.inference.limits import crowded, filled
 from fmask.model.mask_rcnn import MaskRCNN
-from fmask.model.weights.imagenet import load_imagenet
-from fmask.model.weights.matterport import load_weights
 from fmask.structures.detections import EncodedDetections
 from fmask.structures.hierarchy import leaf_ids
 from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoint
 from fmask.training.export_run import export_run
 from fmask.training.first_samples import training_samples
 from fmask.training.fit import decode_photos, fit
-from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
+from fmask.training.initial_weights import find_initial_weights, load_initial_weights
 from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.naming import run_name, typed_overrides
 from fmask.training.provenance_diff import refuse_other_data
+from fmask.training.teachers import TEACHERS_ARTIFACT, find_teachers, load_teachers, refuse_other_teachers
 from fmask.utils.backend import devices, use_threads
 from fmask.utils.background import in_background
 from fmask.utils.errors import Diverged, Pruned, UserError
@@ -132,6 +131,9 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
+    teachers = find_teachers(config, dataset.classes)
+    if checkpoint:
+        refuse_other_teachers(interrupted, teachers)
     samples = in_background(lambda: decode_photos(config, dataset))  # while MLflow and the network are set up
     keras.utils.set_random_seed(config.random_seed())
     use_threads(config.threads)
@@ -167,7 +169,10 @@ def _train(
             groups=leaf_ids(dataset.classes, dataset.hierarchy),
         )
         if initial_weights:
-            _load_initial_weights(initial_weights, network, dataset.classes, run, console)
+            load_initial_weights(initial_weights, network, dataset.classes, run, console)
+        if teachers:
+            network.teachers = load_teachers(teachers, config.distill.weight)
+            run.log_json([asdict(each) for each in teachers], TEACHERS_ARTIFACT)
         predictor = KerasPredictor(network, config.image_size, config.antialias, dataset.classes, dataset.hierarchy)
         predictor.run = run.id
 
@@ -278,16 +283,6 @@ def detect(predictor: KerasPredictor, dataset: Dataset, split: str) -> list[Enco
     """Return the detections in each photo of a split."""
     photos = [photo.path for photo in dataset.splits[split].photos]
     return list(predict_encoded(predictor, photos, predictor.batch_size))
-
-
-def _load_initial_weights(
-    weights: InitialWeights, network: MaskRCNN, classes: Sequence[str], run: tracking.Run, console: Console
-) -> None:
-    """Load the initial weights into the network, and log their source and the layers that were loaded."""
-    path = Path(weights.path)
-    loaded = load_imagenet(network, path) if weights.weights == "imagenet" else load_weights(network, path, classes)
-    console.print(f"weights={weights.weights}: {loaded}", highlight=False, soft_wrap=True)
-    run.log_json(asdict(loaded) | asdict(weights), INITIAL_WEIGHTS_ARTIFACT)
 
 
 def _log_part(run: tracking.Run, name: str, level: Level, scores: dict[float, Scores], min_confidence: float) -> None:
