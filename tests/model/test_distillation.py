@@ -16,7 +16,7 @@ def drawn() -> Drawn:
     """Return four regions of each of two images, of which the first two are positive."""
     regions = np.tile(np.array([[0.1, 0.1, 0.5, 0.5], [0.3, 0.2, 0.9, 0.7], [0, 0, 1, 1], [0, 0, 0, 0]]), (2, 1, 1))
     ids = np.array([[1, 2], [2, 0]], np.int32)
-    return Drawn(regions.astype(np.float32), np.float32([[1, 1, 1, 0]] * 2), ids, ids)
+    return Drawn(regions.astype(np.float32), np.array([[1, 1, 1, 0]] * 2, np.float32), ids, ids)
 
 
 def outputs_of(network: MaskRCNN, images: np.ndarray, given: Drawn) -> HeadOutputs:

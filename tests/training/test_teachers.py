@@ -42,6 +42,7 @@ def test_a_student_is_trained_and_its_teachers_recorded(root: Path) -> None:
     (found,) = find_teachers(config, CLASSES)
     assert recorded == asdict(found)
     assert settings_of(run.params)["distill.teachers"] == '["teacher.h5"]'
+    assert settings_of({"distill.teachers": '["a", "b"]', "fold": "2"})["distill.teachers"] == "2 networks"
     assert settings_of({"distill.teachers": "[]", "distill.weight": "0.5", "seed": "1"}) == {"seed": "1"}
 
     def row() -> provenance_diff.ProvenanceItem:
