@@ -2,6 +2,7 @@
 
 from keras import KerasTensor, layers
 
+from fmask.model.convolution import Conv2D
 from fmask.model.norm import Norm
 
 
@@ -9,7 +10,7 @@ def feature_pyramid(features: list[KerasTensor], channels: int, norm: Norm) -> l
     """Build the maps P2 to P6 (strides 4 to 64), with `channels` channels each, from the maps C2 to C5."""
 
     def conv(x: KerasTensor, kernel: int, name: str) -> KerasTensor:
-        x = layers.Conv2D(channels, kernel, padding="same", name=name, kernel_initializer=norm.initializer)(x)
+        x = Conv2D(channels, kernel, padding="same", name=name, kernel_initializer=norm.initializer)(x)
         return x if norm.kind == "frozen" else norm(x, f"{name}_bn")
 
     merged = conv(features[-1], 1, "fpn_c5p5")

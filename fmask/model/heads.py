@@ -8,6 +8,7 @@ import math
 import keras
 from keras import KerasTensor, layers, ops
 
+from fmask.model.convolution import Conv2D
 from fmask.model.norm import Norm
 from fmask.model.types import Tensor
 
@@ -20,7 +21,7 @@ def rpn_head(pyramid: list[KerasTensor], channels: int, anchors_per_cell: int) -
     Returns:
         Logits (B, A, 2), background first, and deltas (B, A, 4) of the anchors of all levels.
     """
-    shared = layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
+    shared = Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
     class_raw = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")
     bbox_pred = layers.Conv2D(4 * anchors_per_cell, 1, name="rpn_bbox_pred")
     logits, deltas = [], []

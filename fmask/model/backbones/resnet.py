@@ -6,6 +6,7 @@ from collections.abc import Callable
 from keras import KerasTensor, layers
 
 from fmask.model.backbones import Backbone
+from fmask.model.convolution import Conv2D
 from fmask.model.norm import Norm
 
 PIXEL_MEAN = (123.7, 116.8, 103.9)
@@ -19,7 +20,7 @@ def build(image: KerasTensor, name: str, norm: Norm) -> list[KerasTensor]:
     def conv_norm(
         x: KerasTensor, filters: int, kernel: int, stride: int, tail: str, padding: str = "same"
     ) -> KerasTensor:
-        conv = layers.Conv2D(filters, kernel, stride, padding, name=f"res{tail}", kernel_initializer=norm.initializer)
+        conv = Conv2D(filters, kernel, stride, padding, name=f"res{tail}", kernel_initializer=norm.initializer)
         return norm(conv(x), f"bn{tail}")
 
     def basic(x: KerasTensor, filters: int, stride: int, block: str, project: bool) -> KerasTensor:

@@ -1,0 +1,31 @@
+"""Convolutions of the pyramid and the backbone."""
+
+import keras
+from keras import ops
+
+from fmask.model.types import Tensor
+
+
+@keras.saving.register_keras_serializable("fmask")
+class Conv2D(keras.layers.Conv2D):
+    """Keras' convolution, of which oneDNN is slow for a single image with 256 or 512 channels in float32.
+
+    Then oneDNN chooses a slow kernel for 3 x 3: on AVX2 it takes three times as long as for each of several images, on
+    AVX-512 1.4 times (`docs/explanation/speed.md`). So one image is computed as two, its upper and its lower half.
+    """
+
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        if not self._is_slow(inputs):
+            return super().convolution_op(inputs, kernel)
+        middle = inputs.shape[1] // 2
+        padded = ops.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        halves = ops.concatenate([padded[:, : middle + 2], padded[:, middle:]], axis=0)
+        upper, lower = ops.split(ops.conv(halves, kernel, padding="valid"), 2, axis=0)
+        return ops.concatenate([upper, lower], axis=1)
+
+    def _is_slow(self, inputs: Tensor) -> bool:
+        batch, height, _, channels = inputs.shape
+        same = self.kernel_size == (3, 3) and self.strides == (1, 1) and self.padding == "same"
+        single = batch == 1 and height is not None and height >= 16 and height % 2 == 0
+        on_onednn = keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32"
+        return same and single and channels % 256 == 0 and on_onednn
