@@ -53,6 +53,10 @@ def rows() -> dict[str, tuple[str, Callable[..., Any], dict[str, Any]]]:
             table[f"resnet50, 1024 px, 1000 proposals{suffix}, {precision}"] = "detection", network.detection, {
                 "proposals": 1000, "times": 3, "overrides": [*LARGE, in_precision, *more],
             }  # fmt: skip
+    for side, proposals, settings, times in ((128, 200, REPORT, 12), (1024, 1000, LARGE, 3)):
+        table[f"ONNX Runtime: resnet50, {side} px, {proposals} proposals, fp32"] = "detection", network.detection, {
+            "proposals": proposals, "times": times, "overrides": [*settings, "precision=fp32"], "onnx": True,
+        }  # fmt: skip
     for batch in (1, 8):
         table[f"torchvision: resnet50, 128 px, batch {batch}, 2 objects, fp32"] = (
             "step", torchvision_.train_step, {"batch": batch, "objects": 2, "times": 12},

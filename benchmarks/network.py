@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -14,7 +15,10 @@ from benchmarks.machine import memory, peak, timed
 from fmask.config.compose import register
 from fmask.config.schema import Config
 from fmask.config.validate import validate
+from fmask.inference.export import export_onnx
 from fmask.inference.keras_predictor import KerasPredictor
+from fmask.inference.onnx import OnnxPredictor
+from fmask.inference.predictor import Predictor
 from fmask.model.config import Detection
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.roi import positive_slots
@@ -60,8 +64,11 @@ def train_step(objects: int, times: int, overrides: list[str]) -> dict[str, Any]
     }
 
 
-def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any]:
-    """Measure the detection of two objects in a photo on one thread, from pixels to masks of the size of the photo."""
+def detection(proposals: int, times: int, overrides: list[str], onnx: bool = False) -> dict[str, Any]:
+    """Measure the detection of two objects in a photo on one thread, from pixels to masks of the size of the photo.
+
+    It runs on TensorFlow, or with `onnx` on ONNX Runtime, as `fmask detect` does.
+    """
     config = configuration(*overrides)
     use_threads(1)
     before = peak()
@@ -74,10 +81,18 @@ def detection(proposals: int, times: int, overrides: list[str]) -> dict[str, Any
         MaskRCNN(config.backbone.name, 3, chosen, config.seed), config.image_size, config.antialias, ("mask", "hat")
     )
     photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
-    found = len(predictor.predict(photo).scores)
-    took = timed(lambda: predictor.predict(photo), times)
+    runner: Predictor = _exported(predictor) if onnx else predictor
+    found = len(runner.predict(photo).scores)
+    took = timed(lambda: runner.predict(photo), times)
     work = operations(predictor.network, config.image_size, proposals, found)
     return {"found": found, **_costs(took.cpu, took.wall, (before + peak()) / 2, work)}
+
+
+def _exported(predictor: KerasPredictor) -> OnnxPredictor:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "network.onnx")
+        export_onnx(predictor, file)
+        return OnnxPredictor(file, threads=1)
 
 
 def operations(network: MaskRCNN, size: int, regions: int, masks: int) -> float:

@@ -28,6 +28,7 @@ from fmask.inference.onnx import (
     SETTINGS,
     VERSION,
 )
+from fmask.model.convolution import whole_images
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights import operating_point
 from fmask.model.weights.exported import WEIGHTS
@@ -84,7 +85,7 @@ def export_onnx(predictor: KerasPredictor, path: Path, batch: int | None = None,
     def network(image: Any, window: Any) -> dict[str, Any]:
         return detect({"image": image, "window": window}, training=False)
 
-    with tf.device("/cpu:0"):
+    with tf.device("/cpu:0"), whole_images():
         model = _translate(network.get_concrete_function())
     _describe(model, _metadata(predictor, weights))
     with atomic_write(path) as draft:

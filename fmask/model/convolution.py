@@ -1,5 +1,8 @@
 """Convolutions of the pyramid and the backbone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 from keras import ops
 
@@ -13,6 +16,9 @@ class Conv2D(keras.layers.Conv2D):
     Then oneDNN chooses a slow kernel for 3 x 3: on AVX2 it takes three times as long as for each of several images, on
     AVX-512 1.4 times (`docs/explanation/speed.md`). So one image is computed as two, its upper and its lower half.
     """
+
+    in_halves = True
+    """Whether any convolution is computed in halves; see `whole_images`."""
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         if not self._is_slow(inputs):
@@ -28,4 +34,14 @@ class Conv2D(keras.layers.Conv2D):
         same = self.kernel_size == (3, 3) and self.strides == (1, 1) and self.padding == "same"
         single = batch == 1 and height is not None and height >= 16 and height % 2 == 0
         on_onednn = keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32"
-        return same and single and channels % 256 == 0 and on_onednn
+        return self.in_halves and same and single and channels % 256 == 0 and on_onednn
+
+
+@contextmanager
+def whole_images() -> Iterator[None]:
+    """Trace networks without halves in the block: other runtimes than TensorFlow do not need them."""
+    Conv2D.in_halves = False
+    try:
+        yield
+    finally:
+        Conv2D.in_halves = True
