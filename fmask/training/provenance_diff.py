@@ -86,7 +86,7 @@ def compare_provenance(
     rows += [ProvenanceItem(f"{split} data", label, _label(dataset, split)) for split, label in run.datasets.items()]
     if weights := find_initial_weights(config):
         rows.append(ProvenanceItem("initial weights", _initial_weights_of(run), str(weights)))
-    if teachers := find_teachers(config, dataset.classes):
+    if teachers := find_teachers(config, dataset):
         then = [str(Teacher(**each)) for each in tracking.read_json(run, TEACHERS_ARTIFACT) or []]
         rows.append(ProvenanceItem("teachers", "\n".join(then) or UNKNOWN, "\n".join(map(str, teachers))))
     rows.append(ProvenanceItem("seed", str(recorded.get("seed", UNKNOWN)), str(config.seed)))

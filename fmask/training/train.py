@@ -131,7 +131,7 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
-    teachers = find_teachers(config, dataset.classes)
+    teachers = find_teachers(config, dataset)
     if checkpoint:
         refuse_other_teachers(interrupted, teachers)
     samples = in_background(lambda: decode_photos(config, dataset))  # while MLflow and the network are set up

@@ -39,7 +39,8 @@ def test_a_student_is_trained_and_its_teachers_recorded(root: Path) -> None:
     taught = train(config, Path("taught"))
     run = tracking.find_run(taught.run_id)
     (recorded,) = tracking.read_json(run, TEACHERS_ARTIFACT) or []
-    (found,) = find_teachers(config, CLASSES)
+    dataset = open_dataset(config.data)
+    (found,) = find_teachers(config, dataset)
     assert recorded == asdict(found)
     assert settings_of(run.params)["distill.teachers"] == '["teacher.h5"]'
     assert settings_of({"distill.teachers": '["a", "b"]', "fold": "2"})["distill.teachers"] == "2 networks"
@@ -53,7 +54,7 @@ def test_a_student_is_trained_and_its_teachers_recorded(root: Path) -> None:
     KerasPredictor(tiny(norm="frozen"), 64, True, CLASSES).save(Path("teacher.h5"))
     assert row().differs
     with pytest.raises(UserError, match=f"teacher.h5 has other weights than when the run {run.id} was started"):
-        refuse_other_teachers(run, find_teachers(config, CLASSES))
+        refuse_other_teachers(run, find_teachers(config, dataset))
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,25 @@ def test_a_teacher_that_cannot_teach_is_refused_and_opens_no_run(
     with pytest.raises(UserError, match=re.escape(message)):
         train(student(root, *overrides), Path("taught"))
     assert tracking.find_runs("fmask", missing_ok=True) == []
+
+
+def test_a_teacher_of_another_fold_is_refused(root: Path) -> None:
+    config = student(root, "fold=1", "data.folds=2")
+    dataset = open_dataset(config.data, 1)
+
+    def saved_by(**params: object) -> None:
+        with tracking.start_run(params, "taught", output_dir=root) as run:
+            run.log_dataset("folds", "rendered", root, dataset.digests()["folds"], 4, {})
+        predictor = KerasPredictor(tiny(), 64, True, CLASSES)
+        predictor.run = run.id
+        predictor.save(Path("teacher.h5"))
+
+    saved_by(fold=1)
+    assert len(find_teachers(config, dataset)) == 1
+    whole = student(root)
+    with pytest.raises(UserError, match=r"teacher\.h5 was trained with fold=1, .* it must have fold=null"):
+        find_teachers(whole, open_dataset(whole.data))
+    for params in ({"fold": 2}, {}):
+        saved_by(**params)
+        with pytest.raises(UserError, match=r"perhaps on test photos of this run; it must have fold=1 of the same"):
+            find_teachers(config, dataset)
