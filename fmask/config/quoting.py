@@ -18,8 +18,10 @@ from hydra.core.override_parser.types import Override
 from fmask.config.schema import Config
 from fmask.utils.errors import UserError
 
-PATHS = ("data.root", "weights")
+PATHS = ("data.root", "weights", "distill.teachers")
 """Settings that name files or folders; a leading ~ is the home folder."""
+LIST = r"\[[^]['\"${}]*\]"
+"""A list without quotes, interpolations, and lists in it."""
 MAPS = ("data.map", "data.hierarchy")
 """Settings that are mappings whose keys may have any characters, which Hydra does not allow even in quotes."""
 
@@ -34,6 +36,9 @@ def as_hydra(override: str) -> str:
     name = key.lstrip("+")
     if name in MAPS and value[:1] == "{" and _parsed(override) is None:
         return f"{key}='{_escaped(value, chr(39))}'"  # `validate` parses the text
+    if name in _text_keys(list) and re.fullmatch(rf"{LIST}(,{LIST})*", value):
+        items = (each[1:-1] for each in re.findall(LIST, value))
+        return f"{key}=" + ",".join(f"[{','.join(_quoted_items(name, each))}]" for each in items)
     if not equals or name not in _text_keys() or value[:1] in ("'", '"') or "${" in value:
         return override
     parsed = _parsed(override)
@@ -42,6 +47,12 @@ def as_hydra(override: str) -> str:
     if re.match(r"(choice|shuffle|sort|tag|glob|range|interval)\(", value):
         return override  # one that Hydra reports as wrong
     return f"{key}=" + ",".join(_quoted_if_necessary(name, each) for each in value.split(","))
+
+
+def _quoted_items(name: str, items: str) -> Iterator[str]:
+    """Yield the items of a list, quoted where Hydra would not read them as they are."""
+    for each in filter(None, map(str.strip, items.split(","))):
+        yield _quoted_if_necessary(name, each)
 
 
 def check_commas(program: str, overrides: Sequence[str]) -> None:
@@ -91,14 +102,18 @@ def _parsed(override: str) -> Override | None:
 
 
 @cache
-def _text_keys() -> frozenset[str]:
-    return frozenset(_keys_of_text(Config))
+def _text_keys(container: type | None = None) -> frozenset[str]:
+    """Return the settings that are text, or with `container=list` those that are lists of text."""
+    return frozenset(key for key, kind in _settings(Config) if kind in _TEXT[container])
 
 
-def _keys_of_text(schema: Any, prefix: str = "") -> Iterator[str]:
+_TEXT: dict[type | None, tuple[Any, ...]] = {None: (str, str | None), list: (list[str], list[str] | None)}
+
+
+def _settings(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, kind in get_type_hints(schema).items():
         inner = next((each for each in get_args(kind) if each is not type(None)), kind)
         if dataclasses.is_dataclass(inner):
-            yield from _keys_of_text(inner, f"{prefix}{key}.")
-        elif inner is str and kind in (str, str | None):
-            yield f"{prefix}{key}"
+            yield from _settings(inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", kind

@@ -79,7 +79,8 @@ class Distill:
 
     teachers: list[str] = field(default_factory=list)
     """Runs, weight files or registered models that the network learns from; see `fmask.load`. They need the same
-    classes, and may have another backbone. Each takes about a third of a step's time."""
+    classes, and may have another backbone. With a fold, a run stands for the run of its study with the same settings
+    and seed on that fold. Each teacher makes a step about a third longer."""
     weight: float = between(0, 1, default=0.5)
     """Share of the teachers in the losses of the heads; the rest is that of the annotations."""
 

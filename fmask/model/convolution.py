@@ -7,13 +7,14 @@ import keras
 from keras import ops
 
 from fmask.model.types import Tensor
+from fmask.utils.backend import on_onednn
 
 
 @keras.saving.register_keras_serializable("fmask")
 class Conv2D(keras.layers.Conv2D):
     """Keras' convolution, of which oneDNN is slow for a single image with 256 or 512 channels in float32.
 
-    Then oneDNN chooses a slow kernel for 3 x 3: on AVX2 it takes three times as long as for each of several images, on
+    Then oneDNN chooses a slow kernel for 3 x 3: on AVX2 one image takes three times as long alone as in a batch, on
     AVX-512 1.4 times (`docs/explanation/speed.md`). So one image is computed as two, its upper and its lower half.
     """
 
@@ -31,10 +32,11 @@ class Conv2D(keras.layers.Conv2D):
 
     def _is_slow(self, inputs: Tensor) -> bool:
         batch, height, _, channels = inputs.shape
-        same = self.kernel_size == (3, 3) and self.strides == (1, 1) and self.padding == "same"
+        same = self.kernel_size == (3, 3) and self.padding == "same" and self.data_format == "channels_last"
+        plain = same and self.strides == self.dilation_rate == (1, 1) and self.groups == 1
         single = batch == 1 and height is not None and height >= 16 and height % 2 == 0
-        on_onednn = keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32"
-        return self.in_halves and same and single and channels % 256 == 0 and on_onednn
+        slow = plain and single and channels % 256 == 0 and self.compute_dtype == "float32"
+        return self.in_halves and slow and on_onednn()
 
 
 @contextmanager

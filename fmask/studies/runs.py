@@ -1,6 +1,5 @@
 """The runs of a study, read from MLflow or merged from several places."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -205,8 +204,6 @@ def settings_of(params: dict[str, str]) -> dict[str, str]:
         ignored = ignored | {SHARE_SEED}
     if params.get(TEACHERS, "[]") == "[]":
         ignored = ignored | DISTILLING
-    elif params.get("fold", "null") not in UNSET:  # each fold has teachers of its own
-        params = {**params, TEACHERS: f"{len(json.loads(params[TEACHERS]))} networks"}
     return {key: value for key, value in params.items() if value not in UNSET and key not in ignored}
 
 

@@ -14,7 +14,8 @@ from fmask.studies.spread import spread
 
 Z = float(ndtri(0.975))
 MOST_SKEWED = 3.0
-"""The correction of a t statistic for skewness stays the same beyond this value: its expansion holds for small ones."""
+"""Largest |t| for which the correction for skewness is computed. It stays the same for larger ones, because it is the
+first term of an expansion for small |t|."""
 
 
 def pooled_rate(
@@ -127,14 +128,19 @@ class Difference:
         Near 1, a score that is high by chance has a small error by chance too. So the error is that of settings that
         differ by `margin`, as in a score test (Farrington & Manning 1990): it grows with the binomial variances of the
         two scores if the lower one is moved to `margin` below the higher. And the statistic is corrected for the
-        skewness of the photos' differences (Johnson 1978), in the direction that makes the test stricter.
+        skewness of the photos' differences (Johnson 1978), in the direction that makes the test stricter. Settings that
+        find exactly the same have the smallest error with which they can differ by `margin`, each photo as one trial.
         """
         lower, boundary = self.higher - np.abs(self.value), np.clip(self.higher - margin, 0, 1)
         observed = _bernoulli(self.higher) + _bernoulli(lower)
         growth = (_bernoulli(self.higher) + _bernoulli(boundary)) / np.maximum(observed, 1e-9)
-        statistic = self._over_error(margin - np.abs(self.value)) / np.sqrt(np.maximum(1, growth))
+        same, trials = self.error <= 1e-6, np.maximum(self.photos, 2)
+        smallest = np.sqrt(_bernoulli(np.asarray(margin)) / trials)
+        error = np.where(same, smallest, self.error * np.sqrt(np.maximum(1, growth)))
+        degrees = np.where(same, trials - 1, self.degrees)
+        statistic = (margin - np.abs(self.value)) / error
         skewed = np.abs(self.skewness) * (2 * np.clip(statistic, -MOST_SKEWED, MOST_SKEWED) ** 2 + 1) / 6
-        return np.clip(stdtr(self.degrees, skewed - statistic), 2.0**-self.photos, 1)
+        return np.clip(stdtr(degrees, skewed - statistic), 2.0**-self.photos, 1)
 
     def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Return both ends of the interval of the difference at a confidence level."""

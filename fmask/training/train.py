@@ -47,7 +47,7 @@ from fmask.training.initial_weights import find_initial_weights, load_initial_we
 from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.naming import run_name, typed_overrides
 from fmask.training.provenance_diff import refuse_other_data
-from fmask.training.teachers import TEACHERS_ARTIFACT, find_teachers, load_teachers, refuse_other_teachers
+from fmask.training.teachers import TEACHERS_ARTIFACT, find_teachers, load_teachers, recorded_teachers
 from fmask.utils.backend import devices, use_threads
 from fmask.utils.background import in_background
 from fmask.utils.errors import Diverged, Pruned, UserError
@@ -131,9 +131,7 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
-    teachers = find_teachers(config, dataset)
-    if checkpoint:
-        refuse_other_teachers(interrupted, teachers)
+    teachers = recorded_teachers(interrupted) if checkpoint else find_teachers(config, dataset)
     samples = in_background(lambda: decode_photos(config, dataset))  # while MLflow and the network are set up
     keras.utils.set_random_seed(config.random_seed())
     use_threads(config.threads)

@@ -53,6 +53,11 @@ def devices() -> str:
     return f"{jax.default_backend().upper()}: {', '.join(names)}" if names else "CPU"
 
 
+def on_onednn() -> bool:
+    """Return whether TensorFlow computes on the processor, with the kernels of oneDNN."""
+    return keras.backend.backend() == "tensorflow" and devices() == "CPU"
+
+
 def use_threads(count: int) -> None:
     """Limit TensorFlow to `count` processor threads; 0 uses all. Call this before the first computation."""
     if count and keras.backend.backend() == "tensorflow":

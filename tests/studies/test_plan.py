@@ -235,7 +235,10 @@ def test_runs_of_another_machine_are_not_trained_again(desk: Path, monkeypatch: 
     left = [(job[2], job[-1]) for job in planned_jobs(loaded(), [studies.read_runs(file)])[0]]
     assert len(left) == 4
     assert ("aug=none", "seed=1") not in left
-    shown = CliRunner().invoke(cli.app, ["sweep", "plan=plan.yaml", "finished=no.csv"])
+    freeze(loaded(study="other"))
+    with pytest.raises(UserError, match="finished=: the runs are of the study planned; they must be of other"):
+        planned_jobs(loaded(study="other"), [studies.read_runs(file)])
+    shown = CliRunner().invoke(cli.app, ["sweep", f"plan={written(VALUES)}", "finished=no.csv"])
     assert (shown.exit_code, "no.csv cannot be read as a study's runs: No such file" in shown.output) == (2, True)
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 from scipy.stats import norm, t, ttest_1samp, ttest_ind
 
 from fmask.evaluation.outcomes import Rate
-from fmask.studies.statistics import holm, paired_test, pooled_rate, wilson
+from fmask.studies.statistics import holm, paired_test, pooled_rate, rate_difference, wilson
 
 Z = norm.ppf(0.975)
 
@@ -169,3 +170,20 @@ def test_holm_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.7, 0.6]) == [1, 1]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize(("photos", "equivalent"), [(9, False), (44, False), (463, True)])
+def test_settings_that_find_the_same_are_not_equivalent_on_a_few_photos(photos: int, equivalent: bool) -> None:
+    found = np.ones((3, photos))
+    p = float(rate_difference(found, found).equivalence_p(0.05))
+    assert (p < 0.05) == equivalent
+    assert float(rate_difference(found, found).p()) == 1
+
+
+def test_the_error_of_an_equivalence_test_is_that_at_the_margin() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.random((3, 200)) < rate for rate in (0.98, 0.97))
+    compared = rate_difference(first.astype(float), second.astype(float))
+    shown = float(compared.equivalence_p(0.05))
+    plain = float(stdtr(compared.degrees, -(0.05 - abs(compared.value)) / compared.error))
+    assert plain < shown < 0.5

@@ -67,7 +67,8 @@ def planned_jobs(plan: LoadedPlan, elsewhere: Sequence[Study] = ()) -> tuple[lis
         The overrides of each run: by seed, then by row, then by fold; and the id of the study's first plan.
 
     Raises:
-        UserError: the plan has not been frozen, or its file differs from the frozen one.
+        UserError: the plan has not been frozen, its file differs from the frozen one, or the other runs are not of its
+            study.
     """
     runs = tracking.find_runs(plan.values.study, missing_ok=True)
     plans = frozen_plans(runs)
@@ -79,6 +80,8 @@ def planned_jobs(plan: LoadedPlan, elsewhere: Sequence[Study] = ()) -> tuple[lis
             f"{plan.file} differs from the plan frozen at {plans[-1].time:%Y-%m-%d %H:%M} ({differs[0]}{more}); run "
             f"`fmask plan {plan.file}` to record the change."
         )
+    if others := [study.name for study in elsewhere if study.name != plan.values.study]:
+        raise UserError(f"finished=: the runs are of the study {others[0]}; they must be of {plan.values.study}.")
     where = "folds" if plan.values.folds else "test"
     ended = [(run.datasets, settings_of(run.params)) for run in trainings(runs) if run.status == "FINISHED"]
     ended += [(run.data, run.params) for study in elsewhere for run in study.runs if run.counts]
