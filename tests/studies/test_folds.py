@@ -97,9 +97,9 @@ def test_runs_on_another_deal_are_another_table() -> None:
 def test_rows_within_a_margin_are_equivalent() -> None:
     same = np.repeat(draw(10, 0.5, 1), 3, axis=0)
     runs = runs_of(1, same, aug="none") + runs_of(20, same, aug="blur") + runs_of(40, ~same, aug="clahe")
-    (table,) = tabulate(Study("s", tuple(runs)), margin=0.1)
+    (table,) = tabulate(Study("s", tuple(runs)), margin=0.3)
     verdicts = [row.comparison.verdict for row in table.rows if row.comparison]
     assert verdicts == ["equivalent", "undecided"]
     (untested,) = tabulate(Study("s", tuple(runs)))
     assert [row.comparison.verdict for row in untested.rows if row.comparison] == ["undecided", "undecided"]
-    assert "less than 0.1 in either direction" in " ".join(notes(table))
+    assert "less than 0.3 in either direction" in " ".join(notes(table))
