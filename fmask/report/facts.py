@@ -11,6 +11,8 @@ SETTINGS = (
     "crop_size", "image_size", "precision", "seed",
 )  # fmt: skip
 """The settings shown at the top of the page; the list of all parameters follows below."""
+TEACHERS = ("distill.teachers", "distill.weight")
+"""Settings that are shown beside them for a run that has teachers."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Facts:
     summary: str
     """The most important facts in one line."""
     settings: list[tuple[str, str]]
-    """The settings of `SETTINGS`."""
+    """The settings of `SETTINGS`, and of `TEACHERS` if there are some."""
     origin: list[tuple[str, str]]
     """Data, commit and command."""
     cost: list[tuple[str, str]]
@@ -45,9 +47,10 @@ def run_facts(run: tracking.RunInfo) -> Facts:
         UserError: the MLflow store cannot be used.
     """
     cost = _cost(run)
+    shown = SETTINGS + TEACHERS * (run.params.get(TEACHERS[0], "[]") != "[]")
     return Facts(
         summary=_summary(run, dict(cost)),
-        settings=[(key, run.params[key]) for key in SETTINGS if key in run.params],
+        settings=[(key, run.params[key]) for key in shown if key in run.params],
         origin=_origin(run),
         cost=cost,
     )

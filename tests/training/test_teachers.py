@@ -13,6 +13,7 @@ from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
 from fmask.model.distillation import Teachers
+from fmask.report.facts import run_facts
 from fmask.studies.runs import settings_of
 from fmask.training import provenance_diff
 from fmask.training.teachers import TEACHERS_ARTIFACT, find_teachers, recorded_teachers
@@ -52,6 +53,7 @@ def test_a_student_is_taught_and_its_teachers_recorded(root: Path, monkeypatch: 
     assert recorded == asdict(found)
     assert recorded_teachers(run) == [found]
     assert settings_of(run.params)["distill.teachers"] == '["teacher.h5"]'
+    assert dict(run_facts(run).settings)["distill.weight"] == "0.5"
     assert settings_of({"distill.teachers": "[]", "distill.weight": "0.5", "seed": "1"}) == {"seed": "1"}
 
     def row() -> provenance_diff.ProvenanceItem:
