@@ -23,26 +23,27 @@ DEFAULTS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 """Variables that fmask sets unless the environment has them."""
-IGNORED: dict[str, str | None] = {
+IGNORED = (
     # They choose the run, the experiment or the model to log to.
-    "MLFLOW_RUN_ID": None,
-    "MLFLOW_EXPERIMENT_ID": None,
-    "MLFLOW_EXPERIMENT_NAME": None,
-    "MLFLOW_ACTIVE_MODEL_ID": None,
-    "_MLFLOW_ACTIVE_MODEL_ID": None,
-    "MLFLOW_ENABLE_SGC_RUN_RESUMPTION_FOR_DATABRICKS_JOBS": "false",
+    *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
+    *("MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID"),
     # Records that the server refuses would be lost.
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    # A value that is too long would make MLflow refuse all tags or parameters of the record.
-    "MLFLOW_TRUNCATE_LONG_VALUES": "true",
+    "MLFLOW_ENABLE_ASYNC_LOGGING",
+    # Without it, a value that is too long would make MLflow refuse all tags or parameters of the record.
+    "MLFLOW_TRUNCATE_LONG_VALUES",
     # It would set tags of fmask, such as `mlflow.parentRunId`; an invalid value ends the run.
-    "MLFLOW_RUN_CONTEXT": None,
-    # They would add files of the working directory to a model, or other requirements than the installed versions.
+    "MLFLOW_RUN_CONTEXT",
+    # They would add other requirements than the installed versions to a model, or store it in another form.
+    *("MLFLOW_LOCK_MODEL_DEPENDENCIES", "MLFLOW_LOG_MODEL_COMPRESSION"),
+)
+"""Variables without an effect on fmask: while it logs, they are not set, and MLflow's defaults hold."""
+FLUENT = {
+    # It would choose the run to log to.
+    "MLFLOW_ENABLE_SGC_RUN_RESUMPTION_FOR_DATABRICKS_JOBS": "false",
+    # It would add files of the working directory to a model.
     "MLFLOW_UV_AUTO_DETECT": "false",
-    "MLFLOW_LOCK_MODEL_DEPENDENCIES": "false",
-    "MLFLOW_LOG_MODEL_COMPRESSION": None,
 }
-"""Variables without an effect on fmask, and the value of each while fmask logs; None removes it."""
+"""The values of variables while fmask opens a run or logs a model, where MLflow's defaults are others."""
 
 
 def import_mlflow() -> Any:
@@ -60,24 +61,31 @@ def import_mlflow() -> Any:
 
 
 @contextmanager
-def own_settings() -> Iterator[None]:
+def own_settings(fluent: bool = False) -> Iterator[None]:
     """Hide the `IGNORED` variables and the experiment of `mlflow.set_experiment`; restore them at the end.
 
     With them, MLflow would for example log into the run of MLFLOW_RUN_ID instead of a new one, refuse to resume a run
     of another experiment, and remove MLFLOW_RUN_ID from the environment when a run ends.
+
+    The environment changes only where it must: a thread of a library that reads it at that moment, such as one of
+    TensorFlow's, can crash the process.
+
+    Args:
+        fluent: whether a run is opened or a model is logged, which `FLUENT` is for.
     """
     import_mlflow()
-    from mlflow.tracking import fluent
+    from mlflow.tracking import fluent as state
 
-    chosen = {name: os.environ.get(name) for name in IGNORED}
-    experiment = fluent._active_experiment_id
-    _set_environment(IGNORED)
-    fluent._active_experiment_id = None
+    values: dict[str, str | None] = dict.fromkeys(IGNORED) | (FLUENT if fluent else {})
+    chosen = {name: os.environ.get(name) for name in values}
+    experiment = state._active_experiment_id
+    _set_environment(values)
+    state._active_experiment_id = None
     try:
         yield
     finally:
         _set_environment(chosen)
-        fluent._active_experiment_id = experiment
+        state._active_experiment_id = experiment
 
 
 def _set_environment(values: Mapping[str, str | None]) -> None:
@@ -85,5 +93,5 @@ def _set_environment(values: Mapping[str, str | None]) -> None:
     for name, value in values.items():
         if value is None:
             os.environ.pop(name, None)
-        else:
+        elif os.environ.get(name) != value:
             os.environ[name] = value

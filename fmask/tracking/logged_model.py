@@ -50,7 +50,10 @@ def log_model(client: Any, run_id: str, network: Path, again: bool = False) -> N
     with _contents(network) as contents:
         active = mlflow.active_run()
         is_active = active and active.info.run_id == run_id
-        with own_settings(), nullcontext() if is_active else mlflow.start_run(run_id, log_system_metrics=False):
+        with (
+            own_settings(fluent=True),
+            nullcontext() if is_active else mlflow.start_run(run_id, log_system_metrics=False),
+        ):
             logged = mlflow.pyfunc.log_model(name=MODEL, **contents)
     for file in filter(None, (network, exported_file(network))):
         link_copy(file, client.get_logged_model(logged.model_id).artifact_location, f"artifacts/{file.name}")
@@ -78,7 +81,7 @@ def register(network: Path, name: str, source: str) -> str:
     uri = prepare_store()
     mlflow = import_mlflow()
     # MLflow prints a message for each version.
-    with as_user_errors(), redirect_stderr(io.StringIO()), current_store(uri), own_settings():
+    with as_user_errors(), redirect_stderr(io.StringIO()), current_store(uri), own_settings(fluent=True):
         check_server(uri)
         client = mlflow.MlflowClient()
         experiment = experiment_id(uri, REGISTERED)

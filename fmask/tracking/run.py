@@ -109,7 +109,7 @@ def _open(mlflow: Any, uri: str, experiment: str, name: str | None, output_dir: 
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     experiment_number = experiment_id(uri, experiment)
-    with own_settings():
+    with own_settings(fluent=True):
         active = mlflow.start_run(
             resume, experiment_id=experiment_number, run_name=name, nested=True, log_system_metrics=False
         )

@@ -8,10 +8,12 @@ from rich.console import Console
 
 from fmask import tracking
 from fmask.config.schema import Config
+from fmask.data.dataset import Dataset
 from fmask.model.mask_rcnn import MaskRCNN
 from fmask.model.weights.imagenet import load_imagenet
 from fmask.model.weights.matterport import load_weights
 from fmask.model.weights.pretrained import RUN, find_weights
+from fmask.utils.errors import UserError
 from fmask.utils.files import sha256_of
 
 INITIAL_WEIGHTS_ARTIFACT = "weights/start.json"
@@ -46,6 +48,23 @@ def find_initial_weights(config: Config) -> InitialWeights | None:
     run = tracking.find_run(config.weights).id if config.weights.startswith(RUN) else None
     file = find_weights(config.weights, config.backbone.name) or tracking.download_weights(f"{RUN}{run}")
     return InitialWeights(config.weights, str(file), run, sha256_of(file))
+
+
+def refuse_other_fold(weights: InitialWeights, config: Config, dataset: Dataset) -> None:
+    """Refuse the weights of a run on another fold of the same deal: it was trained on the test photos.
+
+    Raises:
+        UserError: the weights are of such a run.
+    """
+    if not weights.run or config.fold is None:
+        return
+    run = tracking.find_run(weights.run)
+    deal = run.datasets.get("folds", "").rpartition("@")[2]
+    if deal == dataset.digests()["folds"][:16] and run.params.get("fold") != str(config.fold):
+        raise UserError(
+            f"weights={weights.weights}: the run {weights.run} was trained with fold={run.params.get('fold')}, and so "
+            f"on the test photos of fold={config.fold}; choose a run with fold={config.fold}, or other weights."
+        )
 
 
 def load_initial_weights(

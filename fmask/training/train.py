@@ -43,7 +43,7 @@ from fmask.training.checkpoint import CHECKPOINT_NAME, Checkpoint, read_checkpoi
 from fmask.training.export_run import export_run
 from fmask.training.first_samples import training_samples
 from fmask.training.fit import decode_photos, fit
-from fmask.training.initial_weights import find_initial_weights, load_initial_weights
+from fmask.training.initial_weights import find_initial_weights, load_initial_weights, refuse_other_fold
 from fmask.training.kept_weights import delete_weights, log_weights
 from fmask.training.naming import run_name, typed_overrides
 from fmask.training.provenance_diff import refuse_other_data
@@ -131,6 +131,8 @@ def _train(
         refuse_other_data(interrupted, dataset)
         name = interrupted.name
     initial_weights = None if checkpoint else find_initial_weights(config)
+    if initial_weights:
+        refuse_other_fold(initial_weights, config, dataset)
     teachers = recorded_teachers(interrupted) if checkpoint else find_teachers(config, dataset)
     samples = in_background(lambda: decode_photos(config, dataset))  # while MLflow and the network are set up
     keras.utils.set_random_seed(config.random_seed())

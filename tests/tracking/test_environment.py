@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import mlflow
 import pytest
@@ -118,4 +119,18 @@ def test_variables_that_change_what_is_logged_are_ignored(store: Path, monkeypat
 
 def test_every_ignored_variable_is_one_of_mlflow() -> None:
     known = {value.name for value in vars(mlflow.environment_variables).values() if hasattr(value, "name")}
-    assert known >= environment.IGNORED.keys()
+    assert known >= {*environment.IGNORED, *environment.FLUENT}
+
+
+def test_logging_an_item_does_not_change_the_environment(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in environment.IGNORED:
+        monkeypatch.delenv(name, raising=False)
+    with tracking.start_run({}, "mine") as run:
+        changed = Mock()
+        monkeypatch.setattr(os, "putenv", changed)
+        monkeypatch.setattr(os, "unsetenv", changed)
+        run.log_epoch(1, {"loss": 1.0})
+        run.log_text("a", "a.txt")
+        assert not changed.called
+        with environment.own_settings(fluent=True):
+            assert changed.called

@@ -1,7 +1,7 @@
 """Initial weights are found before training and identified by their content."""
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,12 @@ from fmask import tracking
 from fmask.data.open import open_dataset
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.training import provenance_diff
-from fmask.training.initial_weights import INITIAL_WEIGHTS_ARTIFACT, InitialWeights, find_initial_weights
+from fmask.training.initial_weights import (
+    INITIAL_WEIGHTS_ARTIFACT,
+    InitialWeights,
+    find_initial_weights,
+    refuse_other_fold,
+)
 from fmask.training.train import train
 from fmask.utils.errors import UserError
 from tests.helpers.composing import smoke
@@ -71,3 +76,22 @@ def test_other_initial_weights_differ_in_provenance(store: Path, tmp_path: Path)
     better = trained(store, CONTENT + b"others", 0.8)
     assert row().differs
     assert (row().then, row().now.split()[0]) == (str(weights), f"runs:/{better}")
+
+
+def test_weights_of_another_fold_are_refused(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "rendered"
+    render_dataset(root, seed=0, counts={"train": 2, "val": 1, "test": 1}, size=64)
+    config = smoke("data=rendered", "weights=runs:/best", f"data.root={root}", "fold=1", "data.folds=2")
+    dataset = open_dataset(config.data, 1)
+
+    def weights_of(deal: str) -> InitialWeights:
+        (store / "last.h5").write_bytes(CONTENT)
+        with tracking.start_run({"fold": 2}, "folds", output_dir=store) as run:
+            run.log_dataset("folds", "rendered", root, deal, 4, {})
+        return InitialWeights("runs:/best", "last.h5", run.id, SHA256)
+
+    seen = weights_of(dataset.digests()["folds"])
+    with pytest.raises(UserError, match="was trained with fold=2, and so on the test photos of fold=1; choose a run"):
+        refuse_other_fold(seen, config, dataset)
+    refuse_other_fold(seen, replace(config, fold=2), dataset)
+    refuse_other_fold(weights_of("another".ljust(64, "0")), config, dataset)
