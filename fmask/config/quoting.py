@@ -21,7 +21,7 @@ from fmask.utils.errors import UserError
 PATHS = ("data.root", "weights", "distill.teachers")
 """Settings that name files or folders; a leading ~ is the home folder."""
 LIST = r"\[[^]['\"${}]*\]"
-"""A list without quotes, interpolations, and lists in it."""
+"""A list that contains no quotes, interpolations or lists."""
 MAPS = ("data.map", "data.hierarchy")
 """Settings that are mappings whose keys may have any characters, which Hydra does not allow even in quotes."""
 

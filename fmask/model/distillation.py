@@ -61,7 +61,7 @@ class Teachers:
     def mix(
         self, values: Mapping[str, Tensor], images: Tensor, drawn: Drawn, outputs: HeadOutputs
     ) -> dict[str, Tensor]:
-        """Return the losses of the heads, in part with the annotations and in part with the teachers as targets.
+        """Return the losses of the heads: those against the annotations, mixed with those against the teachers.
 
         Args:
             values: the losses with the annotations as targets, by name.
