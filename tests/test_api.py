@@ -67,6 +67,10 @@ def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
         (lambda: fmask.load("best", runtime="tflite"), "There is no runtime 'tflite'; the runtimes are onnx, keras."),  # type: ignore[arg-type]
         (lambda: fmask.load("best", threads=-1), "threads must be at least 0, not -1."),
         (lambda: fmask.train("aug=blur"), r"Overrides must be a list, such as \['aug=blur'\], not a string."),
+        (
+            lambda: fmask.train(["aug=blur,none"]),
+            "these overrides ask for several runs; use `fmask sweep aug=blur,none`",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(mistake: Callable[[], object], message: str) -> None:

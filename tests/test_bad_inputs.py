@@ -102,7 +102,7 @@ def test_an_override_of_train_py(row: tuple[str, str], tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "override", ["hydra/launcher=slurm", "+hydra.launcher.jobs=2", "hydra.sweeper.trials=3", "plan=p"]
+    "override", ["hydra/launcher=slurm", "+hydra.launcher.jobs=2", "hydra.sweeper.trials=3", "plan=p", "finished=f"]
 )
 def test_a_setting_of_sweeps_is_not_one_of_train_py(override: str) -> None:
     message = refusal(lambda: check_no_sweep(["seed=1", override]))

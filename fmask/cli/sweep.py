@@ -52,8 +52,10 @@ def main(program: str, arguments: list[str]) -> None:
         from fmask.config.overrides import check_one_run
 
         planned = [each for each in arguments if each.startswith("plan=")]
+        finished = [each for each in arguments if each.startswith(FINISHED)]
+        if finished and not planned:
+            raise UserError(f"{finished[0]} leaves out runs of a plan; name the plan too, as plan=FILE.")
         if planned:
-            finished = [each for each in arguments if each.startswith(FINISHED)]
             others = [each for each in arguments if each not in planned + finished]
             arguments = _planned(planned, finished, read_arguments(program, others, USAGE))
             if not arguments:

@@ -68,10 +68,12 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
     Raises:
         UserError: a key or a value is wrong; the message names it and the allowed values.
     """
-    from fmask.config.overrides import compose_one, rename_batch
+    from fmask.config.overrides import check_one_run, compose_one, rename_batch
     from fmask.config.quoting import as_hydra
 
     if isinstance(overrides, str):
         raise UserError(f"Overrides must be a list, such as [{overrides!r}], not a string.")
     register()
-    return compose_one(conf_folder(), "train", [as_hydra(rename_batch(override)) for override in overrides])
+    typed = [as_hydra(rename_batch(override)) for override in overrides]
+    check_one_run(typed, multirun=False)
+    return compose_one(conf_folder(), "train", typed)

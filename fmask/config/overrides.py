@@ -104,10 +104,10 @@ def check_no_sweep(overrides: list[str]) -> None:
         overrides: overrides as on the command line.
 
     Raises:
-        UserError: an override sets the launcher or the sweeper, or names a plan.
+        UserError: an override sets the launcher or the sweeper, or names a plan or its finished runs.
     """
     for override in overrides:
-        if re.match(r"\+*(hydra[./](launcher|sweeper)\b|plan=)", override):
+        if re.match(r"\+*(hydra[./](launcher|sweeper)\b|plan=|finished=)", override):
             raise UserError(f"{without_secrets(override)} is a setting of `fmask sweep`; `fmask train` makes one run.")
 
 

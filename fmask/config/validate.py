@@ -67,6 +67,9 @@ def validate(config: Any) -> Config:
         result.data.folds = result.data.folds or DEFAULT_FOLDS
     if file := find_weights(result.weights, result.backbone.name):
         _check_norm(result, file)
+    for teacher in result.distill.teachers:
+        if Path(teacher).suffix and not Path(teacher).exists():
+            raise UserError(f"distill.teachers: {teacher}: there is no such weight file.")
     for part in result.parts().values():
         if part.aug.augmenters:
             from fmask.data.transforms import augment

@@ -247,6 +247,8 @@ def _get_run(client: Any, run_id: str) -> Any:
             raise
         short = re.fullmatch(r"[0-9a-f]{1,5}", run_id)
         hint = "; the beginning of an id must have at least 6 characters" if short else ""
+        if client.get_experiment_by_name(run_id):
+            hint = f", but a study of this name; `fmask runs {run_id}` lists its runs"
         raise UserError(f"{without_secrets(tracking_uri())} has no run {run_id!r}{hint}.") from error
 
 

@@ -47,8 +47,8 @@ def find_teachers(config: Config, dataset: Dataset) -> list[Teacher]:
 
     Raises:
         UserError: there is no such file, run, counterpart or model; it is not a weight file with metadata; it has other
-            classes or another size of masks than the student; or its training photos include test photos of the
-            student.
+            classes, or photos or masks of another size than the student; or its training photos include test photos of
+            the student.
     """
     found = []
     for reference in config.distill.teachers:
@@ -137,6 +137,9 @@ def _check(reference: str, teacher: NetworkMetadata, config: Config, classes: Se
             f"distill.teachers: {reference} has the classes {', '.join(teacher.classes)}; it must have those of the "
             f"data, {', '.join(classes)}."
         )
-    there, here = teacher.model.regions.pool_mask, config.regions.pool_mask
-    if there != here:
-        raise UserError(f"distill.teachers: {reference} has regions.pool_mask={there}; it must be {here}, as here.")
+    for key, there, here in (
+        ("image_size", teacher.image_size, config.image_size),  # a teacher sees the student's crops
+        ("regions.pool_mask", teacher.model.regions.pool_mask, config.regions.pool_mask),
+    ):
+        if there != here:
+            raise UserError(f"distill.teachers: {reference} has {key}={there}; it must be {here}, as here.")

@@ -131,6 +131,11 @@ SWEEP = [
         "lr=interval(0.1,1)",
         "lr=interval(0.1,1): a grid cannot use an interval; hydra/sweeper=optuna can.",
     ),
+    (
+        "missing teacher",
+        "seed=1,2 distill.teachers=[nowhere.h5]",
+        "distill.teachers: nowhere.h5: there is no such weight file.",
+    ),
     ("no parallel jobs", "hydra.launcher.jobs=0", "hydra.launcher.jobs must be at least 1, not 0."),
     (
         "unknown launcher",

@@ -238,6 +238,8 @@ def test_runs_of_another_machine_are_not_trained_again(desk: Path, monkeypatch: 
     freeze(loaded(study="other"))
     with pytest.raises(UserError, match="finished=: the runs are of the study planned; they must be of other"):
         planned_jobs(loaded(study="other"), [studies.read_runs(file)])
+    shown = CliRunner().invoke(cli.app, ["sweep", "finished=no.csv", "seed=1,2"])
+    assert "finished=no.csv leaves out runs of a plan; name the plan too, as plan=FILE." in shown.output
     shown = CliRunner().invoke(cli.app, ["sweep", f"plan={written(VALUES)}", "finished=no.csv"])
     assert (shown.exit_code, "no.csv cannot be read as a study's runs: No such file" in shown.output) == (2, True)
 

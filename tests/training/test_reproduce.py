@@ -152,6 +152,8 @@ def test_runs_that_cannot_be_reproduced_are_user_errors(store: Path, rendered: P
         again("abc", FakeTrainer())
     with tracking.start_run({}, "sweeps") as parent:
         pass
+    with pytest.raises(UserError, match="has no run 'sweeps', but a study of this name; `fmask runs sweeps` lists its"):
+        again("sweeps", FakeTrainer())
     with pytest.raises(UserError, match=r"is not a training: no config\.yaml"):
         again(parent.id, FakeTrainer())
     with pytest.raises(ValueError, match="broken"), tracking.start_run({}, "sweeps") as failed:

@@ -77,6 +77,7 @@ def test_a_student_is_taught_and_its_teachers_recorded(root: Path, monkeypatch: 
         (["distill.teachers=[no.h5]"], "no.h5: there is no such weight file"),
         (["distill.teachers=[other.h5]"], "other.h5 has the classes cat, dog; it must have those of"),
         (["distill.teachers=[teacher.onnx]"], "teacher.onnx is an ONNX file; a teacher must be a run or"),
+        (["image_size=96"], "teacher.h5 has image_size=64; it must be 96, as here."),
         (["regions.pool_mask=7"], "teacher.h5 has regions.pool_mask=14; it must be 7, as here."),
     ],
 )
