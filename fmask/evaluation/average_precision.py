@@ -151,7 +151,7 @@ def _summary(name: str, precision: np.ndarray, suffix: str) -> dict[str, float]:
 
 
 def image_ids(photos: Sequence[Photo]) -> list[int]:
-    """Number the photos from 1 in the order of their ids in a COCO file, or else as they are.
+    """Number the photos from 1 in the order of their ids in a COCO file, or else in the given order.
 
     Among detections of equal score, COCO's tools put those of the photo with the smaller id first.
     """

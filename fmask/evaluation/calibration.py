@@ -2,8 +2,8 @@
 
 A detection is right if it matches an object of its class with a mask IoU of at least 0.5, as in mask AP50; those on
 regions to ignore are left out. The calibration error D-ECE (Küppers et al. 2020, Multivariate Confidence Calibration
-for Object Detection, eq. 4, over scores alone) is the mean difference between precision and mean score in bins of
-equal width, weighted by their detections.
+for Object Detection, eq. 4, over scores alone) is the mean absolute difference between precision and mean score in
+bins of equal width, weighted by their detections.
 """
 
 from collections.abc import Iterable

@@ -35,7 +35,7 @@ class ConfidenceCurve:
 
     @property
     def f1(self) -> np.ndarray:
-        """(101,) the harmonic mean of precision and recall; NaN if one of them is, 0 if both are."""
+        """(101,) the harmonic mean of precision and recall; NaN if one of them is NaN, 0 if both are 0."""
         return _divided(2 * self.found, self.detections + self.found + self.missed, self.precision + self.recall)
 
 

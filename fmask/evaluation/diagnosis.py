@@ -11,8 +11,8 @@ first of these that applies (section 2.2 of the paper). IoU means the largest ma
 4. *background*: IoU with all objects of at most 0.1;
 5. *both*: all others, whose IoU with objects of other classes is between 0.1 and 0.5.
 
-An object is *missed* if no detection matches it, and no localisation or classification error is about it: has its
-largest IoU with it. AP50 lost by a cause is AP50 with its errors fixed, minus AP50 (section 2.3):
+An object is *missed* if no detection matches it, and no localisation or classification error is about it, that is, has
+its largest IoU with it. AP50 lost by a cause is AP50 with its errors fixed, minus AP50 (section 2.3):
 
 - localisation and classification: the detection becomes a match of the object, with the class of the object. If the
   object is matched, or another of its errors of these two causes has a higher score, the detection is removed instead;
@@ -126,7 +126,7 @@ class Diagnosis:
         return {name: {cause: _difference(after[cause][name], ap) for cause in Cause} for name, ap in before.items()}
 
     def lost_by_size(self, image_size: int) -> dict[str, Lost]:
-        """Return AP50, of all objects, that is lost by errors about objects of each size of `SIZES`.
+        """Return the AP50, over all objects, lost to errors about objects of each size of `SIZES`.
 
         The size is that of the object that the error is about, and for the causes both and background that of the
         detection.

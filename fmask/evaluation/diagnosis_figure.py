@@ -12,7 +12,7 @@ from fmask.visualization.literal import literal
 from fmask.visualization.palette import class_colour
 
 MAX_CLASSES = 12
-"""Largest number of classes that have bars of their own; of more, the figure shows the mean alone."""
+"""Largest number of classes that have bars of their own; with more, the figure shows the mean alone."""
 
 
 def lost_ap(lost: Lost, by_class: Mapping[str, Lost], classes: tuple[str, ...], split: str, ap50: float) -> Figure:
@@ -21,7 +21,7 @@ def lost_ap(lost: Lost, by_class: Mapping[str, Lost], classes: tuple[str, ...], 
     Args:
         lost: AP50 lost, the mean over the classes.
         by_class: AP50 lost by each class with objects.
-        classes: all class names, in the order of their ids, which have the colours.
+        classes: all class names, in the order of their ids, which set the colours.
         split: name of the photos, for the title.
         ap50: AP50 of the masks, for the title; NaN without objects.
     """

@@ -17,7 +17,7 @@ from fmask.structures.detections import EncodedDetections
 BOX_ONLY = "box_only"
 """The key of a COCO annotation that is true for an object of which only the box is annotated."""
 IOU_THRESHOLDS = tuple(np.round(np.linspace(0.5, 0.95, 10), 2).tolist())
-"""The IoU that a match needs at least: 0.50:0.05:0.95."""
+"""The smallest IoU of a match: 0.50:0.05:0.95."""
 MAX_DETECTIONS = 100
 """Most detections of a class in a photo that count."""
 MATCHED, WRONG, IGNORED = "1", "0", "-"

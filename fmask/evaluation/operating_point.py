@@ -1,7 +1,7 @@
 """Choice of an operating point: a threshold for each class, on validation photos, for a stated aim.
 
-Objects are counted by the study's rule (`fmask.evaluation.outcomes`). All aims want the most found objects. They differ
-in what is allowed:
+Objects are counted by the study's rule (`fmask.evaluation.outcomes`). Every aim maximizes the number of found objects.
+They differ in what they allow:
 
 - `accuracy`: everything;
 - `precision=P`: at least the share P of all detections finds an object (`Outcomes.precision_all`);

@@ -155,7 +155,7 @@ def _log(run: Log, point: OperatingPoint, measured: Mapping[str, AtPoint], where
 def operating_tables(point: OperatingPoint, measured: Mapping[str, AtPoint], where: str = "") -> list[Table]:
     """Return tables for the terminal: outcomes at the operating point, and calibration errors.
 
-    For a precision, the first table has the right ones of all detections in place of the spurious ones.
+    For an aim of precision, the first table shows right detections out of all in place of spurious ones.
 
     Args:
         point: the operating point.

@@ -24,7 +24,7 @@ from fmask.structures.roll_up import all_at_parents, split_at_parents
 THRESHOLDS = (0.5, 0.9)
 """Confidences at which scores are computed, in addition to the chosen `min_confidence`."""
 RATES = {"accuracy": "accuracy", "precision": "precision (study)", "precision_all": "precision (all detections)"}
-"""Metrics that are rates, and how tables call them: the study's precision ignores spurious detections."""
+"""Metrics that are rates, and what tables call them: the study's precision ignores spurious detections."""
 
 
 def scores_by_confidence(

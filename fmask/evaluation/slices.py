@@ -3,13 +3,13 @@
 An object, or a spurious detection, is in one group of each property:
 
 - *object size*: as in `fmask.evaluation.diagnosis.SIZES`, in pixels at the network's input;
-- *position*: at the edge if the box around its mask comes within 2 % of the longer side of the photo to one of its
+- *position*: at the edge if the box around its mask comes within 2 % of the longer side of the photo of one of its
   edges, where objects are often cut off; else inside, also if its mask has no pixel;
 - *photo size*: the longer side in pixels, as in the file;
 - *brightness*: the mean grey value of the photo, from 0 to 255 (ITU-R 601 luma);
 - *objects in the photo*: without regions to ignore.
 
-Photo sizes and brightnesses are divided into three groups of about as many photos; fewer, if photos have equal values.
+Photo sizes and brightnesses are divided into three groups of about equal size; fewer, if photos have equal values.
 """
 
 from collections import Counter
@@ -158,7 +158,7 @@ def _brightness(photo: Photo) -> int:
 
 
 def _thirds(values: Sequence[int], text: str) -> tuple[list[str], list[str]]:
-    """Return the group of each value, and the names of up to three groups of about as many values, in order."""
+    """Return the group of each value, and the names of up to three groups of about equal size, in order."""
     ends = sorted({int(each) for each in np.quantile(values, (1 / 3, 2 / 3, 1), method="inverted_cdf")})
     starts = [min(values), *(min(each for each in values if each > end) for end in ends[:-1])]
     names = [text.format(low if low == high else f"{low} to {high}") for low, high in zip(starts, ends, strict=True)]

@@ -71,7 +71,7 @@ def usual_ious(matches: Sequence[tuple[int, float]], class_ids: Iterable[int]) -
 
 
 def unseen_ratios(sizes: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Return the ratio for `posterior` of a detection on it that scores as low, for each of N objects.
+    """Return, for each of N objects, the ratio for `posterior` of how low the best detection on it scores.
 
     It is (1 + n) / (1 + k) if k of n objects score as low: the object itself and the `NEIGHBOURS` - 1 of most similar
     size, since networks miss small objects more often. The object is counted once more, so that the share of such

@@ -1,4 +1,4 @@
-"""The photos in which a network errs most, and most surely."""
+"""The photos in which a network errs most, and most confidently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

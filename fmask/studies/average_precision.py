@@ -1,6 +1,6 @@
 """Average precision of runs from the matches in each photo, and how much each photo adds to its deviation.
 
-Average precision is no sum over photos, so its variance is estimated by linearisation (the infinitesimal jackknife,
+Average precision is not a sum over photos, so its variance is estimated by linearisation (the infinitesimal jackknife,
 Efron 1981): the *influence* of a photo is the derivative of average precision by the photo's weight. The influences of
 all photos add up to 0, and the sum of their squares is the variance for other photos, as for a rate. They are those of
 the area under the interpolated precision-recall curve, which COCO's 101 recall levels sample.
@@ -107,7 +107,7 @@ class StudyPrecisions:
 
     @property
     def common(self) -> list[str]:
-        """The names of those that all settings have."""
+        """The names of the average precisions that all settings have."""
         first = self.settings[0]
         return [name for name in first if all(name in each for each in self.settings)]
 

@@ -21,17 +21,17 @@ class Comparison:
     difference: float
     """This row's score minus the baseline's."""
     low: float
-    """Lower end of its 95 % interval, not corrected for the number of rows; NaN if a row has a single seed."""
+    """Lower end of its 95 % interval, not corrected for the number of rows; NaN if a row has one seed and no folds."""
     high: float
     """Upper end of its 95 % interval."""
     p: float
     """P-value of the two-sided test for other photos and seeds (`Difference.p`); NaN if a row has a single seed."""
     adjusted_p: float
-    """The p-value, adjusted by Holm's method for the number of tested rows."""
+    """The p-value, adjusted by Holm's method for the plan's family, or else for all tested rows; see `compare`."""
     equivalence_p: float
     """P-value, adjusted likewise, that the difference is at least the margin of equivalence; NaN without a margin."""
     detectable: float
-    """Smallest true difference that a test corrected for all tested rows would find in 80 % of such studies."""
+    """Smallest true difference that the corrected test would find in 80 % of such studies."""
     level: float = SIGNIFICANCE_LEVEL
     """Level of the verdict, the alpha of the study's plan."""
     planned: bool | None = None
@@ -69,7 +69,7 @@ def compare(
 
     Planned comparisons are corrected for the plan's family; others for all rows that can be tested, because they were
     chosen when all of them were known. A row is either different or not, so the two families of tests, of difference
-    and of equivalence, have at most one true hypothesis for each row, and each family is corrected for itself.
+    and of equivalence, have at most one true null hypothesis for each row, and each family is corrected for itself.
 
     Args:
         differences: the difference of each row from the baseline, by the row's number.

@@ -47,7 +47,7 @@ class Counts:
 
     @property
     def precision(self) -> Rate:
-        """The share of found objects among those that are not missed: the study's precision."""
+        """The share of found objects among those that are not missed: the published study's precision."""
         return _rate(self.found, self.found + self.wrong, self.object_folds)
 
     @property

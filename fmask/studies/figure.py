@@ -24,7 +24,7 @@ def draw(tables: Sequence[StudyTable]) -> "Figure":
     """Draw the accuracy of each row with its 95 % interval: a panel for each table, with its first row at the top.
 
     Diamonds are the results of the published study. Rows with a single run are hollow: their interval is not for other
-    seeds. The counts are on the right, in bold if the row differs from the baseline (adjusted p-value below 0.05).
+    seeds. The counts are on the right, in bold if the row is better or worse than the baseline.
     """
     from matplotlib.figure import Figure
 

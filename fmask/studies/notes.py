@@ -13,7 +13,8 @@ FEW_PHOTOS = 20
 """With fewer photos, intervals are wider than their level requires; see `experiments/statistics`."""
 UNKNOWN_DETECTIONS = (
     " The file of the runs does not say in which photo each spurious detection is, nor how many detections an object "
-    "found wrongly has: each counts as a detection in a photo of its own, so that the interval may be too narrow."
+    "found wrongly has: a spurious detection counts in a photo of its own, such an object as one detection, so that the "
+    "interval may be too narrow."
 )
 
 
@@ -43,7 +44,7 @@ def notes(table: StudyTable) -> list[str]:
         sentences.append(f"The photos belong to {table.groups} groups (data.groups), which count as one photo each.")
     if (table.groups or table.photos) < FEW_PHOTOS:
         sentences.append(
-            f"With fewer than {FEW_PHOTOS} {units}, intervals are wider than 95 % require, and tests find less than "
+            f"With fewer than {FEW_PHOTOS} {units}, intervals are wider than 95 % requires, and tests find less than "
             f"with more {units}: so few do not show how different other {units} are."
         )
     if True in seeds:

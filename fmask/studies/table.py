@@ -41,7 +41,7 @@ class Row:
     accuracy: Rate
     """Its interval, like the others, is for other photos and other seeds; for a single run, for other photos."""
     precision: Rate
-    """The study's precision, which ignores spurious detections."""
+    """The published study's precision, which ignores spurious detections."""
     precision_all: Rate
     """The share of right detections among all detections."""
     val_mask_ap50: float

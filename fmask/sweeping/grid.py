@@ -108,7 +108,7 @@ def _finished(runs: Sequence[tracking.RunInfo]) -> dict[str, JobResult]:
 
 
 def _digest(config: DictConfig) -> str:
-    """Return a hash of a job's resolved configuration, without settings that do not affect the training."""
+    """Return a hash of a job's resolved configuration, without `hydra`, `threads` and `keep_weights`."""
     with open_dict(config):
         for key in ("hydra", "threads", "keep_weights"):
             config.pop(key, None)

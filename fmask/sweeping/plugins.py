@@ -25,7 +25,8 @@ class GridConf:
 
     _target_: str = "hydra_plugins.fmask.GridSweeper"
     resume: bool = False
-    """Skip jobs that have already finished in the same MLflow experiment with exactly the same configuration."""
+    """Skip jobs that have finished in the same MLflow experiment with the same settings, apart from `threads` and
+    `keep_weights`."""
     rows: list[Any] = field(default_factory=list)
     """Lists of overrides, such as `[[aug=none, steps=50], [aug=blur, steps=100]]`: the grid has a job for each row and
     each combination of the other values. A row replaces overrides of the same key."""

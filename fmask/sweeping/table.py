@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TITLES = {"test/precision": "test/precision (study)", "test/precision_all": "test/precision (all)"}
 """What tables call metrics of these names: the study's precision ignores spurious detections."""
-COUNTED = "Detections from the min_confidence of each run on count."
+COUNTED = "Detections count if they score at least the min_confidence of their run."
 """What the counts and rates of a sweep's table mean."""
 
 

@@ -43,7 +43,7 @@ FLUENT = {
     # It would add files of the working directory to a model.
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
-"""The values of variables while fmask opens a run or logs a model, where MLflow's defaults are others."""
+"""Values that fmask sets while it opens a run or logs a model; MLflow's defaults differ."""
 
 
 def import_mlflow() -> Any:

@@ -67,7 +67,7 @@ def epoch_metrics(logs: Mapping[str, float]) -> dict[str, float]:
 
 
 def pick_scores(split: str, scores: Mapping[str, float]) -> dict[str, float]:
-    """Return the scores of a split that are metrics, with their present values; undefined ones are left out.
+    """Return the scores of a split that are metrics; undefined ones are left out.
 
     The split may be that of scores at the parents, such as `test/parents`.
     Characters of class names that MLflow does not accept are replaced by underscores.

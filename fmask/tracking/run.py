@@ -51,7 +51,7 @@ def start_run(
 
     The status is FINISHED at the end of the block; KILLED after Ctrl-C, a termination signal or pruning; FAILED after
     any other exception. The exception is logged as the tag `failure` and the artifact `failure.txt`, or as the tag
-    `pruned`, and raised again. While the run is being closed, all signals except SIGKILL are ignored. The runs of a
+    `pruned`, and raised again. While the run is being closed, SIGINT and SIGTERM are ignored. The runs of a
     sweep's jobs are children of the run that the sweep names in the environment variable `FMASK_PARENT_RUN`.
     Environment variables that choose another run for MLflow, or would lose records, are ignored: see
     `fmask.tracking.environment`.

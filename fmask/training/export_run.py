@@ -37,7 +37,7 @@ def export_run(predictor: KerasPredictor, weights: Path, photos: Sequence[Photo]
         One line for the terminal.
     """
     if not can_export():
-        return "No ONNX file, which needs KERAS_BACKEND=tensorflow: detect, splash, watch and evaluate use Keras."
+        return "No ONNX file: export needs KERAS_BACKEND=tensorflow. detect, splash, watch and evaluate use Keras."
     started = time.process_time()
     size = predictor.image_size
     export = export_onnx(predictor, weights.with_suffix(".onnx"), weights=weights)

@@ -17,7 +17,7 @@ def typed_overrides() -> Sequence[str] | None:
 
 
 def run_name(config: Config, overrides: Sequence[str] | None = None) -> str:
-    """Return the name of a run, at most 100 characters: data, backbone and, if known, the overrides.
+    """Return the name of a run, at most 100 characters: data, backbone and overrides (or aug, steps, seed).
 
     The study, under which the run is listed, and the number of threads are left out.
     """

@@ -129,7 +129,7 @@ def _initial_weights_of(run: tracking.RunInfo) -> str:
 
 
 def _resumed_with(run: tracking.RunInfo, here: Mapping[str, str]) -> list[ProvenanceItem]:
-    """Compare what differed when the run was last resumed from when it was started."""
+    """Compare with the present what had changed from the run's start to its last resumption."""
     then = run.tags | {tag: run.tags[f"resumed.{tag}"] for tag in (*MACHINE, *CODE) if f"resumed.{tag}" in run.tags}
     rows = [
         ProvenanceItem(f"{tag.replace('_', ' ')}, resumed", then[tag], here.get(tag, "none"))

@@ -15,7 +15,7 @@ from fmask.training.train import train
 from fmask.utils.errors import UserError
 
 History = Mapping[str, Mapping[int, float]]
-"""Metric name to values by epoch; final scores have epoch 0."""
+"""Metric name to values by epoch; final test scores have epoch 0."""
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ def _config_of(checkpoint: Checkpoint, file: Path) -> Config:
 
 @contextmanager
 def _resume_hint(run: tracking.Run, config: Config, output_dir: Path, console: Console) -> Iterator[None]:
-    """Print the command that resumes the run if it is interrupted. A pruned run is not resumed; delete its checkpoint.
+    """Print the command that resumes the run if it is interrupted. The checkpoint of a pruned run is deleted.
 
     A run that diverged would diverge again from its checkpoint; print how to start from its best weights instead.
     """

@@ -29,6 +29,12 @@ def test_seeds_are_pooled_by_setting() -> None:
     assert (table.objects, table.photos, table.data) == (4, 2, "photos@" + "cc" * 8)
 
 
+def test_the_export_to_onnx_is_no_setting_of_a_row() -> None:
+    runs = [run(1, "fm", seed=1, onnx="true"), run(2, "ff", seed=2, onnx="false"), run(3, "mm", seed=3)]
+    (row,) = tabulate(study(runs))[0].rows
+    assert row.runs == 3
+
+
 def seeds(first: int, *outcomes: str, **params: Any) -> list[StudyRun]:
     """Return a run for each seed, numbered from `first`."""
     return [run(first + n, each, seed=n, **params) for n, each in enumerate(outcomes)]

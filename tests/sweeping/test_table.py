@@ -68,7 +68,7 @@ def test_the_precision_of_the_study_is_beside_that_of_all_detections_and_the_tab
     row = Row(0, {}, JobResult("finished", {"test/precision": 1.0, "test/precision_all": 0.5}))
     lines = as_markdown([row], ["test/precision", "test/precision_all"]).splitlines()
     assert lines[0] == "| job | status | test/precision (study) | test/precision (all) |"
-    assert lines[-1] == "Detections from the min_confidence of each run on count."
+    assert lines[-1] == "Detections count if they score at least the min_confidence of their run."
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(as_rich([row], ["test/precision", "test/precision_all"], "Sweep"))
     assert " ".join(console.export_text().split()).startswith(f"Sweep. {lines[-1]}")

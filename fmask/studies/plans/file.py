@@ -24,7 +24,7 @@ KINDS = {
 
 
 def _limited(low: float, high: float, **default: Any) -> Any:
-    """Return a field for a number from `low` to `high`; other than `between`, it has no default by default."""
+    """Return a field for a number from `low` to `high`; unlike `between`, it has no default by default."""
     return field(metadata={"low": low, "high": high}, **default)
 
 

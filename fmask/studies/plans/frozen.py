@@ -23,7 +23,7 @@ class PlanContent:
     study: str
     question: str
     rows: dict[str, dict[str, str]]
-    """By its name, the settings of each row as its runs log them."""
+    """The settings of each row as its runs log them, by the row's name."""
     baseline: str
     seeds: tuple[int, ...]
     folds: int | None

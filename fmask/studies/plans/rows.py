@@ -10,7 +10,6 @@ from fmask import tracking
 from fmask.studies.plans.file import PlanFile
 from fmask.studies.plans.frozen import setting_changes
 from fmask.studies.runs import settings_of
-from fmask.studies.settings import NOT_COMPARED
 from fmask.utils.errors import UserError
 
 MACHINE = "precision"
@@ -22,6 +21,10 @@ ELSEWHERE = {
     "study": "the study is `study`",
 }
 """Settings that rows cannot contain, and what has them instead."""
+
+
+NOT_IN_ROWS = {"seed", "fold", "min_confidence"}
+"""Params that are not among the settings of a planned row."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def run_overrides(plan: PlanFile, seed: int, fold: int | None) -> list[str]:
 
 
 def named_rows(line: str, rows: Mapping[str, Any], place: str, key: str) -> list[str]:
-    """Return the names of the rows that a text of the plan's file means.
+    """Return the names of the rows that a string in the plan's file stands for.
 
     Raises:
         UserError: the plan has no such row.
@@ -130,11 +133,11 @@ def _key(override: str) -> str:
 
 
 def _compared(params: dict[str, str], overrides: Sequence[str]) -> dict[str, str]:
-    without = NOT_COMPARED | ({MACHINE} - {_key(each) for each in overrides})
+    without = NOT_IN_ROWS | ({MACHINE} - {_key(each) for each in overrides})
     return {key: value for key, value in settings_of(params).items() if key not in without}
 
 
 def deviations(params: Mapping[str, str], row: Mapping[str, str]) -> list[str]:
     """Return the settings of a run that differ from those of a planned row, as `lr 0.001 → 0.01`."""
-    without = NOT_COMPARED | ({MACHINE} - row.keys())
+    without = NOT_IN_ROWS | ({MACHINE} - row.keys())
     return setting_changes(row, {key: value for key, value in params.items() if key not in without})
