@@ -13,8 +13,8 @@ FEW_PHOTOS = 20
 """With fewer photos, intervals are wider than their level requires; see `experiments/statistics`."""
 UNKNOWN_DETECTIONS = (
     " The file of the runs does not say in which photo each spurious detection is, nor how many detections an object "
-    "found wrongly has: a spurious detection counts in a photo of its own, such an object as one detection, so that the "
-    "interval may be too narrow."
+    "found wrongly has: a spurious detection counts in a photo of its own, such an object as one detection, so that "
+    "the interval may be too narrow."
 )
 
 
