@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
+from fmask import tracking
 from fmask.data.paths import PHOTO_SUFFIXES
 from fmask.utils.errors import UserError
 
@@ -42,6 +43,8 @@ def _photos_of(name: str) -> list[Path]:
         if not photos:
             raise UserError(f"{name}: the pattern matches no photo; photos end in {SUFFIXES}.")
         return photos
+    if tracking.is_run_reference(name):
+        raise UserError(f"{name} is a run, not photos; the model comes first, then the photos.")
     raise UserError(f"{name}: there is no such photo, folder or pattern.")
 
 

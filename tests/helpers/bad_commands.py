@@ -74,6 +74,11 @@ COMMANDS = [
         "detect https://me:hunter2@host/x.h5 a.png",
         "https://me:***@host/x.h5: there is no such",
     ),
+    (
+        "photos before the model",
+        "detect split best",
+        "best is a run, not photos; the model comes first, then the photos.",
+    ),
     ("missing photo", "detect fake nowhere.jpg", "nowhere.jpg: there is no such photo, folder or pattern."),
     ("photo with too long a name", f"detect fake {'x' * 300}", "xxx: File name too long."),
     ("folder without photos", "detect fake none", "none: the folder has no photos; photos end in .bmp, .gif"),
