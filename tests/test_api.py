@@ -16,6 +16,7 @@ import fmask
 from fmask.data.arrays import to_arrays
 from fmask.data.synthetic.dataset import render_dataset
 from fmask.inference.keras_predictor import KerasPredictor
+from fmask.model.config import Proposals
 from fmask.tracking import machine_tags
 from tests.helpers.classes import CLASSES
 from tests.helpers.networks import SIZE, batch, eagerly, settled, tiny
@@ -63,7 +64,15 @@ def test_a_run_is_trained_loaded_and_used(drawn: Path, store: Path) -> None:
             lambda: fmask.MaskRCNN("resnet18", num_classes=1),
             "num_classes must be at least 2, the background and one",
         ),
-        (lambda: fmask.MaskRCNN("resnet18", config=fmask.ModelConfig(norm="layer")), "norm must be frozen, batch,"),
+        (lambda: fmask.MaskRCNN("resnet18", config=fmask.ModelConfig(norm="layer")), "norm must be frozen or batch or"),
+        (
+            lambda: fmask.MaskRCNN("resnet18", config=fmask.ModelConfig(proposals=Proposals(nms=7))),
+            "proposals.nms must be between 0 and 1, not 7.",
+        ),
+        (
+            lambda: fmask.MaskRCNN("resnet18", config=fmask.ModelConfig(proposals=Proposals(nms="high"))),  # type: ignore[arg-type]
+            "Proposals.nms: Value 'high' of type 'str' could not be converted to Float.",
+        ),
         (lambda: fmask.load("best", runtime="tflite"), "There is no runtime 'tflite'; the runtimes are onnx, keras."),  # type: ignore[arg-type]
         (lambda: fmask.load("best", threads=-1), "threads must be at least 0, not -1."),
         (lambda: fmask.train("aug=blur"), r"Overrides must be a list, such as \['aug=blur'\], not a string."),

@@ -31,7 +31,9 @@ from fmask.model.roi import box_targets, has_mask, mask_targets, positive_slots,
 from fmask.model.rpn import propose, rpn_targets
 from fmask.model.selection import select
 from fmask.model.types import Tensor
+from fmask.model.validation import check_model
 from fmask.utils.backend import require
+from fmask.utils.settings import as_settings
 
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
@@ -74,6 +76,7 @@ class MaskRCNN(keras.Model):
     ) -> None:
         super().__init__(name=name)
         config = config or ModelConfig()
+        check_model(as_settings(config))
         self.backbone, self.num_classes, self.config, self.seed = backbone, num_classes, config, seed
         self.groups = check_groups(groups, num_classes)
         widths, regions = config.widths, config.regions

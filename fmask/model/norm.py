@@ -7,7 +7,6 @@ import keras
 from keras import KerasTensor, layers
 
 from fmask.model.types import Tensor
-from fmask.utils.errors import UserError
 
 EPSILON = 1e-3
 MOMENTUM = 0.95
@@ -23,10 +22,6 @@ class Norm:
     kind: str
     """`frozen` keeps the loaded moving statistics and trains only scale and shift. `batch` is ordinary batch
     normalisation. `group` (Wu 2018) normalises groups of channels of each image separately, whatever the batch."""
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("frozen", "batch", "group"):
-            raise UserError(f"norm must be frozen, batch, frozen_backbone or group, not {self.kind}.")
 
     def __call__(self, x: KerasTensor, name: str) -> KerasTensor:
         if self.kind == "frozen":

@@ -7,6 +7,7 @@ import sys
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from fmask.utils.errors import UserError
 
@@ -43,6 +44,19 @@ def field_docs(cls: type) -> dict[str, str]:
                 docs |= dict.fromkeys(waiting, " ".join(str(statement.value.value).split()))
                 waiting = []
     return docs
+
+
+def as_settings(values: Any) -> Any:
+    """Return a dataclass of settings as a configuration, for `check_settings`.
+
+    Raises:
+        UserError: a value has another type than its field.
+    """
+    try:
+        return OmegaConf.structured(values)
+    except OmegaConfBaseException as error:
+        owner = f"{error.object_type.__name__}." if error.object_type else ""
+        raise UserError(f"{owner}{error.full_key}: {str(error).splitlines()[0]}.") from error
 
 
 def check_settings(config: Any, schema: type, prefix: str = "") -> None:
