@@ -9,8 +9,8 @@ from fmask.studies.runs import StudyRun
 FACTORS = ("recipe", "backbone", "weights", "schedule", "aug", "steps", "val_steps", "epochs", "batch_size", "lr")
 """The settings that studies usually vary: they are the first columns, and shown even if the recipe determines them."""
 NOT_COMPARED = {"seed", "fold", "min_confidence", "onnx"}
-"""Params in which the runs of a row may differ. All runs of a table are counted at the table's confidence, with the
-scores of Keras, whether their networks were exported to ONNX or not."""
+"""Params in which the runs of a row may differ. A table counts all runs at its own confidence, and the export to ONNX
+does not affect scores."""
 
 
 def by_setting(runs: Sequence[StudyRun]) -> tuple[list[list[StudyRun]], int]:
