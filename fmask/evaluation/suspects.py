@@ -1,8 +1,8 @@
 """Labels that may be wrong, found by networks that were not trained on their photos.
 
-Each suspect has a kind and a *suspicion* in [0, 1]. It is the probability that the label is wrong, for a
-share `PRIOR` of wrong labels. It follows from a ratio: how probable the detections are if the label is wrong, divided
-by how probable they are if it is right
+Each suspect has a kind and a *suspicion* in [0, 1]. It is the probability that the label is wrong, for a share
+`PRIOR` of wrong labels. It follows from a ratio: how probable the detections are if the label is wrong, divided by how
+probable they are if it is right
 (`fmask.evaluation.suspicion`). Suspicions of different kinds are therefore comparable. They are not error rates:
 networks are sure of some of their own errors.
 
