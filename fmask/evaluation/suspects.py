@@ -2,9 +2,8 @@
 
 Each suspect has a kind and a *suspicion* in [0, 1]. It is the probability that the label is wrong, for a share
 `PRIOR` of wrong labels. It follows from a ratio: how probable the detections are if the label is wrong, divided by how
-probable they are if it is right
-(`fmask.evaluation.suspicion`). Suspicions of different kinds are therefore comparable. They are not error rates:
-networks are sure of some of their own errors.
+probable they are if it is right (`fmask.evaluation.suspicion`). Suspicions of different kinds are therefore comparable.
+They are not error rates: networks are sure of some of their own errors.
 
 - *missing outline*: a detection on no annotated object. The ratio is the odds of its score.
 - *wrong class*: a detection of another class whose mask has an IoU of at least 0.5 with the object. The ratio is the

@@ -129,7 +129,7 @@ def _initial_weights_of(run: tracking.RunInfo) -> str:
 
 
 def _resumed_with(run: tracking.RunInfo, here: Mapping[str, str]) -> list[ProvenanceItem]:
-    """Compare with the present what had changed from the run's start to its last resumption."""
+    """Compare what the run was last resumed with to the present, where it differs from what the run started with."""
     then = run.tags | {tag: run.tags[f"resumed.{tag}"] for tag in (*MACHINE, *CODE) if f"resumed.{tag}" in run.tags}
     rows = [
         ProvenanceItem(f"{tag.replace('_', ' ')}, resumed", then[tag], here.get(tag, "none"))
